@@ -1,0 +1,173 @@
+"""The bundle: a trained filter as one folder, without pickle, without torch.
+
+    bundle.json      what it is: base model, threshold, versions, metrics, SHA-256 of every other file
+    model.onnx       int8 weights, inputs of the tokenizer, output ``logits`` float32[batch, 2] (benign, toxic)
+    tokenizer/       tokenizer.json
+    adapter/         the LoRA adapter as safetensors, to train on from here
+    model_card.md    for people
+
+The folder is complete or absent: it is written beside its place and renamed into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.shared.canonical import CANONICAL_VERSION
+from content_arena.components.shared.errors import BundleError
+
+MANIFEST = "bundle.json"
+MODEL = "model.onnx"
+TOKENIZER = "tokenizer/tokenizer.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleSpec:
+    """What bundle.json says.
+
+    Attributes:
+        base_model: Name of the encoder it was trained from.
+        lang: ISO 639-1 code of the corpus.
+        threshold: A text is toxic if its score is at least this.
+        max_length: Tokens in one window, special tokens included.
+        canonical_version: Version of the canonicaliser it was trained behind.
+        metrics: Figures of the training run, by name.
+        training: Parameters of the training run, by name.
+        files: SHA-256 (hex) of every other file, by path relative to the folder.
+        format: Version of this layout.
+    """
+
+    base_model: str
+    lang: str
+    threshold: float
+    max_length: int
+    canonical_version: str = CANONICAL_VERSION
+    metrics: dict[str, float] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the whole bundle: of bundle.json, which holds every other file's."""
+        return hashlib.sha256(_dump(self).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk whose files are all there and unchanged."""
+
+    path: Path
+    spec: BundleSpec
+
+    @property
+    def model_path(self) -> Path:
+        """The int8 ONNX file."""
+        return self.path / MODEL
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The tokenizer.json file."""
+        return self.path / TOKENIZER
+
+
+def seal(folder: Path, spec: BundleSpec, destination: Path) -> Bundle:
+    """Turns a folder of finished files into a bundle at ``destination``.
+
+    Args:
+        folder: Holds everything but bundle.json, on the same file system as ``destination``; it is moved.
+        spec: What to write into bundle.json; ``files`` is filled in here.
+        destination: Must not exist or be empty.
+
+    Raises:
+        BundleError: The destination is in use.
+    """
+    files = {str(p.relative_to(folder)): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    spec = BundleSpec(**{**asdict(spec), "files": files})
+    (folder / MANIFEST).write_text(_dump(spec), encoding="utf-8")
+    if destination.exists():
+        if any(destination.iterdir()):
+            raise BundleError(f"{destination} exists and is not empty")
+        destination.rmdir()
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, destination)
+    return Bundle(destination, spec)
+
+
+def find(path: str | Path) -> Path:
+    """The bundle folder at or below ``path``: a registered MLflow model, or an S3 prefix, wraps it in others.
+
+    Raises:
+        BundleError: None there, or more than one.
+    """
+    root = Path(path)
+    if (root / MANIFEST).is_file():
+        return root
+    found = sorted(p.parent for p in root.rglob(MANIFEST)) if root.is_dir() else []
+    if len(found) != 1:
+        raise BundleError(f"{'no' if not found else len(found)} bundle{'s' if found else ''} ({MANIFEST}) in {root}")
+    return found[0]
+
+
+def load(path: str | Path) -> Bundle:
+    """Opens a bundle and checks every file against its SHA-256.
+
+    Raises:
+        BundleError: Missing or changed files, unknown fields, another format or canonicaliser.
+    """
+    folder = find(path)
+    try:
+        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST} can not be read: {error}") from error
+    known = {f.name for f in fields(BundleSpec)}
+    required = {"base_model", "lang", "threshold", "max_length", "canonical_version", "files", "format"}
+    if not isinstance(raw, dict) or set(raw) - known or required - set(raw):
+        raise BundleError(f"{folder / MANIFEST} is not a bundle of format {FORMAT}")
+    spec = BundleSpec(**raw)
+    _check_values(folder, spec)
+    if spec.format != FORMAT:
+        raise BundleError(f"bundle {folder} has format {spec.format}, this code reads {FORMAT}")
+    if spec.canonical_version != CANONICAL_VERSION:
+        raise BundleError(
+            f"bundle {folder} was trained behind canonicaliser {spec.canonical_version}, this code has "
+            f"{CANONICAL_VERSION}: train again, or serve it with the release that made it"
+        )
+    for name in (MODEL, TOKENIZER):
+        if name not in spec.files:
+            raise BundleError(f"bundle {folder} lists no {name}")
+    for name, expected in spec.files.items():
+        file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"bundle {folder} lists a file outside itself: {name}")
+        if not file.is_file():
+            raise BundleError(f"bundle {folder} misses {name}: copy it again")
+        if _sha256(file) != expected:
+            raise BundleError(f"{name} in bundle {folder} was changed (SHA-256 differs): copy it again")
+    return Bundle(folder, spec)
+
+
+def _check_values(folder: Path, spec: BundleSpec) -> None:
+    threshold, max_length = spec.threshold, spec.max_length
+    # The comparison is written so that NaN fails it.
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise BundleError(f"bundle {folder} has threshold {threshold!r}, wanted a number from 0 to 1")
+    if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
+        raise BundleError(f"bundle {folder} has max_length {max_length!r}, wanted a number of tokens")
+    if not isinstance(spec.files, dict):
+        raise BundleError(f"bundle {folder} lists no files")
+
+
+def _dump(spec: BundleSpec) -> str:
+    return json.dumps(asdict(spec), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

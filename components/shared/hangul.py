@@ -1,0 +1,96 @@
+"""Hangul syllables taken apart into compatibility jamo and put together again.
+
+Unicode's own normal forms do not do this: NFC leaves the compatibility jamo that keyboards type (U+3131..U+3163) apart,
+and NFKC rejoins open syllables only and strands the final of a closed one. The arithmetic is that of The Unicode
+Standard, section 3.12 (conjoining jamo behaviour); the parse of a jamo run follows how a Korean input method reads
+keystrokes: a consonant before a vowel opens the next syllable, any other closes the current one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BASE = 0xAC00
+INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+FINALS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"  # index 0: no final
+_PAIRS = ("ㄱㅅ", "ㄴㅈ", "ㄴㅎ", "ㄹㄱ", "ㄹㅁ", "ㄹㅂ", "ㄹㅅ", "ㄹㅌ", "ㄹㅍ", "ㄹㅎ", "ㅂㅅ")
+_CLUSTERS = dict(zip(_PAIRS, "ㄳㄵㄶㄺㄻㄼㄽㄾㄿㅀㅄ", strict=True))
+_INITIAL_INDEX = {jamo: i for i, jamo in enumerate(INITIALS)}
+_VOWEL_INDEX = {jamo: i for i, jamo in enumerate(VOWELS)}
+_FINAL_INDEX = {jamo: i for i, jamo in enumerate(FINALS) if jamo != " "}
+
+# A run is worth reading only if a consonant meets a vowel in it; laughing and crying (ㅋㅋㅠㅠ) is not spelling.
+_RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]*[ㄱ-ㅎ][ㅏ-ㅣ][ㄱ-ㅎㅏ-ㅣ]*")
+_EMOTION = re.compile("[ㅋㅎㅠㅜㅡㅗ]+")
+
+
+def is_syllable(char: str) -> bool:
+    """Whether ``char`` is a precomposed Hangul syllable."""
+    return "가" <= char <= "힣"
+
+
+def decompose(syllable: str) -> tuple[str, str, str]:
+    """Takes one syllable apart.
+
+    Args:
+        syllable: A precomposed syllable, U+AC00..U+D7A3.
+
+    Returns:
+        Initial, vowel and final as compatibility jamo; the final is "" where there is none.
+
+    Raises:
+        ValueError: Not a precomposed syllable.
+    """
+    if not is_syllable(syllable):
+        raise ValueError(f"not a Hangul syllable: {syllable!r}")
+    index = ord(syllable) - _BASE
+    initial, rest = divmod(index, len(VOWELS) * len(FINALS))
+    vowel, final = divmod(rest, len(FINALS))
+    return INITIALS[initial], VOWELS[vowel], FINALS[final].strip()
+
+
+def compose(initial: str, vowel: str, final: str = "") -> str:
+    """Puts one syllable together; the inverse of :func:`decompose`.
+
+    Raises:
+        KeyError: A jamo that can not stand in its place.
+    """
+    index = (_INITIAL_INDEX[initial] * len(VOWELS) + _VOWEL_INDEX[vowel]) * len(FINALS)
+    return chr(_BASE + index + (_FINAL_INDEX[final] if final else 0))
+
+
+def recompose(text: str) -> str:
+    """Joins runs of compatibility jamo into syllables; jamo that spell nothing (``ㅋㅋ``, ``ㅠㅠ``) stay.
+
+    >>> recompose("ㅂㅏㅂㅗ ㅋㅋ")
+    '바보 ㅋㅋ'
+    """
+    return _RUN.sub(lambda match: _read_run(match[0]), text)
+
+
+def _read_run(run: str) -> str:
+    if _EMOTION.fullmatch(run):
+        return run
+    out: list[str] = []
+    i = 0
+    while i < len(run):
+        if run[i] in _INITIAL_INDEX and i + 1 < len(run) and run[i + 1] in _VOWEL_INDEX:
+            final, width = _final_at(run, i + 2)
+            out.append(compose(run[i], run[i + 1], final))
+            i += 2 + width
+        else:
+            out.append(run[i])
+            i += 1
+    return "".join(out)
+
+
+def _final_at(run: str, i: int) -> tuple[str, int]:
+    """The final that starts at ``i`` and how many jamo it takes; a consonant before a vowel is the next initial."""
+
+    def closes(j: int) -> bool:
+        return j < len(run) and run[j] in _FINAL_INDEX and not (j + 1 < len(run) and run[j + 1] in _VOWEL_INDEX)
+
+    if i + 1 < len(run) and run[i : i + 2] in _CLUSTERS and closes(i + 1):
+        return _CLUSTERS[run[i : i + 2]], 2
+    return (run[i], 1) if closes(i) else ("", 0)

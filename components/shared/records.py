@@ -1,0 +1,150 @@
+"""The tables that pass between stages, as pandera schemas over Parquet files.
+
+What a column means is written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaError, SchemaErrors
+from pandera.typing import Series
+
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
+LABELS = ("toxic", "benign")
+SPLITS = ("train", "validation", "test")
+STATUSES = ("success", "failed", "skipped")
+
+
+class Sample(pa.DataFrameModel):
+    """One text of the corpus."""
+
+    sample_id: Series[str] = pa.Field(unique=True, description="Stable name of the row.")
+    base_id: Series[str] = pa.Field(description="Names the original a text was made from; splits never cut through it.")
+    text: Series[str] = pa.Field(str_length={"min_value": 1, "max_value": MAX_TEXT_LENGTH})
+    label: Series[str] = pa.Field(isin=LABELS)
+    lang: Series[str] = pa.Field(description="ISO 639-1 code.")
+    category: Series[str] = pa.Field(nullable=True, description="Kind of toxicity, or kind of hard benign text.")
+    target_ident: Series[str] = pa.Field(nullable=True, description="Group spoken of, whatever the label.")
+    source: Series[str] = pa.Field(description="Where the row comes from.")
+    split: Series[str] = pa.Field(isin=SPLITS)
+
+    class Config:
+        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
+
+        strict = True
+        coerce = True
+
+
+class Attack(pa.DataFrameModel):
+    """One (text, strategy) pair of a battle with its best attempt."""
+
+    attack_id: Series[str] = pa.Field(unique=True)
+    base_id: Series[str]
+    lang: Series[str]
+    strategy: Series[str]
+    family: Series[str]
+    params: Series[str] = pa.Field(description="JSON of what the strategy was given beside text, seed and intensity.")
+    seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
+    intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
+    budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")
+    original_text: Series[str]
+    perturbed_text: Series[str]
+    label_gold: Series[str] = pa.Field(isin=LABELS, description="Label of the original.")
+    victim_version: Series[str]
+    threshold: Series[float] = pa.Field(description="The victim's own threshold.")
+    score_before: Series[float] = pa.Field(ge=0, le=1, description="Victim's probability of toxic, original.")
+    score_after: Series[float] = pa.Field(ge=0, le=1, description="Victim's probability of toxic, perturbed.")
+    status: Series[str] = pa.Field(
+        isin=STATUSES,
+        description="success: the verdict turned from right to wrong; failed: it stood; "
+        "skipped: the victim was wrong before any edit, or the strategy found nothing to change.",
+    )
+    n_queries: Series[int] = pa.Field(ge=0)
+    edit_distance: Series[int] = pa.Field(ge=0, description="Levenshtein distance in characters.")
+    pct_changed: Series[float] = pa.Field(ge=0, description="edit_distance / length of the longer text.")
+    similarity: Series[float] = pa.Field(ge=0, le=1, description="Of the canonical forms; 1 = canonically equal.")
+    split: Series[str] = pa.Field(isin=SPLITS, description="Split of the original.")
+
+    class Config:
+        """Unknown columns are refused."""
+
+        strict = True
+        coerce = True
+
+
+class LabelledAttack(Attack):
+    """An attack with the label it may be trained on."""
+
+    label: Series[str] = pa.Field(isin=LABELS)
+    label_confidence: Series[float] = pa.Field(ge=0, le=1)
+    label_source: Series[str] = pa.Field(description="The voters that agreed on the label, joined by '+'.")
+    needs_review: Series[bool] = pa.Field(description="True: a person has to look before anything trains on it.")
+
+
+Schema = TypeVar("Schema", bound=pa.DataFrameModel)
+
+
+def write(schema: type[Schema], table: pd.DataFrame, path: str | Path) -> None:
+    """Validates a table and writes it as Parquet.
+
+    Raises:
+        InputError: The table does not fit the schema; the message names column, check and number of rows.
+    """
+    columns = list(schema.to_schema().columns)
+    table = validate(schema, table)[columns]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(path, index=False)
+
+
+def read(schema: type[Schema], path: str | Path) -> pd.DataFrame:
+    """Reads a Parquet table and validates it.
+
+    Raises:
+        InputError: No such file, or the table does not fit the schema.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"no {schema.__name__} table at {path}")
+    return validate(schema, pd.read_parquet(path))
+
+
+def validate(schema: type[Schema], table: pd.DataFrame) -> pd.DataFrame:
+    """Checks a table against a schema, all columns at once.
+
+    Raises:
+        InputError: With every failing (column, check) and how many rows fail it. Cell values stay out of the message:
+            they are user text.
+    """
+    try:
+        return schema.validate(table, lazy=True)
+    except (SchemaError, SchemaErrors) as error:
+        cases = error.failure_cases
+        found = cases.groupby(["column", "check"], dropna=False).size() if isinstance(cases, pd.DataFrame) else {}
+        detail = "; ".join(f"{column}: {check} ({n} rows)" for (column, check), n in found.items())
+        raise InputError(f"{schema.__name__} table is not valid: {detail or type(error).__name__}") from None
+
+
+def sha256_of(*parts: str) -> str:
+    """SHA-256 (hex) over several strings, in order."""
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest(table: pd.DataFrame, columns: list[str]) -> str:
+    """SHA-256 (hex) over the named columns of a table, row by row in order.
+
+    Fields and rows are separated by characters that no JSON or text field holds, so two tables with one hash are equal
+    in these columns. Floats are taken at six decimals: the last bits of a score differ between CPU generations.
+    """
+    sha = hashlib.sha256()
+    for row in table[columns].itertuples(index=False):
+        for value in row:
+            text = f"{value:.6f}" if isinstance(value, float) else str(value)
+            sha.update(text.encode("utf-8", "surrogatepass") + b"\x1f")
+        sha.update(b"\x1e")
+    return sha.hexdigest()

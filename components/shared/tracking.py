@@ -1,0 +1,172 @@
+"""What the arena remembers between runs, in MLflow: figures, curves and labelled attacks.
+
+One MLflow run stands for one pass through the pipeline. Its stages find it by the pipeline run's id, so nothing but
+that id has to travel between pods. Where Kubeflow Pipelines has opened an MLflow run itself (it sets MLFLOW_RUN_ID),
+that run is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
+
+EXPERIMENT = "content-arena"
+_RUN_TAG = "content_arena.pipeline_run"
+_LABELLED = "labelled_attacks"
+_LABELLED_TAG = "content_arena.labelled_lang"
+_SECONDS = "seconds."
+
+
+def connect(tracking_uri: str | None) -> Any:  # noqa: ANN401
+    """An MLflow client; also sets the process's tracking URI, which MLflow's fluent calls and callbacks read.
+
+    Args:
+        tracking_uri: An MLflow server or ``sqlite:///`` file; MLFLOW_TRACKING_URI if None.
+
+    Raises:
+        InputError: Neither is given.
+    """
+    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise InputError("no MLflow server given: set the tracking_uri parameter or MLFLOW_TRACKING_URI")
+    # MLflow asks the network for newer releases of itself and reports usage unless told not to.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri, uri)
+
+
+def seconds_since_start() -> float:
+    """Seconds this process has been alive: what a stage took, its imports included."""
+    import psutil
+
+    return time.time() - psutil.Process().create_time()
+
+
+class Tracking:
+    """The MLflow run of one pipeline run."""
+
+    def __init__(self, tracking_uri: str | None, pipeline_run: str) -> None:
+        """Finds or makes the run.
+
+        Args:
+            tracking_uri: See :func:`connect`.
+            pipeline_run: Id of the pipeline run; every stage of a run passes the same.
+        """
+        self.client = connect(tracking_uri)
+        self.uri = str(self.client.tracking_uri)
+        self.pipeline_run = pipeline_run
+        self.experiment_id = _experiment(self.client, self.uri)
+        self.run_id = os.environ.get("MLFLOW_RUN_ID") or self._find() or self._create()
+
+    def _find(self) -> str | None:
+        query = f"tags.`{_RUN_TAG}` = '{self.pipeline_run}'"
+        found = self.client.search_runs([self.experiment_id], query, max_results=1)
+        return found[0].info.run_id if found else None
+
+    def _create(self) -> str:
+        tags = {_RUN_TAG: self.pipeline_run}
+        return self.client.create_run(self.experiment_id, tags=tags, run_name=self.pipeline_run[:60]).info.run_id
+
+    def log(self, stage: str, metrics: Mapping[str, float], params: Mapping[str, Any] | None = None) -> None:
+        """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``."""
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        rows = {f"{stage}.{name}": float(value) for name, value in metrics.items() if value is not None}
+        rows[_SECONDS + stage] = seconds_since_start()
+        self.client.log_batch(
+            self.run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in rows.items()],
+            params=[Param(f"{stage}.{name}", str(value)[:500]) for name, value in (params or {}).items()],
+        )
+
+    def log_seconds(self, stage: str, seconds: float) -> None:
+        """Logs how long a stage took that does not know of this run (a cached one, say)."""
+        self.client.log_metric(self.run_id, _SECONDS + stage, seconds)
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of every stage logged so far, by stage."""
+        metrics = self.client.get_run(self.run_id).data.metrics
+        return {name.removeprefix(_SECONDS): value for name, value in metrics.items() if name.startswith(_SECONDS)}
+
+    def finish(self, succeeded: bool = True) -> None:
+        """Closes the run."""
+        self.client.set_terminated(self.run_id, "FINISHED" if succeeded else "FAILED")
+
+    @contextlib.contextmanager
+    def training_run(self, name: str) -> Iterator[Any]:
+        """A nested, active MLflow run with system metrics, which the Trainer's MLflow callback logs into."""
+        import mlflow
+
+        mlflow.set_experiment(experiment_id=self.experiment_id)
+        with (
+            mlflow.start_run(run_id=self.run_id),
+            mlflow.start_run(run_name=name, nested=True, log_system_metrics=True) as run,
+        ):
+            yield run
+
+    def log_labelled(self, lang: str, labelled: pd.DataFrame) -> None:
+        """Keeps a battle's labelled attacks for every later training."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "labelled.parquet"
+            records.write(records.LabelledAttack, labelled, path)
+            self.client.log_artifact(self.run_id, str(path), _LABELLED)
+        # Only after the upload: a run killed in between is not taken for one with attacks.
+        self.client.set_tag(self.run_id, _LABELLED_TAG, lang)
+
+    def earlier_labelled(self, lang: str) -> list[pd.DataFrame]:
+        """The labelled attacks of all other runs in a language, oldest first."""
+        import mlflow
+
+        tables = []
+        query = f"tags.`{_LABELLED_TAG}` = '{lang}'"
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment_id], query, order_by=["start_time ASC"], page_token=token)
+            for run in page:
+                if run.info.run_id == self.run_id:
+                    continue
+                with tempfile.TemporaryDirectory() as folder:
+                    path = mlflow.artifacts.download_artifacts(
+                        run_id=run.info.run_id,
+                        artifact_path=f"{_LABELLED}/labelled.parquet",
+                        dst_path=folder,
+                        tracking_uri=self.uri,
+                    )
+                    tables.append(records.read(records.LabelledAttack, path))
+            token = page.token
+            if not token:
+                return tables
+
+
+def _experiment(client: Any, uri: str) -> str:  # noqa: ANN401
+    """The arena's experiment; for a local database its artifacts lie beside the database, not in the working folder."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return found.experiment_id
+    location = None
+    if uri.startswith("sqlite:///"):
+        location = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "artifacts").as_uri()
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.create_experiment(EXPERIMENT, artifact_location=location)
+    except MlflowException:
+        # Another stage made it between the two calls.
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            raise
+        return found.experiment_id
