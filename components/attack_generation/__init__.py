@@ -1,0 +1,1 @@
+"""Attack generation: a battle of evasion strategies against a serving filter."""

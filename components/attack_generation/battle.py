@@ -1,0 +1,125 @@
+"""A battle: texts x strategies x a query budget against one victim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from rapidfuzz.distance import Levenshtein
+
+from content_arena.components.attack_generation.search import LadderSearch, Outcome, Search, Target
+from content_arena.components.attack_generation.strategies import Strategy
+from content_arena.components.attack_generation.victims import CachedVictim, Victim
+from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.records import sha256_of
+
+
+@dataclass(frozen=True)
+class Battle:
+    """The result of a battle.
+
+    Attributes:
+        attacks: One row a (text, strategy), columns of :class:`~content_arena.components.shared.records.Attack`.
+        sha256: Of the attack set: every attempt the seed laid down, whatever the victim answered. Battles with one hash
+            were fought with the same attempts.
+        n_queries: Different texts the victim was asked about, originals included.
+    """
+
+    attacks: pd.DataFrame
+    sha256: str
+    n_queries: int
+
+
+def fight(
+    samples: pd.DataFrame,
+    victim: Victim,
+    strategies: Sequence[Strategy],
+    *,
+    seed: int = 0,
+    search: Search | None = None,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Battle:
+    """Attacks every sample with every strategy.
+
+    Args:
+        samples: Rows of :class:`~content_arena.components.shared.records.Sample`.
+        victim: The filter under attack.
+        strategies: What to attack with.
+        seed: The same seed gives the same attack set.
+        search: How to spend the budget; a :class:`LadderSearch` if None.
+        advance: Told the number of queries after each batch.
+
+    Raises:
+        InputError: No samples or no strategies.
+        VictimError: The victim stopped answering.
+    """
+    if samples.empty or not strategies:
+        raise InputError("a battle needs at least one text and one strategy")
+    search = search or LadderSearch()
+    targets = [
+        Target(row.base_id, row.text, row.label, row.lang, row.split, strategy, _seed(seed, row.base_id, strategy.name))
+        for strategy in strategies
+        for row in samples.itertuples(index=False)
+        if strategy.speaks(row.lang)
+    ]
+    cached = CachedVictim(victim)
+    texts = samples["text"].tolist()
+    before = dict(zip(texts, cached.score(texts).tolist(), strict=True))
+    advance(len(texts))
+    outcomes = search.run(targets, cached, advance)
+    rows = [
+        _row(target, outcome, before[target.text], cached, search.budget)
+        for target, outcome in zip(targets, outcomes, strict=True)
+    ]
+    return Battle(pd.DataFrame(rows), search.digest(targets), cached.n_queries)
+
+
+def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:
+    """Draws at most ``per_label`` toxic and as many benign texts of a split.
+
+    Drawn by rank of a hash, so the draw depends on seed and texts and not on row order.
+    """
+    rows = corpus[corpus["split"] == split]
+    rank = rows["base_id"].map(lambda base_id: _seed(seed, base_id, "draw"))
+    drawn = rows.assign(_rank=rank).sort_values(["_rank", "sample_id"]).groupby("label", sort=True).head(per_label)
+    return drawn.sort_values("sample_id").drop(columns="_rank").reset_index(drop=True)
+
+
+def _seed(seed: int, *parts: str) -> int:
+    """A 62-bit seed that depends on all parts and on nothing else: not on order, not on the process's hash seed."""
+    return int(sha256_of(str(seed), *parts)[:16], 16) >> 2
+
+
+def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, budget: int) -> dict[str, object]:
+    attempt = outcome.attempt
+    text = attempt.text if attempt else target.text
+    was_right = (before >= victim.threshold) == (target.label == "toxic")
+    status = "skipped" if attempt is None or not was_right else "success" if outcome.turned else "failed"
+    distance = Levenshtein.distance(target.text, text)
+    return {
+        "attack_id": sha256_of(target.base_id, target.strategy.name, target.text, text)[:16],
+        "base_id": target.base_id,
+        "lang": target.lang,
+        "strategy": target.strategy.name,
+        "family": target.strategy.family,
+        "params": json.dumps({}),
+        "seed": attempt.seed if attempt else target.seed,
+        "intensity": attempt.intensity if attempt else 0.0,
+        "budget": budget,
+        "original_text": target.text,
+        "perturbed_text": text,
+        "label_gold": target.label,
+        "victim_version": victim.version,
+        "threshold": victim.threshold,
+        "score_before": before,
+        "score_after": outcome.score if attempt else before,
+        "status": status,
+        "n_queries": outcome.n_queries,
+        "edit_distance": distance,
+        "pct_changed": distance / max(len(target.text), len(text)),
+        "similarity": Levenshtein.normalized_similarity(canonicalise(target.text), canonicalise(text)),
+        "split": target.split,
+    }

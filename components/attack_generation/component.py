@@ -1,0 +1,64 @@
+"""KFP component of the stage generate_attacks."""
+
+from typing import List, NamedTuple, Optional  # noqa: UP035 - KFP's type parser
+
+from kfp import dsl
+
+from content_arena.components.shared.images import COMPONENT_IMAGE
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def generate_attacks(
+    corpus: dsl.Input[dsl.Dataset],
+    attacks: dsl.Output[dsl.Dataset],
+    held_out_attacks: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+    victim: str,
+    pipeline_run: str,
+    lang: str = "en",
+    rounds: int = 3,
+    texts_per_label: int = 150,
+    seed: int = 0,
+    held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
+    tracking_uri: Optional[str] = None,  # noqa: UP045
+) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):
+    """Attacks the serving filter: texts x evasion strategies x a budget of queries.
+
+    Args:
+        corpus: Parquet of Sample records.
+        attacks: Parquet of Attack records on training and validation texts, seen strategies only.
+        held_out_attacks: Parquet of Attack records of the strategies that are never trained on.
+        metrics: n_attacks, n_queries, evasion_seen, evasion_held_out (rates in [0, 1]).
+        victim: Alias, version number, bundle folder or URL of the filter to attack.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        lang: ISO 639-1 code of the corpus.
+        rounds: Queries allowed for each (text, strategy).
+        texts_per_label: Training texts of each label to attack.
+        seed: The same seed gives the same attack set.
+        held_out_strategies: Strategies that are judged only; the project's own choice if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+
+    Returns:
+        attack_set_sha256: SHA-256 (hex) of the attack set.
+    """
+    from pathlib import Path
+    from typing import NamedTuple
+
+    from content_arena.components.attack_generation import generate, strategies
+
+    sha256, figures = generate.generate_attacks(
+        Path(corpus.path),
+        Path(attacks.path),
+        Path(held_out_attacks.path),
+        victim=victim,
+        lang=lang,
+        pipeline_run=pipeline_run,
+        rounds=int(rounds),
+        texts_per_label=int(texts_per_label),
+        seed=int(seed),
+        held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
+        tracking_uri=tracking_uri,
+    )
+    for name, value in figures.items():
+        metrics.log_metric(name, value)
+    return NamedTuple("Outputs", [("attack_set_sha256", str)])(sha256)

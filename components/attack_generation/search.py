@@ -1,0 +1,159 @@
+"""How an attacker spends a budget of queries on a text.
+
+A search sees targets and an oracle and nothing else: which strategies there are, whose filter it is and what happens
+to the result is not its business. Searches go level by level over all targets at once, so that the victim always gets
+full batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from content_arena.components.attack_generation.strategies.base import Strategy
+from content_arena.components.attack_generation.victims import CachedVictim
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One text to be attacked with one strategy.
+
+    Attributes:
+        base_id: Names the text.
+        text: The original.
+        label: ``toxic`` (the attacker wants it passed) or ``benign`` (nobody attacks, does it get flagged?).
+        lang: ISO 639-1 code.
+        split: Split of the original.
+        strategy: What to attack with.
+        seed: Seed of everything random about this target.
+    """
+
+    base_id: str
+    text: str
+    label: str
+    lang: str
+    split: str
+    strategy: Strategy
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One perturbed text and how it came about."""
+
+    text: str
+    seed: int
+    intensity: float
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a search found for a target.
+
+    Attributes:
+        attempt: The first that turned the verdict, else the one that moved the score furthest that way; None if the
+            strategy found nothing to change.
+        score: The victim's score of it.
+        turned: Whether the verdict turned.
+        n_queries: Questions the victim was asked for this target.
+    """
+
+    attempt: Attempt | None = None
+    score: float = 0.0
+    turned: bool = False
+    n_queries: int = 0
+
+
+class Search(Protocol):
+    """A way to spend the budget.
+
+    Attributes:
+        budget: Queries allowed for each target.
+    """
+
+    budget: int
+
+    def run(self, targets: Sequence[Target], victim: CachedVictim, advance: Callable[[int], None]) -> list[Outcome]:
+        """Attacks every target; outcomes come in the order of the targets.
+
+        Args:
+            targets: What to attack.
+            victim: Answers queries.
+            advance: Told the number of queries after each batch.
+        """
+        ...
+
+    def digest(self, targets: Sequence[Target]) -> str:
+        """SHA-256 (hex) of everything this search decides before the victim answers."""
+        ...
+
+
+class LadderSearch:
+    """Up to ``budget`` attempts a target, each stronger than the last, stopping at the first that works.
+
+    The attempts are fixed by text, strategy and seed before anybody is asked: two victims meet the very same attempts,
+    which is what makes a champion and a challenger comparable. Nobody searches for a benign text's downfall, so it gets
+    one attempt, drawn from the same ladder.
+    """
+
+    def __init__(self, budget: int = 3, batch_size: int = 2048) -> None:
+        if budget < 1:
+            raise ValueError(f"budget is {budget}, at least 1 query is needed")
+        self.budget = budget
+        self._batch_size = batch_size
+        self._schedules: dict[Target, list[Attempt]] = {}
+
+    def attempts(self, target: Target) -> list[Attempt]:
+        """The attempts on a target, weakest first; those that change nothing are left out."""
+        found = self._schedules.get(target)
+        if found is None:
+            rungs = range(self.budget)
+            if target.label == "benign":
+                rungs = range(target.seed % self.budget, target.seed % self.budget + 1)
+            tried = [self._attempt(target, rung) for rung in rungs]
+            found = self._schedules[target] = [attempt for attempt in tried if attempt.text != target.text]
+        return found
+
+    def run(self, targets: Sequence[Target], victim: CachedVictim, advance: Callable[[int], None]) -> list[Outcome]:
+        """See :meth:`Search.run`."""
+        outcomes = [Outcome() for _ in targets]
+        for rung in range(self.budget):
+            alive = [
+                (target, outcome, self.attempts(target)[rung])
+                for target, outcome in zip(targets, outcomes, strict=True)
+                if not outcome.turned and rung < len(self.attempts(target))
+            ]
+            for start in range(0, len(alive), self._batch_size):
+                batch = alive[start : start + self._batch_size]
+                fresh = [not victim.knows(attempt.text) for _, _, attempt in batch]
+                scores = victim.score([attempt.text for _, _, attempt in batch])
+                for (target, outcome, attempt), score, is_new in zip(batch, scores.tolist(), fresh, strict=True):
+                    _keep_better(target, outcome, attempt, score, victim.threshold)
+                    outcome.n_queries += is_new
+                advance(len(batch))
+        return outcomes
+
+    def digest(self, targets: Sequence[Target]) -> str:
+        """See :meth:`Search.digest`; here over every attempt on the ladder, made or not."""
+        sha = hashlib.sha256()
+        for target in targets:
+            for field in (target.base_id, target.strategy.name, *(attempt.text for attempt in self.attempts(target))):
+                sha.update(field.encode("utf-8", "surrogatepass") + b"\x1f")
+            sha.update(b"\x1e")
+        return sha.hexdigest()
+
+    def _attempt(self, target: Target, rung: int) -> Attempt:
+        seed = target.seed + rung
+        intensity = (rung + 1) / self.budget
+        return Attempt(target.strategy.perturb(target.text, Random(seed), intensity), seed, intensity)  # noqa: S311
+
+
+def _keep_better(target: Target, outcome: Outcome, attempt: Attempt, score: float, threshold: float) -> None:
+    wants_down = target.label == "toxic"
+    is_better = outcome.attempt is None or (score < outcome.score if wants_down else score > outcome.score)
+    turned = score < threshold if wants_down else score >= threshold
+    if turned or is_better:
+        outcome.attempt, outcome.score, outcome.turned = attempt, score, turned

@@ -1,0 +1,203 @@
+"""Who is attacked: anything that scores texts.
+
+HTTP lives here and in ``predictor/`` only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from content_arena.components.shared.errors import InputError, VictimError
+
+Scores = npt.NDArray[np.float32]
+_TIMEOUT_SECONDS = 60.0
+
+
+class Victim(Protocol):
+    """A filter under attack.
+
+    Attributes:
+        version: Names what answers; goes into every attack record.
+        threshold: A text is flagged if its score is at least this. Read it after scoring: an endpoint's is learnt.
+    """
+
+    version: str
+
+    @property
+    def threshold(self) -> float:
+        """A text is flagged if its score is at least this."""
+        ...
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Probability of toxic for n texts, float32[n]."""
+        ...
+
+
+class CachedVictim:
+    """Asks a victim once for each different text and counts the questions.
+
+    An attacker who remembers an answer need not pay for it again, so cached answers are not charged to a budget.
+    """
+
+    def __init__(self, victim: Victim) -> None:
+        self.victim = victim
+        self.n_queries = 0
+        self._answers: dict[str, np.float32] = {}
+
+    @property
+    def version(self) -> str:
+        """The victim's."""
+        return self.victim.version
+
+    @property
+    def threshold(self) -> float:
+        """The victim's."""
+        return self.victim.threshold
+
+    def knows(self, text: str) -> bool:
+        """Whether the answer is there already."""
+        return text in self._answers
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """See :meth:`Victim.score`.
+
+        Raises:
+            VictimError: The victim answered something that is no probability for each text.
+        """
+        new = list(dict.fromkeys(text for text in texts if text not in self._answers))
+        if new:
+            scores = np.asarray(self.victim.score(new), dtype=np.float32)
+            if scores.shape != (len(new),) or not np.all((scores >= 0) & (scores <= 1)):
+                raise VictimError(f"victim {self.version} did not answer with {len(new)} probabilities")
+            self.n_queries += len(new)
+            self._answers.update(zip(new, scores, strict=True))
+        return np.fromiter((self._answers[text] for text in texts), np.float32, len(texts))
+
+
+class EndpointVictim:
+    """A filter behind KServe's V1 or V2 HTTP protocol.
+
+    The threshold of a running server is not part of either protocol. Where answers carry ``is_toxic``, it is learnt:
+    it lies between the highest score seen unflagged and the lowest seen flagged, so every text scored so far is on the
+    side the server put it. Other servers are judged at ``threshold``.
+    """
+
+    def __init__(self, url: str, threshold: float = 0.5, batch_size: int = 64) -> None:
+        """Takes a base URL, a V1 ``...:predict`` or a V2 ``.../infer`` URL.
+
+        Args:
+            url: A base URL means V1 and the model name ``content-filter``.
+            threshold: For servers that answer scores only.
+            batch_size: Texts a request carries.
+        """
+        import requests
+
+        self._v2 = url.rstrip("/").endswith("/infer")
+        is_full = self._v2 or url.endswith(":predict")
+        self.url = url if is_full else f"{url.rstrip('/')}/v1/models/content-filter:predict"
+        self.version = url
+        self._fixed_threshold = threshold
+        self._unflagged, self._flagged = -math.inf, math.inf
+        self._batch_size = batch_size
+        self._session = requests.Session()
+
+    @property
+    def threshold(self) -> float:
+        """Learnt from ``is_toxic`` where the server answers it, else as given."""
+        if math.isinf(self._unflagged) and math.isinf(self._flagged):
+            return self._fixed_threshold
+        if math.isinf(self._flagged):
+            return math.nextafter(self._unflagged, math.inf)
+        if math.isinf(self._unflagged):
+            return self._flagged
+        return (self._unflagged + self._flagged) / 2
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """See :meth:`Victim.score`.
+
+        Raises:
+            VictimError: No connection, an HTTP error, or an answer that is not in the protocol.
+        """
+        batches = [list(texts[i : i + self._batch_size]) for i in range(0, len(texts), self._batch_size)]
+        return np.array([score for batch in batches for score in self._ask(batch)], dtype=np.float32)
+
+    def _ask(self, batch: list[str]) -> list[float]:
+        import requests
+
+        body: dict[str, Any] = {"instances": batch}
+        if self._v2:
+            body = {"inputs": [{"name": "text", "shape": [len(batch)], "datatype": "BYTES", "data": batch}]}
+        try:
+            response = self._session.post(self.url, json=body, timeout=_TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from error
+        if response.status_code != 200:
+            raise VictimError(f"{self.url} answered HTTP {response.status_code}: {response.text[:200]}")
+        try:
+            answers = _read_v2(response.json()) if self._v2 else _read_v1(response.json())
+        except (KeyError, TypeError, ValueError) as error:
+            raise VictimError(f"{self.url} answered something that is not scores: {error!r}") from error
+        if len(answers) != len(batch):
+            raise VictimError(f"{self.url} answered {len(answers)} scores for {len(batch)} texts")
+        for score, flagged in answers:
+            if flagged is True:
+                self._flagged = min(self._flagged, score)
+            elif flagged is False:
+                self._unflagged = max(self._unflagged, score)
+        if self._unflagged >= self._flagged:
+            raise VictimError(f"{self.url} flags by something other than its score, or its model changed in mid-battle")
+        return [score for score, _ in answers]
+
+
+def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0.5) -> Victim:
+    """Opens the filter that ``spec`` names.
+
+    Args:
+        spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``) or a version number.
+        tracking_uri: MLflow server for aliases and versions; the environment's if None.
+        threshold: For endpoints that answer scores only.
+
+    Raises:
+        InputError: Nothing of that name.
+        RegistryError: The registry has no such alias or version.
+        BundleError: The bundle is broken.
+    """
+    from content_arena.components.registry_promotion.registry import Registry
+    from content_arena.components.shared.filter import ContentFilter
+
+    if spec.startswith(("http://", "https://")):
+        return EndpointVictim(spec, threshold)
+    if spec in Registry.ALIASES or spec.isdigit():
+        registry = Registry(tracking_uri)
+        version = registry.resolve(spec)
+        return ContentFilter.open(registry.download(version), version=str(version))
+    if Path(spec).is_dir():
+        return ContentFilter.open(spec)
+    raise InputError(
+        f"no victim {spec!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a URL or a bundle folder"
+    )
+
+
+def _read_v1(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401
+    """Score and verdict of each prediction; a bare number is a score."""
+    read = []
+    for prediction in answer["predictions"]:
+        if isinstance(prediction, dict):
+            read.append((float(prediction["toxic_score"]), prediction.get("is_toxic")))
+        else:
+            read.append((float(prediction), None))
+    return read
+
+
+def _read_v2(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401
+    """Score and verdict from the output tensors; a server with a single output answers scores."""
+    tensors = {output["name"]: output["data"] for output in answer["outputs"]}
+    scores = tensors["toxic_score"] if "toxic_score" in tensors else next(iter(tensors.values()))
+    verdicts = tensors.get("is_toxic", [None] * len(scores))
+    return [(float(score), verdict) for score, verdict in zip(scores, verdicts, strict=True)]
