@@ -1,0 +1,47 @@
+"""KFP component of the stage label_attacks."""
+
+from typing import Optional
+
+from kfp import dsl
+
+from content_arena.components.shared.images import COMPONENT_IMAGE
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def label_attacks(
+    attacks: dsl.Input[dsl.Dataset],
+    labelled: dsl.Output[dsl.Dataset],
+    review: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    pipeline_run: str,
+    lang: str = "en",
+    min_confidence: float = 0.6,
+    tracking_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+) -> None:
+    """Labels every attack, with a confidence, and queues what a person has to look at.
+
+    Args:
+        attacks: Parquet of Attack records.
+        labelled: Parquet of LabelledAttack records; rows with needs_review are never trained on.
+        review: CSV of the doubtful rows, the least certain first.
+        metrics: n_labelled, n_review, mean_confidence.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        lang: ISO 639-1 code of the corpus.
+        min_confidence: Below it a person decides, in [0, 1].
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+    """
+    from pathlib import Path
+
+    from content_arena.components.labeling import labeling
+
+    figures = labeling.label_attacks(
+        Path(attacks.path),
+        Path(labelled.path),
+        Path(review.path),
+        lang=lang,
+        pipeline_run=pipeline_run,
+        tracking_uri=tracking_uri,
+        min_confidence=min_confidence,
+    )
+    for name, value in figures.items():
+        metrics.log_metric(name, value)

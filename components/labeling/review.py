@@ -1,0 +1,61 @@
+"""From votes to labels, and the queue for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter, readability
+
+#: Below this confidence a person decides.
+MIN_CONFIDENCE = 0.6
+#: Below this readability nobody can tell what the text says.
+MIN_READABILITY = 0.5
+
+
+def label(
+    attacks: pd.DataFrame,
+    voters: Sequence[Voter] | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
+    min_readability: float = MIN_READABILITY,
+) -> pd.DataFrame:
+    """Labels attacks by a weighted vote.
+
+    Args:
+        attacks: Rows of Attack.
+        voters: Who votes; gold label and victim if None.
+        min_confidence: Rows whose confidence is lower need a review.
+        min_readability: Rows that are less readable need a review, whatever the votes.
+
+    Returns:
+        Rows of LabelledAttack. ``label_confidence`` is the weighted mean of the votes for the label given, in [0, 1];
+        ``label_source`` names the voters on that side. A row on which everybody abstains, or which is split evenly,
+        keeps the gold label with confidence 0 and needs a review.
+    """
+    voters = [GoldVoter(), ModelVoter()] if voters is None else voters
+    votes = np.array([voter.vote(attacks) for voter in voters], dtype=float).reshape(len(voters), len(attacks))
+    weights = np.where(np.isnan(votes), 0.0, np.array([[voter.weight] for voter in voters]))
+    total = weights.sum(axis=0)
+    toxic = np.divide(
+        (np.nan_to_num(votes) * weights).sum(axis=0), total, out=np.full(total.shape, 0.5), where=total > 0
+    )
+    is_toxic = np.where(toxic == 0.5, attacks["label_gold"] == "toxic", toxic > 0.5)
+    confidence = np.where(toxic == 0.5, 0.0, np.where(is_toxic, toxic, 1 - toxic))
+    agrees = (votes > 0.5) == is_toxic
+    sources = [
+        "+".join(
+            voter.name for voter, yes, weight in zip(voters, agrees[:, i], weights[:, i], strict=True) if yes and weight
+        )
+        for i in range(len(attacks))
+    ]
+    # A label that differs from the original's is news, and news wants a witness.
+    contradicts = is_toxic != (attacks["label_gold"] == "toxic").to_numpy()
+    unreadable = readability(attacks) < min_readability
+    return attacks.assign(
+        label=np.where(is_toxic, "toxic", "benign"),
+        label_confidence=np.clip(confidence, 0.0, 1.0),
+        label_source=[source or "none" for source in sources],
+        needs_review=(confidence < min_confidence) | contradicts | unreadable,
+    )
