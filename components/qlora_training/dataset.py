@@ -1,0 +1,79 @@
+"""What a challenger trains on: the corpus, and every labelled attack so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from content_arena.components.shared import records
+from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.errors import InputError
+
+TOXIC = 1
+BENIGN = 0
+_COLUMNS = ["text", "label", "split"]
+
+
+def training_table(corpus: pd.DataFrame, attacks: Sequence[pd.DataFrame], held_out: Sequence[str]) -> pd.DataFrame:
+    """Joins corpus and labelled attacks.
+
+    Attacks are left out that wait for a person's review, that use a held-out strategy, or whose original stands in
+    another split of this corpus than it did when the attack was made: what is judged on is never trained on.
+
+    Args:
+        corpus: Rows of Sample.
+        attacks: Tables of LabelledAttack, oldest first.
+        held_out: Strategies that are judged only.
+
+    Returns:
+        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); one row a different text.
+
+    Raises:
+        InputError: A class is missing in training or validation.
+    """
+    split_of = corpus.drop_duplicates("base_id").set_index("base_id")["split"]
+    parts = [corpus[_COLUMNS]]
+    for table in attacks:
+        now = table["base_id"].map(split_of)
+        fit = ~table["needs_review"] & ~table["strategy"].isin(list(held_out)) & (now.isna() | (now == table["split"]))
+        chosen = table[fit]
+        parts.append(
+            pd.DataFrame({"text": chosen["perturbed_text"], "label": chosen["label"], "split": chosen["split"]})
+        )
+    joined = pd.concat(parts, ignore_index=True)
+    joined = joined[joined["split"] != "test"]
+    joined["text"] = joined["text"].map(canonicalise)
+    joined["label"] = (joined["label"] == "toxic").astype(int)
+    # An edit that the canonicaliser undoes gives the original again. In validation it would count twice, in training
+    # it would only cost time. The corpus comes first, so its row is the one that stays.
+    joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
+    for split in ("train", "validation"):
+        present = set(joined.loc[joined["split"] == split, "label"])
+        if present != {TOXIC, BENIGN}:
+            raise InputError(f"the {split} split has no {'toxic' if TOXIC not in present else 'benign'} text left")
+    return joined
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """SHA-256 (hex) of a training table."""
+    return records.digest(table, ["text", "label", "split"])
+
+
+def class_weights(labels: Sequence[int]) -> list[float]:
+    """Weights [benign, toxic] of the loss, inverse to frequency, mean 1 over the texts."""
+    n_toxic = sum(labels)
+    n_benign = len(labels) - n_toxic
+    return [len(labels) / (2 * n_benign), len(labels) / (2 * n_toxic)]
+
+
+def tokenise(table: pd.DataFrame, tokenizer: Any, max_length: int) -> Any:  # noqa: ANN401
+    """A datasets.Dataset with input_ids, attention_mask, labels and length (for length-grouped batches)."""
+    from datasets import Dataset
+
+    encoded = tokenizer(table["text"].tolist(), truncation=True, max_length=max_length)
+    columns = {name: encoded[name] for name in ("input_ids", "attention_mask")}
+    return Dataset.from_dict(
+        {**columns, "labels": table["label"].tolist(), "length": list(map(len, encoded["input_ids"]))}
+    )

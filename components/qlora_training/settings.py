@@ -1,0 +1,72 @@
+"""The knobs of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from content_arena.components.shared.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How to train; see Dettmers et al. 2023, "QLoRA", for the quantisation and the adapter.
+
+    Attributes:
+        base_model: Embedded name, folder or hub id of the encoder.
+        lang: ISO 639-1 code of the corpus.
+        device: ``auto`` takes a GPU where there is one.
+        epochs: Passes over the data at most; early stopping may end sooner.
+        batch_size: Texts an optimiser step sees.
+        learning_rate: Peak, after warm-up, for the adapter and the head.
+        warmup_share: Share of all steps over which the rate rises from 0.
+        weight_decay: Of AdamW.
+        patience: Epochs without a better validation F1 after which training stops.
+        lora_rank: r of the adapter.
+        lora_alpha: Scale of the adapter; alpha / r multiplies its output.
+        lora_dropout: On the adapter's input.
+        max_length: Tokens a text is cut to in training, and the window in serving.
+        seed: Of initialisation, order and dropout.
+    """
+
+    base_model: str
+    lang: str = "en"
+    device: str = "auto"
+    epochs: int = 6
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    patience: int = 2
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    max_length: int = 128
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise InputError(f"device {self.device!r} is none of {', '.join(DEVICES)}")
+        for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, it has to be at least 1")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every knob by name."""
+        return asdict(self)
+
+    def on_cuda(self) -> bool:
+        """Whether to use a GPU.
+
+        Raises:
+            InputError: ``cuda`` was asked for and there is none.
+        """
+        import torch
+
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device cuda was asked for and torch sees no GPU: use --device cpu, or check the driver")
+        return self.device != "cpu" and torch.cuda.is_available()

@@ -1,0 +1,231 @@
+"""QLoRA: a 4-bit base, a low-rank adapter, the Trainer of transformers.
+
+Sources: Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs" (NF4, double quantisation); Hu et al.
+2021, "LoRA".
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from content_arena.components.qlora_training import base_models, dataset
+from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.stage import Progress, say
+
+#: Names of classification heads in transformers; a quantised head can not be trained, and BERT's pooler is one.
+HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
+_CHECKPOINT_FILES = ("adapter_model.safetensors", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+
+
+def load_quantised(settings: TrainingSettings) -> Any:  # noqa: ANN401
+    """The base model in NF4 with double quantisation; its head stays as it is.
+
+    Raises:
+        InputError: The base model can not be loaded.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
+
+    # The head's first weights are random and not part of the base; the same seed makes the same head again.
+    set_seed(settings.seed)
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(
+            base_models.resolve(settings.base_model),
+            num_labels=2,
+            id2label={0: "benign", 1: "toxic"},
+            label2id={"benign": 0, "toxic": 1},
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.bfloat16,
+            device_map={"": 0 if settings.on_cuda() else "cpu"},
+            quantization_config=BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
+                llm_int8_skip_modules=[rf"(?:.*\.)?(?:{'|'.join(HEAD_MODULES)})"],
+            ),
+        )
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0][:300]
+        raise InputError(f"base model {settings.base_model!r} can not be loaded: {reason}") from error
+
+
+def build_model(settings: TrainingSettings) -> Any:  # noqa: ANN401
+    """The quantised base with a fresh adapter and a trainable head.
+
+    Raises:
+        InputError: The base model can not be loaded.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+
+    model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
+    heads = sorted({name.split(".")[-1] for name, _ in model.named_modules()} & set(HEAD_MODULES))
+    lora = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        modules_to_save=heads,
+    )
+    return get_peft_model(model, lora)
+
+
+def train(
+    table: pd.DataFrame, settings: TrainingSettings, checkpoints: Path, stage: str = "train_qlora"
+) -> tuple[Any, Any, dict[str, float]]:
+    """Trains, or goes on from the last complete checkpoint below ``checkpoints``.
+
+    Args:
+        table: From :func:`dataset.training_table`.
+        settings: The knobs.
+        checkpoints: Folder for the checkpoints of exactly this table and these settings.
+        stage: In whose name to report progress.
+
+    Returns:
+        The model with the adapter of the best epoch, its tokenizer, and metrics: train_samples_per_second,
+        validation F1, epochs, steps.
+
+    Raises:
+        InputError: The base model can not be loaded or can not read the language.
+    """
+    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    tokenizer = base_models.load_tokenizer(settings.base_model)
+    base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
+    data = {
+        split: dataset.tokenise(table[table["split"] == split], tokenizer, settings.max_length)
+        for split in ("train", "validation")
+    }
+    trainer = Trainer(
+        model=build_model(settings),
+        args=_arguments(settings, checkpoints),
+        train_dataset=data["train"],
+        eval_dataset=data["validation"],
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        compute_metrics=_f1,
+        compute_loss_func=_weighted_loss(dataset.class_weights(data["train"]["labels"])),
+        callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
+    )
+    trainer.remove_callback(_printer())
+    last = last_complete_checkpoint(checkpoints)
+    if last is not None:
+        say(stage, f"resuming from {last.name}")
+    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+    metrics = {
+        "train_samples_per_second": float(result.metrics["train_samples_per_second"]),
+        "validation_f1": float(trainer.state.best_metric or 0.0),
+        "epochs": float(result.metrics["epoch"]),
+        "steps": float(trainer.state.global_step),
+    }
+    return trainer.model, tokenizer, metrics
+
+
+def last_complete_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; incomplete ones are removed, they were killed in mid-write."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        if all((path / name).is_file() for name in _CHECKPOINT_FILES):
+            return path
+        shutil.rmtree(path)
+    return None
+
+
+def _arguments(settings: TrainingSettings, checkpoints: Path) -> Any:  # noqa: ANN401
+    import mlflow
+    from transformers import TrainingArguments
+
+    on_cuda = settings.on_cuda()
+    micro_batch = min(16, settings.batch_size) if on_cuda else settings.batch_size
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=max(1, settings.batch_size // micro_batch),
+        per_device_eval_batch_size=64,
+        gradient_checkpointing=on_cuda,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if on_cuda else None,
+        optim="adamw_8bit" if on_cuda else "adamw_torch",
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        lr_scheduler_type="linear",
+        warmup_steps=settings.warmup_share,
+        bf16=True,
+        use_cpu=not on_cuda,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="f1",
+        greater_is_better=True,
+        logging_steps=5,
+        disable_tqdm=True,
+        report_to=["mlflow"] if mlflow.active_run() else [],
+        seed=settings.seed,
+        data_seed=settings.seed,
+        dataloader_pin_memory=on_cuda,
+        remove_unused_columns=True,
+    )
+
+
+def _f1(prediction: Any) -> dict[str, float]:  # noqa: ANN401
+    from sklearn.metrics import f1_score
+
+    return {"f1": float(f1_score(prediction.label_ids, prediction.predictions.argmax(axis=-1)))}
+
+
+def _weighted_loss(weights: Sequence[float]) -> Any:  # noqa: ANN401
+    import torch
+
+    def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
+        logits = outputs["logits"].float()
+        weight = torch.tensor(weights, device=logits.device)
+        total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
+        return total / (num_items_in_batch if num_items_in_batch is not None else len(labels))
+
+    return loss
+
+
+def _printer() -> type:
+    from transformers.trainer_callback import PrinterCallback
+
+    return PrinterCallback
+
+
+def _stage_log(stage: str) -> Any:  # noqa: ANN401
+    """A callback that reports steps and epochs as stage lines."""
+    from transformers import TrainerCallback
+
+    class StageLog(TrainerCallback):
+        def __init__(self) -> None:
+            self.progress: Progress | None = None
+            self.loss = ""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+            self.progress = Progress(stage, state.max_steps, "steps")
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+            if self.progress is not None:
+                self.progress.at(state.global_step, self.loss)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ANN401
+            if logs and "loss" in logs:
+                self.loss = f"loss {logs['loss']:.3f}"
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ANN401
+            if metrics and "eval_f1" in metrics:
+                say(stage, f"epoch {state.epoch:.0f}: validation F1 {metrics['eval_f1']:.3f}")
+
+    return StageLog()

@@ -1,0 +1,129 @@
+"""The stages that train: train_qlora makes a challenger, bootstrap_champion the first filter of all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from content_arena.components.attack_generation.strategies import HELD_OUT
+from content_arena.components.qlora_training import dataset, export, trainer
+from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared import records
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking
+
+TRAIN = "train_qlora"
+BOOTSTRAP = "bootstrap_champion"
+
+
+@stage(TRAIN)
+def train_qlora(
+    corpus_path: Path,
+    labelled_path: Path,
+    bundle_path: Path,
+    *,
+    settings: TrainingSettings,
+    pipeline_run: str,
+    checkpoints: Path | None = None,
+    held_out: Sequence[str] = HELD_OUT,
+    tracking_uri: str | None = None,
+) -> dict[str, float]:
+    """Trains a challenger on the corpus and on all labelled attacks so far, this run's and every earlier one's.
+
+    Args:
+        corpus_path: Parquet of Sample.
+        labelled_path: Parquet of LabelledAttack, of this run.
+        bundle_path: Where the bundle goes.
+        settings: The knobs.
+        pipeline_run: Id of the pipeline run.
+        checkpoints: Folder that outlives the process; with it a killed training goes on where it was.
+        held_out: Strategies that are never trained on.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        The training's figures, by name.
+    """
+    corpus = records.read(records.Sample, corpus_path)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
+    table = dataset.training_table(corpus, battles, held_out)
+    n_train = int((table["split"] == "train").sum())
+    say(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
+    _, metrics = _train(TRAIN, table, settings, bundle_path, tracking, checkpoints)
+    return metrics
+
+
+@stage(BOOTSTRAP)
+def bootstrap_champion(
+    corpus_path: Path,
+    *,
+    settings: TrainingSettings,
+    pipeline_run: str,
+    corpus_seconds: float | None = None,
+    checkpoints: Path | None = None,
+    tracking_uri: str | None = None,
+) -> tuple[int, dict[str, float]]:
+    """Sees to it that there is a champion: where the registry has none, one is trained on the corpus alone.
+
+    Args:
+        corpus_path: Parquet of Sample.
+        settings: The knobs.
+        pipeline_run: Id of the pipeline run.
+        corpus_seconds: What preparing the corpus took, to be kept beside the other stages' times.
+        checkpoints: See :func:`train_qlora`.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        The champion's version, and the training's figures (empty if there was a champion).
+    """
+    corpus = records.read(records.Sample, corpus_path)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    if corpus_seconds is not None:
+        tracking.log_seconds("prepare_corpus", corpus_seconds)
+    registry = Registry(tracking_uri)
+    version = registry.version_of(Registry.CHAMPION)
+    metrics: dict[str, float] = {}
+    if version is None:
+        say(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
+        table = dataset.training_table(corpus, [], held_out=())
+        with tempfile.TemporaryDirectory() as folder:
+            bundle, metrics = _train(BOOTSTRAP, table, settings, Path(folder) / "bundle", tracking, checkpoints)
+            version = registry.register(bundle, tracking.run_id, generation=0).version
+        registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
+        registry.promote(version, expected_champion=None)
+    tracking.log(BOOTSTRAP, metrics)
+    say(BOOTSTRAP, f"champion is version {version}")
+    return version, metrics
+
+
+def _train(
+    stage_name: str,
+    table: pd.DataFrame,
+    settings: TrainingSettings,
+    bundle_path: Path,
+    tracking: Tracking,
+    checkpoints: Path | None,
+) -> tuple[bundles.Bundle, dict[str, float]]:
+    """Trains and exports, with the figures of both."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Only the same texts and the same knobs may go on from a checkpoint; anything else starts afresh.
+        key = records.sha256_of(dataset.fingerprint(table), repr(settings))[:16]
+        home = (checkpoints or Path(folder)) / key
+        home.mkdir(parents=True, exist_ok=True)
+        with tracking.training_run(stage_name):
+            model, tokenizer, metrics = trainer.train(table, settings, home, stage_name)
+        say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
+        validation = table[table["split"] == "validation"]
+        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path)
+        shutil.rmtree(home)
+    metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
+    tracking.log(stage_name, metrics, settings.as_dict())
+    agreement = metrics["parity_agreement"]
+    say(stage_name, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
+    return bundle, metrics
