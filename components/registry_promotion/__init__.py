@@ -1,0 +1,1 @@
+"""Registry promotion: gates, and the aliases that say which filter serves."""

@@ -1,0 +1,50 @@
+"""KFP component of the stage promote_challenger."""
+
+from typing import NamedTuple, Optional
+
+from kfp import dsl
+
+from content_arena.components.shared.images import COMPONENT_IMAGE
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def promote_challenger(
+    challenger: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
+    champion_version: str,
+    pipeline_run: str,
+    tracking_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+) -> NamedTuple("Outputs", [("verdict", dict)]):
+    """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
+
+    Args:
+        challenger: The challenger's bundle.
+        evaluation: JSON of evaluate_challenger.
+        metrics: promoted (1 or 0) and a figure a gate.
+        report: The final page: verdict, reasons, figures, times.
+        champion_version: The champion it was compared with.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+
+    Returns:
+        verdict: promoted, versions, generation, reasons, gates, seconds a stage.
+    """
+    from pathlib import Path
+    from typing import NamedTuple
+
+    from content_arena.components.registry_promotion import promote
+
+    verdict = promote.promote_challenger(
+        Path(challenger.path),
+        Path(evaluation.path),
+        Path(report.path),
+        champion_version=champion_version,
+        pipeline_run=pipeline_run,
+        tracking_uri=tracking_uri,
+    )
+    metrics.log_metric("promoted", float(verdict["promoted"]))
+    for gate in verdict["gates"]:
+        metrics.log_metric(f"gate_{gate['gate']}", float(gate["passed"]))
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict)

@@ -1,0 +1,83 @@
+"""The stage promote_challenger: register, judge, move the aliases or say why not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.evaluation import report
+from content_arena.components.evaluation.evaluate import headline
+from content_arena.components.registry_promotion import gates
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking, seconds_since_start
+
+STAGE = "promote_challenger"
+
+
+@stage(STAGE)
+def promote_challenger(
+    challenger_path: Path,
+    evaluation_path: Path,
+    report_path: Path,
+    *,
+    champion_version: str,
+    pipeline_run: str,
+    tracking_uri: str | None = None,
+) -> dict[str, Any]:
+    """Registers a challenger, applies the gates, and moves the aliases if all of them pass.
+
+    Args:
+        challenger_path: The challenger's bundle.
+        evaluation_path: JSON of evaluate_challenger.
+        report_path: Where to write the final page.
+        champion_version: The champion it was compared with; if another one serves by now, nothing is moved.
+        pipeline_run: Id of the pipeline run.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        promoted, champion_version and challenger_version as they were compared, generation, reasons, gates, seconds.
+    """
+    evaluation = _read(evaluation_path)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    registry = Registry(tracking_uri)
+    challenger = registry.register(bundles.load(challenger_path), tracking.run_id)
+    say(STAGE, f"registered version {challenger.version}, generation {challenger.generation}")
+    registry.record_metrics(int(champion_version), headline(evaluation["champion"]))
+    registry.record_metrics(challenger.version, headline(evaluation["challenger"]))
+    registry.set_alias(Registry.CHALLENGER, challenger.version)
+    results = gates.judge(evaluation["champion"], evaluation["challenger"])
+    promoted = gates.is_promoted(results)
+    registry.record_verdict(challenger.version, int(champion_version), results)
+    if promoted:
+        registry.promote(challenger.version, expected_champion=int(champion_version))
+    seconds = tracking.seconds() | {STAGE: seconds_since_start()}
+    verdict = {
+        "promoted": promoted,
+        "champion_version": champion_version,
+        "challenger_version": str(challenger.version),
+        "generation": challenger.generation,
+        "reasons": [result.reason for result in results if promoted or not result.passed],
+        "gates": [asdict(result) for result in results],
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+    report_path.parent.mkdir(parents=True, exist_ok=True)
+    report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")
+    tracking.log(STAGE, {"promoted": float(promoted)})
+    tracking.finish()
+    say(STAGE, f"version {challenger.version} {'is the new champion' if promoted else 'is not promoted'}")
+    return verdict
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        if {"champion", "challenger"} <= set(evaluation):
+            return evaluation
+    except (OSError, ValueError) as error:
+        raise InputError(f"the evaluation at {path} can not be read: {error}") from error
+    raise InputError(f"the evaluation at {path} does not hold a champion and a challenger")
