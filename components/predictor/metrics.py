@@ -1,0 +1,124 @@
+"""What the predictor tells Prometheus; kserve serves it at ``/metrics`` from the default registry.
+
+Every label value comes from a closed set (route templates, known methods, status codes, this server's own version), so
+no client can grow the number of time series.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SCORES = tuple(i / 20 for i in range(1, 21))
+
+REQUESTS = Counter(
+    "content_arena_api_requests_total",
+    "HTTP requests answered.",
+    ["path", "method", "status", "model_version"],
+)
+REQUEST_SECONDS = Histogram(
+    "content_arena_api_request_duration_seconds",
+    "Seconds from a request's first byte to its answer's last.",
+    ["path", "method", "model_version"],
+    buckets=_SECONDS,
+)
+INFERENCE_SECONDS = Histogram(
+    "content_arena_model_inference_duration_seconds",
+    "Seconds one request's texts took to score, waiting for a free thread not included.",
+    ["model_version"],
+    buckets=_SECONDS,
+)
+SCORES = Histogram(
+    "content_arena_model_score",
+    "Probability of toxic given to a text.",
+    ["model_version"],
+    buckets=_SCORES,
+)
+FLAGGED = Counter(
+    "content_arena_model_flagged_total",
+    "Texts judged, by verdict.",
+    ["model_version", "is_toxic"],
+)
+VERSION = Gauge(
+    "content_arena_model_version",
+    "Always 1; its labels say which model is served.",
+    ["alias", "model_version"],
+)
+
+
+def announce(version: str, alias: str | None) -> None:
+    """Says which model is served, and starts its counters at 0 so that the first text already makes a rate.
+
+    Args:
+        version: Version of the model.
+        alias: Registry alias it is served under; label value ``none`` if None.
+    """
+    VERSION.labels(alias or "none", version).set(1)
+    for verdict in ("true", "false"):
+        FLAGGED.labels(version, verdict)
+    INFERENCE_SECONDS.labels(version)
+    SCORES.labels(version)
+
+
+def observe(version: str, scores: npt.NDArray[np.float32], verdicts: npt.NDArray[np.bool_], seconds: float) -> None:
+    """Counts one request's texts.
+
+    Args:
+        version: Version of the model.
+        scores: float32[n], probability of toxic.
+        verdicts: bool[n], True for toxic.
+        seconds: Time the n texts took together.
+    """
+    INFERENCE_SECONDS.labels(version).observe(seconds)
+    histogram = SCORES.labels(version)
+    for score in scores.tolist():
+        histogram.observe(score)
+    n_toxic = int(verdicts.sum())
+    FLAGGED.labels(version, "true").inc(n_toxic)
+    FLAGGED.labels(version, "false").inc(len(verdicts) - n_toxic)
+
+
+class MetricsMiddleware:
+    """Counts and times every HTTP request, as the outermost ASGI layer."""
+
+    def __init__(self, app: ASGIApp, version: str) -> None:
+        """Wraps ``app``; ``version`` goes into every label set."""
+        self._app = app
+        self._version = version
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on and records it once it is answered, or has failed (status 500)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        start = time.perf_counter()
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            seconds = time.perf_counter() - start
+            path = route_template(scope)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            REQUESTS.labels(path, method, str(status), self._version).inc()
+            REQUEST_SECONDS.labels(path, method, self._version).observe(seconds)
+
+
+def route_template(scope: Scope) -> str:
+    """The route that took the request, like ``/v1/models/{model_name}:predict``; ``unmatched`` if none did."""
+    return getattr(scope.get("route"), "path_format", None) or "unmatched"

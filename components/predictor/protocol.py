@@ -1,0 +1,251 @@
+"""From a request body to texts, from scores to an answer: both KServe protocols, as pure functions.
+
+V1 is ``{"instances": [text, ...]}`` to ``{"predictions": [{...}, ...]}``. V2 (Open Inference Protocol) is one BYTES
+tensor to four output tensors, as JSON or with the binary data extension. Error messages name an instance by its 0-based
+index and never hold any of the request: texts are other people's, and messages end up in logs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from kserve import InferOutput, InferRequest, InferResponse
+from kserve.errors import InvalidInput
+from kserve.protocol.infer_type import deserialize_bytes_tensor
+from kserve.protocol.rest.v2_datamodels import InferenceRequest
+from pydantic import ValidationError
+
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
+MAX_INSTANCES = 256
+INPUTS = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+OUTPUTS = [
+    {"name": "toxic_score", "datatype": "FP32", "shape": [-1]},
+    {"name": "is_toxic", "datatype": "BOOL", "shape": [-1]},
+    {"name": "confidence", "datatype": "FP32", "shape": [-1]},
+    {"name": "model_version", "datatype": "BYTES", "shape": [-1]},
+]
+_OUTPUT_NAMES = [output["name"] for output in OUTPUTS]
+_FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "data", "parameters"})
+
+
+class RequestError(InvalidInput):
+    """The client's request can not be answered; its message goes to the client as it is (HTTP 400)."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the filter says about n texts.
+
+    Attributes:
+        scores: float32[n], probability of toxic.
+        verdicts: bool[n], True for toxic.
+        confidence: float32[n], see :func:`confidence`.
+        version: Version of the model that judged.
+    """
+
+    scores: npt.NDArray[np.float32]
+    verdicts: npt.NDArray[np.bool_]
+    confidence: npt.NDArray[np.float32]
+    version: str
+
+
+def confidence(
+    scores: npt.NDArray[np.float32], verdicts: npt.NDArray[np.bool_], threshold: float
+) -> npt.NDArray[np.float32]:
+    """How far a score is from the threshold, as a share of what its side of it has room for.
+
+    ``(score - threshold) / (1 - threshold)`` for toxic, ``(threshold - score) / threshold`` for benign: 0 is a score on
+    the threshold, 1 the surest score that side can have (1 and 0). Where a side has no room (threshold 0 or 1) it is 0.
+
+    Args:
+        scores: float32[n] in [0, 1].
+        verdicts: bool[n], True for toxic.
+        threshold: In [0, 1].
+
+    Returns:
+        float32[n] in [0, 1].
+    """
+    room = np.where(verdicts, 1.0 - threshold, threshold)
+    distance = np.abs(scores.astype(np.float64) - threshold)
+    share = np.divide(distance, room, out=np.zeros_like(distance), where=room > 0)
+    return np.clip(share, 0.0, 1.0).astype(np.float32)
+
+
+def parse_json(body: bytes) -> Any:  # noqa: ANN401
+    """A body as JSON, whatever its declared content type.
+
+    The standard library's parser, because orjson refuses lone surrogates and an attacker's text is to be judged, not
+    to be sent away.
+
+    Raises:
+        RequestError: Not JSON, or nested too deep to read.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError("the body is not JSON") from None
+
+
+def read_v2(body: InferenceRequest | bytes, json_length: str | None, model_name: str) -> InferRequest:
+    """A V2 request.
+
+    Args:
+        body: Parsed, or as it came: JSON, with binary tensors behind it if ``json_length`` is given.
+        json_length: Value of the header ``Inference-Header-Content-Length``: bytes of ``body`` that are JSON.
+        model_name: Goes into the result.
+
+    Raises:
+        RequestError: Not a V2 request.
+    """
+    if not isinstance(body, InferenceRequest):
+        body = _from_bytes(body, json_length)
+    if not all(tensor.datatype.upper() == "BYTES" for tensor in body.inputs):
+        raise RequestError("the input tensor must have datatype BYTES")
+    return InferRequest.from_inference_request(body, model_name)
+
+
+def _from_bytes(body: bytes, json_length: str | None) -> InferenceRequest:
+    if json_length is not None and not (json_length.isascii() and json_length.isdigit()):
+        raise RequestError("the header Inference-Header-Content-Length is not a number of bytes")
+    size = len(body) if json_length is None else min(int(json_length[:20]), len(body))
+    payload = parse_json(body[:size])
+    tail = body[size:]
+    tensors = payload.get("inputs") if isinstance(payload, dict) else None
+    for tensor in tensors if isinstance(tensors, list) else []:
+        if isinstance(tensor, dict) and "data" not in tensor:
+            length = _binary_size(tensor)
+            if length > len(tail):
+                raise RequestError("the body ends before its binary tensor does")
+            tensor["data"], tail = _strings(tail[:length]), tail[length:]
+    try:
+        return InferenceRequest.model_validate(payload)
+    except ValidationError as error:
+        raise RequestError(describe(error.errors(include_input=False, include_url=False))) from None
+
+
+def _binary_size(tensor: dict[str, Any]) -> int:
+    parameters = tensor.get("parameters")
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise RequestError("an input tensor has neither data nor the parameter binary_data_size")
+    return size
+
+
+def _strings(raw: bytes) -> list[str]:
+    try:
+        elements = deserialize_bytes_tensor(raw).tolist()
+    except struct.error:
+        raise RequestError("the binary tensor is not a sequence of length-prefixed elements") from None
+    texts = []
+    for index, element in enumerate(elements):
+        try:
+            texts.append(element.decode())
+        except UnicodeDecodeError:
+            raise RequestError(f"instance {index} is not UTF-8") from None
+    return texts
+
+
+def describe(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What pydantic found wrong, without the values, keys and messages that could hold some of the request.
+
+    Args:
+        errors: As pydantic's and FastAPI's validation errors list them.
+    """
+    if any(error["type"] == "json_invalid" for error in errors):
+        return "the body is not JSON"
+    # A body is tried as an object and as bytes; the longest path is the one that says something.
+    paths = ([part for part in error["loc"] if isinstance(part, int) or part in _FIELDS] for error in errors)
+    path = max(paths, key=len, default=[])
+    place = ".".join(str(part) for part in path) or "body"
+    return f"no V2 inference request (wrong at {place}): one BYTES tensor in inputs, with name, shape, datatype, data"
+
+
+def texts_of(payload: object) -> list[str]:
+    """The texts of a V1 or V2 request, checked.
+
+    Args:
+        payload: Parsed JSON of a V1 request, or a V2 request.
+
+    Returns:
+        1 to 256 texts of 1 to 5,000 characters.
+
+    Raises:
+        RequestError: Anything else.
+    """
+    if isinstance(payload, InferRequest):
+        return _v2_texts(payload)
+    if not isinstance(payload, dict):
+        raise RequestError('the body must be a JSON object like {"instances": ["a text"]}')
+    if "instances" not in payload:
+        raise RequestError("the body has no instances")
+    return _checked(payload["instances"], "instances")
+
+
+def _v2_texts(request: InferRequest) -> list[str]:
+    if len(request.inputs) != 1:
+        raise RequestError(f"got {len(request.inputs)} input tensors, wanted one")
+    tensor = request.inputs[0]
+    if tensor.datatype != "BYTES":
+        raise RequestError("the input tensor must have datatype BYTES")
+    for output in request.request_outputs or []:
+        if output.name not in _OUTPUT_NAMES:
+            raise RequestError(f"an unknown output is asked for: there are {', '.join(_OUTPUT_NAMES)}")
+    texts = _checked(tensor.data, "data")
+    if math.prod(tensor.shape) != len(texts):
+        raise RequestError(f"the tensor's shape does not fit its {len(texts)} elements")
+    return texts
+
+
+def _checked(instances: object, name: str) -> list[str]:
+    if not isinstance(instances, list):
+        raise RequestError(f"{name} must be a list of texts")
+    if not instances:
+        raise RequestError(f"{name} is empty")
+    if len(instances) > MAX_INSTANCES:
+        raise RequestError(f"{name} has {len(instances)} texts, at most {MAX_INSTANCES} go into one request")
+    for index, text in enumerate(instances):
+        if not isinstance(text, str):
+            raise RequestError(f"instance {index} is not a string")
+        if len(text) > MAX_TEXT_LENGTH:
+            raise RequestError(f"instance {index} has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed")
+        if not text or text.isspace():
+            raise RequestError(f"instance {index} is empty")
+    return instances
+
+
+def v1_answer(judgement: Judgement) -> dict[str, list[dict[str, Any]]]:
+    """The V1 response body."""
+    columns = (judgement.scores.tolist(), judgement.verdicts.tolist(), judgement.confidence.tolist())
+    return {
+        "predictions": [
+            {"toxic_score": score, "is_toxic": verdict, "confidence": sure, "model_version": judgement.version}
+            for score, verdict, sure in zip(*columns, strict=True)
+        ]
+    }
+
+
+def v2_answer(judgement: Judgement, request: InferRequest) -> InferResponse:
+    """The V2 response to ``request``, in the outputs and the format it asked for."""
+    n = len(judgement.scores)
+    columns = (judgement.scores, judgement.verdicts, judgement.confidence, [judgement.version] * n)
+    outputs = [
+        InferOutput(output["name"], [n], output["datatype"], data=list(column))
+        for output, column in zip(OUTPUTS, columns, strict=True)
+    ]
+    return InferResponse(
+        response_id=request.id or str(uuid.uuid4()),
+        model_name=request.model_name,
+        model_version=judgement.version,
+        infer_outputs=outputs,
+        use_binary_outputs=request.use_binary_outputs,
+        requested_outputs=request.request_outputs,
+    )

@@ -1,0 +1,176 @@
+"""Serves a bundle over HTTP, as KServe's ServingRuntime starts it: ``python -m ...predictor.server --model_dir DIR``.
+
+Exit codes: 0 after SIGTERM or SIGINT, 2 if the port or the bundle can not be used (one line on stderr).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from content_arena.components.shared.errors import ArenaError, InputError
+
+logger = logging.getLogger("kserve.content_arena")
+
+
+def serve(
+    bundle_path: str | Path,
+    *,
+    port: int = 8080,
+    host: str = "127.0.0.1",
+    alias: str | None = None,
+    version: str | None = None,
+    threads: int | None = None,
+) -> None:
+    """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
+
+    The port is bound first and listened on last: a probe that gets a connection gets a warm model.
+
+    Args:
+        bundle_path: The bundle's folder, or one that holds exactly one bundle.
+        port: TCP port; 0 for any free one (the log names it).
+        host: Address to listen on.
+        alias: Registry alias to report in ``content_arena_model_version``.
+        version: Registry version to answer with; the bundle's own digest if None.
+        threads: Model sessions side by side; the CPUs this process may use if None.
+
+    Raises:
+        InputError: The port is in use, or may not be used.
+        BundleError: No bundle there, a broken one, or one that fails its warm-up.
+    """
+    with _signals(), _bind(host, port) as listener:
+        with _hidden_arguments():
+            from content_arena.components.predictor import metrics
+            from content_arena.components.predictor.model import ContentFilterModel
+            from content_arena.components.predictor.rest import FilterServer
+        from content_arena.components.shared.filter import ContentFilter
+
+        model = ContentFilterModel(ContentFilter.open(bundle_path, version=version, threads=threads))
+        try:
+            model.load()
+            metrics.announce(model.version, alias)
+            port = listener.getsockname()[1]
+            server = FilterServer(model, port)
+            logger.info("serving %s version %s on http://%s:%d", model.name, model.version, host, port)
+            try:
+                server.run(listener)
+            except OSError as error:
+                raise _port_error(host, port, error) from error
+        finally:
+            model.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The module's command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        serve(
+            options.model_dir,
+            port=options.port,
+            host=options.host,
+            alias=options.model_alias,
+            version=options.model_version,
+            threads=options.threads,
+        )
+    except ArenaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="content_arena.components.predictor.server", description="Serves a bundle.")
+    parser.add_argument("--model_dir", default="/mnt/models", help="folder of the bundle (default: %(default)s)")
+    parser.add_argument(
+        "--model_version",
+        default=os.environ.get("CONTENT_ARENA_MODEL_VERSION") or None,
+        help="registry version to answer with (default: $CONTENT_ARENA_MODEL_VERSION, else the bundle's digest)",
+    )
+    parser.add_argument(
+        "--model_alias",
+        default=os.environ.get("CONTENT_ARENA_MODEL_ALIAS") or None,
+        help="registry alias to report in the metrics (default: $CONTENT_ARENA_MODEL_ALIAS)",
+    )
+    parser.add_argument(
+        "--port", "--http_port", dest="port", type=_port, default=8080, help="TCP port (default: %(default)s)"
+    )
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
+    parser.add_argument("--threads", type=_positive, default=None, help="model sessions (default: one per CPU)")
+    return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"got {number}, a port is 0 to 65535")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"got {number}, wanted at least 1")
+    return number
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen yet."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, proto)
+    except (OSError, OverflowError) as error:
+        raise _port_error(host, port, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _port_error(host, port, error) from error
+    return listener
+
+
+def _port_error(host: str, port: int, error: Exception) -> InputError:
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        return InputError(f"port {port} on {host} is in use: choose another, or stop what listens there")
+    return InputError(f"port {port} on {host} can not be listened on: {error}")
+
+
+@contextlib.contextmanager
+def _hidden_arguments() -> Iterator[None]:
+    """Hides sys.argv: kserve parses it when first imported, and would take our caller's arguments for its own."""
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Makes SIGTERM end the process while the model loads (process 1 of a container ignores it otherwise).
+
+    While serving, :mod:`content_arena.components.predictor.rest` takes it over; afterwards all is as before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What /metrics says after known requests."""
+
+import pytest
+import requests
+
+from .conftest import running
+
+REQUESTS = "content_arena_api_requests_total"
+V1 = "/v1/models/{model_name}:predict"
+
+
+@pytest.fixture(scope="module")
+def fresh(tiny_bundle):
+    with running(tiny_bundle.path, "--model_version", "42", "--model_alias", "challenger") as server:
+        yield server
+
+
+def count(samples, path, method, status):
+    return samples.get(f'{REQUESTS}{{method="{method}",model_version="42",path="{path}",status="{status}"}}', 0)
+
+
+def test_counts_by_route_status_and_version(fresh):
+    before = fresh.metrics()
+    assert before['content_arena_model_version{alias="challenger",model_version="42"}'] == 1
+    assert before['content_arena_model_flagged_total{is_toxic="true",model_version="42"}'] == 0
+    fresh.predict(json={"instances": ["you idiot", "nice day", "nice weather"]})
+    fresh.predict(json={"instances": []})
+    fresh.infer(json={"inputs": [{"name": "t", "shape": [1], "datatype": "BYTES", "data": ["you idiot"]}]})
+    requests.post(f"{fresh.url}/v1/models/hunter2:predict", json={}, timeout=10)
+    requests.get(f"{fresh.url}/hunter2", timeout=10)
+    requests.request("BREW", f"{fresh.url}/hunter2", timeout=10)
+    after = fresh.metrics()
+    assert count(after, V1, "POST", 200) == 1
+    assert count(after, V1, "POST", 400) == 1
+    assert count(after, V1, "POST", 404) == 1
+    assert count(after, "/v2/models/{model_name}/infer", "POST", 200) == 1
+    assert count(after, "unmatched", "GET", 404) == 1
+    assert not any("hunter2" in name or "BREW" in name for name in after)
+    seconds = "content_arena_api_request_duration_seconds"
+    assert after[f'{seconds}_count{{method="POST",model_version="42",path="{V1}"}}'] == 3
+    assert after['content_arena_model_inference_duration_seconds_count{model_version="42"}'] == 2
+    assert after['content_arena_model_flagged_total{is_toxic="true",model_version="42"}'] == 2
+    assert after['content_arena_model_flagged_total{is_toxic="false",model_version="42"}'] == 2
+
+
+def test_score_histogram_has_20_equal_buckets(fresh):
+    samples = fresh.metrics()
+    edges = [name.split('le="')[1].split('"')[0] for name in samples if name.startswith("content_arena_model_score_b")]
+    assert edges == [*(str(i / 20) for i in range(1, 21)), "+Inf"]
+    assert samples['content_arena_model_score_count{model_version="42"}'] == 4
+    assert samples['content_arena_model_score_bucket{le="0.5",model_version="42"}'] == 2

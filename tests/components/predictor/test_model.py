@@ -1,0 +1,132 @@
+"""The model, its confidence and the last line of defence, without a server."""
+
+import asyncio
+import logging
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content_arena.components.predictor import model as models
+from content_arena.components.predictor.protocol import confidence
+from content_arena.components.predictor.rest import BoundaryMiddleware
+from content_arena.components.shared.errors import BundleError
+from content_arena.components.shared.filter import ContentFilter
+
+
+class HeldFilter(ContentFilter):
+    """Scores nothing until it is let go."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.at_work, self.let_go = threading.Event(), threading.Event()
+
+    def score(self, texts):
+        self.at_work.set()
+        assert self.let_go.wait(20)
+        return super().score(texts)
+
+
+class BrokenFilter(ContentFilter):
+    """Gives one score that is none."""
+
+    def score(self, texts):
+        scores = super().score(texts)
+        scores[-1] = np.nan
+        return scores
+
+
+def query(n):
+    return models.Query(["you idiot"] * n, None)
+
+
+def test_refuses_when_too_many_texts_wait_and_recovers(tiny_bundle, monkeypatch):
+    monkeypatch.setattr(models, "MAX_PENDING_TEXTS", 10)
+    held = HeldFilter(tiny_bundle, threads=1)
+    model = models.ContentFilterModel(held)
+
+    async def scenario():
+        first = asyncio.create_task(model.predict(query(8)))
+        await asyncio.to_thread(held.at_work.wait, 20)
+        with pytest.raises(models.OverloadedError):
+            await model.predict(query(3))
+        second = asyncio.create_task(model.predict(query(2)))
+        held.let_go.set()
+        answers = [len((await task)["predictions"]) for task in (first, second)]
+        return [*answers, len((await model.predict(query(10)))["predictions"])]
+
+    assert asyncio.run(scenario()) == [8, 2, 10]
+    model.stop()
+
+
+def test_a_score_that_is_no_number_is_an_error_not_benign(tiny_bundle):
+    model = models.ContentFilterModel(BrokenFilter(tiny_bundle, threads=1))
+    with pytest.raises(models.ScoreError):
+        asyncio.run(model.predict(query(1)))
+    # The place it took in the queue is free again.
+    assert model._pending == 0
+    with pytest.raises(BundleError, match="warm-up"):
+        model.load()
+    assert not model.ready
+    model.stop()
+
+
+def test_is_ready_only_after_the_warm_up(tiny_bundle):
+    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    assert not model.ready
+    assert model.load()
+    assert model.ready
+    model.stop()
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "expected"),
+    [
+        (0.5, 0.5, 0.0),
+        (1.0, 0.5, 1.0),
+        (0.0, 0.5, 1.0),
+        (0.95, 0.9, 0.5),
+        (0.45, 0.9, 0.5),
+        (0.0, 0.0, 0.0),
+        (1.0, 0.0, 1.0),
+        (1.0, 1.0, 0.0),
+        (0.0, 1.0, 1.0),
+    ],
+)
+def test_confidence_is_relative_to_the_threshold(score, threshold, expected):
+    scores = np.array([score], dtype=np.float32)
+    assert confidence(scores, scores >= threshold, threshold) == pytest.approx([expected], abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2), st.floats(0, 1))
+def test_confidence_is_a_share_and_grows_with_the_distance(values, threshold):
+    scores = np.sort(np.array(values, dtype=np.float32))
+    verdicts = scores >= threshold
+    sure = confidence(scores, verdicts, threshold)
+    assert sure.dtype == np.float32
+    assert np.all((sure >= 0) & (sure <= 1))
+    assert np.all(np.diff(sure[verdicts]) >= 0)
+    assert np.all(np.diff(sure[~verdicts]) <= 0)
+
+
+def test_an_unforeseen_error_says_nothing(caplog, monkeypatch):
+    secret = "hunter2"
+
+    async def failing(scope, receive, send):
+        raise RuntimeError(secret)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    # kserve's logging configuration may have cut its loggers off from the root, where caplog listens.
+    monkeypatch.setattr(logging.getLogger("kserve"), "propagate", True)
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(BoundaryMiddleware(failing)({"type": "http", "headers": []}, None, send))
+    assert sent[0]["status"] == 500
+    assert sent[1]["body"] == b'{"error": "internal error"}'
+    assert "RuntimeError on unmatched" in caplog.text
+    assert secret not in caplog.text
