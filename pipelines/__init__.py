@@ -1,0 +1,1 @@
+"""Pipelines over the components, the local runner and the command line."""

@@ -1,0 +1,364 @@
+"""The command line ``arena``: the door for people and scripts.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done (a run that ended in a verdict,
+whichever), 1 the answer is no (promotion refused, nothing to roll back to), 2 something given can not be used.
+
+Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from content_arena.components.shared.errors import ArenaError, InputError, RefusedError
+from content_arena.pipelines import presentation
+from content_arena.pipelines.options import (
+    MAX_TEXTS_CPU,
+    MAX_TEXTS_CUDA,
+    Alias,
+    AsJson,
+    DataOption,
+    Device,
+    LabelColumnOption,
+    LangOption,
+    MaxTextsOption,
+    RoundsOption,
+    SeedOption,
+    TextColumnOption,
+    TextsOption,
+)
+
+if TYPE_CHECKING:
+    from content_arena.components.registry_promotion.registry import Registry
+    from content_arena.pipelines.runner import ArenaHome, LocalRun
+
+app = typer.Typer(
+    name="arena",
+    help="Keeps a content filter ahead of the people who write around it.\n\n"
+    "State lives in $ARENA_HOME (default .arena): registry, models, runs, reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _says_errors(command: Command) -> Command:
+    """Turns an ArenaError into one line and its exit code; with ``--json`` standard output gets an object as well."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        try:
+            command(*args, **kwargs)
+        except ArenaError as error:
+            if kwargs.get("as_json"):
+                print(json.dumps({"error": str(error)}))
+            print(f"arena: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            print("arena: stopped; `arena run` starts afresh, a training goes on where it was", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return run  # type: ignore[return-value]
+
+
+@app.command()
+@_says_errors
+def run(
+    data: DataOption = "embedded",
+    base_model: Annotated[
+        str, typer.Option(help="Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.")
+    ] = "all-MiniLM-L6-v2",
+    lang: LangOption = "en",
+    rounds: RoundsOption = 3,
+    generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
+    seed: SeedOption = 0,
+    device: Annotated[Device, typer.Option(help="Where to train; auto takes a GPU where there is one.")] = Device.AUTO,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data at most.")] = 5,
+    texts: TextsOption = 150,
+    max_texts: MaxTextsOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go round the loop: attack the champion, label, train a challenger, compare, promote it or say why not.
+
+    The first run trains the first champion. Exit code 0 once there is a verdict, whichever it is.
+    """
+    from content_arena.pipelines.runner import ArenaHome
+
+    home = ArenaHome.from_environment()
+    arguments = {
+        **_data_arguments(data, lang, max_texts, text_column, label_column, device),
+        "base_model": str(Path(base_model).absolute()) if Path(base_model).is_dir() else base_model,
+        "rounds": rounds,
+        "texts_per_label": texts,
+        "epochs": epochs,
+        "device": device.value,
+        "checkpoint_dir": str(home.checkpoints),
+        "tracking_uri": home.tracking_uri,
+    }
+    results = []
+    with home.exclusive():
+        for turn in range(generations):
+            result = _one_generation(home, {**arguments, "seed": seed + turn})
+            results.append(result)
+            if not as_json:
+                presentation.print_run(out, result)
+    if as_json:
+        print(json.dumps(results[-1] | ({"generations": results} if generations > 1 else {})))
+
+
+@app.command()
+@_says_errors
+def battle(
+    victim: Annotated[
+        str, typer.Option(help="Who is attacked: champion, challenger, previous, a version, a bundle folder or a URL.")
+    ] = "champion",
+    data: DataOption = "embedded",
+    lang: LangOption = "en",
+    rounds: RoundsOption = 3,
+    seed: SeedOption = 0,
+    texts: TextsOption = 150,
+    max_texts: MaxTextsOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Attack a filter and see what gets through, strategy by strategy; trains and changes nothing.
+
+    A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model).
+    """
+    from content_arena.pipelines.battle import battle as pipeline
+    from content_arena.pipelines.runner import ArenaHome
+
+    home = ArenaHome.from_environment()
+    is_folder = Path(victim).is_dir()
+    arguments = {
+        **_data_arguments(data, lang, max_texts, text_column, label_column, Device.CPU),
+        "victim": str(Path(victim).absolute()) if is_folder else victim,
+        "rounds": rounds,
+        "texts_per_label": texts,
+        "seed": seed,
+        "tracking_uri": home.tracking_uri,
+    }
+    with home.exclusive():
+        finished = _follow(pipeline, arguments, home)
+    rows = _battle_rows(finished)
+    if as_json:
+        sha256 = finished.outputs["attack_set_sha256"]
+        print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
+        return
+    out.print(presentation.battle_table(rows, victim, rounds, seed))
+
+
+@app.command()
+@_says_errors
+def status(as_json: AsJson = False) -> None:
+    """Show which version is champion, challenger and previous, with its figures."""
+    registry = _registry()
+    aliases = registry.aliases()
+    if as_json:
+        print(json.dumps({alias: presentation.version_json(version) for alias, version in aliases.items()}))
+        return
+    if not aliases:
+        out.print("The registry is empty: `arena run` trains the first champion.")
+        return
+    out.print(presentation.status_table(aliases))
+
+
+@app.command()
+@_says_errors
+def promote(
+    force: Annotated[bool, typer.Option(help="Promote although gates failed; needs --reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger the champion, if the gates of its evaluation passed. Exit code 1 if they did not."""
+    registry = _registry()
+    version = registry.version_of(registry.CHALLENGER)
+    if version is None:
+        raise RefusedError("there is no challenger to promote: `arena run` trains one")
+    if force and not reason:
+        raise InputError("--force needs --reason: say why this version serves although gates failed")
+    champion = registry.version_of(registry.CHAMPION)
+    if force:
+        registry.note_override(version, str(reason))
+    else:
+        _check_verdict(registry, version, champion)
+    registry.promote(version, expected_champion=champion)
+    if as_json:
+        print(json.dumps({"champion_version": str(version), "previous_version": str(champion)}))
+    else:
+        out.print(f"Version {version} is the champion, version {champion} the previous one.")
+
+
+@app.command()
+@_says_errors
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Make the previous version the champion again. Exit code 1 if there is none."""
+    rejected, champion = _registry().rollback(reason)
+    if as_json:
+        print(json.dumps({"champion_version": str(champion), "rejected_version": str(rejected)}))
+    else:
+        out.print(f"Version {champion} is the champion again, version {rejected} is tagged rejected.")
+
+
+@app.command()
+@_says_errors
+def serve(
+    alias: Annotated[Alias, typer.Option(help="Which version to serve.")] = Alias.CHAMPION,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+) -> None:
+    """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
+
+    Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
+    """
+    registry = _registry()
+    version = registry.resolve(alias.value)
+    path = registry.download(version)
+    from content_arena.components.predictor.server import serve as serve_bundle
+
+    err.print(f"serving {alias.value} (version {version}) on http://{host}:{port}, Ctrl-C ends it")
+    serve_bundle(path, port=port, host=host, alias=alias.value, version=str(version))
+
+
+@app.command(name="compile")
+@_says_errors
+def compile_pipelines(
+    to: Annotated[Path, typer.Option("--out", help="Folder to write to; made if it is not there.")] = Path("compiled"),
+) -> None:
+    """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with the kfp client."""
+    from kfp import compiler
+
+    from content_arena.pipelines import arena
+    from content_arena.pipelines.battle import battle as battle_pipeline
+
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
+    pipelines = {
+        "arena.yaml": arena.build(arena.GpuPlacement()),
+        "arena-cpu.yaml": arena.build(),
+        "battle.yaml": battle_pipeline,
+    }
+    for name, pipeline in pipelines.items():
+        compiler.Compiler().compile(pipeline, str(to / name))
+        out.print(str(to / name), highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _data_arguments(
+    data: str,
+    lang: str,
+    max_texts: int | None,
+    text_column: str | None,
+    label_column: str | None,
+    device: Device,
+) -> dict[str, Any]:
+    is_path = data != "embedded" and "://" not in data
+    return {
+        "data": str(Path(data).expanduser().absolute()) if is_path else data,
+        "lang": lang,
+        "max_texts": max_texts or (MAX_TEXTS_CUDA if _has_gpu(device) else MAX_TEXTS_CPU),
+        "text_column": text_column,
+        "label_column": label_column,
+    }
+
+
+def _has_gpu(device: Device) -> bool:
+    """Whether training will use a GPU, without importing torch for it."""
+    return device is Device.CUDA or (device is Device.AUTO and Path("/dev/nvidia0").exists())
+
+
+def _one_generation(home: ArenaHome, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Runs the arena once and puts together what ``--json`` answers."""
+    import shutil
+
+    from content_arena.components.evaluation.evaluate import headline
+    from content_arena.pipelines import arena
+
+    finished = _follow(arena.build(), arguments, home)
+    verdict = finished.outputs["verdict"]
+    evaluation = json.loads(Path(finished.outputs["evaluation"].path).read_text(encoding="utf-8"))
+    report = home.reports / f"{finished.name}.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(finished.outputs["report"].path, report)
+    return {
+        "generation": int(verdict["generation"]),
+        "champion_version": verdict["champion_version"],
+        "challenger_version": verdict["challenger_version"],
+        "promoted": verdict["promoted"],
+        "reasons": verdict["reasons"],
+        "metrics": {who: headline(evaluation[who]) for who in ("champion", "challenger")},
+        "attack_set_sha256": finished.outputs["attack_set_sha256"],
+        "seconds": {stage: verdict["seconds"].get(stage) for stage in arena.STAGES},
+        "report": str(report),
+    }
+
+
+def _follow(pipeline: Any, arguments: dict[str, Any], home: ArenaHome) -> LocalRun:  # noqa: ANN401
+    from content_arena.pipelines import runner
+    from content_arena.pipelines.progress import RunDisplay
+
+    with RunDisplay(err) as display:
+        return runner.run(pipeline, arguments, home, display.watch)
+
+
+def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
+    from content_arena.components.evaluation import metrics
+    from content_arena.components.shared import records
+
+    rows = []
+    for name, held_out in (("attacks", False), ("held_out_attacks", True)):
+        attacks = records.read(records.Attack, finished.outputs[name].path)
+        for strategy, (evasion, fpr) in metrics.per_strategy(attacks).items():
+            rates = {"evasion": evasion.as_dict(), "benign_flagged": fpr.as_dict()}
+            rows.append({"strategy": strategy, "held_out": held_out, **rates})
+    return rows
+
+
+def _registry() -> Registry:
+    """The registry of this machine; asking an empty folder about its champion must not make a database in it."""
+    from content_arena.components.registry_promotion.registry import Registry
+    from content_arena.pipelines.runner import ArenaHome
+
+    home = ArenaHome.from_environment()
+    if not home.exists():
+        raise InputError(f"there is no arena in {home.path}: `arena run` makes one, ARENA_HOME names another place")
+    return Registry(home.tracking_uri)
+
+
+def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:
+    """Refuses a version whose gates failed, or that was never judged against today's champion."""
+    verdict = registry.verdict(version)
+    if verdict is None:
+        raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")
+    judged_against, results = verdict
+    if judged_against != champion:
+        raise RefusedError(
+            f"version {version} was judged against champion {judged_against}, and {champion} serves now: run again"
+        )
+    failed = [result.reason for result in results if not result.passed]
+    if failed:
+        raise RefusedError(f"version {version} is not promoted: {'; '.join(failed)}; --force --reason overrides")

@@ -1,0 +1,52 @@
+"""The options that commands of ``arena`` share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+#: Texts a CPU trains on within minutes; a GPU takes ten times as many in the same time.
+MAX_TEXTS_CPU = 4_000
+MAX_TEXTS_CUDA = 100_000
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Alias(StrEnum):
+    """Names of versions in the registry."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    PREVIOUS = "previous"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        help="Labelled text: a CSV, TSV, JSONL or Parquet file (also .gz), hf://NAME, or the embedded corpus."
+    ),
+]
+LangOption = Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.")]
+RoundsOption = Annotated[
+    int, typer.Option(min=1, max=100, help="Queries an attack may spend on each text and strategy.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")]
+TextsOption = Annotated[int, typer.Option(min=1, help="Texts of each label to attack.")]
+MaxTextsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=100,
+        help=f"Draw at most so many texts [default: {MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU].",
+    ),
+]
+TextColumnOption = Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")]
+LabelColumnOption = Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")]
