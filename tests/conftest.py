@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import make_tiny_bundle
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ def label_attacks(
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     lang: str = "en",
-    min_confidence: float = 0.6,
+    min_confidence: float = 0.7,
     tracking_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
 ) -> None:
     """Labels every attack, with a confidence, and queues what a person has to look at.

@@ -9,8 +9,9 @@ import pandas as pd
 
 from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter, readability
 
-#: Below this confidence a person decides.
-MIN_CONFIDENCE = 0.6
+#: Below this confidence a person decides: a readable attack gets there if the victim was nine tenths sure that the
+#: original's label is wrong.
+MIN_CONFIDENCE = 0.7
 #: Below this readability nobody can tell what the text says.
 MIN_READABILITY = 0.5
 

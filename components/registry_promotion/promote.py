@@ -45,16 +45,17 @@ def promote_challenger(
     evaluation = _read(evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
+    champion = registry.get(int(champion_version)).version
     challenger = registry.register(bundles.load(challenger_path), tracking.run_id)
     say(STAGE, f"registered version {challenger.version}, generation {challenger.generation}")
-    registry.record_metrics(int(champion_version), headline(evaluation["champion"]))
+    registry.record_metrics(champion, headline(evaluation["champion"]))
     registry.record_metrics(challenger.version, headline(evaluation["challenger"]))
     registry.set_alias(Registry.CHALLENGER, challenger.version)
     results = gates.judge(evaluation["champion"], evaluation["challenger"])
     promoted = gates.is_promoted(results)
-    registry.record_verdict(challenger.version, int(champion_version), results)
+    registry.record_verdict(challenger.version, champion, results)
     if promoted:
-        registry.promote(challenger.version, expected_champion=int(champion_version))
+        registry.promote(challenger.version, expected_champion=champion)
     seconds = tracking.seconds() | {STAGE: seconds_since_start()}
     verdict = {
         "promoted": promoted,

@@ -37,6 +37,9 @@ _FOREIGN_RUN = re.compile("[^\x00-\x7f\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+"
 _CONJOINING = re.compile("[\u1100-\u11ff]+")
 _HALFWIDTH_JAMO = re.compile("[\uffa1-\uffdc]")
 _WORD = re.compile(r"[^\W\d_]+")
+# Look-alikes that UTS #39 pairs with another letter than attackers do, or that NFKD turns into another letter first.
+_ALSO_ALIKE = {"І": "I", "Ι": "I", "ӏ": "l", "κ": "k", "м": "m"}
+_LUNATE_SIGMA = str.maketrans({"ϲ": "c", "Ϲ": "C"})
 _LATIN = re.compile("[A-Za-z]")
 
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i",
@@ -84,6 +87,7 @@ def _characters(text: str) -> str:
     text = _OVERRIDE.sub(lambda match: match[1][::-1], text)
     text = _INVISIBLE.sub("", text)
     if not text.isascii():
+        text = text.translate(_LUNATE_SIGMA)
         text = _HALFWIDTH_JAMO.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
         text = _FOREIGN_RUN.sub(lambda match: unicodedata.normalize("NFKD", match[0]), text)
         text = _MARKS.sub("", text)
@@ -109,7 +113,7 @@ def _look_alikes() -> dict[int, str]:
         if ascii_targets:
             same_case = [c for c in ascii_targets if c.isupper() == source.isupper()]
             table[ord(source)] = (same_case or ascii_targets)[0]
-    return table
+    return table | {ord(source): target for source, target in _ALSO_ALIKE.items()}
 
 
 def _fold_look_alikes(text: str) -> str:

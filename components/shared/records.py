@@ -127,6 +127,9 @@ def validate(schema: type[Schema], table: pd.DataFrame) -> pd.DataFrame:
         cases = error.failure_cases
         found = cases.groupby(["column", "check"], dropna=False).size() if isinstance(cases, pd.DataFrame) else {}
         detail = "; ".join(f"{column}: {check} ({n} rows)" for (column, check), n in found.items())
+        if isinstance(cases, pd.DataFrame):
+            unknown = cases.loc[cases["check"].isin(["column_in_schema", "column_in_dataframe"]), "failure_case"]
+            detail = "; ".join(filter(None, [detail, *(f"unknown or missing column {name}" for name in unknown)]))
         raise InputError(f"{schema.__name__} table is not valid: {detail or type(error).__name__}") from None
 
 

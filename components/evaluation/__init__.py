@@ -1,0 +1,1 @@
+"""Evaluation: challenger against champion on the same held-out texts and attacks."""

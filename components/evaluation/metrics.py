@@ -1,0 +1,105 @@
+"""What is measured on one model. Pure: scores and attack records in, figures out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from content_arena.components.evaluation.statistics import Rate, cluster_bootstrap, wilson
+
+Scores = npt.NDArray[np.float32]
+_BINS = np.linspace(0.0, 1.0, 21)
+_ROC_POINTS = 200
+
+
+def clean(scores: Scores, is_toxic: npt.NDArray[np.bool_], threshold: float) -> dict[str, Any]:
+    """Figures on texts nobody perturbed.
+
+    Args:
+        scores: float32[n], probability of toxic.
+        is_toxic: bool[n], gold labels; both classes have to be there for the AUROC and the ROC curve.
+        threshold: Flagged from here on.
+
+    Returns:
+        clean_f1, clean_precision, clean_recall (each 0 where undefined), clean_auroc (None with one class only),
+        clean_fpr (a rate), confusion [[tn, fp], [fn, tp]], roc.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+
+    verdict = scores >= threshold
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        is_toxic, verdict, average="binary", pos_label=True, zero_division=0
+    )
+    has_both = bool(is_toxic.any() and not is_toxic.all())
+    return {
+        "clean_f1": float(f1),
+        "clean_precision": float(precision),
+        "clean_recall": float(recall),
+        "clean_auroc": float(roc_auc_score(is_toxic, scores)) if has_both else None,
+        "clean_fpr": wilson(verdict[~is_toxic]).as_dict(),
+        "confusion": confusion_matrix(is_toxic, verdict, labels=[False, True]).tolist(),
+        "roc": _roc(scores, is_toxic) if has_both else {"fpr": [], "tpr": [], "thresholds": []},
+    }
+
+
+def evasion(attacks: pd.DataFrame) -> Rate:
+    """Successes / toxic texts the victim caught before, over all strategies in the table."""
+    caught = _toxic_caught(attacks)
+    return cluster_bootstrap((caught["status"] == "success").to_numpy(), caught["base_id"].tolist())
+
+
+def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
+    """Flagged / benign texts after the same strategies; texts a strategy left as they were do not count."""
+    benign = _benign_perturbed(attacks)
+    flagged = (benign["score_after"] >= benign["threshold"]).to_numpy()
+    return cluster_bootstrap(flagged, benign["base_id"].tolist())
+
+
+def per_strategy(attacks: pd.DataFrame) -> dict[str, tuple[Rate, Rate]]:
+    """For every strategy its evasion and its false-positive rate; one attack a text, so Wilson's interval holds."""
+    found = {}
+    for name, rows in attacks.groupby("strategy"):
+        benign = _benign_perturbed(rows)
+        found[str(name)] = (
+            wilson((_toxic_caught(rows)["status"] == "success").to_numpy()),
+            wilson((benign["score_after"] >= benign["threshold"]).to_numpy()),
+        )
+    return found
+
+
+def histograms(scores: Scores, is_toxic: npt.NDArray[np.bool_], attacks: pd.DataFrame) -> dict[str, list[float]]:
+    """Counts of scores in 20 bins of [0, 1]: clean toxic and benign, attacked toxic, perturbed benign."""
+    attacked = attacks.loc[attacks["label_gold"] == "toxic", "score_after"]
+    perturbed = _benign_perturbed(attacks)["score_after"]
+    groups = {
+        "toxic": scores[is_toxic],
+        "benign": scores[~is_toxic],
+        "attacked_toxic": attacked.to_numpy(),
+        "perturbed_benign": perturbed.to_numpy(),
+    }
+    counts = {name: np.histogram(values, _BINS)[0].tolist() for name, values in groups.items()}
+    return {"edges": _BINS.tolist(), **counts}
+
+
+def _toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:
+    return attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
+
+
+def _benign_perturbed(attacks: pd.DataFrame) -> pd.DataFrame:
+    return attacks[(attacks["label_gold"] == "benign") & (attacks["perturbed_text"] != attacks["original_text"])]
+
+
+def _roc(scores: Scores, is_toxic: npt.NDArray[np.bool_]) -> dict[str, list[float]]:
+    from sklearn.metrics import roc_curve
+
+    fpr, tpr, thresholds = roc_curve(is_toxic, scores)
+    keep = np.unique(np.linspace(0, len(fpr) - 1, min(len(fpr), _ROC_POINTS)).astype(int))
+    # The first threshold is infinite ("flag nothing"); JSON and the dashboard know no infinity.
+    return {
+        "fpr": fpr[keep].tolist(),
+        "tpr": tpr[keep].tolist(),
+        "thresholds": np.minimum(thresholds[keep], 1.0).astype(float).tolist(),
+    }

@@ -1,0 +1,130 @@
+"""The contract every installed strategy keeps, and what each one does."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content_arena.components.attack_generation import strategies
+from content_arena.components.attack_generation.strategies import FAMILIES, HELD_OUT
+from content_arena.components.attack_generation.strategies.base import Strategy
+from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.errors import InputError
+
+ALL = strategies.installed()
+EXAMPLE = {"en": "You are such a complete Idiot, just stop it please", "ko": "너는 정말 바보 멍청이 같은 녀석이야"}
+UNDONE = ("invisible_insert", "homoglyph_swap", "compat_form", "diacritic_zalgo", "ko_jamo_split")
+
+
+def example(strategy):
+    return EXAMPLE["ko"] if strategy.langs == frozenset({"ko"}) else EXAMPLE["en"]
+
+
+every_strategy = pytest.mark.parametrize("strategy", ALL.values(), ids=ALL)
+
+
+def test_the_first_strategies_of_each_family_are_there():
+    assert {s.family for s in ALL.values()} >= {"unicode", "char", "word", "sentence", "ko"}
+    assert set(HELD_OUT) < set(ALL)
+
+
+@every_strategy
+def test_declares_its_facts(strategy):
+    assert strategy.family in FAMILIES
+    assert strategy.langs is None or strategy.langs
+
+
+@every_strategy
+@given(text=st.text(), seed=st.integers(0, 99), intensity=st.floats(0, 1))
+def test_takes_any_text_and_repeats_itself(strategy, text, seed, intensity):
+    once = strategy.perturb(text, Random(seed), intensity)
+    assert once == strategy.perturb(text, Random(seed), intensity)
+    assert isinstance(once, str)
+
+
+@every_strategy
+@given(text=st.text(), seed=st.integers(0, 99))
+def test_does_nothing_at_intensity_zero(strategy, text, seed):
+    assert strategy.perturb(text, Random(seed), 0.0) == text
+
+
+@every_strategy
+@given(text=st.text())
+def test_does_nothing_to_an_empty_span(strategy, text):
+    if strategy.family != "sentence":
+        assert strategy.perturb(text, Random(0), 1.0, (0, 0)) == text
+
+
+@every_strategy
+def test_edits_inside_the_span_only(strategy):
+    text = example(strategy)
+    cut = text.index(" ", len(text) // 2)
+    if strategy.family != "sentence":
+        assert strategy.perturb(text, Random(1), 1.0, (0, cut)).endswith(text[cut:])
+
+
+@every_strategy
+def test_changes_an_ordinary_text(strategy):
+    text = example(strategy)
+    assert any(strategy.perturb(text, Random(seed), 0.3) != text for seed in range(3))
+
+
+@every_strategy
+def test_leaves_the_global_generator_alone(strategy):
+    import random
+
+    random.seed(7)
+    expected = random.random()
+    random.seed(7)
+    strategy.perturb(example(strategy), Random(0), 1.0)
+    assert random.random() == expected
+
+
+def test_more_intensity_is_more_edits():
+    text = EXAMPLE["en"] * 3
+    counts = [ALL["invisible_insert"].perturb(text, Random(0), share).count("\u200b") for share in (0.1, 1.0)]
+    lengths = [len(ALL["invisible_insert"].perturb(text, Random(0), share)) for share in (0.1, 0.5, 1.0)]
+    assert counts[0] <= counts[1]
+    assert lengths == sorted(set(lengths))
+
+
+@pytest.mark.parametrize("name", UNDONE)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_canonicaliser_undoes(name, seed):
+    text = canonicalise(example(ALL[name]))
+    assert canonicalise(ALL[name].perturb(text, Random(seed), 1.0)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "keeps"),
+    [
+        ("benign_append", EXAMPLE["en"], EXAMPLE["en"]),
+        ("benign_append", EXAMPLE["ko"], EXAMPLE["ko"]),
+        ("space_join", "a bad day", "abadday"),
+        ("ko_jamo_split", "바보", "ㅂㅏㅂㅗ"),
+    ],
+)
+def test_result_holds(name, text, keeps):
+    assert keeps in ALL[name].perturb(text, Random(3), 1.0)
+
+
+def test_selection_follows_the_language():
+    names = {s.name for s in strategies.select("en")}
+    assert "wild_respell" in names
+    assert "ko_coda" not in names
+
+
+def test_unknown_names_are_refused_with_those_installed():
+    with pytest.raises(InputError, match=r"magic.*char_typo"):
+        strategies.select("en", ["magic"])
+
+
+def test_a_language_that_none_speaks_is_refused():
+    with pytest.raises(InputError, match="ja"):
+        strategies.select("ja", ["wild_respell"])
+
+
+def test_a_strategy_without_its_facts_can_not_be_defined():
+    with pytest.raises(TypeError, match="family"):
+        type("Nameless", (Strategy,), {"name": "nameless", "langs": None})

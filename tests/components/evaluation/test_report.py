@@ -1,0 +1,312 @@
+"""The report: what it has to say, and that nothing an attacker writes or a stage leaves out breaks it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from dataclasses import asdict
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content_arena.components.evaluation import charts, display, report
+from content_arena.components.registry_promotion import gates
+
+_VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; fails on a tag that is closed out of order or left open."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.data, self.open, self.hostile = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append((tag, dict(attrs).get("class")))
+        if ("class", "hostile") in attrs:
+            self.hostile.append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, tag
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        self.data.append(data)
+        if any(css == "hostile" for _, css in self.open):
+            self.hostile[-1] += data
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.data).split())
+
+
+def rate(value=0.5, n=100):
+    return {"rate": value, "n": n, "low": max(value - 0.1, 0), "high": min(value + 0.1, 1)}
+
+
+def model(version, evasion=0.5):
+    counts = [1] * 20
+    return {
+        "version": version, "threshold": 0.42, "base_model": "all-MiniLM-L6-v2",
+        "clean_f1": 0.9, "clean_precision": 0.91, "clean_recall": 0.89, "clean_auroc": 0.96,
+        "evasion": rate(evasion), "evasion_seen": rate(evasion), "evasion_unseen": rate(evasion),
+        "perturbed_benign_fpr": rate(0.06), "clean_fpr": rate(0.02), "latency_p50_ms": 4.0, "latency_p95_ms": 8.0,
+        "confusion": [[115, 3], [13, 107]],
+        "roc": {"fpr": [0, 0.1, 1], "tpr": [0, 0.8, 1], "thresholds": [None, 0.5, 0]},
+        "histogram": {"edges": [i / 20 for i in range(21)], "toxic": counts, "benign": counts,
+                      "attacked_toxic": counts, "perturbed_benign": counts},
+    }  # fmt: skip
+
+
+def example(original="you idiot", perturbed="you 1diot", strategy="leet_sub"):
+    return {
+        "strategy": strategy, "held_out": False, "original": original, "perturbed": perturbed,
+        "score_before": 0.93, "score_after": 0.21,
+    }  # fmt: skip
+
+
+def strategy(name="leet_sub", held_out=False, **figures):
+    rates = {key: rate(0.3) for key in ("champion", "challenger", "champion_fpr", "challenger_fpr")}
+    return {"strategy": name, "family": "char", "held_out": held_out} | rates | figures
+
+
+def evaluation(**changes):
+    return {
+        "lang": "en", "seed": 7, "budget": 3, "attack_set_sha256": "ab" * 32, "n_toxic": 120, "n_benign": 118,
+        "champion": model("1"), "challenger": model("sha-12ab", evasion=0.3),
+        "strategies": [strategy(), strategy("space_join", held_out=True)], "examples": [example()],
+    } | changes  # fmt: skip
+
+
+def verdict(facts):
+    results = gates.judge(facts["champion"], facts["challenger"])
+    return {
+        "promoted": gates.is_promoted(results), "champion_version": "1", "challenger_version": "2", "generation": 4,
+        "reasons": [result.reason for result in results], "gates": [asdict(result) for result in results],
+        "seconds": {"prepare_corpus": 3.1, "train_qlora": 312.0},
+    }  # fmt: skip
+
+
+def refused():
+    facts = evaluation()
+    facts["challenger"]["evasion"] = rate(0.5)
+    facts["challenger"]["perturbed_benign_fpr"] = {"rate": None, "n": 0, "low": None, "high": None}
+    return facts
+
+
+def nulled(value):
+    """Every way to lose one value: the same data with each leaf or branch replaced by null in turn."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            changed = copy.copy(value)
+            changed[key] = None
+            yield changed
+            for inner in nulled(value[key]):
+                changed = copy.copy(value)
+                changed[key] = inner
+                yield changed
+
+
+PLAIN = report.render(evaluation(), None)
+
+
+def test_undecided():
+    text = Page(PLAIN).text
+    assert "Not decided yet" in text
+    assert "The gates are applied at promotion" in text
+    assert "How long it took" not in text
+    for fact in ("120 toxic, 118 benign", "budget 3", "seed 7", "ab" * 32, "space_join", "sha-12ab"):
+        assert fact in text
+
+
+def test_promoted():
+    facts = evaluation()
+    decision = verdict(facts)
+    text = Page(report.render(facts, decision)).text
+    assert decision["promoted"]
+    assert "Promoted Generation 4 ." in text
+    assert "Challenger 2 against champion 1" in text
+    assert "5 min 15 s in all" in text
+    assert "✕ fail" not in text
+    assert all(gate["reason"] in text for gate in decision["gates"])
+
+
+def test_refused_tells_the_failures_first():
+    facts = refused()
+    decision = verdict(facts) | {"reasons": ["the champion has changed meanwhile"]}
+    text = Page(report.render(facts, decision)).text
+    assert "Not promoted" in text
+    by_result = {passed: [g["reason"] for g in decision["gates"] if g["passed"] is passed] for passed in (True, False)}
+    assert (len(by_result[False]), len(by_result[True])) == (2, 1)
+    places = [text.index(reason) for reason in [*by_result[False], *decision["reasons"], *by_result[True]]]
+    assert places == sorted(places)
+    assert text.count("✕ fail") == 2
+    assert text.count("✓ pass") == 1
+
+
+@pytest.mark.parametrize("promoted", [None, "yes", 1, False])
+def test_only_true_is_promoted(promoted):
+    assert "Not promoted" in report.render(evaluation(), {"promoted": promoted, "gates": []})
+
+
+def test_a_passed_gate_is_only_one_that_says_true():
+    page = report.render(evaluation(), {"promoted": False, "gates": [{"gate": "x", "passed": "yes", "reason": "why"}]})
+    assert "✕</span> fail" in page
+
+
+@pytest.mark.parametrize("facts", [{}, {"champion": None, "strategies": None, "examples": None}])
+def test_an_empty_evaluation(facts):
+    text = Page(report.render(facts, None)).text
+    assert text.count("not measured") > 20
+    assert "no attack in this evaluation got past" in text
+
+
+def test_zero_strategies_and_examples():
+    text = Page(report.render(evaluation(strategies=[], examples=[]), {})).text
+    assert text.count("No strategies of this kind.") == 4
+    assert "without gates nothing is promoted" in text
+
+
+def test_every_value_may_be_null():
+    facts, decision = refused(), verdict(refused())
+    # One bin more or less tells nothing new.
+    for who in ("champion", "challenger"):
+        histogram = facts[who]["histogram"]
+        histogram |= {key: values[:2] for key, values in histogram.items()} | {"edges": [0, 0.5, 1]}
+    for changed in nulled(facts):
+        report.render(changed, decision)
+    for changed in nulled(decision):
+        Page(report.render(facts, changed))
+
+
+def test_null_is_not_measured_and_never_nought():
+    facts = evaluation()
+    facts["challenger"] |= {"clean_auroc": None, "latency_p50_ms": math.nan, "evasion": rate(0.0, n=0)}
+    row = Page(report.render(facts, None)).text.split("Clean AUROC ↑ higher is better ")[1]
+    assert row.startswith("0.960 n 238 not measured")
+    assert "Evasion, all strategies ↓ lower is better 50.0% 40.0–60.0% , n 100 not measured n 0" in row
+
+
+@pytest.mark.parametrize("junk", ["0.5", True, math.inf, 10**400, [], {"n": "many"}, {"rate": 0.5, "n": -3}])
+def test_what_is_no_figure_is_not_measured(junk):
+    assert display.figure(display.rate(junk).rate, "share") == "not measured"
+
+
+def test_the_same_twice():
+    facts = evaluation()
+    before = json.dumps(facts)
+    assert report.render(facts, verdict(facts)) == report.render(json.loads(before), verdict(facts))
+    assert json.dumps(facts) == before
+
+
+def test_nothing_is_loaded_and_nothing_leads_away():
+    page = Page(PLAIN)
+    assert not {"link", "img", "iframe", "form", "a", "base", "object", "embed", "input", "use"} & set(page.tags)
+    assert not [at for at in page.attributes if at[1] in ("src", "href", "action", "srcset", "xlink:href")]
+    for forbidden in ("http://", "https://", "url(", "@import", "localStorage", "fetch("):
+        assert forbidden not in PLAIN
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    assert ("meta", "content", policy) in page.attributes
+
+
+HOSTILE = [
+    '"><script>alert(1)</script>', "</bdi></details></main><script src=//x>", "<!-- ", "]]>", "{{ 7*7 }}{% raw %}",
+    "' onmouseover='x", "\u202ereversed\u2069\u2066", "a" + "\u0316\u0300" * 2_000, "\u200b" * 5_000, "w" * 5_000,
+    "\ud800\udfff", "\x00\x08\x1b\r\n\t", "\u3164\ufe0f\U000e0041\u2028", "</style></title></svg>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_anywhere_stays_text(text):
+    facts = evaluation(
+        lang=text, attack_set_sha256=text, examples=[example(text, text[::-1], text)], strategies=[strategy(text)]
+    )
+    facts["champion"] |= {"version": text, "base_model": text}
+    decision = verdict(facts) | {"generation": text, "reasons": [text], "seconds": {text: 1.0}}
+    decision["gates"][0] |= {"gate": text, "rule": text, "reason": text, "passed": False}
+    html = report.render(facts, decision)
+    html.encode("utf-8")
+    page = Page(html)
+    assert (page.tags.count("script"), page.tags.count("style")) == (1, 1)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    # Nothing is left that hides, reorders or breaks a line.
+    assert [char for char in html if not char.isprintable() and char != "\n"] == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(original=st.text(max_size=80), perturbed=st.text(st.characters(), max_size=80))
+def test_examples_show_any_text_as_text(original, perturbed):
+    """Tags of the page do not depend on the texts, and every visible character of the attack is there, in order."""
+    html = report.render(evaluation(examples=[example(original, perturbed)]), None)
+    page = Page(html)
+    assert set(page.tags) <= set(Page(PLAIN).tags) | {"mark", "span", "br"}
+    assert page.tags.count("script") == 1
+    # Signs stand for what can not be seen: without them the text is the text.
+    seen = "".join(char for char in original if char.isprintable() and char not in display._BLANK)
+    if seen == original:
+        assert page.hostile[0] == original
+
+
+def test_invisible_characters_are_named():
+    shown = display.visible("a\u200b\u200b \u00a0\n\ud800<b>")
+    assert 'title="U+200B ZERO WIDTH SPACE, 2 times">U+200B×2<' in shown
+    assert 'title="U+00A0 NO-BREAK SPACE">␣<' in shown
+    assert 'title="U+000A LINE FEED">↵</span><br>' in shown
+    assert "U+D800" in shown
+    assert shown.endswith("&lt;b&gt;")
+
+
+def test_changes_are_marked():
+    # The second text holds a Cyrillic letter that looks like the first one's.
+    assert display.changes("stupid clown", "stuрidclown") == (
+        'stu<mark>р</mark>id<span class="hidden-char" title="1 character removed here">⌫</span>clown'
+    )
+
+
+def test_examples_are_hidden_until_asked_for():
+    page = Page(PLAIN)
+    assert not [at for at in page.attributes if at[:2] == ("details", "open")]
+    assert page.tags.count("button") == 3
+
+
+def test_every_chart_says_what_it_shows():
+    page = Page(report.render(evaluation(), verdict(evaluation())))
+    labels = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
+    assert "leet_sub, evasion: champion 30.0% of 100 texts, challenger 30.0% of 100 texts" in labels
+    assert len([label for label in labels if "threshold 0.420" in label]) == 8
+    assert "ROC curves on clean test texts; area under the curve: champion 0.960, challenger 0.960" in labels
+
+
+@pytest.mark.parametrize(("highest", "end"), [(0.0, 0.1), (0.1, 0.1), (0.11, 0.2), (0.35, 0.5), (0.51, 1.0), (3, 1.0)])
+def test_axis_ends_round(highest, end):
+    assert charts.axis_end([charts.Rate(rate=0.0, high=highest)]) == end
+
+
+@pytest.mark.parametrize("value", [-5.0, 0.0, 1.0, 7.0])
+def test_marks_stay_inside_the_chart(value):
+    wild = charts.Rate(rate=value, low=value - 1, high=value + 1, n=1)
+    page = Page(charts.rate_pair(wild, wild, 1.0, "x"))
+    places = [float(v.rstrip("%")) for _, name, v in page.attributes if name in ("x", "x1", "x2")]
+    assert all(0 <= place <= 100 for place in places)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (3_599, "59 min 59 s"),
+                           (3_599.6, "1 h 00 min"), (7_384, "2 h 03 min")]
+)  # fmt: skip
+def test_durations(seconds, words):
+    assert display.duration(seconds) == words

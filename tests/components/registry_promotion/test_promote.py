@@ -1,0 +1,75 @@
+"""The stage promote_challenger on a real registry."""
+
+import json
+
+import pytest
+
+from content_arena.components.registry_promotion.promote import promote_challenger
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared.tracking import Tracking
+from tests.evaluations import evaluation
+
+
+@pytest.fixture
+def world(tmp_path, make_bundle):
+    """A registry with a champion, a challenger's bundle, and a way to run the stage on an evaluation."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    registry = Registry(uri)
+    registry.promote(registry.register(make_bundle("old"), Tracking(uri, "old").run_id).version, None)
+    challenger = make_bundle("new", weights_seed=1)
+
+    def promote(figures, champion="1"):
+        (tmp_path / "evaluation.json").write_text(figures if isinstance(figures, str) else json.dumps(figures))
+        return promote_challenger(
+            challenger.path,
+            tmp_path / "evaluation.json",
+            tmp_path / "report.html",
+            champion_version=champion,
+            pipeline_run="run",
+            tracking_uri=uri,
+        )
+
+    return registry, promote, tmp_path / "report.html"
+
+
+def test_a_better_challenger_becomes_champion(world):
+    registry, promote, report = world
+    verdict = promote(evaluation())
+    assert verdict["promoted"]
+    assert registry.version_of("champion") == 2
+    assert registry.get(2).metrics["evasion_seen"] == pytest.approx(0.1)
+    assert registry.get(1).metrics["evasion_seen"] == pytest.approx(0.3)
+    assert "<html" in report.read_text()
+
+
+def test_a_refused_challenger_is_registered_and_told_why(world):
+    registry, promote, report = world
+    verdict = promote(evaluation(challenger={"clean_f1": 0.1}))
+    assert not verdict["promoted"]
+    assert [reason.split()[0] for reason in verdict["reasons"]] == ["clean_f1"]
+    assert registry.version_of("champion") == 1
+    assert registry.version_of("challenger") == 2
+    assert verdict["reasons"][0] in report.read_text()
+
+
+def test_an_unmeasured_figure_does_not_promote(world):
+    registry, promote, _ = world
+    empty = {"rate": None, "n": 0, "low": None, "high": None}
+    assert not promote(evaluation(challenger={"evasion": empty}))["promoted"]
+    assert registry.version_of("champion") == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"champion": {}}'])
+def test_a_broken_evaluation_changes_nothing(world, text, capsys):
+    registry, promote, _ = world
+    with pytest.raises(SystemExit):
+        promote(text)
+    assert "evaluation" in capsys.readouterr().out
+    assert set(registry.aliases()) == {"champion"}
+
+
+def test_a_champion_that_moved_meanwhile_stays(world):
+    registry, promote, _ = world
+    with pytest.raises(SystemExit):
+        promote(evaluation(), champion="9")
+    assert registry.version_of("champion") == 1

@@ -1,0 +1,60 @@
+"""Tracking on a real MLflow database."""
+
+import pandas as pd
+import pytest
+
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.tracking import Tracking, connect
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def labelled(text):
+    facts = {"lang": "en", "strategy": "leet_sub", "family": "char", "params": "{}", "seed": 1, "intensity": 0.5}
+    costs = {"budget": 3, "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1, "similarity": 0.9}
+    texts = {"attack_id": text, "base_id": "b", "original_text": "o", "perturbed_text": text, "split": "train"}
+    scores = {"victim_version": "1", "threshold": 0.5, "score_before": 0.9, "score_after": 0.1, "status": "success"}
+    labels = {"label_gold": "toxic", "label": "toxic", "label_confidence": 0.9, "label_source": "gold"}
+    return pd.DataFrame([{**facts, **costs, **texts, **scores, **labels, "needs_review": False}])
+
+
+def test_stages_of_one_pipeline_run_share_one_mlflow_run(uri):
+    first, second = Tracking(uri, "run-1"), Tracking(uri, "run-1")
+    assert first.run_id == second.run_id != Tracking(uri, "run-2").run_id
+    first.log("generate_attacks", {"n": 3}, {"rounds": 2})
+    second.log("train_qlora", {"f1": 0.5, "missing": None})
+    data = first.client.get_run(first.run_id).data
+    assert data.metrics["generate_attacks.n"] == 3
+    assert data.params["generate_attacks.rounds"] == "2"
+    assert set(second.seconds()) == {"generate_attacks", "train_qlora"}
+
+
+def test_an_open_mlflow_run_of_the_backend_is_used(uri, monkeypatch):
+    given = Tracking(uri, "first").run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    assert Tracking(uri, "second").run_id == given
+
+
+def test_labelled_attacks_of_earlier_runs_come_back_oldest_first(uri):
+    for name in ("one", "two", "now"):
+        Tracking(uri, name).log_labelled("en", labelled(name))
+    Tracking(uri, "other").log_labelled("ko", labelled("korean"))
+    found = Tracking(uri, "now").earlier_labelled("en")
+    assert [table["perturbed_text"].item() for table in found] == ["one", "two"]
+
+
+def test_artifacts_lie_beside_the_database(uri, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    Tracking(uri, "one").log_labelled("en", labelled("x"))
+    assert not list(elsewhere.iterdir())
+
+
+def test_no_server_is_said(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_URI"):
+        connect(None)
