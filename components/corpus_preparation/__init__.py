@@ -1,0 +1,1 @@
+"""Corpus preparation: reads, cleans and splits labelled text."""

@@ -1,0 +1,52 @@
+"""KFP component of the stage prepare_corpus; what it does is in prepare.py."""
+
+from typing import Optional
+
+from kfp import dsl
+
+from content_arena.components.shared.images import COMPONENT_IMAGE
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def prepare_corpus(
+    corpus: dsl.Output[dsl.Dataset],
+    report: dsl.Output[dsl.Metrics],
+    data: str = "embedded",
+    lang: str = "en",
+    text_column: Optional[str] = None,  # noqa: UP045
+    label_column: Optional[str] = None,  # noqa: UP045
+    max_texts: int = 100_000,
+    split_seed: int = 0,
+) -> None:
+    """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
+
+    Fails with one line and exit code 2 if the data can not be read, a label is unknown, or fewer than 50 texts of a
+    class are left.
+
+    Args:
+        corpus: Table of Samples (Parquet), one row a text, with its split: train 70 %, validation 15 %, test 15 %.
+        report: Numbers of texts read, kept, by class and split, and dropped by reason; seconds taken.
+        data: "embedded" for the corpus that comes with the package; the path of a CSV, TSV, JSONL (each also .gz) or
+            Parquet file; or hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
+        lang: ISO 639-1 code of the texts, such as en or ko. Rows marked as another language are dropped.
+        text_column: Column of the texts. Unset: text, comment_text, tweet and other usual names are looked for.
+        label_column: Column of the labels (toxic/benign, 1/0, true/false). Unset: Jigsaw's six, label, toxic and other
+            usual names are looked for.
+        max_texts: Draw at most so many texts, in the proportions of the data; at least 100.
+        split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed, or a
+            champion is judged on texts it was trained on.
+    """
+    from content_arena.components.corpus_preparation.prepare import prepare
+
+    counts = prepare(
+        data,
+        lang,
+        corpus.path,
+        text_column=text_column,
+        label_column=label_column,
+        max_texts=int(max_texts),
+        split_seed=split_seed,
+    )
+    corpus.metadata.update(counts)
+    for name, value in counts.items():
+        report.log_metric(name, value)

@@ -1,0 +1,100 @@
+"""The stage prepare_corpus: reads, cleans, names and divides a corpus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from content_arena.components.corpus_preparation.cleaning import REASONS, clean
+from content_arena.components.corpus_preparation.ingest import ingest
+from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.stage import say, stage
+
+NAME = "prepare_corpus"
+MIN_TEXTS_PER_CLASS = 50
+
+
+@stage(NAME)
+def prepare(
+    data: str,
+    lang: str,
+    corpus_path: str | Path,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    max_texts: int | None = None,
+    split_seed: int = 0,
+) -> dict[str, float | int]:
+    """Turns labelled texts into a Sample table with splits.
+
+    Args:
+        data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
+        lang: ISO 639-1 code of the texts.
+        corpus_path: Where the Parquet file goes.
+        text_column: Column of the texts; None: found by the usual names.
+        label_column: Column of the labels; None: found by the usual names.
+        max_texts: Draw at most so many texts, at least 100; None: keep all.
+        split_seed: Seed of the division into splits. Not the run's seed: see splits.assign_splits.
+
+    Returns:
+        Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; and seconds.
+
+    Raises:
+        SystemExit: With code 2, after one error line, if the data can not be used.
+    """
+    started = time.perf_counter()
+    if max_texts is not None and max_texts < 2 * MIN_TEXTS_PER_CLASS:
+        raise InputError(f"max_texts is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class")
+    ingested = ingest(data, lang, text_column, label_column)
+    say(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
+
+    table, dropped = clean(ingested.table)
+    dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
+    say(NAME, f"kept {len(table):,} texts; dropped: {_largest(dropped) or 'none'}")
+    _require_both_classes(table, dropped)
+
+    table = name_texts(table)
+    if max_texts is not None and len(table) > max_texts:
+        n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
+        dropped["over_max_texts"] = n_before - len(table)
+        say(NAME, f"drew {len(table):,} of {n_before:,} texts, because max_texts says so")
+    table = assign_splits(table, split_seed)
+    records.write(records.Sample, table.drop(columns="key"), corpus_path)
+
+    counts = _count(table, ingested.n_read, dropped)
+    say(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
+    return counts | {"seconds": round(time.perf_counter() - started, 3)}
+
+
+def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict[str, float | int]:
+    def n(column: str, value: str, rows: pd.DataFrame = table) -> int:
+        return int((rows[column] == value).sum())
+
+    counts: dict[str, float | int] = {"read": n_read, "kept": len(table)}
+    counts |= {label: n("label", label) for label in records.LABELS}
+    for split in records.SPLITS:
+        counts[split] = n("split", split)
+        rows = table[table["split"] == split]
+        counts |= {f"{split}_{label}": n("label", label, rows) for label in records.LABELS}
+    return counts | {f"dropped_{reason}": number for reason, number in dropped.items()}
+
+
+def _largest(dropped: Mapping[str, int], n: int | None = None) -> str:
+    """The reasons that dropped anything, the largest first."""
+    by_size = sorted((item for item in dropped.items() if item[1]), key=lambda item: -item[1])
+    return ", ".join(f"{reason} {number:,}" for reason, number in by_size[:n])
+
+
+def _require_both_classes(table: pd.DataFrame, dropped: Mapping[str, int]) -> None:
+    number_of = {label: int((table["label"] == label).sum()) for label in records.LABELS}
+    if min(number_of.values()) < MIN_TEXTS_PER_CLASS:
+        found = " and ".join(f"{number:,} {label}" for label, number in number_of.items())
+        raise InputError(
+            f"{found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed; dropped were: "
+            f"{_largest(dropped, 3) or 'none'}; give more labelled texts"
+        )

@@ -1,0 +1,143 @@
+"""Names texts, draws a sample of them and divides them into train, validation and test.
+
+All of it hangs on hashes of what a text says, never on the order of rows or a generator's state: the same texts with
+the same seed are divided the same way on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+
+import pandas as pd
+
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.records import SPLITS
+
+SHARES = (0.7, 0.15, 0.15)
+#: Categories with fewer originals than this are divided together with the other small ones of their label.
+MIN_STRATUM = 20
+_ID_LENGTH = 16
+
+
+def name_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Fills the gaps of sample_id and base_id with the first 16 hex digits of the SHA-256 of the key.
+
+    Args:
+        table: Columns key (unique), sample_id and base_id (None where the data has none).
+
+    Raises:
+        InputError: The data brings the same sample_id for several texts.
+    """
+    digests = table["key"].map(lambda key: _hash(key)[:_ID_LENGTH]).astype(object)
+    named = table.assign(
+        sample_id=table["sample_id"].where(table["sample_id"].notna(), digests),
+        base_id=table["base_id"].where(table["base_id"].notna(), digests),
+    )
+    n_repeated = int(named.duplicated("sample_id").sum())
+    if n_repeated:
+        raise InputError(
+            f"column 'sample_id' repeats itself in {n_repeated} rows; make it unique or leave the column out"
+        )
+    return named
+
+
+def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> pd.DataFrame:
+    """Divides the texts into train, validation and test; rows of one base_id stay together.
+
+    Originals are ranked by SHA-256 of seed and base_id within their stratum (label, and category where it is large
+    enough). The first ranks are the test split, the next the validation split, the rest is trained on. What rounding
+    leaves over in one stratum is carried to the next, so the shares of each label are off by about one row in all.
+
+    The seed is one of its own and not the run's seed: with the run's seed, the champion of an earlier run would have
+    trained on texts that judge it and its challenger today, and win by memory. For the same reason the validation split
+    lies between the other two: when texts are added, a limit moves by a few ranks, and a text once trained on turns
+    into a validation text before it could become a test text.
+
+    Args:
+        table: Columns base_id, label and category.
+        seed: Seed of the division; keep it for as long as champions are to be compared.
+        shares: Of train, validation and test; positive, with the sum 1.
+
+    Returns:
+        The table with a column split, rows in the given order.
+
+    Raises:
+        ValueError: Shares are not positive or do not sum to 1.
+    """
+    if len(shares) != len(SPLITS) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(f"three positive shares with the sum 1 are wanted, not {tuple(shares)}")
+    share_of = dict(zip(SPLITS, shares, strict=True))
+    originals = _originals(table)
+    originals["rank"] = [_hash(f"{seed}:split:{base_id}") for base_id in originals.index]
+    split_of = dict.fromkeys(originals.index, "train")
+    for _, of_label in originals.groupby("label", sort=True):
+        carry = {"test": 0.0, "validation": 0.0}
+        for _, stratum in of_label.groupby("stratum", sort=True):
+            ranked = deque(stratum.sort_values("rank")["n_rows"].items())
+            n_rows = sum(n for _, n in ranked)
+            for split in carry:
+                wanted = share_of[split] * n_rows + carry[split]
+                taken = 0
+                while ranked and taken + ranked[0][1] / 2 <= wanted:
+                    base_id, n = ranked.popleft()
+                    split_of[base_id] = split
+                    taken += n
+                carry[split] = wanted - taken
+    return table.assign(split=table["base_id"].map(split_of))
+
+
+def sample_texts(table: pd.DataFrame, max_texts: int, seed: int, min_per_label: int) -> pd.DataFrame:
+    """Draws at most max_texts rows, stratified by label and category, in the given order.
+
+    Args:
+        table: Columns sample_id, base_id, label and category.
+        max_texts: Rows wanted, at least twice min_per_label.
+        seed: Rows are ranked by SHA-256 of seed and sample_id.
+        min_per_label: A rare label keeps this many rows (or all it has) at the other label's cost.
+    """
+    if len(table) <= max_texts:
+        return table
+    strata = table["base_id"].map(_originals(table)["stratum"])
+    rank = table["sample_id"].map(lambda sample_id: _hash(f"{seed}:sample:{sample_id}"))
+    ranked = table[["label"]].assign(stratum=strata, rank=rank).sort_values("rank")
+    n_of = table["label"].value_counts()
+    rare = n_of.idxmin()
+    floor = min(min_per_label, int(n_of[rare]))
+    quota = {rare: max(round(max_texts * n_of[rare] / len(table)), floor)} if len(n_of) > 1 else {}
+    chosen: list[int] = []
+    for label, of_label in ranked.groupby("label", sort=True):
+        wanted = quota.get(label, max_texts - sum(quota.values()))
+        done_rows = done_wanted = 0
+        for _, stratum in of_label.groupby("stratum", sort=True):
+            done_rows += len(stratum)
+            n = round(wanted * done_rows / len(of_label)) - done_wanted
+            chosen += stratum.index[:n].tolist()
+            done_wanted += n
+    return table.loc[sorted(chosen)]
+
+
+def _originals(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a base_id: its label (the most frequent of its rows), stratum and number of rows."""
+    # Sorted, so that a tie in the mode falls the same way whatever the order of rows.
+    ordered = table.assign(category=table["category"].fillna("").astype(str)).sort_values(
+        ["base_id", "label", "category"]
+    )
+    grouped = ordered.groupby("base_id", sort=True)
+    if ordered["base_id"].is_unique:
+        originals = ordered.set_index("base_id")[["label", "category"]].assign(n_rows=1)
+    else:
+        originals = pd.DataFrame(
+            {
+                "label": grouped["label"].agg(lambda labels: labels.mode().iloc[0]),
+                "category": grouped["category"].agg(lambda categories: categories.mode().iloc[0]),
+                "n_rows": grouped.size(),
+            }
+        )
+    size = originals.groupby(["label", "category"])["n_rows"].transform("size")
+    return originals.assign(stratum=originals["category"].where(size >= MIN_STRATUM, ""))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
