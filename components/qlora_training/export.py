@@ -24,8 +24,10 @@ from content_arena.components.shared.filter import ContentFilter
 MIN_AGREEMENT = 0.99
 _OPSET = 18
 _BLOCK_SIZE = 64
-#: ONNX Runtime's ``accuracy_level`` of MatMulNBits: the least precise arithmetic it may use; 4 is int8.
-_INT8_ACTIVATIONS = 4
+#: ONNX Runtime's ``accuracy_level`` of MatMulNBits, the least precise arithmetic it may use on int8 weights.
+_INT8, _FLOAT32 = 4, 1
+#: Thresholds whose F1 differs by less are equally good.
+_F1_TOLERANCE = 0.002
 
 
 class ParityError(ArenaError):
@@ -75,21 +77,24 @@ def export(
         trained_scores = _torch_scores(model, tokenizer, texts, settings.max_length)
         model.save_pretrained(room / "adapter", safe_serialization=True)
         tokenizer.save_pretrained(room / "tokenizer")
-        merged = _merge(room / "adapter", settings)
-        _write_int8(merged, tokenizer, room / bundles.MODEL)
+        full = room / "full.onnx"
+        _write_onnx(_merge(room / "adapter", settings), tokenizer, full)
         spec = bundles.BundleSpec(
             base_model=settings.base_model, lang=settings.lang, threshold=0.5, max_length=settings.max_length
         )
-        scorer = ContentFilter(bundles.Bundle(room, spec))
-        scores = scorer.score(texts)
-        scorer.close()
-        threshold = best_threshold(scores, labels)
-        parity = compare(trained_scores, scores, threshold)
-        if not parity.agreement >= MIN_AGREEMENT:
+        for arithmetic in (_INT8, _FLOAT32):
+            _quantise(full, room / bundles.MODEL, arithmetic)
+            scores = _bundle_scores(bundles.Bundle(room, spec), texts)
+            threshold = best_threshold(scores, labels)
+            parity = compare(trained_scores, scores, threshold)
+            if parity.agreement >= MIN_AGREEMENT:
+                break
+        else:
             raise ParityError(
                 f"the int8 model agrees with the trained one on {parity.agreement:.1%} of {parity.n} validation texts, "
                 f"at least {MIN_AGREEMENT:.0%} are needed (largest score difference {parity.max_difference:.3f})"
             )
+        full.unlink()
         spec = replace(
             spec,
             threshold=threshold,
@@ -103,7 +108,9 @@ def export(
 
 
 def best_threshold(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    """The threshold with the highest F1, half-way to the next score below; of several, the one nearest to 0.5.
+    """The threshold with the highest F1, in the middle of the widest gap between two scores that gives it.
+
+    A threshold with no score near it is one that rounding does not turn verdicts at.
 
     Args:
         scores: float32[n], probability of toxic.
@@ -114,9 +121,9 @@ def best_threshold(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64
     precision, recall, cuts = precision_recall_curve(labels, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     below = np.concatenate([[0.0], cuts[:-1]])
-    middles = (cuts + below) / 2
-    best = np.flatnonzero(f1[:-1] >= f1[:-1].max() - 1e-9)
-    return float(middles[best][np.abs(middles[best] - 0.5).argmin()])
+    best = np.flatnonzero(f1[:-1] >= f1[:-1].max() - _F1_TOLERANCE)
+    widest = best[(cuts - below)[best].argmax()]
+    return float((cuts[widest] + below[widest]) / 2)
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:
@@ -156,21 +163,13 @@ def _merge(adapter: Path, settings: TrainingSettings) -> Any:  # noqa: ANN401
     return PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
 
 
-def _write_int8(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
-    """Exports to ONNX and quantises every weight matrix to int8, block by block.
-
-    Blocks of 64 with activations quantised the same way keep 99.7 % of the verdicts of an all-MiniLM-L6-v2 (largest
-    score difference 0.04); ONNX Runtime's dynamic quantisation, one scale a tensor, keeps 97.7 % (0.25) and runs half
-    as fast again. Verdicts are what a filter is for.
-    """
-    import onnx
+def _write_onnx(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
+    """Writes the float32 model; inputs are what both tokenizer and model know, batch and length are free."""
     import torch
-    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
     accepted = set(inspect.signature(model.forward).parameters)
-    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted]
     encoded = tokenizer(["a text", "another, longer text"], return_tensors="pt", padding=True)
-    names = [name for name in names if name in encoded]
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted and name in encoded]
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -180,26 +179,45 @@ def _write_int8(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
             return self.model(**dict(zip(names, inputs, strict=True))).logits
 
-    full = path.with_suffix(".fp32.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Logits(),
             tuple(encoded[name] for name in names),
-            str(full),
+            str(path),
             input_names=names,
             output_names=["logits"],
             dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}},
             opset_version=_OPSET,
             dynamo=False,
         )
-    config = DefaultWeightOnlyQuantConfig(
-        block_size=_BLOCK_SIZE, is_symmetric=True, bits=8, accuracy_level=_INT8_ACTIVATIONS
-    )
+
+
+def _quantise(full: Path, path: Path, arithmetic: int) -> None:
+    """Quantises every weight matrix to int8, block by block.
+
+    Blocks of 64 with activations quantised the same way keep 99.7 % of the verdicts of an all-MiniLM-L6-v2 (largest
+    score difference 0.04); ONNX Runtime's dynamic quantisation, one scale a tensor, keeps 97.7 % (0.25) and runs half
+    as fast again. Verdicts are what a filter is for.
+    """
+    import logging
+
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
+    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
+    config = DefaultWeightOnlyQuantConfig(block_size=_BLOCK_SIZE, is_symmetric=True, bits=8, accuracy_level=arithmetic)
     quantiser = MatMulNBitsQuantizer(onnx.load(full), algo_config=config)
     quantiser.process()
     onnx.save(quantiser.model.model, path)
-    full.unlink()
+
+
+def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    scorer = ContentFilter(bundle)
+    try:
+        return scorer.score(texts)
+    finally:
+        scorer.close()
 
 
 def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:

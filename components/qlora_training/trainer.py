@@ -78,7 +78,11 @@ def build_model(settings: TrainingSettings) -> Any:  # noqa: ANN401
 
 
 def train(
-    table: pd.DataFrame, settings: TrainingSettings, checkpoints: Path, stage: str = "train_qlora"
+    table: pd.DataFrame,
+    settings: TrainingSettings,
+    checkpoints: Path,
+    stage: str = "train_qlora",
+    report_to: Sequence[str] = (),
 ) -> tuple[Any, Any, dict[str, float]]:
     """Trains, or goes on from the last complete checkpoint below ``checkpoints``.
 
@@ -87,6 +91,7 @@ def train(
         settings: The knobs.
         checkpoints: Folder for the checkpoints of exactly this table and these settings.
         stage: In whose name to report progress.
+        report_to: Trackers of transformers' Trainer; ``mlflow`` logs into the active MLflow run.
 
     Returns:
         The model with the adapter of the best epoch, its tokenizer, and metrics: train_samples_per_second,
@@ -108,13 +113,13 @@ def train(
     }
     trainer = Trainer(
         model=build_model(settings),
-        args=_arguments(settings, checkpoints),
+        args=_arguments(settings, checkpoints, report_to),
         train_dataset=data["train"],
         eval_dataset=data["validation"],
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=_f1,
-        compute_loss_func=_weighted_loss(dataset.class_weights(data["train"]["labels"])),
+        compute_loss_func=_weighted_loss(dataset.class_weights([row["labels"] for row in data["train"]])),
         callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
     )
     trainer.remove_callback(_printer())
@@ -141,8 +146,7 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _arguments(settings: TrainingSettings, checkpoints: Path) -> Any:  # noqa: ANN401
-    import mlflow
+def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> Any:  # noqa: ANN401
     from transformers import TrainingArguments
 
     on_cuda = settings.on_cuda()
@@ -163,7 +167,6 @@ def _arguments(settings: TrainingSettings, checkpoints: Path) -> Any:  # noqa: A
         bf16=True,
         use_cpu=not on_cuda,
         train_sampling_strategy="group_by_length",
-        length_column_name="length",
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,
@@ -172,11 +175,10 @@ def _arguments(settings: TrainingSettings, checkpoints: Path) -> Any:  # noqa: A
         greater_is_better=True,
         logging_steps=5,
         disable_tqdm=True,
-        report_to=["mlflow"] if mlflow.active_run() else [],
+        report_to=list(report_to),
         seed=settings.seed,
         data_seed=settings.seed,
         dataloader_pin_memory=on_cuda,
-        remove_unused_columns=True,
     )
 
 

@@ -117,7 +117,7 @@ def _train(
         home = (checkpoints or Path(folder)) / key
         home.mkdir(parents=True, exist_ok=True)
         with tracking.training_run(stage_name):
-            model, tokenizer, metrics = trainer.train(table, settings, home, stage_name)
+            model, tokenizer, metrics = trainer.train(table, settings, home, stage_name, report_to=["mlflow"])
         say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
         bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path)

@@ -1,0 +1,88 @@
+"""What a challenger trains on, and what it must not."""
+
+import pandas as pd
+import pytest
+
+from content_arena.components.qlora_training import dataset
+from content_arena.components.shared.errors import InputError
+
+CORPUS = pd.DataFrame(
+    [
+        ("t1", "you fool", "toxic", "train"),
+        ("b1", "fine day", "benign", "train"),
+        ("t2", "vile clown", "toxic", "validation"),
+        ("b2", "green tea", "benign", "validation"),
+        ("t3", "awful pest", "toxic", "test"),
+        ("b3", "slow train", "benign", "test"),
+    ],
+    columns=["base_id", "text", "label", "split"],
+)
+
+
+def attack(base="t1", perturbed="you f00lish", label="toxic", split="train", **facts):
+    row = {
+        "attack_id": perturbed, "base_id": base, "original_text": f"original of {base}", "perturbed_text": perturbed,
+        "label": label, "split": split, "needs_review": False, "strategy": "leet_sub", "status": "failed",
+    }  # fmt: skip
+    return pd.DataFrame([{**row, **facts}])
+
+
+def texts(*attacks, held_out=("space_join",), **options):
+    return set(dataset.training_table(CORPUS, attacks, held_out, **options)["text"])
+
+
+def test_the_corpus_without_its_test_split():
+    assert texts() == {"you fool", "fine day", "vile clown", "green tea"}
+
+
+def test_attacks_of_every_battle_count():
+    assert texts(attack(perturbed="you fule"), attack(perturbed="you phool")) >= {"you fule", "you phool"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"needs_review": True},
+        {"strategy": "space_join"},
+        {"base": "t3", "split": "test"},
+        {"base": "t3", "split": "train"},
+        {"base": "t2", "split": "train"},
+        {"perturbed": "\u200b"},
+    ],
+    ids=["review", "held out", "test", "test now, train then", "validation now, train then", "empty"],
+)
+def test_what_stays_out(facts):
+    assert texts(attack(**facts)) == texts()
+
+
+def test_an_attack_whose_original_is_gone_keeps_its_split():
+    table = dataset.training_table(CORPUS, [attack(base="gone", perturbed="xyz abc")], ())
+    assert table.set_index("text").loc["xyz abc", "split"] == "train"
+
+
+def test_edits_the_canonicaliser_undoes_are_not_trained_on_twice():
+    table = dataset.training_table(CORPUS, [attack(perturbed="you f\u200bool", original_text="you fool")], ())
+    assert (table["text"] == "you fool").sum() == 1
+
+
+def test_a_text_is_not_repeated_in_every_disguise_and_those_that_got_through_come_first():
+    battle = pd.concat([attack(perturbed=f"you fo{i}ol", status="success" if i > 7 else "failed") for i in range(10)])
+    chosen = texts(battle, attacks_per_text=2) - texts()
+    assert chosen == {"you fo8ol", "you fo9ol"}
+
+
+def test_a_missing_class_is_said():
+    with pytest.raises(InputError, match="train split has no toxic"):
+        dataset.training_table(CORPUS[CORPUS["base_id"] != "t1"], [], ())
+
+
+def test_class_weights_even_out_rare_classes():
+    benign, toxic = dataset.class_weights([1, 0, 0, 0])
+    assert toxic == 3 * benign
+    assert 3 * benign + toxic == pytest.approx(4)
+
+
+def test_the_fingerprint_sees_every_change():
+    table = dataset.training_table(CORPUS, [], ())
+    other = table.assign(label=1 - table["label"])
+    assert dataset.fingerprint(table) == dataset.fingerprint(table.copy()) != dataset.fingerprint(other)

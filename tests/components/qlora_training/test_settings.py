@@ -1,0 +1,27 @@
+"""Settings refuse what can not work, before anything is loaded."""
+
+import pytest
+
+from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.shared.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"device": "tpu"}, {"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}],
+)
+def test_refuses(wrong):
+    (name,) = wrong
+    with pytest.raises(InputError, match=name):
+        TrainingSettings(base_model="x", **wrong)
+
+
+def test_a_gpu_that_is_not_there_is_said():
+    import torch
+
+    settings = TrainingSettings(base_model="x", device="cuda")
+    if torch.cuda.is_available():
+        assert settings.on_cuda()
+    else:
+        with pytest.raises(InputError, match="no GPU"):
+            settings.on_cuda()

@@ -1,0 +1,150 @@
+"""A real QLoRA run of the embedded encoder on two dozen texts, its export, and its resumption after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from content_arena.components.qlora_training import export, trainer
+from content_arena.components.qlora_training.base_models import EMBEDDED
+from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.filter import ContentFilter
+
+SETTINGS = TrainingSettings(base_model=EMBEDDED, device="cpu", epochs=2, batch_size=8, max_length=32)
+SUBJECTS = ["the harbour", "my sister", "this recipe", "the referee", "our bus", "that film", "the server", "a goat"]
+
+
+def table():
+    rows = []
+    for i, subject in enumerate(SUBJECTS):
+        split = "validation" if i % 4 == 0 else "train"
+        rows += [
+            (f"{subject} is a disgusting worthless idiot", 1, split),
+            (f"I like {subject} on sunny days", 0, split),
+        ]
+        rows += [
+            (f"shut up about {subject}, you pathetic moron", 1, split),
+            (f"{subject} was lovely, thanks", 0, split),
+        ]
+    return pd.DataFrame(rows, columns=["text", "label", "split"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    model, tokenizer, metrics = trainer.train(table(), SETTINGS, folder / "checkpoints")
+    return model, tokenizer, metrics, folder
+
+
+@pytest.mark.slow
+def test_the_base_is_nf4_twice_quantised_and_the_head_is_not(trained):
+    from bitsandbytes.nn import Linear4bit
+
+    model = trained[0]
+    quantised = {name: module for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    assert quantised
+    for module in quantised.values():
+        assert module.weight.quant_type == "nf4"
+        assert module.weight.quant_state.nested
+    assert not [name for name in quantised if "classifier" in name or "pooler" in name]
+    trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all("lora" in name or "modules_to_save" in name for name in trainable)
+
+
+@pytest.mark.slow
+def test_the_bundle_decides_as_the_trained_model(trained):
+    model, tokenizer, metrics, folder = trained
+    validation = table().query("split == 'validation'")
+    bundle = export.export(model, tokenizer, SETTINGS, validation, metrics, folder / "bundle")
+    assert bundle.spec.metrics["parity_agreement"] >= export.MIN_AGREEMENT
+    assert (bundle.path / "model_card.md").is_file()
+    assert (bundle.path / "adapter" / "adapter_model.safetensors").is_file()
+    scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
+    assert scores[0] > scores[1]
+    pickles = [path for path in bundle.path.rglob("*") if path.suffix in (".bin", ".pkl", ".pt", ".pth")]
+    assert not pickles
+
+
+@pytest.mark.slow
+def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
+    model, tokenizer, metrics, _ = trained
+    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 8).astype(np.float32))
+    validation = table().query("split == 'validation'").iloc[::-1]
+    with pytest.raises(export.ParityError, match="99%"):
+        export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
+
+
+KILLED_TRAINING = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from content_arena.components.qlora_training import trainer
+from tests.components.qlora_training.test_training import SETTINGS, table
+trainer.train(table(), replace(SETTINGS, epochs=40, patience=40), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_it_was(tmp_path, capsys):
+    from dataclasses import replace
+
+    process = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while trainer_state_count(tmp_path) < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    last = trainer.last_complete_checkpoint(tmp_path)
+    assert last is not None
+    step = int(last.name.rpartition("-")[2])
+    epochs = step // 3 + 1
+    _, _, metrics = trainer.train(table(), replace(SETTINGS, epochs=epochs, patience=40), tmp_path)
+    assert f"resuming from {last.name}" in capsys.readouterr().out
+    assert metrics["steps"] == 3 * epochs
+
+
+def trainer_state_count(folder):
+    return len(list(folder.glob("checkpoint-*/rng_state.pth")))
+
+
+def test_a_checkpoint_killed_in_mid_write_is_not_resumed_from(tmp_path):
+    whole, torn = tmp_path / "checkpoint-3", tmp_path / "checkpoint-10"
+    for folder in (whole, torn):
+        folder.mkdir()
+        for name in trainer._CHECKPOINT_FILES:
+            (folder / name).touch()
+    (torn / "optimizer.pt").unlink()
+    assert trainer.last_complete_checkpoint(tmp_path) == whole
+    assert not torn.exists()
+
+
+def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(InputError) as caught:
+        trainer.load_quantised(TrainingSettings(base_model=str(tmp_path), device="cpu"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "low", "high"),
+    [
+        ([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], 0.2, 0.8),
+        ([0.01, 0.02, 0.03], [0, 1, 1], 0.01, 0.02),
+        ([0.1, 0.1, 0.9], [1, 0, 1], 0.0, 0.9),
+    ],
+)
+def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, low, high):
+    assert low < export.best_threshold(np.array(scores, np.float32), np.array(labels)) < high
+
+
+def test_parity_counts_verdicts_and_the_largest_difference():
+    parity = export.compare(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.4, 0.9]), 0.5)
+    assert (parity.agreement, parity.n) == (pytest.approx(2 / 3), 3)
+    assert parity.max_difference == pytest.approx(0.2)
