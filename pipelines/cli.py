@@ -96,8 +96,11 @@ def run(
 
     The first run trains the first champion. Exit code 0 once there is a verdict, whichever it is.
     """
+    from content_arena.components.qlora_training import base_models
     from content_arena.pipelines.runner import ArenaHome
 
+    # The trainer would say the same, a minute later.
+    base_models.resolve(base_model)
     home = ArenaHome.from_environment()
     arguments = {
         **_data_arguments(data, lang, max_texts, text_column, label_column, device),

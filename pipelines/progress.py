@@ -69,12 +69,13 @@ class RunDisplay:
             if running is not None:
                 self._end(running)
             stage = self._stages[line.stage] = _Stage(line.stage, now)
-            self._plain(f"{line.stage}: {line.message}")
+            if not line.is_error:
+                self._plain(f"{line.stage}: {line.message}")
             self._last_plain = now
         stage.message, stage.failed = line.message, line.is_error
         if line.total is not None:
             stage.done, stage.total = line.done, line.total
-        if now - self._last_plain >= _PLAIN_INTERVAL:
+        if now - self._last_plain >= _PLAIN_INTERVAL and not line.is_error:
             self._last_plain = now
             count = f"{line.done}/{line.total} " if line.total else ""
             self._plain(f"{line.stage}: {count}{line.message}")
@@ -105,8 +106,9 @@ class RunDisplay:
     def _end(self, stage: _Stage, failed: bool = False) -> None:
         stage.ended = time.monotonic()
         stage.failed = stage.failed or failed
-        outcome = "failed" if stage.failed else "done"
-        self._plain(f"{stage.name}: {outcome} after {stage.ended - stage.started:.0f} s - {stage.message}")
+        seconds = f"{stage.ended - stage.started:.0f} s"
+        # What went wrong is the command's last line; saying it here as well would say it twice.
+        self._plain(f"{stage.name}: " + (f"failed after {seconds}" if stage.failed else f"{seconds} - {stage.message}"))
 
     def _plain(self, text: str) -> None:
         if self._live is None:

@@ -66,14 +66,14 @@ def load_tokenizer(base_model: str) -> Any:  # noqa: ANN401
 def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: str) -> float:  # noqa: ANN401
     """Refuses a model whose tokenizer does not know the corpus's characters.
 
+    Counted in characters: one unknown token swallows a whole word, while a word that is known letter by letter makes
+    many tokens, so a share of tokens would hide what is lost.
+
     Args:
         base_model: For the message.
         tokenizer: Of that model.
         texts: Canonical texts.
         lang: ISO 639-1 code, for the message.
-
-    Counted in characters: one unknown token swallows a whole word, while a word that is known letter by letter makes
-    many tokens, so a share of tokens would hide what is lost.
 
     Returns:
         The share of characters that end up in unknown tokens, in [0, 1]; 0 for a tokenizer that has no unknown token.
@@ -95,8 +95,8 @@ def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: 
     if share > MAX_UNKNOWN_SHARE:
         suggestion = _SUGGESTED.get(lang, "xlm-roberta-base")
         raise InputError(
-            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its text turns into unknown tokens, "
-            f"at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
+            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its text turns into unknown "
+            f"tokens, at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
             f"instance {suggestion}, or a folder with its weights"
         )
     return share
