@@ -64,11 +64,15 @@ def training_table(
 
 
 def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """At most ``limit`` attacks a text: successes first, the rest drawn by hash so that strategies come out even."""
+    """At most ``limit`` attacks a text, drawn by hash; in training those that turned the verdict come first.
+
+    Validation keeps the plain draw: chosen for having beaten the champion, its attacks would put the threshold where
+    no ordinary text stands.
+    """
     undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
-    ranked = (
-        attacks[~undone].assign(_failed=lambda rows: rows["status"] != "success").sort_values(["_failed", "attack_id"])
-    )
+    left = attacks[~undone]
+    is_last = (left["status"] != "success") | (left["split"] != "train")
+    ranked = left.assign(_last=is_last).sort_values(["_last", "attack_id"])
     return ranked.groupby(["base_id", "original_text"], sort=False).head(limit)
 
 

@@ -183,9 +183,13 @@ def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequenc
 
 
 def _f1(prediction: Any) -> dict[str, float]:  # noqa: ANN401
-    from sklearn.metrics import f1_score
+    """F1 at the threshold that suits the epoch best: the export chooses one too, so 0.5 would judge by a stranger."""
+    import numpy as np
+    from sklearn.metrics import precision_recall_curve
 
-    return {"f1": float(f1_score(prediction.label_ids, prediction.predictions.argmax(axis=-1)))}
+    benign, toxic = prediction.predictions.astype(np.float64).T
+    precision, recall, _ = precision_recall_curve(prediction.label_ids, toxic - benign)
+    return {"f1": float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())}
 
 
 def _weighted_loss(weights: Sequence[float]) -> Any:  # noqa: ANN401

@@ -79,7 +79,7 @@ def test_optional_parameters_may_be_left_out(home):
 
 
 def test_a_refusal_carries_the_stages_own_words(home):
-    with pytest.raises(runner.StageRefusedError, match="^no such thing$"):
+    with pytest.raises(runner.StageRefusedError, match=r"^no such thing$"):
         runner.run(one_task(refuses), {}, home, lambda line: None)
 
 
