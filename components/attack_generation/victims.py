@@ -113,7 +113,7 @@ class EndpointVictim:
         if math.isinf(self._unflagged) and math.isinf(self._flagged):
             return self._fixed_threshold
         if math.isinf(self._flagged):
-            return math.nextafter(self._unflagged, math.inf)
+            return float(np.nextafter(np.float32(self._unflagged), np.float32(np.inf)))
         if math.isinf(self._unflagged):
             return self._flagged
         return (self._unflagged + self._flagged) / 2
@@ -145,6 +145,8 @@ class EndpointVictim:
             raise VictimError(f"{self.url} answered something that is not scores: {error!r}") from error
         if len(answers) != len(batch):
             raise VictimError(f"{self.url} answered {len(answers)} scores for {len(batch)} texts")
+        # Scores travel on as float32, so the threshold has to part them as float32.
+        answers = [(float(np.float32(score)), flagged) for score, flagged in answers]
         for score, flagged in answers:
             if flagged is True:
                 self._flagged = min(self._flagged, score)

@@ -1,0 +1,123 @@
+"""Victims behind HTTP: our own predictor, foreign servers, and servers that answer nonsense."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from content_arena.components.attack_generation.victims import EndpointVictim, open_victim
+from content_arena.components.shared.errors import InputError, RegistryError, VictimError
+from content_arena.components.shared.filter import ContentFilter
+
+TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]
+
+
+@pytest.fixture
+def server():
+    """A server whose answer to each request body a test chooses."""
+    reply = {"make": lambda body: {"predictions": [0.5] * len(body["instances"])}, "status": 200, "paths": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            reply["paths"].append(self.path)
+            answer = reply["make"](body)
+            self.send_response(reply["status"])
+            self.end_headers()
+            self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+        def log_message(self, *_):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    reply["url"] = f"http://127.0.0.1:{http.server_port}"
+    yield reply
+    http.shutdown()
+
+
+def test_a_server_that_answers_scores_only_is_judged_at_the_threshold_given(server):
+    victim = EndpointVictim(server["url"] + "/v1/models/theirs:predict", threshold=0.7, batch_size=3)
+    assert victim.score(TEXTS).tolist() == [0.5] * 4
+    assert victim.threshold == 0.7
+    assert server["paths"] == ["/v1/models/theirs:predict"] * 2
+
+
+def test_v2(server):
+    server["make"] = lambda body: {"outputs": [{"name": "scores", "data": [0.25] * body["inputs"][0]["shape"][0]}]}
+    assert EndpointVictim(server["url"] + "/v2/models/theirs/infer").score(TEXTS).tolist() == [0.25] * 4
+
+
+def test_a_base_url_means_our_own_model(server):
+    EndpointVictim(server["url"] + "/").score(TEXTS[:1])
+    assert server["paths"] == ["/v1/models/content-filter:predict"]
+
+
+def test_the_threshold_is_learnt_from_the_verdicts_and_parts_them(server):
+    scores = {"a": 0.1, "b": 0.4, "c": 0.45, "d": 0.9}
+    server["make"] = lambda body: {
+        "predictions": [{"toxic_score": scores[t], "is_toxic": scores[t] >= 0.42} for t in body["instances"]]
+    }
+    victim = EndpointVictim(server["url"])
+    for texts in (["a"], ["d"], ["b", "c"]):
+        answered = victim.score(texts)
+        assert ((answered >= victim.threshold) == [scores[t] >= 0.42 for t in texts]).all()
+    assert 0.4 < victim.threshold <= 0.45
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"predictions": [0.5]}, 200),
+        ({"predictions": ["high"] * 4}, 200),
+        ({"scores": []}, 200),
+        ({"predictions": [{"label": "toxic"}] * 4}, 200),
+        (b"<html>", 200),
+        ({"error": "busy"}, 503),
+    ],
+)
+def test_nonsense_is_a_victim_error(server, answer, status):
+    server["make"], server["status"] = lambda body: answer, status
+    with pytest.raises(VictimError, match="127"):
+        EndpointVictim(server["url"]).score(TEXTS)
+
+
+def test_verdicts_that_do_not_follow_the_score_are_an_error(server):
+    server["make"] = lambda body: {
+        "predictions": [{"toxic_score": s, "is_toxic": s < 0.5} for s in (0.1, 0.9, 0.2, 0.8)]
+    }
+    with pytest.raises(VictimError, match="other than its score"):
+        EndpointVictim(server["url"]).score(TEXTS)
+
+
+def test_a_server_that_is_not_there():
+    with pytest.raises(VictimError, match="is the server up"):
+        EndpointVictim("http://127.0.0.1:9").score(TEXTS)
+
+
+def test_our_own_predictor_over_http_is_the_filter_itself(tiny_bundle):
+    from tests.components.predictor.conftest import start
+
+    served = start(tiny_bundle.path)
+    try:
+        local = ContentFilter(tiny_bundle)
+        victim = open_victim(served.url)
+        np.testing.assert_allclose(victim.score(TEXTS), local.score(TEXTS), atol=1e-6)
+        assert ((victim.score(TEXTS) >= victim.threshold) == local.is_toxic(local.score(TEXTS))).all()
+    finally:
+        served.process.terminate()
+        served.process.wait()
+
+
+def test_a_bundle_folder(tiny_bundle):
+    assert open_victim(str(tiny_bundle.path)).score(TEXTS)[0] > 0.5
+
+
+def test_names_that_mean_nothing(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with pytest.raises(InputError, match=r"nobody.*champion"):
+        open_victim("nobody", uri)
+    with pytest.raises(RegistryError, match="champion"):
+        open_victim("champion", uri)
