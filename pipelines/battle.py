@@ -26,7 +26,7 @@ def battle(
     data: str = "embedded",
     lang: str = "en",
     rounds: int = 3,
-    texts_per_label: int = 150,
+    texts_per_label: int = 300,
     seed: int = 0,
     max_texts: int = 100_000,
     text_column: Optional[str] = None,  # noqa: UP045

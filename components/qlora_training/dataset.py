@@ -31,8 +31,8 @@ def training_table(
         corpus: Rows of Sample.
         attacks: Tables of LabelledAttack, oldest first.
         held_out: Strategies that are judged only.
-        attacks_per_text: Attacks of one battle on one text that are trained on at most, those that got through first.
-            A text repeated in ten disguises teaches the text, not the disguises.
+        attacks_per_text: Attacks of one battle on one text that are trained on at most. A text repeated in ten
+            disguises teaches the text, not the disguises.
 
     Returns:
         Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); one row a different text.
@@ -64,16 +64,13 @@ def training_table(
 
 
 def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """At most ``limit`` attacks a text, drawn by hash; in training those that turned the verdict come first.
+    """At most ``limit`` attacks a text, drawn by hash.
 
-    Validation keeps the plain draw: chosen for having beaten the champion, its attacks would put the threshold where
-    no ordinary text stands.
+    Not those that got through first: chosen for having beaten the champion, they make a set no ordinary text resembles,
+    and the challenger flags more of everything.
     """
     undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
-    left = attacks[~undone]
-    is_last = (left["status"] != "success") | (left["split"] != "train")
-    ranked = left.assign(_last=is_last).sort_values(["_last", "attack_id"])
-    return ranked.groupby(["base_id", "original_text"], sort=False).head(limit)
+    return attacks[~undone].sort_values("attack_id").groupby(["base_id", "original_text"], sort=False).head(limit)
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -65,10 +65,11 @@ def test_edits_the_canonicaliser_undoes_are_not_trained_on_twice():
     assert (table["text"] == "you fool").sum() == 1
 
 
-def test_a_text_is_not_repeated_in_every_disguise_and_those_that_got_through_come_first():
-    battle = pd.concat([attack(perturbed=f"you fo{i}ol", status="success" if i > 7 else "failed") for i in range(10)])
+def test_a_text_is_not_repeated_in_every_disguise():
+    battle = pd.concat([attack(perturbed=f"you f{letter}ol") for letter in "abcdefgh"])
     chosen = texts(battle, attacks_per_text=2) - texts()
-    assert chosen == {"you fo8ol", "you fo9ol"}
+    assert len(chosen) == 2
+    assert chosen == texts(battle.sample(frac=1, random_state=1), attacks_per_text=2) - texts()
 
 
 def test_a_missing_class_is_said():
