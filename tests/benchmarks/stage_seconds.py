@@ -1,0 +1,48 @@
+"""Seconds that every stage of one arena round takes on the embedded corpus, from an empty registry.
+
+The round runs as ``arena run`` runs it, each stage in a process of its own. A stage's seconds are those of its process,
+its imports included; the rest of the round is starting processes and kfp's own work.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import warnings
+from unittest import mock
+
+from content_arena.pipelines import arena, runner
+from content_arena.pipelines.options import MAX_TEXTS_CPU
+from tests.benchmarks import report
+
+
+def run() -> None:
+    """Runs a round in a folder of its own and prints a line a stage."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"ARENA_HOME": folder}):
+        # A benchmark's versions and figures have no business on a real tracking server.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        home = runner.ArenaHome.from_environment()
+        arguments = {
+            "device": "cpu",
+            "max_texts": MAX_TEXTS_CPU,
+            "checkpoint_dir": str(home.checkpoints),
+            "tracking_uri": home.tracking_uri,
+        }
+        with home.exclusive(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            started = time.perf_counter()
+            finished = runner.run(arena.build(), arguments, home, lambda line: None)
+            total = time.perf_counter() - started
+        seconds = finished.outputs["verdict"]["seconds"]
+    _show(seconds, total)
+
+
+def _show(seconds: dict[str, float], total: float) -> None:
+    print("Seconds a stage: one round on the embedded corpus, empty registry, CPU, the pipeline's defaults; one run")
+    print(f"  {report.machine()}")
+    for stage in arena.STAGES:
+        print(f"  {stage:<20} {seconds.get(stage, float('nan')):7.1f} s  {seconds.get(stage, 0.0) / total:4.0%}")
+    rest = total - sum(seconds.get(stage, 0.0) for stage in arena.STAGES)
+    print(f"  {'between the stages':<20} {rest:7.1f} s  {rest / total:4.0%}")
+    print(f"  {'the whole round':<20} {total:7.1f} s")
