@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -130,7 +131,7 @@ def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watche
 
     given = {key: value for key, value in arguments.items() if value is not None}
     local_pipeline = _without_unset(pipeline, given)
-    name = time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = home.runs / name
     folder.mkdir(parents=True)
     with (folder / "log.txt").open("w", encoding="utf-8") as file, _quiet_environment():

@@ -26,6 +26,8 @@ _OPSET = 18
 _BLOCK_SIZE = 64
 #: ONNX Runtime's ``accuracy_level`` of MatMulNBits, the least precise arithmetic it may use on int8 weights.
 _INT8, _FLOAT32 = 4, 1
+#: bfloat16 keeps eight bits of a number.
+_BFLOAT16_ROUNDING = 2.0**-8
 #: Thresholds whose Matthews correlation differs by less are equally good.
 _MCC_TOLERANCE = 0.01
 
@@ -39,7 +41,7 @@ class Parity:
     """How the exported int8 model compares with the trained torch model, on the same texts.
 
     Attributes:
-        agreement: Share of equal verdicts at the exported model's threshold, in [0, 1].
+        agreement: Share of equal verdicts at the exported model's threshold, in [0, 1]; see :func:`compare`.
         max_difference: Largest difference of two scores, in [0, 1].
         n: Number of texts.
     """
@@ -135,8 +137,13 @@ def best_threshold(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:
-    """Compares two models' scores, float32[n] each, of the same texts."""
-    same = (reference >= threshold) == (scores >= threshold)
+    """Compares two models' scores, float32[n] each, of the same texts.
+
+    A reference score within bfloat16's rounding of the threshold is a verdict for neither side: the trained model
+    itself gives one or the other by the order of its additions.
+    """
+    undecided = np.abs(reference - threshold) <= _BFLOAT16_ROUNDING
+    same = undecided | ((reference >= threshold) == (scores >= threshold))
     return Parity(float(same.mean()), float(np.abs(reference - scores).max()), len(scores))
 
 

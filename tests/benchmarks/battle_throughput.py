@@ -172,7 +172,7 @@ def compare(bundle: bundles.Bundle, samples: pd.DataFrame, repetitions: int) -> 
         "bare loop, canonical texts, tokenised beforehand": loop_tokenised,
         "bare loop, texts as the attacker wrote them": lambda: loop(asked),
     }
-    rates = report.take_turns(sides, repetitions)
+    measured = report.take_turns(sides, repetitions)
     victim.close()
     tokens = np.mean([len(ids) for ids in rows])
     print("Battle throughput: all-MiniLM-L6-v2, int8 bundle; goal 0.90 of the bare loop on canonical texts")
@@ -180,5 +180,5 @@ def compare(bundle: bundles.Bundle, samples: pd.DataFrame, repetitions: int) -> 
         f"  {len(samples)} texts x {len(attackers)} strategies, budget 3: {len(asked)} texts asked, of which "
         f"{len(set(canonical))} differ once canonical, {tokens:.1f} tokens each; medians of {repetitions} turns"
     )
-    print(f"  largest difference between the scores of both sides: {difference:.1e}; {report.machine()}")
-    report.show(rates, _OURS, "texts/s")
+    print(f"  largest difference between the scores of both sides: {difference:.1e}; {report.N_CORES} cores")
+    report.show(measured, _OURS, "texts/s")

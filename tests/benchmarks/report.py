@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
+import psutil
+
 N_CORES = 2
+#: Share of the cores that others may take before a comparison is called doubtful.
+QUIET = 0.05
 
 
 def pin() -> None:
@@ -18,14 +24,41 @@ def pin() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
 
 
-def machine() -> str:
-    """One line: the cores used, and what else keeps them busy."""
-    one, five, _ = os.getloadavg()
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, load average {one:.1f} over 1 minute, {five:.1f} over 5 minutes (own work included)"
+class Neighbours:
+    """What other processes took of our cores since this was made.
+
+    A bare core count says little on a shared machine: a figure measured beside another job is not the figure.
+    """
+
+    def __init__(self) -> None:
+        self._cores = sorted(os.sched_getaffinity(0))
+        self._busy, self._own, self._started = self._busy_seconds(), _own_seconds(), time.perf_counter()
+
+    def share(self) -> float:
+        """Busy core-seconds that were not ours / core-seconds gone by, in [0, 1]."""
+        gone = (time.perf_counter() - self._started) * len(self._cores)
+        foreign = self._busy_seconds() - self._busy - (_own_seconds() - self._own)
+        return min(1.0, max(0.0, foreign / gone)) if gone > 0 else 0.0
+
+    def _busy_seconds(self) -> float:
+        times = psutil.cpu_times(percpu=True)
+        return sum(sum(times[core]) - times[core].idle - times[core].iowait for core in self._cores)
 
 
-def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, list[float]]:
+@dataclass
+class Measured:
+    """One side's figures, a turn each.
+
+    Attributes:
+        rates: What was measured.
+        others: Share of the cores that other processes took meanwhile, see :class:`Neighbours`.
+    """
+
+    rates: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
+
+
+def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, Measured]:
     """Measures all sides once, then all again, so that a busy minute hits every side; progress goes to standard error.
 
     Args:
@@ -33,31 +66,43 @@ def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
         repetitions: How often.
 
     Returns:
-        The rates of each side, in the order measured.
+        The figures of each side, in the order measured.
     """
-    rates: dict[str, list[float]] = {name: [] for name in sides}
+    measured = {name: Measured() for name in sides}
     for turn in range(repetitions):
         # Every other turn the other way round: what one side leaves behind (caches, heat) meets each of its neighbours.
         for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
-            rates[name].append(sides[name]())
-            print(f"  turn {turn + 1}/{repetitions}, {name}: {rates[name][-1]:.1f}", file=sys.stderr, flush=True)
-    return rates
+            neighbours = Neighbours()
+            rate = sides[name]()
+            measured[name].rates.append(rate)
+            measured[name].others.append(neighbours.share())
+            note = f"{rate:.1f}, others took {measured[name].others[-1]:.0%}"
+            print(f"  turn {turn + 1}/{repetitions}, {name}: {note}", file=sys.stderr, flush=True)
+    return measured
 
 
-def show(rates: Mapping[str, list[float]], ours: str, unit: str) -> None:
+def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     """Prints the median of every side, its range, and how many times as fast ours is.
 
-    The ratio is the median of the ratios within a turn: a turn's sides met the same load.
+    The ratio is the median of the ratios within a turn: a turn's sides met nearly the same load.
 
     Args:
-        rates: From :func:`take_turns`.
+        measured: From :func:`take_turns`.
         ours: Name of the side that the others are compared with.
         unit: Of the rates.
     """
-    width = max(map(len, rates))
-    for name, values in rates.items():
-        line = f"  {name:<{width}}  {median(values):8.1f} {unit} ({min(values):.1f} to {max(values):.1f})"
+    width = max(map(len, measured))
+    for name, side in measured.items():
+        line = f"  {name:<{width}}  {median(side.rates):8.1f} {unit} ({min(side.rates):.1f} to {max(side.rates):.1f})"
         if name != ours:
-            ratios = [a / b for a, b in zip(rates[ours], values, strict=True)]
+            ratios = [a / b for a, b in zip(measured[ours].rates, side.rates, strict=True)]
             line += f"; ours is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
-        print(line, flush=True)
+        print(line)
+    others = [share for side in measured.values() for share in side.others]
+    verdict = "" if max(others) <= QUIET else ": too much to trust the ratios, measure again when the machine is quiet"
+    print(f"  other processes took {min(others):.0%} to {max(others):.0%} of the cores meanwhile{verdict}", flush=True)
+
+
+def _own_seconds() -> float:
+    """CPU seconds of this process and of its finished children."""
+    return sum(os.times()[:4])

@@ -31,16 +31,16 @@ def run() -> None:
         }
         with home.exclusive(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            started = time.perf_counter()
+            neighbours, started = report.Neighbours(), time.perf_counter()
             finished = runner.run(arena.build(), arguments, home, lambda line: None)
-            total = time.perf_counter() - started
+            total, others = time.perf_counter() - started, neighbours.share()
         seconds = finished.outputs["verdict"]["seconds"]
-    _show(seconds, total)
+    _show(seconds, total, others)
 
 
-def _show(seconds: dict[str, float], total: float) -> None:
+def _show(seconds: dict[str, float], total: float, others: float) -> None:
     print("Seconds a stage: one round on the embedded corpus, empty registry, CPU, the pipeline's defaults; one run")
-    print(f"  {report.machine()}")
+    print(f"  {report.N_CORES} cores; other processes took {others:.0%} of them meanwhile")
     for stage in arena.STAGES:
         print(f"  {stage:<20} {seconds.get(stage, float('nan')):7.1f} s  {seconds.get(stage, 0.0) / total:4.0%}")
     rest = total - sum(seconds.get(stage, 0.0) for stage in arena.STAGES)

@@ -53,16 +53,15 @@ def run(quick: bool = False) -> None:
                 table, lambda: trainer.build_model(settings), n_padded, pad_to_max=True, bf16=True
             ),
         }
-        rates = report.take_turns(sides, repetitions)
+        measured = report.take_turns(sides, repetitions)
     n_train = int((table["split"] == "train").sum())
     print("Training throughput: all-MiniLM-L6-v2, batch 32, optimiser steps only; goal 2 times the plain recipe")
     print(
         f"  {n_train} training texts of the embedded corpus; steps timed: ours one whole epoch, padded to 512 "
         f"{n_padded}, the longest of a batch {n_dynamic}, each plain run after one step untimed; "
-        f"medians of {repetitions} turn(s)"
+        f"medians of {repetitions} turn(s) on {report.N_CORES} cores"
     )
-    print(f"  {report.machine()}")
-    report.show(rates, _OURS, "samples/s")
+    report.show(measured, _OURS, "samples/s")
 
 
 def _ours(table: pd.DataFrame, settings: TrainingSettings) -> float:

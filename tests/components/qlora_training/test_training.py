@@ -74,8 +74,8 @@ def test_the_bundle_decides_as_the_trained_model(trained):
 @pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
     model, tokenizer, metrics, _ = trained
-    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 8).astype(np.float32))
-    validation = table().query("split == 'validation'").iloc[::-1]
+    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([1.0, 0.0], 4).astype(np.float32))
+    validation = table().query("split == 'validation'")
     with pytest.raises(export.ParityError, match="99%"):
         export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())
@@ -142,6 +142,10 @@ def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
 )
 def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, low, high):
     assert low < export.best_threshold(np.array(scores, np.float32), np.array(labels)) < high
+
+
+def test_a_verdict_that_rounding_decides_is_no_disagreement():
+    assert export.compare(np.array([0.501, 0.52]), np.array([0.499, 0.48]), 0.5).agreement == 0.5
 
 
 def test_parity_counts_verdicts_and_the_largest_difference():
