@@ -202,7 +202,7 @@ def promote(
         _check_verdict(registry, version, champion)
     registry.promote(version, expected_champion=champion)
     if as_json:
-        print(json.dumps({"champion_version": str(version), "previous_version": str(champion)}))
+        print(json.dumps({"champion_version": str(version), "previous_version": str(champion) if champion else None}))
     else:
         out.print(f"Version {version} is the champion, version {champion} the previous one.")
 
@@ -315,6 +315,7 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any]) -> dict[str, Any
         "reasons": verdict["reasons"],
         "metrics": {who: headline(evaluation[who]) for who in ("champion", "challenger")},
         "attack_set_sha256": finished.outputs["attack_set_sha256"],
+        "evaluation_set_sha256": evaluation["attack_set_sha256"],
         "seconds": {stage: verdict["seconds"].get(stage) for stage in arena.STAGES},
         "report": str(report),
     }
@@ -335,6 +336,8 @@ def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
     rows = []
     for name, held_out in (("attacks", False), ("held_out_attacks", True)):
         attacks = records.read(records.Attack, finished.outputs[name].path)
+        # A champion knows its training texts by heart; what it does to others is what counts.
+        attacks = attacks[attacks["split"] == "validation"]
         for strategy, (evasion, fpr) in metrics.per_strategy(attacks).items():
             rates = {"evasion": evasion.as_dict(), "benign_flagged": fpr.as_dict()}
             rows.append({"strategy": strategy, "held_out": held_out, **rates})

@@ -76,7 +76,7 @@ def generate_attacks(
     metrics = {
         "n_attacks": float(len(first.attacks)),
         "n_queries": float(first.n_queries + second.n_queries),
-        "evasion_seen": evasion(first.attacks),
+        "evasion_seen": evasion(first.attacks[first.attacks["split"] == "validation"]),
         "evasion_held_out": evasion(second.attacks),
     }
     metrics = {name: value for name, value in metrics.items() if value == value}

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from content_arena.components.attack_generation.strategies.base import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,14 @@ class LadderSearch:
         self._schedules: dict[Target, list[Attempt]] = {}
 
     def attempts(self, target: Target) -> list[Attempt]:
-        """The attempts on a target, weakest first; those that change nothing are left out."""
+        """The attempts on a target, weakest first; left out: what changes nothing or grows past what a filter reads."""
         found = self._schedules.get(target)
         if found is None:
             rungs = range(self.budget)
             if target.label == "benign":
                 rungs = range(target.seed % self.budget, target.seed % self.budget + 1)
             tried = [self._attempt(target, rung) for rung in rungs]
-            found = self._schedules[target] = [attempt for attempt in tried if attempt.text != target.text]
+            found = self._schedules[target] = [attempt for attempt in tried if _is_usable(attempt, target)]
         return found
 
     def run(self, targets: Sequence[Target], victim: CachedVictim, advance: Callable[[int], None]) -> list[Outcome]:
@@ -149,6 +150,11 @@ class LadderSearch:
         seed = target.seed + rung
         intensity = (rung + 1) / self.budget
         return Attempt(target.strategy.perturb(target.text, Random(seed), intensity), seed, intensity)  # noqa: S311
+
+
+def _is_usable(attempt: Attempt, target: Target) -> bool:
+    """A filter refuses to read a text over the limit, so one that grew past it gets nowhere."""
+    return attempt.text != target.text and len(attempt.text) <= MAX_TEXT_LENGTH
 
 
 def _keep_better(target: Target, outcome: Outcome, attempt: Attempt, score: float, threshold: float) -> None:

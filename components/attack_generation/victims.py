@@ -138,7 +138,7 @@ class EndpointVictim:
         except requests.RequestException as error:
             raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from error
         if response.status_code != 200:
-            raise VictimError(f"{self.url} answered HTTP {response.status_code}: {response.text[:200]}")
+            raise VictimError(f"{self.url} answered HTTP {response.status_code} instead of scores")
         try:
             answers = _read_v2(response.json()) if self._v2 else _read_v1(response.json())
         except (KeyError, TypeError, ValueError) as error:

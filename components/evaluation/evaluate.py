@@ -41,7 +41,7 @@ def evaluate_challenger(
     lang: str,
     pipeline_run: str,
     rounds: int = 3,
-    texts_per_label: int = 150,
+    texts_per_label: int = 300,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,

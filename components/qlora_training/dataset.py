@@ -41,10 +41,16 @@ def training_table(
         InputError: A class is missing in training or validation.
     """
     split_of = corpus.drop_duplicates("base_id").set_index("base_id")["split"]
+    # Data sets may name one text differently; what a text says decides as well.
+    split_of_text = (
+        corpus.assign(text=corpus["text"].map(canonicalise)).drop_duplicates("text").set_index("text")["split"]
+    )
     parts = [corpus[_COLUMNS]]
     for table in attacks:
         now = table["base_id"].map(split_of)
-        fit = ~table["needs_review"] & ~table["strategy"].isin(list(held_out)) & (now.isna() | (now == table["split"]))
+        said = table["original_text"].map(canonicalise).map(split_of_text)
+        stays = (now.isna() | (now == table["split"])) & (said.isna() | (said == table["split"]))
+        fit = stays & ~table["needs_review"] & ~table["strategy"].isin(list(held_out))
         chosen = _few_per_text(table[fit], attacks_per_text)
         parts.append(
             pd.DataFrame({"text": chosen["perturbed_text"], "label": chosen["label"], "split": chosen["split"]})

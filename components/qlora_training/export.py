@@ -18,7 +18,7 @@ import pandas as pd
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
 
 #: Share of validation texts on which the exported model has to give the trained model's verdict.
 MIN_AGREEMENT = 0.99
@@ -72,6 +72,8 @@ def export(
     Raises:
         ParityError: Under 99 % of the validation verdicts survive the export.
     """
+    from sklearn.metrics import f1_score
+
     texts, labels = validation["text"].tolist(), validation["label"].to_numpy()
     destination.parent.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
@@ -100,7 +102,12 @@ def export(
         spec = replace(
             spec,
             threshold=threshold,
-            metrics={**metrics, "parity_agreement": parity.agreement, "parity_max_difference": parity.max_difference},
+            metrics={
+                **metrics,
+                "validation_f1": float(f1_score(labels, scores >= threshold)),
+                "parity_agreement": parity.agreement,
+                "parity_max_difference": parity.max_difference,
+            },
             training=settings.as_dict(),
         )
         (room / "model_card.md").write_text(_model_card(spec, parity), encoding="utf-8")
@@ -156,11 +163,18 @@ def _torch_scores(model: Any, tokenizer: Any, texts: Sequence[str], max_length: 
     for start in range(0, len(order), 32):
         rows = order[start : start + 32]
         batch = tokenizer(
-            [texts[i] for i in rows], return_tensors="pt", padding=True, truncation=True, max_length=max_length
-        ).to(model.device)
+            [texts[i] for i in rows],
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            stride=WINDOW_STRIDE,
+            return_overflowing_tokens=True,
+        )
+        windows = batch.pop("overflow_to_sample_mapping").tolist()
         with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
-            logits = model(**batch).logits
-        scores[rows] = logits.float().softmax(-1)[:, 1].cpu().numpy()
+            logits = model(**batch.to(model.device)).logits
+        np.maximum.at(scores, [rows[i] for i in windows], logits.float().softmax(-1)[:, 1].cpu().numpy())
     return scores
 
 
@@ -209,7 +223,7 @@ def _write_onnx(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
 
 
 def _quantise(full: Path, path: Path, arithmetic: int) -> None:
-    """Quantises every weight matrix to int8, block by block.
+    """Quantises every matrix that is multiplied with to int8, block by block; embeddings and head stay float32.
 
     Blocks of 64 with activations quantised the same way keep 99.7 % of the verdicts of an all-MiniLM-L6-v2 (largest
     score difference 0.04); ONNX Runtime's dynamic quantisation, one scale a tensor, keeps 97.7 % (0.25) and runs half

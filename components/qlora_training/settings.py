@@ -34,7 +34,7 @@ class TrainingSettings:
     base_model: str
     lang: str = "en"
     device: str = "auto"
-    epochs: int = 6
+    epochs: int = 5
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup_share: float = 0.1

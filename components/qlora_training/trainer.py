@@ -95,7 +95,7 @@ def train(
 
     Returns:
         The model with the adapter of the best epoch, its tokenizer, and metrics: train_samples_per_second,
-        validation F1, epochs, steps.
+        best_epoch_f1 (on validation, at that epoch's best threshold), epochs, steps.
 
     Raises:
         InputError: The base model can not be loaded or can not read the language.
@@ -129,7 +129,7 @@ def train(
     result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     metrics = {
         "train_samples_per_second": float(result.metrics["train_samples_per_second"]),
-        "validation_f1": float(trainer.state.best_metric or 0.0),
+        "best_epoch_f1": float(trainer.state.best_metric or 0.0),
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }

@@ -15,6 +15,7 @@ from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -89,7 +90,9 @@ def bootstrap_champion(
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}
-    if version is None:
+    if version is not None:
+        _check_language(registry, version, settings.lang)
+    else:
         say(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +103,16 @@ def bootstrap_champion(
     tracking.log(BOOTSTRAP, metrics)
     say(BOOTSTRAP, f"champion is version {version}")
     return version, metrics
+
+
+def _check_language(registry: Registry, version: int, lang: str) -> None:
+    """A challenger of another language would win every comparison in it, and then serve texts it can not read."""
+    serves = registry.get(version).tags.get("lang", lang)
+    if serves != lang:
+        raise InputError(
+            f"the champion (version {version}) reads {serves} and this run is {lang}: "
+            "give each language an arena of its own, with ARENA_HOME or another MLflow server"
+        )
 
 
 def _train(

@@ -96,6 +96,8 @@ class Registry:
         try:
             found = self.client.get_model_version(MODEL_NAME, str(version))
         except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             raise RegistryError(f"the registry has no version {version} of {MODEL_NAME}") from error
         tags = dict(found.tags)
         metrics = {k.removeprefix(_METRIC): float(tags.pop(k)) for k in list(tags) if k.startswith(_METRIC)}
@@ -157,6 +159,10 @@ class Registry:
             RegistryError: The champion is another by now; nothing was moved.
         """
         champion = self.version_of(self.CHAMPION)
+        if champion == version and self._predecessor(version) == expected_champion:
+            # A retry of a promotion that was killed half-way, or whose answer was lost.
+            self._settle(version, expected_champion)
+            return
         if champion != expected_champion:
             raise RegistryError(
                 f"the champion is version {champion}, the decision was made against {expected_champion}: run again"
@@ -168,10 +174,7 @@ class Registry:
             self.client.set_model_version_tag(MODEL_NAME, str(version), _SUCCEEDED, str(champion))
         self.client.set_model_version_tag(MODEL_NAME, str(version), "promoted_at", f"{time.time():.0f}")
         self.set_alias(self.CHAMPION, version)
-        if champion is not None:
-            self.set_alias(self.PREVIOUS, champion)
-        if self.version_of(self.CHALLENGER) == version:
-            self.client.delete_registered_model_alias(MODEL_NAME, self.CHALLENGER)
+        self._settle(version, champion)
 
     def rollback(self, reason: str) -> tuple[int, int]:
         """Makes the previous version the champion again.
@@ -185,17 +188,29 @@ class Registry:
         Raises:
             RefusedError: There is no previous version.
         """
-        champion, previous = self.version_of(self.CHAMPION), self.version_of(self.PREVIOUS)
-        if champion is None or previous is None or champion == previous:
+        champion = self.version_of(self.CHAMPION)
+        # The tag was there before the champion was: the alias may lag behind if a process was killed.
+        previous = None if champion is None else self._predecessor(champion)
+        if champion is None or previous is None:
             raise RefusedError("nothing to roll back to: no version served before the champion")
         self.reject(champion, reason)
         self.set_alias(self.CHAMPION, previous)
-        before = self.get(previous).tags.get(_SUCCEEDED)
-        if before:
-            self.set_alias(self.PREVIOUS, int(before))
-        else:
-            self.client.delete_registered_model_alias(MODEL_NAME, self.PREVIOUS)
+        self._settle(previous, self._predecessor(previous))
         return champion, previous
+
+    def _predecessor(self, version: int) -> int | None:
+        """The champion that a version succeeded."""
+        before = self.get(version).tags.get(_SUCCEEDED)
+        return int(before) if before else None
+
+    def _settle(self, champion: int, previous: int | None) -> None:
+        """Brings the other aliases in line with the champion."""
+        if previous is not None:
+            self.set_alias(self.PREVIOUS, previous)
+        elif self.version_of(self.PREVIOUS) is not None:
+            self.client.delete_registered_model_alias(MODEL_NAME, self.PREVIOUS)
+        if self.version_of(self.CHALLENGER) == champion:
+            self.client.delete_registered_model_alias(MODEL_NAME, self.CHALLENGER)
 
     def reject(self, version: int, reason: str) -> None:
         """Tags a version as rejected."""

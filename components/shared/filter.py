@@ -22,7 +22,7 @@ from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import BundleError
 
 BATCH_SIZE = 8
-_WINDOW_STRIDE = 16
+WINDOW_STRIDE = 16
 
 
 class ContentFilter:
@@ -67,7 +67,7 @@ class ContentFilter:
         try:
             self._tokenizer = Tokenizer.from_file(str(bundle.tokenizer_path))
             self._tokenizer.no_padding()
-            self._tokenizer.enable_truncation(bundle.spec.max_length, stride=_WINDOW_STRIDE)
+            self._tokenizer.enable_truncation(bundle.spec.max_length, stride=WINDOW_STRIDE)
             for _ in range(self.threads):
                 session = ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
                 self._sessions.put(session)

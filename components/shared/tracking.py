@@ -1,8 +1,8 @@
 """What the arena remembers between runs, in MLflow: figures, curves and labelled attacks.
 
 One MLflow run stands for one pass through the pipeline. Its stages find it by the pipeline run's id, so nothing but
-that id has to travel between pods. Where Kubeflow Pipelines has opened an MLflow run itself (it sets MLFLOW_RUN_ID),
-that run is used.
+that id has to travel between pods. Where Kubeflow Pipelines has opened an MLflow run for the task itself (it sets
+MLFLOW_RUN_ID), the task's figures go there as well.
 """
 
 from __future__ import annotations
@@ -43,9 +43,31 @@ def connect(tracking_uri: str | None) -> Any:  # noqa: ANN401
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
+    _make_database(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return mlflow.MlflowClient(uri, uri)
+
+
+def _make_database(uri: str) -> None:
+    """Makes a new SQLite database beside its place and moves it there.
+
+    MLflow builds its tables in some three hundred steps, each of which SQLite commits: a process killed among them
+    would leave half a database, which MLflow can neither use nor mend.
+    """
+    if not uri.startswith("sqlite:///"):
+        return
+    path = Path(uri.removeprefix("sqlite:///"))
+    if path.exists():
+        return
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    engine = create_sqlalchemy_engine(f"sqlite:///{unfinished}")
+    _initialize_tables(engine)
+    engine.dispose()
+    unfinished.replace(path)
 
 
 def seconds_since_start() -> float:
@@ -69,7 +91,9 @@ class Tracking:
         self.uri = str(self.client.tracking_uri)
         self.pipeline_run = pipeline_run
         self.experiment_id = _experiment(self.client, self.uri)
-        self.run_id = os.environ.get("MLFLOW_RUN_ID") or self._find() or self._create()
+        self.run_id = self._find() or self._create()
+        # Taken out of the environment: MLflow would resume it wherever a run of our own is to be started.
+        self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
 
     def _find(self) -> str | None:
         query = f"tags.`{_RUN_TAG}` = '{self.pipeline_run}'"
@@ -87,11 +111,11 @@ class Tracking:
         now = int(time.time() * 1000)
         rows = {f"{stage}.{name}": float(value) for name, value in metrics.items() if value is not None}
         rows[_SECONDS + stage] = seconds_since_start()
-        self.client.log_batch(
-            self.run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in rows.items()],
-            params=[Param(f"{stage}.{name}", str(value)[:500]) for name, value in (params or {}).items()],
-        )
+        entries = [Metric(name, value, now, 0) for name, value in rows.items()]
+        knobs = [Param(f"{stage}.{name}", str(value)[:500]) for name, value in (params or {}).items()]
+        self.client.log_batch(self.run_id, metrics=entries, params=knobs)
+        if self._task_run_id:
+            self.client.log_batch(self._task_run_id, metrics=entries)
 
     def log_seconds(self, stage: str, seconds: float) -> None:
         """Logs how long a stage took that does not know of this run (a cached one, say)."""

@@ -13,6 +13,7 @@ import io
 import multiprocessing
 import tempfile
 import time
+import warnings
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -125,7 +126,8 @@ def make_bundle(folder: Path) -> None:
     from content_arena.components.qlora_training import dataset, export, trainer
     from content_arena.components.qlora_training.settings import TrainingSettings
 
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         prepare("embedded", "en", folder / "corpus.parquet")
         table = dataset.training_table(records.read(records.Sample, folder / "corpus.parquet"), [], ())
         settings = TrainingSettings(base_model="all-MiniLM-L6-v2", device="cpu", epochs=1)

@@ -47,9 +47,18 @@ def test_attacks_of_every_battle_count():
         {"base": "t3", "split": "test"},
         {"base": "t3", "split": "train"},
         {"base": "t2", "split": "train"},
+        {"base": "another name", "original_text": "awful pest"},
         {"perturbed": "\u200b"},
     ],
-    ids=["review", "held out", "test", "test now, train then", "validation now, train then", "empty"],
+    ids=[
+        "review",
+        "held out",
+        "test",
+        "test now, train then",
+        "validation now, train then",
+        "same text, other name",
+        "empty",
+    ],
 )
 def test_what_stays_out(facts):
     assert texts(attack(**facts)) == texts()

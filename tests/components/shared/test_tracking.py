@@ -1,5 +1,8 @@
 """Tracking on a real MLflow database."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -32,10 +35,37 @@ def test_stages_of_one_pipeline_run_share_one_mlflow_run(uri):
     assert set(second.seconds()) == {"generate_attacks", "train_qlora"}
 
 
-def test_an_open_mlflow_run_of_the_backend_is_used(uri, monkeypatch):
-    given = Tracking(uri, "first").run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", given)
-    assert Tracking(uri, "second").run_id == given
+def test_a_run_that_the_backend_opened_for_the_task_gets_the_figures_as_well(uri, monkeypatch):
+    task_run = Tracking(uri, "opened by the backend").run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", task_run)
+    tracking = Tracking(uri, "ours")
+    tracking.log("train_qlora", {"f1": 0.5})
+    for run_id in (tracking.run_id, task_run):
+        assert tracking.client.get_run(run_id).data.metrics["train_qlora.f1"] == 0.5
+    assert tracking.run_id != task_run
+
+
+def test_killed_while_the_database_is_made_the_next_one_works(uri, tmp_path):
+    code = """
+import os, sys
+import mlflow.store.db.utils as utils
+from sqlalchemy import event
+left = [150]
+original = utils.create_sqlalchemy_engine
+def mortal(uri):
+    engine = original(uri)
+    def count(*_):
+        left[0] -= 1
+        if left[0] == 0:
+            os._exit(9)
+    event.listen(engine, "before_cursor_execute", count)
+    return engine
+utils.create_sqlalchemy_engine = mortal
+from content_arena.components.shared.tracking import connect
+connect(sys.argv[1])
+"""
+    assert subprocess.run([sys.executable, "-c", code, uri], check=False).returncode == 9
+    assert Tracking(uri, "after").run_id
 
 
 def test_labelled_attacks_of_earlier_runs_come_back_oldest_first(uri):
