@@ -74,7 +74,7 @@ def test_the_bundle_decides_as_the_trained_model(trained):
 @pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
     model, tokenizer, metrics, _ = trained
-    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([1.0, 0.0], 4).astype(np.float32))
+    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 4).astype(np.float32))
     validation = table().query("split == 'validation'")
     with pytest.raises(export.ParityError, match="99%"):
         export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
