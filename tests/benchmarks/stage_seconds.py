@@ -7,11 +7,13 @@ its imports included; the rest of the round is starting processes and kfp's own 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 import warnings
 from unittest import mock
 
+from content_arena.components.shared.errors import ArenaError
 from content_arena.pipelines import arena, runner
 from content_arena.pipelines.options import MAX_TEXTS_CPU
 from tests.benchmarks import report
@@ -32,10 +34,20 @@ def run() -> None:
         with home.exclusive(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             neighbours, started = report.Neighbours(), time.perf_counter()
-            finished = runner.run(arena.build(), arguments, home, lambda line: None)
+            try:
+                finished = runner.run(arena.build(), arguments, home, lambda line: None)
+            except ArenaError:
+                _show_logs(home)
+                raise
             total, others = time.perf_counter() - started, neighbours.share()
         seconds = finished.outputs["verdict"]["seconds"]
     _show(seconds, total, others)
+
+
+def _show_logs(home: runner.ArenaHome) -> None:
+    """Prints the last lines of a failed round: its folder is about to go."""
+    for log in home.runs.glob("*/log.txt"):
+        print(*log.read_text(encoding="utf-8").splitlines()[-30:], sep="\n", file=sys.stderr)
 
 
 def _show(seconds: dict[str, float], total: float, others: float) -> None:
