@@ -33,14 +33,16 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
 
 def battle_table(rows: list[dict[str, Any]], victim: str, rounds: int, seed: int) -> Table:
     """What got past a filter, a row a strategy."""
-    table = Table(title=f"What gets past {victim}", caption=f"budget {rounds} queries a text, seed {seed}")
-    for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n "):
+    caption = f"budget {rounds} queries a text, seed {seed}; undone: the canonicaliser gives the text back"
+    table = Table(title=f"What gets past {victim}", caption=caption)
+    for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):
         table.add_column(column, justify="left" if column in ("strategy", "in training") else "right")
     for row in rows:
         evasion, fpr = row["evasion"], row["benign_flagged"]
         table.add_row(
             row["strategy"], "no" if row["held_out"] else "yes", _percent(evasion["rate"]), str(evasion["n"]),
             f"{_percent(evasion['low'])} - {_percent(evasion['high'])}", _percent(fpr["rate"]), str(fpr["n"]),
+            _percent(row["undone"]["rate"]),
         )  # fmt: skip
     return table
 

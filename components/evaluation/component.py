@@ -20,7 +20,7 @@ def evaluate_challenger(
     pipeline_run: str,
     lang: str = "en",
     rounds: int = 3,
-    texts_per_label: int = 300,
+    texts_per_label: int = 200,
     seed: int = 0,
     held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
     tracking_uri: Optional[str] = None,  # noqa: UP045

@@ -26,7 +26,7 @@ from content_arena.components.shared.tracking import Tracking
 STAGE = "evaluate_challenger"
 #: Figures that go into the registry, MLflow and the command line's answer.
 HEADLINE = ("clean_f1", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms")
-_LATENCY_TEXTS = 200
+_LATENCY_TEXTS = 100
 _EXAMPLES = 40
 
 
@@ -41,7 +41,7 @@ def evaluate_challenger(
     lang: str,
     pipeline_run: str,
     rounds: int = 3,
-    texts_per_label: int = 300,
+    texts_per_label: int = 200,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,
@@ -90,7 +90,8 @@ def evaluate_challenger(
         for name, model in models.items()
     }
     unseen_names = [strategy.name for strategy in unseen]
-    figures = {name: _figures(model, test, fights[name].attacks, unseen_names) for name, model in models.items()}
+    attacks = {name: metrics.judged(fight.attacks) for name, fight in fights.items()}
+    figures = {name: _figures(model, test, attacks[name], unseen_names) for name, model in models.items()}
     for name, (p50, p95) in _latencies(models, test["text"].tolist()).items():
         figures[name] |= {"latency_p50_ms": p50, "latency_p95_ms": p95}
     evaluation = {
@@ -101,8 +102,8 @@ def evaluate_challenger(
         "n_toxic": n_toxic,
         "n_benign": len(attacked) - n_toxic,
         **figures,
-        "strategies": _strategy_rows(fights, unseen_names),
-        "examples": _examples(fights["challenger"].attacks, unseen_names),
+        "strategies": _strategy_rows(attacks, unseen_names),
+        "examples": _examples(attacks["challenger"], unseen_names),
     }
     for path, content in ((evaluation_path, json.dumps(evaluation)), (report_path, report.render(evaluation, None))):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,19 +137,19 @@ def _figures(model: ContentFilter, test: pd.DataFrame, attacks: pd.DataFrame, un
     }
 
 
-def _strategy_rows(fights: dict[str, battle.Battle], unseen: list[str]) -> list[dict[str, Any]]:
-    old = metrics.per_strategy(fights["champion"].attacks)
-    new = metrics.per_strategy(fights["challenger"].attacks)
-    families = fights["champion"].attacks.groupby("strategy")["family"].first()
+def _strategy_rows(attacks: dict[str, pd.DataFrame], unseen: list[str]) -> list[dict[str, Any]]:
+    old, new = metrics.per_strategy(attacks["champion"]), metrics.per_strategy(attacks["challenger"])
+    families = attacks["champion"].groupby("strategy")["family"].first()
     return [
         {
             "strategy": name,
             "family": families[name],
             "held_out": name in unseen,
-            "champion": old[name][0].as_dict(),
-            "challenger": new[name][0].as_dict(),
-            "champion_fpr": old[name][1].as_dict(),
-            "challenger_fpr": new[name][1].as_dict(),
+            "champion": old[name].evasion.as_dict(),
+            "challenger": new[name].evasion.as_dict(),
+            "champion_fpr": old[name].benign_flagged.as_dict(),
+            "challenger_fpr": new[name].benign_flagged.as_dict(),
+            "undone": new[name].undone.as_dict(),
         }
         for name in sorted(old)
     ]
@@ -156,7 +157,7 @@ def _strategy_rows(fights: dict[str, battle.Battle], unseen: list[str]) -> list[
 
 def _examples(attacks: pd.DataFrame, unseen: list[str]) -> list[dict[str, Any]]:
     """Attacks that still get through, the deepest falls first, at most four a strategy so that all kinds show."""
-    through = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] == "success")]
+    through = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] == "success") & attacks["readable"]]
     through = through.assign(fall=through["score_before"] - through["score_after"]).sort_values("fall", ascending=False)
     shown = through.groupby("strategy", sort=False).head(4).head(_EXAMPLES)
     return [

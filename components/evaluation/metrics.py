@@ -1,7 +1,11 @@
-"""What is measured on one model. Pure: scores and attack records in, figures out."""
+"""What is measured on one model. Pure: scores and attack records in, figures out.
+
+Attacks are judged first (:func:`judged`): what nobody can read counts neither for the attacker nor as a false alarm.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.evaluation.statistics import Rate, cluster_bootstrap, wilson
+from content_arena.components.shared.readability import MIN_READABILITY, readability
 
 Scores = npt.NDArray[np.float32]
 _BINS = np.linspace(0.0, 1.0, 21)
@@ -45,27 +50,51 @@ def clean(scores: Scores, is_toxic: npt.NDArray[np.bool_], threshold: float) -> 
     }
 
 
+@dataclass(frozen=True)
+class StrategyFigures:
+    """What one strategy does to one model; one attack a text, so Wilson's intervals hold.
+
+    Attributes:
+        evasion: Readable successes / toxic texts the victim caught before.
+        benign_flagged: Flagged / benign texts the strategy changed and left readable.
+        undone: Attacks that the canonicaliser turns back into the original / all attacks that changed a text.
+    """
+
+    evasion: Rate
+    benign_flagged: Rate
+    undone: Rate
+
+
+def judged(attacks: pd.DataFrame) -> pd.DataFrame:
+    """Adds the bool columns ``readable`` and ``undone`` (the canonicaliser gives the original's canonical form back).
+
+    Args:
+        attacks: Rows of Attack.
+    """
+    return attacks.assign(readable=readability(attacks) >= MIN_READABILITY, undone=attacks["similarity"] == 1.0)
+
+
 def evasion(attacks: pd.DataFrame) -> Rate:
-    """Successes / toxic texts the victim caught before, over all strategies in the table."""
+    """Readable successes / toxic texts the victim caught before, over all strategies in the judged table."""
     caught = _toxic_caught(attacks)
-    return cluster_bootstrap((caught["status"] == "success").to_numpy(), caught["base_id"].tolist())
+    return cluster_bootstrap(_got_through(caught), caught["base_id"].tolist())
 
 
 def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
-    """Flagged / benign texts after the same strategies; texts a strategy left as they were do not count."""
+    """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
     benign = _benign_perturbed(attacks)
-    flagged = (benign["score_after"] >= benign["threshold"]).to_numpy()
-    return cluster_bootstrap(flagged, benign["base_id"].tolist())
+    return cluster_bootstrap(_flagged(benign), benign["base_id"].tolist())
 
 
-def per_strategy(attacks: pd.DataFrame) -> dict[str, tuple[Rate, Rate]]:
-    """For every strategy its evasion and its false-positive rate; one attack a text, so Wilson's interval holds."""
+def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
+    """The figures of every strategy in the judged table."""
     found = {}
     for name, rows in attacks.groupby("strategy"):
-        benign = _benign_perturbed(rows)
-        found[str(name)] = (
-            wilson((_toxic_caught(rows)["status"] == "success").to_numpy()),
-            wilson((benign["score_after"] >= benign["threshold"]).to_numpy()),
+        changed = rows[rows["perturbed_text"] != rows["original_text"]]
+        found[str(name)] = StrategyFigures(
+            wilson(_got_through(_toxic_caught(rows))),
+            wilson(_flagged(_benign_perturbed(rows))),
+            wilson(changed["undone"].to_numpy(dtype=bool)),
         )
     return found
 
@@ -88,8 +117,17 @@ def _toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:
     return attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
 
 
+def _got_through(caught: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return ((caught["status"] == "success") & caught["readable"]).to_numpy(dtype=bool)
+
+
 def _benign_perturbed(attacks: pd.DataFrame) -> pd.DataFrame:
-    return attacks[(attacks["label_gold"] == "benign") & (attacks["perturbed_text"] != attacks["original_text"])]
+    changed = attacks["perturbed_text"] != attacks["original_text"]
+    return attacks[(attacks["label_gold"] == "benign") & changed & attacks["readable"]]
+
+
+def _flagged(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return (attacks["score_after"] >= attacks["threshold"]).to_numpy(dtype=bool)
 
 
 def _roc(scores: Scores, is_toxic: npt.NDArray[np.bool_]) -> dict[str, list[float]]:

@@ -190,7 +190,9 @@ def _strategy(name: str, given: Mapping[str, Any], old: Rate, new: Rate, *, end:
         f"{model} {side['value']} of {side['n']} texts" for model, side in sides.items()
     )
     family = display.plain(given.get("family"))
-    return {"name": name, "family": family, "sides": sides, "chart": charts.rate_pair(old, new, end, label)}
+    undone = display.figure(display.rate(given.get("undone")).rate, "share")
+    chart = charts.rate_pair(old, new, end, label)
+    return {"name": name, "family": family, "undone": undone, "sides": sides, "chart": chart}
 
 
 def _population(models: Mapping[str, Mapping], key: str, name: str, toxic: bool) -> dict[str, Any]:

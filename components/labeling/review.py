@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter, readability
+from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
+from content_arena.components.shared.readability import MIN_READABILITY, readability
 
 #: Below this confidence a person decides: a readable attack gets there if the victim was nine tenths sure that the
 #: original's label is wrong.
 MIN_CONFIDENCE = 0.7
-#: Below this readability nobody can tell what the text says.
-MIN_READABILITY = 0.5
 
 
 def label(

@@ -10,9 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rapidfuzz import fuzz
 
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.readability import readability
 
 Votes = npt.NDArray[np.float64]
 
@@ -55,26 +54,3 @@ class ModelVoter:
     def vote(self, attacks: pd.DataFrame) -> Votes:
         """See :meth:`Voter.vote`: the victim's score of the original."""
         return attacks["score_before"].to_numpy(dtype=float)
-
-
-def readability(attacks: pd.DataFrame) -> Votes:
-    """How much of the original a person can still read in the perturbed text, float64[n] in [0, 1].
-
-    Two readings are made and the better one counts: as the canonicaliser reads it, and letter by letter, skipping what
-    is no letter. The original may stand inside a longer text (friendly words around it), so it is looked for as a part.
-    """
-    pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
-    return np.array([_legible(original, perturbed) for original, perturbed in pairs], dtype=float)
-
-
-def _legible(original: str, perturbed: str) -> float:
-    original, perturbed = canonicalise(original).casefold(), canonicalise(perturbed).casefold()
-    if not original or not perturbed:
-        return 0.0
-    best = (
-        fuzz.partial_ratio(original, perturbed) if len(perturbed) >= len(original) else fuzz.ratio(original, perturbed)
-    )
-    letters = "".join(filter(str.isalnum, original)), "".join(filter(str.isalnum, perturbed))
-    if all(letters):
-        best = max(best, fuzz.ratio(*letters))
-    return best / 100

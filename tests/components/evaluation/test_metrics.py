@@ -12,10 +12,11 @@ SCORES = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0], dtype=np.float32)
 GOLD = np.array([True, True, True, False, False, False])
 
 
-def attack(label="toxic", status="success", after=0.1, changed=True, strategy="leet_sub", base="a"):
+def attack(label="toxic", status="success", after=0.1, changed=True, strategy="leet_sub", base="a", readable=True):
     return {
         "label_gold": label, "status": status, "score_after": after, "threshold": 0.5, "strategy": strategy,
-        "base_id": base, "original_text": "x", "perturbed_text": "y" if changed else "x",
+        "base_id": base, "readable": readable, "undone": False, "original_text": "x",
+        "perturbed_text": "y" if changed else "x",
     }  # fmt: skip
 
 
@@ -50,6 +51,24 @@ def test_evasion_of_nothing_caught_is_not_zero():
     assert metrics.evasion(pd.DataFrame([attack(status="skipped")])).rate is None
 
 
+def test_what_nobody_can_read_is_no_success_and_no_false_alarm():
+    rows = [attack(readable=False), attack(), attack(label="benign", after=0.9, readable=False)]
+    found = metrics.evasion(pd.DataFrame(rows))
+    assert (found.rate, found.n) == (0.5, 2)
+    assert metrics.perturbed_benign_fpr(pd.DataFrame(rows)).n == 0
+
+
+def test_judging_tells_readable_from_noise_and_undone_from_changed():
+    rows = pd.DataFrame({
+        "original_text": ["you idiot", "you idiot", "you idiot"],
+        "perturbed_text": ["you іdіоt", "you 1d10t", "#%&"],
+        "similarity": [1.0, 0.7, 0.1],
+    })  # fmt: skip
+    found = metrics.judged(rows)
+    assert found["readable"].tolist() == [True, True, False]
+    assert found["undone"].tolist() == [True, False, False]
+
+
 def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
     rows = [
         attack(label="benign", after=0.9, status="skipped"),
@@ -64,8 +83,8 @@ def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
 def test_per_strategy_keeps_them_apart():
     rows = [attack(), attack(strategy="char_split", status="failed"), attack(label="benign", after=0.9)]
     found = metrics.per_strategy(pd.DataFrame(rows))
-    assert {name: pair[0].rate for name, pair in found.items()} == {"leet_sub": 1.0, "char_split": 0.0}
-    assert found["leet_sub"][1].rate == 1.0
+    assert {name: figures.evasion.rate for name, figures in found.items()} == {"leet_sub": 1.0, "char_split": 0.0}
+    assert found["leet_sub"].benign_flagged.rate == 1.0
 
 
 def test_histograms_count_every_score_once():

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content_arena.components.labeling import review
-from content_arena.components.labeling.voters import GoldVoter, readability
+from content_arena.components.labeling.voters import GoldVoter
+from content_arena.components.shared.readability import MIN_READABILITY, readability
 
 
 def attacks(original="you are an idiot", perturbed="you are an idi0t", gold="toxic", before=0.9, after=0.1):
@@ -55,7 +56,7 @@ def test_a_victim_sure_of_the_contrary_puts_the_gold_label_in_doubt():
     ["y0u ar3 an 1d10t", "youareanidiot", "Have a nice day! you are an idiot", "you are an i d i o t"],
 )
 def test_people_can_read_through_these(perturbed):
-    assert readability(attacks(perturbed=perturbed))[0] > review.MIN_READABILITY
+    assert readability(attacks(perturbed=perturbed))[0] > MIN_READABILITY
 
 
 def test_nobody_votes_nobody_knows():
