@@ -26,7 +26,8 @@ class TrainingSettings:
         patience: Epochs without a better validation F1 after which training stops.
         lora_rank: r of the adapter.
         lora_alpha: Scale of the adapter; alpha / r multiplies its output.
-        lora_dropout: On the adapter's input.
+        lora_dropout: On the adapter's input. The base model has dropout of its own, and on a CPU each adapter's costs a
+            twelfth of a step between them.
         max_length: Tokens a text is cut to in training, and the window in serving.
         seed: Of initialisation, order and dropout.
     """
@@ -34,7 +35,7 @@ class TrainingSettings:
     base_model: str
     lang: str = "en"
     device: str = "auto"
-    epochs: int = 5
+    epochs: int = 4
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup_share: float = 0.1
@@ -42,7 +43,7 @@ class TrainingSettings:
     patience: int = 2
     lora_rank: int = 16
     lora_alpha: int = 32
-    lora_dropout: float = 0.05
+    lora_dropout: float = 0.0
     max_length: int = 128
     seed: int = 0
 

@@ -111,6 +111,8 @@ def train(
         split: dataset.tokenise(table[table["split"] == split], tokenizer, settings.max_length)
         for split in ("train", "validation")
     }
+    # Batches of like length need the least padding; the Trainer groups what it trains on, not what it judges on.
+    data["validation"].sort(key=lambda row: len(row["input_ids"]))
     trainer = Trainer(
         model=build_model(settings),
         args=_arguments(settings, checkpoints, report_to),
