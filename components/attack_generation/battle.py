@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,14 +23,24 @@ class Battle:
 
     Attributes:
         attacks: One row a (text, strategy), columns of :class:`~content_arena.components.shared.records.Attack`.
-        sha256: Of the attack set: every attempt the seed laid down, whatever the victim answered. Battles with one hash
-            were fought with the same attempts.
+        digests: For every strategy the SHA-256 (hex) of its attempts: all that the seed laid down, whatever the victim
+            answered.
         n_queries: Different texts the victim was asked about, originals included.
     """
 
     attacks: pd.DataFrame
-    sha256: str
+    digests: Mapping[str, str]
     n_queries: int
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole attack set; battles with one hash were fought with the same attempts."""
+        return combine(self.digests)
+
+
+def combine(digests: Mapping[str, str]) -> str:
+    """One hash of the attempts of many strategies, whichever order or process they were made in."""
+    return sha256_of(*(part for name in sorted(digests) for part in (name, digests[name])))
 
 
 def fight(
@@ -74,7 +84,11 @@ def fight(
         _row(target, outcome, before[target.text], cached, search.budget)
         for target, outcome in zip(targets, outcomes, strict=True)
     ]
-    return Battle(pd.DataFrame(rows), search.digest(targets), cached.n_queries)
+    digests = {
+        strategy.name: search.digest([target for target in targets if target.strategy is strategy])
+        for strategy in strategies
+    }
+    return Battle(pd.DataFrame(rows), digests, cached.n_queries)
 
 
 def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""KFP component of the stage generate_attacks."""
+"""KFP components of the stages generate_attacks and gather_attacks."""
 
 from typing import List, NamedTuple, Optional  # noqa: UP035 - KFP's type parser
 
@@ -12,23 +12,25 @@ def generate_attacks(
     corpus: dsl.Input[dsl.Dataset],
     attacks: dsl.Output[dsl.Dataset],
     held_out_attacks: dsl.Output[dsl.Dataset],
-    metrics: dsl.Output[dsl.Metrics],
+    summary: dsl.Output[dsl.Artifact],
     victim: str,
     pipeline_run: str,
     lang: str = "en",
     rounds: int = 3,
-    texts_per_label: int = 300,
+    texts_per_label: int = 200,
     seed: int = 0,
     held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
+    shard: int = 0,
+    n_shards: int = 1,
     tracking_uri: Optional[str] = None,  # noqa: UP045
-) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):
+) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
     Args:
         corpus: Parquet of Sample records.
         attacks: Parquet of Attack records on training and validation texts, seen strategies only.
         held_out_attacks: Parquet of Attack records of the strategies that are never trained on.
-        metrics: n_attacks, n_queries, evasion_seen, evasion_held_out (rates in [0, 1]).
+        summary: JSON with what gather_attacks needs beside the tables.
         victim: Alias, version number, bundle folder or URL of the filter to attack.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
@@ -36,20 +38,19 @@ def generate_attacks(
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out_strategies: Strategies that are judged only; the project's own choice if not given.
+        shard: Which part of the strategies this task takes, from 0.
+        n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
-
-    Returns:
-        attack_set_sha256: SHA-256 (hex) of the attack set.
     """
     from pathlib import Path
-    from typing import NamedTuple
 
     from content_arena.components.attack_generation import generate, strategies
 
-    sha256, figures = generate.generate_attacks(
+    generate.generate_attacks(
         Path(corpus.path),
         Path(attacks.path),
         Path(held_out_attacks.path),
+        Path(summary.path),
         victim=victim,
         lang=lang,
         pipeline_run=pipeline_run,
@@ -57,6 +58,50 @@ def generate_attacks(
         texts_per_label=int(texts_per_label),
         seed=int(seed),
         held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
+        shard=int(shard),
+        n_shards=int(n_shards),
+        tracking_uri=tracking_uri,
+    )
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def gather_attacks(
+    shards: dsl.Input[List[dsl.Dataset]],  # noqa: UP006
+    held_out_shards: dsl.Input[List[dsl.Dataset]],  # noqa: UP006
+    summaries: dsl.Input[List[dsl.Artifact]],  # noqa: UP006
+    attacks: dsl.Output[dsl.Dataset],
+    held_out_attacks: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+    pipeline_run: str,
+    tracking_uri: Optional[str] = None,  # noqa: UP045
+) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):
+    """Puts the shards of a battle together.
+
+    Args:
+        shards: Parquet of Attack records, one a shard: the seen strategies.
+        held_out_shards: Parquet of Attack records, one a shard: the held-out strategies.
+        summaries: The shards' summaries.
+        attacks: Parquet of Attack records, all seen strategies.
+        held_out_attacks: Parquet of Attack records, all held-out strategies.
+        metrics: n_attacks, n_queries, n_success, n_failed, n_skipped, evasion_seen, evasion_held_out (rates in [0, 1]).
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+
+    Returns:
+        attack_set_sha256: SHA-256 (hex) of the attack set, the same for any number of shards.
+    """
+    from pathlib import Path
+    from typing import NamedTuple
+
+    from content_arena.components.attack_generation import generate
+
+    sha256, figures = generate.gather_attacks(
+        [Path(shard.path) for shard in shards],
+        [Path(shard.path) for shard in held_out_shards],
+        [Path(summary.path) for summary in summaries],
+        Path(attacks.path),
+        Path(held_out_attacks.path),
+        pipeline_run=pipeline_run,
         tracking_uri=tracking_uri,
     )
     for name, value in figures.items():

@@ -1,8 +1,9 @@
-"""The stage generate_attacks: a battle against the serving filter."""
+"""The stages generate_attacks and gather_attacks: a battle against the serving filter, in one shard or many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from content_arena.components.shared.stage import Progress, say, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
+GATHER = "gather_attacks"
 #: Texts of each label attacked in validation, as a share of those attacked in training.
 _VALIDATION_SHARE = 0.25
 
@@ -24,25 +26,30 @@ def generate_attacks(
     corpus_path: Path,
     attacks_path: Path,
     held_out_path: Path,
+    summary_path: Path,
     *,
     victim: str,
     lang: str,
     pipeline_run: str,
     rounds: int = 3,
-    texts_per_label: int = 300,
+    texts_per_label: int = 200,
     seed: int = 0,
     held_out: Sequence[str] = strategies.HELD_OUT,
+    shard: int = 0,
+    n_shards: int = 1,
     tracking_uri: str | None = None,
-) -> tuple[str, dict[str, float]]:
+) -> None:
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     What the seen strategies yield may be trained on. The held-out battle shows how the filter meets the unknown; it
-    goes nowhere near training. Test texts are left to the evaluation.
+    goes nowhere near training. Test texts are left to the evaluation. A shard takes every ``n_shards``-th strategy;
+    an attack comes out the same whichever shard makes it.
 
     Args:
         corpus_path: Parquet of Sample.
         attacks_path: Where to write the Attack records of the seen strategies.
         held_out_path: Where to write those of the held-out strategies.
+        summary_path: Where to write, as JSON, what gather_attacks needs beside the tables.
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
@@ -50,40 +57,97 @@ def generate_attacks(
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out: Strategies that are judged only.
+        shard: Which part of the strategies, from 0.
+        n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; the environment's if None.
-
-    Returns:
-        SHA-256 (hex) over both attack sets, and the battle's figures.
     """
     search = LadderSearch(_at_least_one("rounds", rounds))
+    if not 0 <= shard < _at_least_one("n_shards", n_shards):
+        raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
-    seen, unseen = split_strategies(lang, held_out)
+    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, held_out))
     n_validation = max(1, round(_at_least_one("texts_per_label", texts_per_label) * _VALIDATION_SHARE))
     train = battle.sample_texts(corpus, "train", texts_per_label, seed)
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
     opened = victims.open_victim(victim, tracking_uri)
-    say(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {len(seen)} strategies")
-    progress = Progress(STAGE, _expected_queries(len(train) + len(validation), len(seen), rounds), "queries at most")
-    first = battle.fight(
-        pd.concat([train, validation]), opened, seen, seed=seed, search=search, advance=progress.advance
+    part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
+    names = len(seen) + len(unseen)
+    say(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {names} strategies{part}")
+    progress = Progress(
+        STAGE,
+        _expected_queries(len(train) + len(validation), len(seen), rounds)
+        + _expected_queries(len(validation), len(unseen), rounds),
+        "queries at most",
     )
-    records.write(records.Attack, first.attacks, attacks_path)
-    if unseen:
-        second = battle.fight(validation, opened, unseen, seed=seed, search=LadderSearch(rounds))
-    else:
-        second = battle.Battle(first.attacks.iloc[:0], "", 0)
-    records.write(records.Attack, second.attacks, held_out_path)
+    digests, n_attacks, n_queries = {}, 0, 0
+    for samples, chosen, path in (
+        (pd.concat([train, validation]), seen, attacks_path),
+        (validation, unseen, held_out_path),
+    ):
+        attacks = records.Attack.empty()
+        if chosen:
+            fought = battle.fight(samples, opened, chosen, seed=seed, search=search, advance=progress.advance)
+            attacks, n_queries = fought.attacks, n_queries + fought.n_queries
+            digests |= fought.digests
+        records.write(records.Attack, attacks, path)
+        n_attacks += len(attacks)
+    summary = {"digests": digests, "n_queries": n_queries, "victim_version": opened.version}
+    summary_path.parent.mkdir(parents=True, exist_ok=True)
+    summary_path.write_text(json.dumps(summary), encoding="utf-8")
+    Tracking(tracking_uri, pipeline_run).log(STAGE, {})
+    say(STAGE, f"{n_attacks} attacks, {n_queries} queries")
+
+
+@stage(GATHER)
+def gather_attacks(
+    attack_paths: Sequence[Path],
+    held_out_paths: Sequence[Path],
+    summary_paths: Sequence[Path],
+    attacks_path: Path,
+    held_out_path: Path,
+    *,
+    pipeline_run: str,
+    tracking_uri: str | None = None,
+) -> tuple[str, dict[str, float]]:
+    """Puts the shards of a battle together: one table, one hash, one set of figures.
+
+    Args:
+        attack_paths: Parquet of Attack, one a shard: the seen strategies.
+        held_out_paths: Parquet of Attack, one a shard: the held-out strategies.
+        summary_paths: The shards' summaries.
+        attacks_path: Where to write the Attack records of the seen strategies.
+        held_out_path: Where to write those of the held-out strategies.
+        pipeline_run: Id of the pipeline run.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        SHA-256 (hex) of the attack set, the same for any number of shards, and the battle's figures.
+
+    Raises:
+        InputError: A shard is missing or can not be read, or the shards met different filters.
+    """
+    summaries = [_read_summary(path) for path in summary_paths]
+    versions = {summary["victim_version"] for summary in summaries}
+    if len(versions) != 1:
+        raise InputError(f"the shards of the battle met different filters ({', '.join(sorted(versions))}): run again")
+    seen = _join(attack_paths, attacks_path)
+    unseen = _join(held_out_paths, held_out_path)
+    sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary["digests"].items()})
+    everything = pd.concat([seen, unseen])
+    counts = everything["status"].value_counts()
     metrics = {
-        "n_attacks": float(len(first.attacks)),
-        "n_queries": float(first.n_queries + second.n_queries),
-        "evasion_seen": evasion(first.attacks[first.attacks["split"] == "validation"]),
-        "evasion_held_out": evasion(second.attacks),
+        "n_attacks": float(len(everything)),
+        "n_queries": float(sum(summary["n_queries"] for summary in summaries)),
+        **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
+        "evasion_seen": evasion(seen[seen["split"] == "validation"]),
+        "evasion_held_out": evasion(unseen),
     }
     metrics = {name: value for name, value in metrics.items() if value == value}
-    sha256 = records.sha256_of(first.sha256, second.sha256)
-    tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(STAGE, metrics, {"attack_set_sha256": sha256, "victim_version": opened.version, "rounds": rounds})
-    say(STAGE, f"{len(first.attacks)} attacks, evasion {metrics.get('evasion_seen', float('nan')):.1%}, {sha256[:12]}")
+    Tracking(tracking_uri, pipeline_run).log(
+        GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
+    )
+    shown = f"{metrics['evasion_seen']:.1%}" if "evasion_seen" in metrics else "not measured"
+    say(GATHER, f"{len(everything)} attacks, evasion {shown}, {sha256[:12]}")
     return sha256, metrics
 
 
@@ -106,9 +170,26 @@ def evasion(attacks: pd.DataFrame) -> float:
     return float((toxic["status"] == "success").mean()) if len(toxic) else float("nan")
 
 
+def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
+    """One table of the shards', in an order that does not depend on how the strategies were dealt."""
+    parts = [part for path in paths if len(part := records.read(records.Attack, path))]
+    joined = pd.concat(parts) if parts else records.Attack.empty()
+    # Stable, so the texts of a strategy stay in the order of the corpus.
+    joined = joined.sort_values("strategy", kind="stable").reset_index(drop=True)
+    records.write(records.Attack, joined, destination)
+    return joined
+
+
+def _read_summary(path: Path) -> Mapping:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"a shard of the battle left no summary at {path}: run again") from error
+
+
 def _expected_queries(n_texts: int, n_strategies: int, rounds: int) -> int:
     """Half the texts are toxic and get every round, a benign one gets a single attempt; each is asked once as it is."""
-    return n_texts + n_texts * n_strategies * (rounds + 1) // 2
+    return n_texts + n_texts * n_strategies * (rounds + 1) // 2 if n_strategies else 0
 
 
 def _at_least_one(name: str, value: int) -> int:
