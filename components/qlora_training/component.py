@@ -16,7 +16,7 @@ def train_qlora(
     pipeline_run: str,
     base_model: str = "all-MiniLM-L6-v2",
     lang: str = "en",
-    epochs: int = 5,
+    epochs: int = 4,
     learning_rate: float = 1e-3,
     device: str = "auto",
     seed: int = 0,
@@ -76,11 +76,12 @@ def bootstrap_champion(
     pipeline_run: str,
     base_model: str = "all-MiniLM-L6-v2",
     lang: str = "en",
-    epochs: int = 5,
+    epochs: int = 4,
     learning_rate: float = 1e-3,
     device: str = "auto",
     seed: int = 0,
     checkpoint_dir: Optional[str] = None,  # noqa: UP045
+    models_uri: Optional[str] = None,  # noqa: UP045
     tracking_uri: Optional[str] = None,  # noqa: UP045
 ) -> NamedTuple("Outputs", [("champion_version", str)]):
     """Sees to it that there is a champion: trains the first one on the corpus alone where the registry has none.
@@ -96,6 +97,7 @@ def bootstrap_champion(
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
         checkpoint_dir: Folder on a volume that outlives the pod; a killed training resumes from it.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
 
     Returns:
@@ -120,6 +122,7 @@ def bootstrap_champion(
         pipeline_run=pipeline_run,
         corpus_seconds=corpus.metadata.get("seconds"),
         checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
+        models_uri=models_uri,
         tracking_uri=tracking_uri,
     )
     for name, value in figures.items():

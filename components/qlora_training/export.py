@@ -6,7 +6,7 @@ import inspect
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def export(
     validation: pd.DataFrame,
     metrics: dict[str, float],
     destination: Path,
+    provenance: Mapping[str, str] | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
 
@@ -68,6 +69,7 @@ def export(
         validation: Columns text (canonical) and label (1 toxic); threshold and parity come from these.
         metrics: Figures of the training run, to be kept in the bundle.
         destination: Folder of the bundle; must not exist or be empty.
+        provenance: What it was trained on, by name; kept beside the settings.
 
     Raises:
         ParityError: Under 99 % of the validation verdicts survive the export.
@@ -108,7 +110,7 @@ def export(
                 "parity_agreement": parity.agreement,
                 "parity_max_difference": parity.max_difference,
             },
-            training=settings.as_dict(),
+            training=settings.as_dict() | dict(provenance or {}),
         )
         (room / "model_card.md").write_text(_model_card(spec, parity), encoding="utf-8")
         return bundles.seal(room, spec, destination)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from content_arena.components.attack_generation.strategies import HELD_OUT
 from content_arena.components.qlora_training import dataset, export, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.registry_promotion.publish import publish
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
@@ -56,7 +57,8 @@ def train_qlora(
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
     say(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    _, metrics = _train(TRAIN, table, settings, bundle_path, tracking, checkpoints)
+    provenance = {"corpus_sha256": records.corpus_digest(corpus)}
+    _, metrics = _train(TRAIN, table, settings, bundle_path, tracking, checkpoints, provenance)
     return metrics
 
 
@@ -68,6 +70,7 @@ def bootstrap_champion(
     pipeline_run: str,
     corpus_seconds: float | None = None,
     checkpoints: Path | None = None,
+    models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> tuple[int, dict[str, float]]:
     """Sees to it that there is a champion: where the registry has none, one is trained on the corpus alone.
@@ -78,6 +81,7 @@ def bootstrap_champion(
         pipeline_run: Id of the pipeline run.
         corpus_seconds: What preparing the corpus took, to be kept beside the other stages' times.
         checkpoints: See :func:`train_qlora`.
+        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -96,10 +100,20 @@ def bootstrap_champion(
         say(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
-            bundle, metrics = _train(BOOTSTRAP, table, settings, Path(folder) / "bundle", tracking, checkpoints)
+            bundle, metrics = _train(
+                BOOTSTRAP,
+                table,
+                settings,
+                Path(folder) / "bundle",
+                tracking,
+                checkpoints,
+                {"corpus_sha256": records.corpus_digest(corpus)},
+            )
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
         registry.promote(version, expected_champion=None)
+    for line in publish(registry, models_uri):
+        say(BOOTSTRAP, line)
     tracking.log(BOOTSTRAP, metrics)
     say(BOOTSTRAP, f"champion is version {version}")
     return version, metrics
@@ -122,6 +136,7 @@ def _train(
     bundle_path: Path,
     tracking: Tracking,
     checkpoints: Path | None,
+    provenance: Mapping[str, str],
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports, with the figures of both."""
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +148,7 @@ def _train(
             model, tokenizer, metrics = trainer.train(table, settings, home, stage_name, report_to=["mlflow"])
         say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
-        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path)
+        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance)
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
     tracking.log(stage_name, metrics, settings.as_dict())

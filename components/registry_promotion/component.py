@@ -1,4 +1,4 @@
-"""KFP component of the stage promote_challenger."""
+"""KFP components of the stages promote_challenger and close_run."""
 
 from typing import NamedTuple, Optional
 
@@ -15,7 +15,8 @@ def promote_challenger(
     report: dsl.Output[dsl.HTML],
     champion_version: str,
     pipeline_run: str,
-    tracking_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+    models_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+    tracking_uri: Optional[str] = None,  # noqa: UP045
 ) -> NamedTuple("Outputs", [("verdict", dict)]):
     """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
 
@@ -26,6 +27,7 @@ def promote_challenger(
         report: The final page: verdict, reasons, figures, times.
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
 
     Returns:
@@ -42,9 +44,30 @@ def promote_challenger(
         Path(report.path),
         champion_version=champion_version,
         pipeline_run=pipeline_run,
+        models_uri=models_uri,
         tracking_uri=tracking_uri,
     )
     metrics.log_metric("promoted", float(verdict["promoted"]))
     for gate in verdict["gates"]:
         metrics.log_metric(f"gate_{gate['gate']}", float(gate["passed"]))
     return NamedTuple("Outputs", [("verdict", dict)])(verdict)
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def close_run(
+    status: dsl.PipelineTaskFinalStatus,
+    pipeline_run: str,
+    models_uri: Optional[str] = None,  # noqa: UP045
+    tracking_uri: Optional[str] = None,  # noqa: UP045
+) -> None:
+    """Leaves registry, object storage and records in order, however the run ended; a pipeline's exit handler.
+
+    Args:
+        status: How the run ended; filled in by KFP.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+    """
+    from content_arena.components.registry_promotion import close_run
+
+    close_run.close_run(status.state, pipeline_run=pipeline_run, models_uri=models_uri, tracking_uri=tracking_uri)

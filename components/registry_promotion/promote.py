@@ -10,6 +10,7 @@ from typing import Any
 from content_arena.components.evaluation import report
 from content_arena.components.evaluation.evaluate import headline
 from content_arena.components.registry_promotion import gates
+from content_arena.components.registry_promotion.publish import publish
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
@@ -27,6 +28,7 @@ def promote_challenger(
     *,
     champion_version: str,
     pipeline_run: str,
+    models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, Any]:
     """Registers a challenger, applies the gates, and moves the aliases if all of them pass.
@@ -37,6 +39,7 @@ def promote_challenger(
         report_path: Where to write the final page.
         champion_version: The champion it was compared with; if another one serves by now, nothing is moved.
         pipeline_run: Id of the pipeline run.
+        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -56,6 +59,8 @@ def promote_challenger(
     registry.record_verdict(challenger.version, champion, results)
     if promoted:
         registry.promote(challenger.version, expected_champion=champion)
+    for line in publish(registry, models_uri):
+        say(STAGE, line)
     seconds = tracking.seconds() | {STAGE: seconds_since_start()}
     verdict = {
         "promoted": promoted,
@@ -69,7 +74,6 @@ def promote_challenger(
     report_path.parent.mkdir(parents=True, exist_ok=True)
     report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")
     tracking.log(STAGE, {"promoted": float(promoted)})
-    tracking.finish()
     say(STAGE, f"version {challenger.version} {'is the new champion' if promoted else 'is not promoted'}")
     return verdict
 

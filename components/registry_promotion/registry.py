@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,6 +54,10 @@ class Registry:
     CHALLENGER: ClassVar[str] = "challenger"
     PREVIOUS: ClassVar[str] = "previous"
     ALIASES: ClassVar[tuple[str, ...]] = (CHAMPION, CHALLENGER, PREVIOUS)
+    #: Tag with the address in object storage that a version was published at.
+    STORAGE_URI: ClassVar[str] = "storage_uri"
+    #: Tag with the digest of the corpus that a version was trained on.
+    CORPUS_SHA256: ClassVar[str] = "corpus_sha256"
 
     def __init__(self, tracking_uri: str | None = None) -> None:
         """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
@@ -121,18 +126,17 @@ class Registry:
         if generation is None:
             generation = 1 + max((int(found.tags.get(_GENERATION, 0)) for found in versions), default=-1)
         # Not the fluent call with an active run: stages log into a run that other stages share.
-        with mlflow.start_run(run_id=run_id):
+        with tracking.active_run(self.client, run_id):
             info = mlflow.pyfunc.log_model(
                 name=MODEL_NAME,
                 python_model=str(Path(__file__).with_name("mlflow_model.py")),
                 artifacts={"bundle": str(bundle.path)},
-                pip_requirements=["content-arena"],
+                pip_requirements=[f"content-arena=={metadata.version('content-arena')}"],
             )
         self._ensure_model()
         tags = {_DIGEST: digest, _GENERATION: str(generation), "base_model": bundle.spec.base_model}
-        created = self.client.create_model_version(
-            MODEL_NAME, info.model_uri, run_id=run_id, tags={**tags, "lang": bundle.spec.lang}
-        )
+        tags |= {"lang": bundle.spec.lang, self.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", ""))}
+        created = self.client.create_model_version(MODEL_NAME, info.model_uri, run_id=run_id, tags=tags)
         return self.get(int(created.version))
 
     def set_alias(self, alias: str, version: int) -> None:
@@ -198,6 +202,24 @@ class Registry:
         self._settle(previous, self._predecessor(previous))
         return champion, previous
 
+    def reconcile(self) -> list[str]:
+        """Brings ``previous`` and ``challenger`` in line with the champion, as a promotion or a rollback leaves them.
+
+        Returns:
+            What was changed, a line each; nothing when called again.
+        """
+        before = {alias: self.version_of(alias) for alias in self.ALIASES}
+        champion = before[self.CHAMPION]
+        if champion is None:
+            return []
+        self._settle(champion, self._predecessor(champion))
+        after = {alias: self.version_of(alias) for alias in self.ALIASES}
+        return [
+            f"alias {alias} was {before[alias] or 'not set'}, is {after[alias] or 'not set'}"
+            for alias in self.ALIASES
+            if before[alias] != after[alias]
+        ]
+
     def _predecessor(self, version: int) -> int | None:
         """The champion that a version succeeded."""
         before = self.get(version).tags.get(_SUCCEEDED)
@@ -206,7 +228,8 @@ class Registry:
     def _settle(self, champion: int, previous: int | None) -> None:
         """Brings the other aliases in line with the champion."""
         if previous is not None:
-            self.set_alias(self.PREVIOUS, previous)
+            if self.version_of(self.PREVIOUS) != previous:
+                self.set_alias(self.PREVIOUS, previous)
         elif self.version_of(self.PREVIOUS) is not None:
             self.client.delete_registered_model_alias(MODEL_NAME, self.PREVIOUS)
         if self.version_of(self.CHALLENGER) == champion:
@@ -215,6 +238,10 @@ class Registry:
     def reject(self, version: int, reason: str) -> None:
         """Tags a version as rejected."""
         self.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED, reason[:500])
+
+    def note_storage(self, version: int, uri: str) -> None:
+        """Keeps where in object storage a version's bundle was published, whole."""
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
 
     def note_override(self, version: int, reason: str) -> None:
         """Keeps why a person promoted a version against the gates."""

@@ -151,3 +151,8 @@ def digest(table: pd.DataFrame, columns: list[str]) -> str:
             sha.update(text.encode("utf-8", "surrogatepass") + b"\x1f")
         sha.update(b"\x1e")
     return sha.hexdigest()
+
+
+def corpus_digest(corpus: pd.DataFrame) -> str:
+    """SHA-256 (hex) of a corpus (rows of Sample): texts, labels and splits, in whatever order they come."""
+    return digest(corpus.sort_values("sample_id"), ["sample_id", "text", "label", "split"])

@@ -70,6 +70,21 @@ def _make_database(uri: str) -> None:
     unfinished.replace(path)
 
 
+@contextlib.contextmanager
+def active_run(client: Any, run_id: str) -> Iterator[None]:  # noqa: ANN401
+    """Makes a run the active one for MLflow's fluent calls, and leaves it open.
+
+    MLflow would mark it as finished on leaving, while other stages have still to log into it.
+    """
+    import mlflow
+
+    try:
+        with mlflow.start_run(run_id=run_id):
+            yield
+    finally:
+        client.update_run(run_id, status="RUNNING")
+
+
 def seconds_since_start() -> float:
     """Seconds this process has been alive: what a stage took, its imports included."""
     import psutil
@@ -126,9 +141,13 @@ class Tracking:
         metrics = self.client.get_run(self.run_id).data.metrics
         return {name.removeprefix(_SECONDS): value for name, value in metrics.items() if name.startswith(_SECONDS)}
 
-    def finish(self, succeeded: bool = True) -> None:
-        """Closes the run."""
-        self.client.set_terminated(self.run_id, "FINISHED" if succeeded else "FAILED")
+    def finish(self, status: str) -> None:
+        """Closes the run.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+        """
+        self.client.set_terminated(self.run_id, status)
 
     @contextlib.contextmanager
     def training_run(self, name: str) -> Iterator[Any]:
@@ -137,7 +156,7 @@ class Tracking:
 
         mlflow.set_experiment(experiment_id=self.experiment_id)
         with (
-            mlflow.start_run(run_id=self.run_id),
+            active_run(self.client, self.run_id),
             mlflow.start_run(run_name=name, nested=True, log_system_metrics=True) as run,
         ):
             yield run

@@ -1,0 +1,41 @@
+"""The stage close_run, a pipeline's exit handler: whatever happened, leave registry and records in order."""
+
+from __future__ import annotations
+
+from content_arena.components.registry_promotion.publish import publish
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking
+
+STAGE = "close_run"
+#: MLflow's word for how a KFP run ended. A run that a person terminated is still RUNNING when its exit handler starts.
+_MLFLOW_STATUS = {"SUCCEEDED": "FINISHED", "COMPLETE": "FINISHED", "FAILED": "FAILED", "RUNNING": "KILLED"}
+
+
+@stage(STAGE)
+def close_run(
+    state: str, *, pipeline_run: str, models_uri: str | None = None, tracking_uri: str | None = None
+) -> list[str]:
+    """Heals what a killed stage may have left half-done, and closes the run in MLflow.
+
+    Nothing here depends on how the run ended but the word in MLflow: a registry is put in order after a success too.
+
+    Args:
+        state: How the run ended: ``PipelineTaskFinalStatus.state``.
+        pipeline_run: Id of the pipeline run.
+        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        What had to be done, a line each; nothing when called again.
+    """
+    tracking = Tracking(tracking_uri, pipeline_run)
+    registry = Registry(tracking_uri)
+    done = [*registry.reconcile(), *publish(registry, models_uri)]
+    for line in done:
+        say(STAGE, line)
+    status = _MLFLOW_STATUS.get(state, "FAILED")
+    tracking.finish(status)
+    champion = registry.version_of(Registry.CHAMPION)
+    say(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
+    return done
