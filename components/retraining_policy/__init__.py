@@ -1,0 +1,1 @@
+"""Retraining policy: whether a new challenger is worth its training."""

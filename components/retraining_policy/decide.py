@@ -1,0 +1,54 @@
+"""The stage decide_retraining: look at the battle, the champion and the corpus, and apply the policy."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from content_arena.components.attack_generation.generate import evasion
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.retraining_policy.policy import Decision, Observation, Policy, decide
+from content_arena.components.shared import records
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking
+
+STAGE = "decide_retraining"
+_SECONDS_A_DAY = 86_400
+
+
+@stage(STAGE)
+def decide_retraining(
+    corpus_path: Path,
+    attacks_path: Path,
+    *,
+    policy: Policy,
+    pipeline_run: str,
+    tracking_uri: str | None = None,
+) -> Decision:
+    """Decides whether a new challenger is worth training.
+
+    Args:
+        corpus_path: Parquet of Sample.
+        attacks_path: Parquet of Attack: a fresh battle against the champion.
+        policy: The rules.
+        pipeline_run: Id of the pipeline run.
+        tracking_uri: MLflow server; the environment's if None.
+    """
+    attacks = records.read(records.Attack, attacks_path)
+    corpus = records.read(records.Sample, corpus_path)
+    measured = evasion(attacks[attacks["split"] == "validation"])
+    champion = Registry(tracking_uri).aliases().get(Registry.CHAMPION)
+    promoted_at = champion.tags.get("promoted_at") if champion else None
+    trained_on = champion.tags.get(Registry.CORPUS_SHA256) if champion else None
+    decision = decide(
+        Observation(
+            evasion=measured if measured == measured else None,
+            champion_age_days=(time.time() - float(promoted_at)) / _SECONDS_A_DAY if promoted_at else None,
+            corpus_changed=records.corpus_digest(corpus) != trained_on if trained_on else None,
+        ),
+        policy,
+    )
+    tracking = Tracking(tracking_uri, pipeline_run)
+    tracking.log(STAGE, {"retrain": float(decision.retrain)}, {"reasons": "; ".join(decision.reasons) or "none"})
+    say(STAGE, f"training: {'; '.join(decision.reasons)}" if decision.retrain else "no reason to train")
+    return decision
