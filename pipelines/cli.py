@@ -8,18 +8,15 @@ Nothing heavy is imported before a command needs it, so ``arena --help`` answers
 
 from __future__ import annotations
 
-import functools
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from content_arena.components.shared.errors import ArenaError, InputError, RefusedError
-from content_arena.pipelines import presentation
+from content_arena.components.shared.errors import InputError, RefusedError
+from content_arena.pipelines import cluster_commands, presentation
+from content_arena.pipelines.console import err, out, says_errors
 from content_arena.pipelines.options import (
     MAX_TEXTS_CPU,
     MAX_TEXTS_CUDA,
@@ -31,6 +28,8 @@ from content_arena.pipelines.options import (
     LangOption,
     MaxTextsOption,
     RoundsOption,
+    Runner,
+    RunnerOption,
     SeedOption,
     TextColumnOption,
     TextsOption,
@@ -38,7 +37,8 @@ from content_arena.pipelines.options import (
 
 if TYPE_CHECKING:
     from content_arena.components.registry_promotion.registry import Registry
-    from content_arena.pipelines.runner import ArenaHome, LocalRun
+    from content_arena.pipelines.home import ArenaHome
+    from content_arena.pipelines.runner import LocalRun
 
 app = typer.Typer(
     name="arena",
@@ -49,32 +49,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def _says_errors(command: Command) -> Command:
-    """Turns an ArenaError into one line and its exit code; with ``--json`` standard output gets an object as well."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        try:
-            command(*args, **kwargs)
-        except ArenaError as error:
-            if kwargs.get("as_json"):
-                print(json.dumps({"error": str(error)}))
-            print(f"arena: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print("arena: stopped; `arena run` starts afresh, a training goes on where it was", file=sys.stderr)
-            raise typer.Exit(130) from None
-
-    return run  # type: ignore[return-value]
 
 
 @app.command()
-@_says_errors
+@says_errors
 def run(
     data: DataOption = "embedded",
     base_model: Annotated[
@@ -85,11 +63,12 @@ def run(
     generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
     seed: SeedOption = 0,
     device: Annotated[Device, typer.Option(help="Where to train; auto takes a GPU where there is one.")] = Device.AUTO,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data at most.")] = 5,
-    texts: TextsOption = 300,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data at most.")] = 4,
+    texts: TextsOption = 200,
     max_texts: MaxTextsOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
     """Go round the loop: attack the champion, label, train a challenger, compare, promote it or say why not.
@@ -97,7 +76,7 @@ def run(
     The first run trains the first champion. Exit code 0 once there is a verdict, whichever it is.
     """
     from content_arena.components.qlora_training import base_models
-    from content_arena.pipelines.runner import ArenaHome
+    from content_arena.pipelines.home import ArenaHome
 
     # The trainer would say the same, a minute later.
     base_models.resolve(base_model)
@@ -113,9 +92,10 @@ def run(
         "tracking_uri": home.tracking_uri,
     }
     results = []
+    engine = _engine(home, runner, data, base_model)
     with home.exclusive():
         for turn in range(generations):
-            result = _one_generation(home, {**arguments, "seed": seed + turn})
+            result = _one_generation(home, {**arguments, "seed": seed + turn}, engine)
             results.append(result)
             if not as_json:
                 presentation.print_run(out, result)
@@ -124,7 +104,7 @@ def run(
 
 
 @app.command()
-@_says_errors
+@says_errors
 def battle(
     victim: Annotated[
         str, typer.Option(help="Who is attacked: champion, challenger, previous, a version, a bundle folder or a URL.")
@@ -133,18 +113,19 @@ def battle(
     lang: LangOption = "en",
     rounds: RoundsOption = 3,
     seed: SeedOption = 0,
-    texts: TextsOption = 300,
+    texts: TextsOption = 200,
     max_texts: MaxTextsOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
     """Attack a filter and see what gets through, strategy by strategy; trains and changes nothing.
 
     A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model).
     """
-    from content_arena.pipelines.battle import battle as pipeline
-    from content_arena.pipelines.runner import ArenaHome
+    from content_arena.pipelines import battle as battles
+    from content_arena.pipelines.home import ArenaHome
 
     home = ArenaHome.from_environment()
     is_folder = Path(victim).is_dir()
@@ -157,17 +138,17 @@ def battle(
         "tracking_uri": home.tracking_uri,
     }
     with home.exclusive():
-        finished = _follow(pipeline, arguments, home)
+        finished = _follow(battles.build(), arguments, home, _engine(home, runner, data, victim))
     rows = _battle_rows(finished)
     if as_json:
-        sha256 = finished.outputs["attack_set_sha256"]
+        sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
         print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
         return
     out.print(presentation.battle_table(rows, victim, rounds, seed))
 
 
 @app.command()
-@_says_errors
+@says_errors
 def status(as_json: AsJson = False) -> None:
     """Show which version is champion, challenger and previous, with its figures."""
     registry = _registry()
@@ -182,13 +163,15 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
-@_says_errors
+@says_errors
 def promote(
     force: Annotated[bool, typer.Option(help="Promote although gates failed; needs --reason.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the challenger the champion, if the gates of its evaluation passed. Exit code 1 if they did not."""
+    from content_arena.components.registry_promotion.publish import publish
+
     registry = _registry()
     version = registry.version_of(registry.CHALLENGER)
     if version is None:
@@ -201,6 +184,7 @@ def promote(
     else:
         _check_verdict(registry, version, champion)
     registry.promote(version, expected_champion=champion)
+    publish(registry)
     if as_json:
         print(json.dumps({"champion_version": str(version), "previous_version": str(champion) if champion else None}))
     else:
@@ -208,13 +192,17 @@ def promote(
 
 
 @app.command()
-@_says_errors
+@says_errors
 def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
     as_json: AsJson = False,
 ) -> None:
     """Make the previous version the champion again. Exit code 1 if there is none."""
-    rejected, champion = _registry().rollback(reason)
+    from content_arena.components.registry_promotion.publish import publish
+
+    registry = _registry()
+    rejected, champion = registry.rollback(reason)
+    publish(registry)
     if as_json:
         print(json.dumps({"champion_version": str(champion), "rejected_version": str(rejected)}))
     else:
@@ -222,7 +210,7 @@ def rollback(
 
 
 @app.command()
-@_says_errors
+@says_errors
 def serve(
     alias: Annotated[Alias, typer.Option(help="Which version to serve.")] = Alias.CHAMPION,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
@@ -241,29 +229,7 @@ def serve(
     serve_bundle(path, port=port, host=host, alias=alias.value, version=str(version))
 
 
-@app.command(name="compile")
-@_says_errors
-def compile_pipelines(
-    to: Annotated[Path, typer.Option("--out", help="Folder to write to; made if it is not there.")] = Path("compiled"),
-) -> None:
-    """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with the kfp client."""
-    from kfp import compiler
-
-    from content_arena.pipelines import arena
-    from content_arena.pipelines.battle import battle as battle_pipeline
-
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
-    pipelines = {
-        "arena.yaml": arena.build(arena.GpuPlacement()),
-        "arena-cpu.yaml": arena.build(),
-        "battle.yaml": battle_pipeline,
-    }
-    for name, pipeline in pipelines.items():
-        compiler.Compiler().compile(pipeline, str(to / name))
-        out.print(str(to / name), highlight=False, soft_wrap=True)
+cluster_commands.add_to(app)
 
 
 def main() -> None:
@@ -294,19 +260,20 @@ def _has_gpu(device: Device) -> bool:
     return device is Device.CUDA or (device is Device.AUTO and Path("/dev/nvidia0").exists())
 
 
-def _one_generation(home: ArenaHome, arguments: dict[str, Any]) -> dict[str, Any]:
+def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Any) -> dict[str, Any]:  # noqa: ANN401
     """Runs the arena once and puts together what ``--json`` answers."""
     import shutil
 
     from content_arena.components.evaluation.evaluate import headline
     from content_arena.pipelines import arena
+    from content_arena.pipelines.stages import STAGES
 
-    finished = _follow(arena.build(), arguments, home)
-    verdict = finished.outputs["verdict"]
-    evaluation = json.loads(Path(finished.outputs["evaluation"].path).read_text(encoding="utf-8"))
+    finished = _follow(arena.build(), arguments, home, engine)
+    verdict = finished.parameter("promote_challenger", "verdict")
+    evaluation = json.loads(finished.artifact("evaluate_challenger", "evaluation").read_text(encoding="utf-8"))
     report = home.reports / f"{finished.name}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(finished.outputs["report"].path, report)
+    shutil.copyfile(finished.artifact("promote_challenger", "report"), report)
     return {
         "generation": int(verdict["generation"]),
         "champion_version": verdict["champion_version"],
@@ -314,19 +281,30 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any]) -> dict[str, Any
         "promoted": verdict["promoted"],
         "reasons": verdict["reasons"],
         "metrics": {who: headline(evaluation[who]) for who in ("champion", "challenger")},
-        "attack_set_sha256": finished.outputs["attack_set_sha256"],
+        "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation["attack_set_sha256"],
-        "seconds": {stage: verdict["seconds"].get(stage) for stage in arena.STAGES},
+        "seconds": {stage: verdict["seconds"].get(stage) for stage in STAGES},
         "report": str(report),
     }
 
 
-def _follow(pipeline: Any, arguments: dict[str, Any], home: ArenaHome) -> LocalRun:  # noqa: ANN401
+def _engine(home: ArenaHome, kind: Runner, *inputs: str) -> Any:  # noqa: ANN401
+    """What runs the tasks; containers see the folders of those inputs that are files or folders here."""
+    from content_arena.components.shared.images import COMPONENT_IMAGE
+    from content_arena.pipelines import runner
+
+    if kind is Runner.SUBPROCESS:
+        return runner.subprocesses()
+    paths = [Path(given).absolute() for given in inputs if Path(given).exists()]
+    return runner.containers(home, COMPONENT_IMAGE, [path if path.is_dir() else path.parent for path in paths])
+
+
+def _follow(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, engine: Any) -> LocalRun:  # noqa: ANN401
     from content_arena.pipelines import runner
     from content_arena.pipelines.progress import RunDisplay
 
     with RunDisplay(err) as display:
-        return runner.run(pipeline, arguments, home, display.watch)
+        return runner.run(pipeline, arguments, home, display.watch, engine)
 
 
 def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
@@ -335,19 +313,19 @@ def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
 
     rows = []
     for name, held_out in (("attacks", False), ("held_out_attacks", True)):
-        attacks = records.read(records.Attack, finished.outputs[name].path)
+        attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
         # A champion knows its training texts by heart; what it does to others is what counts.
         attacks = attacks[attacks["split"] == "validation"]
-        for strategy, (evasion, fpr) in metrics.per_strategy(attacks).items():
-            rates = {"evasion": evasion.as_dict(), "benign_flagged": fpr.as_dict()}
-            rows.append({"strategy": strategy, "held_out": held_out, **rates})
+        for strategy, figures in metrics.per_strategy(metrics.judged(attacks)).items():
+            rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
+            rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
     return rows
 
 
 def _registry() -> Registry:
     """The registry of this machine; asking an empty folder about its champion must not make a database in it."""
     from content_arena.components.registry_promotion.registry import Registry
-    from content_arena.pipelines.runner import ArenaHome
+    from content_arena.pipelines.home import ArenaHome
 
     home = ArenaHome.from_environment()
     if not home.exists():

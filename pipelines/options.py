@@ -28,6 +28,13 @@ class Alias(StrEnum):
     PREVIOUS = "previous"
 
 
+class Runner(StrEnum):
+    """What runs the stages on this machine."""
+
+    SUBPROCESS = "subprocess"
+    DOCKER = "docker"
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
 DataOption = Annotated[
     str,
@@ -50,3 +57,7 @@ MaxTextsOption = Annotated[
 ]
 TextColumnOption = Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")]
 LabelColumnOption = Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")]
+RunnerOption = Annotated[
+    Runner,
+    typer.Option(help="Run the stages as processes, or as containers of the component image ($CONTENT_ARENA_IMAGE)."),
+]

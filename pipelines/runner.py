@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.stage import StageLine, parse
+from content_arena.pipelines.home import ArenaHome
 
 #: Finished runs whose intermediate files are kept; models and figures live in MLflow.
 _RUNS_KEPT = 3
+#: Runs after a failure too, and is not where it happened.
+_EXIT_STAGE = "close_run"
+_QUIET = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONWARNINGS": "ignore",
+    "TOKENIZERS_PARALLELISM": "true",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 Watcher = Callable[[StageLine], None]
 
 
@@ -32,96 +45,105 @@ class StageCrashedError(ArenaError):
 
 
 @dataclass(frozen=True)
-class ArenaHome:
-    """Where the arena keeps its state on this machine.
-
-    Attributes:
-        path: Folder; made on first use.
-    """
-
-    path: Path
-
-    @classmethod
-    def from_environment(cls) -> ArenaHome:
-        """``$ARENA_HOME``, or ``.arena`` in the working folder."""
-        return cls(Path(os.environ.get("ARENA_HOME") or ".arena").absolute())
-
-    @property
-    def tracking_uri(self) -> str:
-        """MLFLOW_TRACKING_URI where one is set, else the database in this folder."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.path / 'mlflow.db'}"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where trainings leave what they can resume from."""
-        return self.path / "checkpoints"
-
-    @property
-    def runs(self) -> Path:
-        """A folder a run: its log and what its stages hand to each other."""
-        return self.path / "runs"
-
-    @property
-    def reports(self) -> Path:
-        """A page a run."""
-        return self.path / "reports"
-
-    def exists(self) -> bool:
-        """Whether anything was ever kept here."""
-        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (self.path / "mlflow.db").is_file()
-
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Holds the folder for one run; the lock of a killed run is free at once.
-
-        Raises:
-            InputError: Another run holds it, or the folder can not be written.
-        """
-        import filelock
-
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / "lock", timeout=0)
-            lock.acquire()
-        except filelock.Timeout:
-            raise InputError(
-                f"another run is using {self.path}: wait for it, or set ARENA_HOME to a second folder"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"{self.path} can not be used ({error.strerror}): set ARENA_HOME to a writable folder"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-
-@dataclass
 class LocalRun:
     """A finished run.
 
     Attributes:
         name: Names the run's folder and report.
-        outputs: The pipeline's outputs: parameters as values, artifacts as objects with a ``path``.
         log: File with everything the stages and their libraries wrote.
-        seconds: Wall seconds of every stage, by stage.
+        artifacts: Folder of what the stages handed to each other.
     """
 
     name: str
-    outputs: dict[str, Any]
     log: Path
-    seconds: dict[str, float] = field(default_factory=dict)
+    artifacts: Path
+
+    def parameter(self, task: str, name: str) -> Any:  # noqa: ANN401
+        """An output parameter of a task.
+
+        Raises:
+            StageCrashedError: The task left none: its process or container vanished.
+        """
+        return self._output(task, "parameterValues", name)
+
+    def artifact(self, task: str, name: str) -> Path:
+        """An output artifact of a task.
+
+        Raises:
+            StageCrashedError: The task left none: its process or container vanished.
+        """
+        path = Path(self._output(task, "artifacts", name)["artifacts"][0]["uri"])
+        if not path.exists():
+            raise StageCrashedError(f"{task} left no {name}: its last words are in {self.log}")
+        return path
+
+    def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401
+        # What a task's executor writes when it is done, and the one thing that a vanished container can not leave.
+        found = sorted(self.artifacts.glob(f"*/{task.replace('_', '-')}/executor_output.json"))
+        try:
+            return json.loads(found[-1].read_text(encoding="utf-8"))[kind][name]
+        except (IndexError, KeyError, ValueError) as error:
+            raise StageCrashedError(f"{task} ended without its {name}: its last words are in {self.log}") from error
 
 
-def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watcher) -> LocalRun:  # noqa: ANN401
-    """Runs a pipeline with kfp.local's SubprocessRunner.
+def subprocesses() -> Any:  # noqa: ANN401
+    """Runs every task as a process of this Python."""
+    from kfp import local
+
+    return local.SubprocessRunner(use_venv=False)
+
+
+def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Any:  # noqa: ANN401
+    """Runs every task as a container of the component image.
+
+    The container is this machine's user and sees the arena's home and the given folders, under the same paths.
+
+    Args:
+        home: Mounted writable.
+        image: Has to be here already; nothing is pulled.
+        folders: Mounted read-only.
+
+    Raises:
+        InputError: No Docker engine answers, or it has no such image.
+    """
+    import docker
+    from docker.errors import DockerException, ImageNotFound
+    from kfp import local
+
+    try:
+        client = docker.from_env()
+        client.images.get(image)
+        client.close()
+    except ImageNotFound as error:
+        raise InputError(f"Docker has no image {image}: `make images` builds it") from error
+    except DockerException as error:
+        raise InputError(f"no Docker engine answers ({error}): start one, or use --runner subprocess") from error
+    home.path.mkdir(parents=True, exist_ok=True)
+    mounts = [docker.types.Mount(str(home.path), str(home.path), type="bind")]
+    mounts += [
+        docker.types.Mount(str(folder), str(folder), type="bind", read_only=True)
+        for folder in dict.fromkeys(folder.absolute() for folder in folders)
+    ]
+    passed_on = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *_QUIET)
+    return local.DockerRunner(
+        user=f"{os.getuid()}:{os.getgid()}",
+        # MLflow may listen on this machine's loopback.
+        network_mode="host",
+        mounts=mounts,
+        environment={name: os.environ.get(name, _QUIET.get(name)) for name in passed_on
+                     if name in os.environ or name in _QUIET},
+    )  # fmt: skip
+
+
+def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watcher, engine: Any = None) -> LocalRun:  # noqa: ANN401
+    """Runs a pipeline with kfp.local.
 
     Args:
         pipeline: A KFP pipeline over our components.
         arguments: Its parameters.
         home: Where to keep the run.
         watch: Told every line that a stage says.
+        engine: :func:`subprocesses` (if None) or :func:`containers`.
 
     Raises:
         StageRefusedError: A stage refused its input.
@@ -136,19 +158,22 @@ def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watche
     folder.mkdir(parents=True)
     with (folder / "log.txt").open("w", encoding="utf-8") as file, _quiet_environment():
         log = _StageLog(file, watch)
-        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
+        local.init(engine or subprocesses(), pipeline_root=str(folder / "artifacts"))
         try:
             # kfp.local has no hook for progress: it prints what the stages print, so standard output is the hook.
             with contextlib.redirect_stdout(log), warnings.catch_warnings():
                 # Display names and node selectors mean nothing here, and kfp says so for every task.
                 warnings.simplefilter("ignore")
-                task = local_pipeline(**given)
+                local_pipeline(**given)
         except RuntimeError as error:
             raise _explain(log, file.name) from error
         finally:
             log.flush_line()
+        if log.first_error is not None:
+            # kfp's DockerRunner takes a container that is gone before its exit code was read for a success.
+            raise _explain(log, file.name)
     _forget_old_runs(home.runs)
-    return LocalRun(name, task.outputs, Path(file.name), log.seconds)
+    return LocalRun(name, Path(file.name), folder / "artifacts")
 
 
 def _without_unset(pipeline: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -166,17 +191,26 @@ def _without_unset(pipeline: Any, arguments: dict[str, Any]) -> Any:  # noqa: AN
         # A cluster's placement settings are a second document; local runs have no use for them.
         spec = next(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    unset = [
+    unset = {
         name for name, parameter in parameters.items()
         if parameter.get("isOptional") and "defaultValue" not in parameter and name not in arguments
-    ]  # fmt: skip
-    for name in unset:
-        del parameters[name]
-    for task in spec["root"]["dag"]["tasks"].values():
-        inputs = task.get("inputs", {}).get("parameters", {})
-        for name in [name for name, source in inputs.items() if source.get("componentInputParameter") in unset]:
-            del inputs[name]
+    }  # fmt: skip
+    _drop_inputs(spec["root"], unset, spec["components"])
     return components.load_component_from_text(yaml.safe_dump(spec, sort_keys=False))
+
+
+def _drop_inputs(component: dict[str, Any], unset: Set[str], known: Mapping[str, Any]) -> None:
+    """Takes input parameters out of a component and, in a pipeline or a part of one, out of the tasks they go to."""
+    if "dag" in component:
+        parameters = component.get("inputDefinitions", {}).get("parameters", {})
+        for name in unset:
+            parameters.pop(name, None)
+        for task in component["dag"]["tasks"].values():
+            inputs = task.get("inputs", {}).get("parameters", {})
+            gone = {name for name, source in inputs.items() if source.get("componentInputParameter") in unset}
+            for name in gone:
+                del inputs[name]
+            _drop_inputs(known[task["componentRef"]["name"]], gone, known)
 
 
 class _StageLog(io.TextIOBase):
@@ -185,10 +219,8 @@ class _StageLog(io.TextIOBase):
     def __init__(self, file: io.TextIOBase, watch: Watcher) -> None:
         self._file, self._watch = file, watch
         self._pending = ""
-        self._started: dict[str, float] = {}
-        self.seconds: dict[str, float] = {}
         self.last_stage: str | None = None
-        self.last_error: StageLine | None = None
+        self.first_error: StageLine | None = None
 
     def writable(self) -> bool:
         return True
@@ -217,18 +249,18 @@ class _StageLog(io.TextIOBase):
         found = parse(line)
         if found is None:
             return
-        now = time.monotonic()
-        self.seconds[found.stage] = now - self._started.setdefault(found.stage, now)
-        self.last_stage = found.stage
-        if found.is_error:
-            self.last_error = found
+        if found.stage != _EXIT_STAGE:
+            self.last_stage = found.stage
+        # A stage that fails takes others with it; the first to say why is the cause.
+        if found.is_error and self.first_error is None:
+            self.first_error = found
         self._watch(found)
 
 
 def _explain(log: _StageLog, path: str) -> ArenaError:
     log.flush_line()
-    if log.last_error is not None:
-        return StageRefusedError(log.last_error.message)
+    if log.first_error is not None:
+        return StageRefusedError(log.first_error.message)
     where = f"stage {log.last_stage}" if log.last_stage else "the run"
     return StageCrashedError(f"{where} failed; its last words are in {path}")
 
@@ -236,17 +268,8 @@ def _explain(log: _StageLog, path: str) -> ArenaError:
 @contextlib.contextmanager
 def _quiet_environment() -> Iterator[None]:
     """What the stages' processes inherit: unbuffered lines, and no chatter from libraries."""
-    wanted = {
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONWARNINGS": "ignore",
-        "TOKENIZERS_PARALLELISM": "true",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update({name: value for name, value in wanted.items() if before[name] is None})
+    before = {name: os.environ.get(name) for name in _QUIET}
+    os.environ.update({name: value for name, value in _QUIET.items() if before[name] is None})
     try:
         yield
     finally:
@@ -256,5 +279,6 @@ def _quiet_environment() -> Iterator[None]:
 
 
 def _forget_old_runs(runs: Path) -> None:
-    for old in sorted(path for path in runs.iterdir() if path.is_dir())[:-_RUNS_KEPT]:
+    folders = (path for path in runs.iterdir() if path.is_dir())
+    for old in sorted(folders, key=lambda path: (path.stat().st_ctime_ns, path.name))[:-_RUNS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)

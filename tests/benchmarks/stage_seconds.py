@@ -15,7 +15,9 @@ from unittest import mock
 
 from content_arena.components.shared.errors import ArenaError
 from content_arena.pipelines import arena, runner
+from content_arena.pipelines.home import ArenaHome
 from content_arena.pipelines.options import MAX_TEXTS_CPU
+from content_arena.pipelines.stages import STAGES
 from tests.benchmarks import report
 
 
@@ -24,7 +26,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"ARENA_HOME": folder}):
         # A benchmark's versions and figures have no business on a real tracking server.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-        home = runner.ArenaHome.from_environment()
+        home = ArenaHome.from_environment()
         arguments = {
             "device": "cpu",
             "max_texts": MAX_TEXTS_CPU,
@@ -40,11 +42,11 @@ def run() -> None:
                 _show_logs(home)
                 raise
             total, others = time.perf_counter() - started, neighbours.share()
-        seconds = finished.outputs["verdict"]["seconds"]
+        seconds = finished.parameter("promote_challenger", "verdict")["seconds"]
     _show(seconds, total, others)
 
 
-def _show_logs(home: runner.ArenaHome) -> None:
+def _show_logs(home: ArenaHome) -> None:
     """Prints the last lines of a failed round: its folder is about to go."""
     for log in home.runs.glob("*/log.txt"):
         print(*log.read_text(encoding="utf-8").splitlines()[-30:], sep="\n", file=sys.stderr)
@@ -53,8 +55,8 @@ def _show_logs(home: runner.ArenaHome) -> None:
 def _show(seconds: dict[str, float], total: float, others: float) -> None:
     print("Seconds a stage: one round on the embedded corpus, empty registry, CPU, the pipeline's defaults; one run")
     print(f"  {report.N_CORES} cores; other processes took {others:.0%} of them meanwhile")
-    for stage in arena.STAGES:
+    for stage in STAGES:
         print(f"  {stage:<20} {seconds.get(stage, float('nan')):7.1f} s  {seconds.get(stage, 0.0) / total:4.0%}")
-    rest = total - sum(seconds.get(stage, 0.0) for stage in arena.STAGES)
+    rest = total - sum(seconds.get(stage, 0.0) for stage in STAGES)
     print(f"  {'between the stages':<20} {rest:7.1f} s  {rest / total:4.0%}")
     print(f"  {'the whole round':<20} {total:7.1f} s")

@@ -13,7 +13,7 @@ from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli import app
 
-COMMANDS = ["run", "battle", "status", "promote", "rollback", "serve", "compile"]
+COMMANDS = ["run", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_no_challenger_is_a_no(registry, register):
 
 
 def test_two_runs_in_one_home_do_not_mix(home):
-    from content_arena.pipelines.runner import ArenaHome
+    from content_arena.pipelines.home import ArenaHome
 
     with ArenaHome.from_environment().exclusive():
         result = arena("run")
@@ -210,7 +210,7 @@ def test_compile_writes_every_pipeline(tmp_path):
     result = arena("compile", "--out", tmp_path / "new")
     assert result.exit_code == 0
     written = sorted(path.name for path in (tmp_path / "new").iterdir())
-    assert written == ["arena-cpu.yaml", "arena.yaml", "battle.yaml"]
+    assert written == ["arena.yaml", "battle.yaml", "retrain.yaml"]
 
 
 def test_compile_into_a_file_is_refused(tmp_path):

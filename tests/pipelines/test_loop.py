@@ -22,6 +22,7 @@ STAGES = {
     "prepare_corpus",
     "bootstrap_champion",
     "generate_attacks",
+    "gather_attacks",
     "label_attacks",
     "train_qlora",
     "evaluate_challenger",

@@ -1,11 +1,14 @@
 """The local runner on pipelines made for the test."""
 
+import json
+
 import pytest
 from kfp import dsl
 from rich.console import Console
 
 from content_arena.components.shared.stage import StageLine
 from content_arena.pipelines import progress, runner
+from content_arena.pipelines.home import ArenaHome
 
 IMAGE = "python:3.11-slim"
 
@@ -39,7 +42,7 @@ def breaks() -> str:
 
 @pytest.fixture
 def home(tmp_path):
-    return runner.ArenaHome(tmp_path / "home")
+    return ArenaHome(tmp_path / "home")
 
 
 def one_task(component):
@@ -57,7 +60,7 @@ def test_outputs_lines_and_log(home):
 
     heard = []
     finished = runner.run(pipeline, {"words": "hello"}, home, heard.append)
-    assert finished.outputs == {"Output": "hello"}
+    assert finished.parameter("speaks", "Output") == "hello"
     assert [(line.stage, line.done, line.total) for line in heard] == [("speaks", i, 3) for i in (1, 2, 3)]
     assert "noise of a library" in finished.log.read_text()
 
@@ -73,9 +76,42 @@ def test_optional_parameters_may_be_left_out(home):
     def pipeline(words: Optional[str] = None) -> str:  # noqa: UP045
         return optional(words=words).output
 
-    assert runner.run(pipeline, {}, home, lambda line: None).outputs == {"Output": "unset"}
-    assert runner.run(pipeline, {"words": None}, home, lambda line: None).outputs == {"Output": "unset"}
-    assert runner.run(pipeline, {"words": "set"}, home, lambda line: None).outputs == {"Output": "set"}
+    @dsl.pipeline(name="deep")
+    def deep(words: Optional[str] = None):  # noqa: UP045
+        with dsl.ExitHandler(speaks_once()), dsl.ParallelFor(items=[1]):
+            optional(words=words)
+
+    def said(pipeline, words):
+        finished = runner.run(pipeline, {"words": words}, home, lambda line: None)
+        return json.loads(next(finished.artifacts.rglob("optional/executor_output.json")).read_text())
+
+    for made in (pipeline, deep):
+        assert said(made, None)["parameterValues"] == {"Output": "unset"}
+        assert said(made, "set")["parameterValues"] == {"Output": "set"}
+
+
+def test_a_task_that_left_nothing_is_no_success(home):
+    finished = runner.run(one_task(speaks_once), {}, home, lambda line: None)
+    with pytest.raises(runner.StageCrashedError, match=r"speaks_once ended without its verdict.*log\.txt"):
+        finished.parameter("speaks_once", "verdict")
+    next(finished.artifacts.rglob("executor_output.json")).unlink()
+    with pytest.raises(runner.StageCrashedError, match="ended without its Output"):
+        finished.parameter("speaks_once", "Output")
+
+
+def test_the_first_stage_to_say_why_is_the_cause(home):
+    @dsl.component(base_image=IMAGE, install_kfp_package=False)
+    def fails_later() -> str:
+        print("[fails_later] error: a consequence")
+        raise SystemExit(2)
+
+    @dsl.pipeline(name="two")
+    def pipeline():
+        with dsl.ExitHandler(fails_later()):
+            refuses()
+
+    with pytest.raises(runner.StageRefusedError, match=r"^no such thing$"):
+        runner.run(pipeline, {}, home, lambda line: None)
 
 
 def test_a_refusal_carries_the_stages_own_words(home):

@@ -1,0 +1,37 @@
+"""Where commands write, and how they end: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from content_arena.components.shared.errors import ArenaError
+
+out = Console()
+err = Console(stderr=True)
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def says_errors(command: Command) -> Command:
+    """Turns an ArenaError into one line and its exit code; with ``--json`` standard output gets an object as well."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        try:
+            command(*args, **kwargs)
+        except ArenaError as error:
+            if kwargs.get("as_json"):
+                print(json.dumps({"error": str(error)}))
+            print(f"arena: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            print("arena: stopped; `arena run` starts afresh, a training goes on where it was", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return run  # type: ignore[return-value]
