@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -23,3 +33,71 @@ def make_bundle(tmp_path: Path):
         return make_tiny_bundle(tmp_path / name, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment that names a real S3 server (SeaweedFS), running for the session."""
+    folder = tmp_path_factory.mktemp("s3")
+    keys = {"accessKey": "arena-test", "secretKey": "arena-test-secret"}
+    identity = {"name": "arena", "credentials": [keys], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    ports = dict(zip(("s3", "master", "volume", "filer"), _free_ports(4), strict=True))
+    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    command = [
+        str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
+        f"-s3.port={ports['s3']}", f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
+        f"-filer.port={ports['filer']}", "-volume.max=200", "-master.volumeSizeLimitMB=8",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+    ]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        # The command is a launcher: server and launcher are ended as a group.
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    url = f"http://127.0.0.1:{ports['s3']}"
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(url):
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "the S3 server did not start"
+            time.sleep(0.2)
+        yield {
+            "S3_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": keys["accessKey"],
+            "AWS_SECRET_ACCESS_KEY": keys["secretKey"],
+        }
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture
+def s3(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The S3 server, in this test's environment."""
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+def _answers(url: str) -> bool:
+    try:
+        # Anonymous, so refused: an answer all the same.
+        return requests.get(url, timeout=2).status_code < 500
+    except requests.RequestException:
+        return False
+
+
+def _free_ports(n: int) -> list[int]:
+    """Free ports whose gRPC ports, 10,000 above, are free as well."""
+    found: list[int] = []
+    port = 20_000 + os.getpid() % 10_000
+    while len(found) < n:
+        port += 1
+        if all(_is_free(candidate) for candidate in (port, port + 10_000)):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -49,6 +49,6 @@ def decide_retraining(
         policy,
     )
     tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(STAGE, {"retrain": float(decision.retrain)}, {"reasons": "; ".join(decision.reasons) or "none"})
+    tracking.log(STAGE, {"retrain": float(decision.retrain)})
     say(STAGE, f"training: {'; '.join(decision.reasons)}" if decision.retrain else "no reason to train")
     return decision

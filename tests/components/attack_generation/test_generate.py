@@ -1,0 +1,84 @@
+"""The stages of a battle: any number of shards gives the same attacks, figures and hash."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from content_arena.components.attack_generation import generate
+from content_arena.components.shared import records
+
+WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]
+
+
+@pytest.fixture
+def corpus_path(tmp_path):
+    rows = [
+        {
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {words} today", "lang": "en", "category": None,
+            "label": "toxic" if i < 4 else "benign", "target_ident": None, "source": "test",
+            "split": "validation" if i % 2 else "train",
+        }
+        for i, words in enumerate(WORDS)
+    ]  # fmt: skip
+    records.write(records.Sample, pd.DataFrame(rows), tmp_path / "corpus.parquet")
+    return tmp_path / "corpus.parquet"
+
+
+@pytest.fixture
+def fight(tmp_path, corpus_path, tiny_bundle):
+    def fight(n_shards, run="run", victims=None):
+        folder, uri = tmp_path / f"{run}-{n_shards}", f"sqlite:///{tmp_path / 'mlflow.db'}"
+        parts = [folder / str(shard) for shard in range(n_shards)]
+        for shard, part in enumerate(parts):
+            generate.generate_attacks(
+                corpus_path, part / "attacks", part / "held_out", part / "summary",
+                victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run, rounds=2,
+                texts_per_label=8, seed=3, shard=shard, n_shards=n_shards, tracking_uri=uri,
+            )  # fmt: skip
+        sha256, metrics = generate.gather_attacks(
+            [part / "attacks" for part in parts], [part / "held_out" for part in parts],
+            [part / "summary" for part in parts], folder / "attacks", folder / "held_out", pipeline_run=run,
+            tracking_uri=uri,
+        )  # fmt: skip
+        return sha256, metrics, pd.read_parquet(folder / "attacks"), pd.read_parquet(folder / "held_out")
+
+    return fight
+
+
+# Eleven strategies speak English: 20 shards leave some with nothing to do.
+@pytest.mark.parametrize("n_shards", [2, 3, 20])
+def test_shards_make_the_same_battle(fight, n_shards):
+    sha256, metrics, attacks, held_out = fight(1)
+    again = fight(n_shards)
+    assert again[0] == sha256
+    pd.testing.assert_frame_equal(again[2], attacks)
+    pd.testing.assert_frame_equal(again[3], held_out)
+    # Each shard asks about the originals once more.
+    assert {**again[1], "n_queries": 0} == {**metrics, "n_queries": 0}
+    assert metrics["n_success"] + metrics["n_failed"] + metrics["n_skipped"] == metrics["n_attacks"]
+
+
+def test_shards_that_met_different_filters_are_no_battle(fight, make_bundle, capsys):
+    victims = [make_bundle(f"v{seed}", weights_seed=seed).path for seed in (1, 2)]
+    with pytest.raises(SystemExit):
+        fight(2, victims=victims)
+    assert "met different filters" in capsys.readouterr().out
+
+
+def test_a_shard_that_left_nothing_is_said(fight, tmp_path, capsys):
+    fight(2)
+    summary = tmp_path / "run-2" / "1" / "summary"
+    assert set(json.loads(summary.read_text())) == {"digests", "n_queries", "victim_version"}
+    with pytest.raises(SystemExit):
+        generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")
+    assert "left no summary" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}, {"rounds": 0}])
+def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsys):
+    paths = (tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    with pytest.raises(SystemExit) as refused:
+        generate.generate_attacks(corpus_path, *paths, victim="champion", lang="en", pipeline_run="run", **wrong)
+    assert refused.value.code == 2
+    assert "error" in capsys.readouterr().out
