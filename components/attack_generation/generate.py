@@ -135,10 +135,12 @@ def gather_attacks(
     sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary["digests"].items()})
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
+    toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
     metrics = {
         "n_attacks": float(len(everything)),
         "n_queries": float(sum(summary["n_queries"] for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
+        **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
         "evasion_held_out": evasion(unseen),
     }

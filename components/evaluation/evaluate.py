@@ -110,6 +110,9 @@ def evaluate_challenger(
         path.write_text(content, encoding="utf-8")
     tracking = Tracking(tracking_uri, pipeline_run)
     flat = {f"{who}.{key}": value for who in models for key, value in headline(evaluation[who]).items()}
+    flat |= {
+        f"{who}.evasion_by.{row['strategy']}": row[who]["rate"] for who in models for row in evaluation["strategies"]
+    }
     tracking.log(STAGE, flat, {"attack_set_sha256": evaluation["attack_set_sha256"]})
     say(STAGE, _summary(evaluation))
     return evaluation
