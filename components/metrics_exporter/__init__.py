@@ -1,0 +1,1 @@
+"""Long-running exporter: what the stages leave in MLflow, as Prometheus metrics."""

@@ -1,0 +1,103 @@
+"""Keeps the last snapshot fresh, in a thread of its own: a scrape never waits for MLflow."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Reading it brings in pandas and more: seconds, in which the port is open already.
+    from content_arena.components.metrics_exporter.snapshot import Snapshot
+
+logger = logging.getLogger("content_arena.metrics_exporter")
+#: A snapshot lives for so many intervals: one read may fail to come back in time, three in a row are an outage.
+_LIFETIME_INTERVALS = 3
+_LIFETIME_AT_LEAST = 10.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the last read brought.
+
+    Attributes:
+        snapshot: None if MLflow could not be read, or not for too long.
+        taken: Unix time of the last read that worked, seconds; None before the first.
+        seconds: How long that read took; None before the first.
+    """
+
+    snapshot: Snapshot | None = None
+    taken: float | None = None
+    seconds: float | None = None
+
+
+class Refresher:
+    """Reads again and again and hands out what it read last, as long as that is fresh."""
+
+    def __init__(
+        self,
+        read: Callable[[], Snapshot],
+        interval: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            read: Gets a snapshot; whatever it raises means that there is none.
+            interval: Seconds from the end of a read to the beginning of the next.
+            clock: Unix time in seconds.
+        """
+        self._read, self._clock = read, clock
+        self._interval = interval
+        self._lifetime = max(_LIFETIME_INTERVALS * interval, _LIFETIME_AT_LEAST)
+        self._last = Reading()
+        self._failure: str | None = None
+        self.tried = threading.Event()
+
+    def current(self) -> Reading:
+        """The last reading, without its snapshot if that is too old (a read that hangs is as bad as one that fails)."""
+        last = self._last
+        if last.taken is not None and self._clock() - last.taken > self._lifetime:
+            return Reading(None, last.taken, last.seconds)
+        return last
+
+    def refresh(self) -> None:
+        """Reads once; a failure drops what was known, stale figures are worse than none."""
+        start = self._clock()
+        try:
+            snapshot = self._read()
+        except Exception as error:
+            self._last = Reading(None, self._last.taken, self._last.seconds)
+            self._report(_chain(error))
+        else:
+            now = self._clock()
+            self._last = Reading(snapshot, now, now - start)
+            self._report(None)
+        self.tried.set()
+
+    def run(self) -> None:
+        """Reads for ever."""
+        while True:
+            self.refresh()
+            time.sleep(self._interval)
+
+    def _report(self, failure: str | None) -> None:
+        """Logs changes only: an outage of a night is two lines."""
+        if failure is not None and failure != self._failure:
+            logger.warning("MLflow can not be read: %s", failure)
+        if failure is None and self._failure is not None:
+            logger.warning("MLflow can be read again")
+        self._failure = failure
+
+
+def _chain(error: BaseException) -> str:
+    """The classes of an error and its causes; their messages may hold addresses with passwords in them."""
+    names = []
+    link: BaseException | None = error
+    while link is not None and len(names) < 5:
+        names.append(type(link).__name__)
+        link = link.__cause__ or link.__context__
+    return " < ".join(names)

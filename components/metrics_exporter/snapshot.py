@@ -1,0 +1,182 @@
+"""What MLflow and its registry hold at one moment, read and never written.
+
+Stages run in pods that are gone before anybody could scrape them; what they measured stays in MLflow. This module
+reads it, :mod:`content_arena.components.metrics_exporter.collector` turns it into metrics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.registry_promotion.gates import GateResult
+from content_arena.components.registry_promotion.registry import MODEL_NAME, RegisteredVersion, Registry
+from content_arena.components.shared import tracking
+from content_arena.components.shared.errors import InputError
+
+#: Tag by which Tracking marks the MLflow run of a pipeline run.
+PIPELINE_RUN_TAG = "content_arena.pipeline_run"
+_PARENT_TAG = "mlflow.parentRunId"
+_RUN_NAME_TAG = "mlflow.runName"
+#: Runs begun so long ago are settled: they are read once a day and not every time.
+_SETTLED_SECONDS = 7 * 86_400
+_REREAD_SECONDS = 86_400
+_PAGE = 1_000
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """One pass through a pipeline.
+
+    Attributes:
+        run_id: MLflow's id.
+        status: MLflow's status in lower case: running, scheduled, finished, failed or killed.
+        started: Unix time, seconds.
+        metrics: Last value of every metric, named ``stage.name``.
+        params: Parameters, named ``stage.name``.
+    """
+
+    run_id: str
+    status: str
+    started: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The newest training, with the last value of each of its curves.
+
+    Attributes:
+        stage: Who trains: ``train_qlora`` or ``bootstrap_champion``.
+        is_running: Whether it goes on; a training whose pipeline run has ended does not, whatever its own status.
+        metrics: The Trainer's figures (``loss``, ``eval_f1``, ...) and MLflow's (``system/...``).
+    """
+
+    stage: str
+    is_running: bool
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything the collector needs.
+
+    Attributes:
+        runs: Pipeline runs, newest first.
+        aliases: The version behind every alias that is set.
+        registered: When each version was registered (Unix time, seconds), by version.
+        n_rejected: Versions that were rejected or taken back.
+        verdict: What the gates said about the newest version they judged; empty if they judged none.
+        training: The newest training; None before the first.
+    """
+
+    runs: tuple[PipelineRun, ...] = ()
+    aliases: Mapping[str, RegisteredVersion] = field(default_factory=dict)
+    registered: Mapping[int, float] = field(default_factory=dict)
+    n_rejected: int = 0
+    verdict: tuple[GateResult, ...] = ()
+    training: Training | None = None
+
+
+class Reader:
+    """Reads snapshots from one MLflow server; runs that are long settled are remembered between reads."""
+
+    def __init__(self, tracking_uri: str, clock: Callable[[], float] = time.time) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            tracking_uri: An MLflow server or database, see :func:`content_arena.components.shared.tracking.connect`.
+            clock: Unix time in seconds.
+        """
+        self._uri = tracking_uri
+        self._clock = clock
+        self._registry: Registry | None = None
+        self._settled: dict[str, PipelineRun] = {}
+        self._settled_at = float("-inf")
+
+    def read(self) -> Snapshot:
+        """What is there now.
+
+        Raises:
+            Exception: MLflow is away, or holds something that can not be read; there is no half a snapshot.
+        """
+        registry = self._connected()
+        versions = _all(lambda token: registry.client.search_model_versions(_OF_MODEL, page_token=token))
+        experiment = registry.client.get_experiment_by_name(tracking.EXPERIMENT)
+        runs = self._runs(registry.client, experiment.experiment_id) if experiment else ()
+        judged = [int(version.version) for version in versions if "verdict" in version.tags]
+        _, gates = (registry.verdict(max(judged)) if judged else None) or (0, [])
+        return Snapshot(
+            runs=runs,
+            aliases=registry.aliases() if versions else {},
+            registered={int(version.version): version.creation_timestamp / 1000 for version in versions},
+            n_rejected=sum("rejected" in version.tags for version in versions),
+            verdict=tuple(gates),
+            training=_training(registry.client, experiment.experiment_id, runs) if experiment else None,
+        )
+
+    def _connected(self) -> Registry:
+        path = Path(self._uri.removeprefix("sqlite:///"))
+        if self._uri.startswith("sqlite:///") and not path.exists():
+            # Connecting would make the database: an exporter makes nothing.
+            raise InputError("the tracking database does not exist")
+        if self._registry is None:
+            self._registry = Registry(self._uri)
+        return self._registry
+
+    def _runs(self, client: Any, experiment_id: str) -> tuple[PipelineRun, ...]:  # noqa: ANN401
+        """All pipeline runs, newest first; only the last days are asked for, unless a day has passed."""
+        now = self._clock()
+        reread = now - self._settled_at >= _REREAD_SECONDS
+        settled_before = now - _SETTLED_SECONDS
+        query = f"tags.`{PIPELINE_RUN_TAG}` LIKE '%'"
+        if not reread:
+            query += f" AND attributes.start_time >= {int((self._settled_at - _SETTLED_SECONDS) * 1000)}"
+        found = _all(lambda token: client.search_runs([experiment_id], query, max_results=_PAGE, page_token=token))
+        runs = {run.info.run_id: _pipeline_run(run) for run in found}
+        if reread:
+            self._settled = {key: run for key, run in runs.items() if run.started < settled_before}
+            self._settled_at = now
+        return tuple(sorted((self._settled | runs).values(), key=lambda run: run.started, reverse=True))
+
+
+_OF_MODEL = f"name = '{MODEL_NAME}'"
+
+
+def _all(search: Callable[[str | None], Any]) -> list[Any]:
+    """Every page of a search of MLflow's."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _pipeline_run(run: Any) -> PipelineRun:  # noqa: ANN401
+    return PipelineRun(
+        run_id=run.info.run_id,
+        status=run.info.status.lower(),
+        started=run.info.start_time / 1000,
+        metrics=dict(run.data.metrics),
+        params=dict(run.data.params),
+    )
+
+
+def _training(client: Any, experiment_id: str, runs: tuple[PipelineRun, ...]) -> Training | None:  # noqa: ANN401
+    """The newest run that Tracking nested into a pipeline run."""
+    query = f"tags.`{_PARENT_TAG}` LIKE '%'"
+    found = client.search_runs([experiment_id], query, order_by=["start_time DESC"], max_results=1)
+    if not found:
+        return None
+    (run,) = found
+    status = {run.run_id: run.status for run in runs}
+    # A pod that was killed leaves its training open for ever; the exit handler closes the pipeline run around it.
+    is_running = run.info.status == "RUNNING" and status.get(run.data.tags[_PARENT_TAG]) == "running"
+    return Training(run.data.tags.get(_RUN_NAME_TAG, ""), is_running, dict(run.data.metrics))
