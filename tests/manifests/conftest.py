@@ -1,0 +1,57 @@
+"""The rendered manifests, and a namespace of a test's own where there is a cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.manifests.rendering import Renderer, kubectl
+
+RESTRICTED = {
+    "app.kubernetes.io/part-of": "content-arena",
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+
+
+@pytest.fixture(scope="session")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    """Every kustomization, with secrets made for this session."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed: the manifests can not be rendered")
+    return Renderer(tmp_path_factory.mktemp("rendered"))
+
+
+@pytest.fixture(scope="session")
+def cluster(manifests: Renderer) -> None:
+    """A cluster that KUBECONFIG names; never one that kubectl would find by itself."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG is not set: nothing is asked of a cluster")
+    asked = subprocess.run(["kubectl", "version", "--request-timeout=5s"], capture_output=True, text=True)
+    if asked.returncode:
+        pytest.skip(f"no cluster answers at KUBECONFIG: {asked.stderr.strip().splitlines()[-1]}")
+    served = kubectl("api-resources", "--output=name")
+    missing = [
+        name
+        for name in ("inferenceservices.serving.kserve.io", "podmonitors.monitoring.coreos.com")
+        if name not in served
+    ]
+    if missing:
+        pytest.skip(f"the cluster lacks custom resources: {', '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: None) -> Iterator[str]:
+    """A namespace with Pod Security "restricted", gone afterwards."""
+    name = f"arena-test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    try:
+        kubectl("label", "namespace", name, *(f"{key}={value}" for key, value in RESTRICTED.items()))
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")

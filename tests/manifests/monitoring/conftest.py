@@ -1,0 +1,158 @@
+"""A real Prometheus that scrapes a real exporter and real predictors, one for all tests."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+import requests
+import yaml
+
+from tests.components.metrics_exporter import history as histories
+from tests.components.predictor.conftest import running
+
+from .expressions import groups
+
+NAMESPACE = "content-arena"
+EXPORTER = "content_arena.components.metrics_exporter.server"
+_WEEK = 7 * 86_400
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running Prometheus."""
+
+    url: str
+
+    def values(self, expression):
+        """The finite values of an instant query."""
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30).json()
+        assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
+        numbers = [float(row["value"][1]) for row in answer["data"]["result"]]
+        return [number for number in numbers if abs(number) < float("inf")]
+
+
+@pytest.fixture(scope="session")
+def prometheus(tiny_bundle, tmp_path_factory):
+    """Prometheus with a week-old past, a few seconds after stable and canary were asked."""
+    if shutil.which("prometheus") is None or shutil.which("promtool") is None:
+        pytest.skip("no prometheus on this machine: apt-get install prometheus")
+    folder = tmp_path_factory.mktemp("prometheus")
+    history = histories.write(tmp_path_factory.mktemp("arena"))
+    with contextlib.ExitStack() as stack:
+        variants = {
+            f"content-filter-v{version}": stack.enter_context(
+                running(tiny_bundle.path, "--model_version", str(version))
+            )
+            for version in (history.champion, history.challenger)
+        }
+        exporter = stack.enter_context(_exporter(history.uri))
+        targets = [
+            {"targets": [f"127.0.0.1:{server.port}"], "labels": _labels("predictor", variant) | {"variant": variant}}
+            for variant, server in variants.items()
+        ]
+        targets.append({"targets": [f"127.0.0.1:{exporter}"], "labels": _labels("metrics-exporter", "exporter")})
+        for server in variants.values():
+            _ask(server)
+        _backfill(folder, next(iter(variants.values())), history.champion)
+        prometheus = stack.enter_context(_prometheus(folder, targets))
+        for _ in range(8):
+            for server in variants.values():
+                _ask(server)
+            time.sleep(1)
+        yield prometheus
+
+
+def _labels(job, pod):
+    """What the operator adds to a target."""
+    return {"namespace": NAMESPACE, "job": job, "pod": pod}
+
+
+def _ask(server):
+    """Toxic and benign texts over both protocols, and a request that is none."""
+    texts = ["you stupid idiot", "a nice day", "the weather is good", "you are very stupid", "thank you friend"]
+    assert server.predict(json={"instances": texts}).status_code == 200
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": texts[:2]}
+    assert server.infer(json={"inputs": [tensor]}).status_code == 200
+    assert server.predict(json={"instances": []}).status_code == 400
+
+
+@contextlib.contextmanager
+def _exporter(uri):
+    command = [sys.executable, "-m", EXPORTER, "--host", "127.0.0.1", "--port", "0", "--interval", "1"]
+    process = subprocess.Popen([*command, "--tracking-uri", uri], stderr=subprocess.PIPE, text=True)
+    try:
+        yield int(re.search(r":(\d+)/metrics", process.stderr.readline())[1])
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stderr.close()
+
+
+def _backfill(folder, server, version):
+    """Last week's recordings, so that `offset 1w` has something to look at: the same bounds, other shares."""
+    bounds = re.findall(
+        r'content_arena_model_score_bucket{le="([^"]+)"', requests.get(f"{server.url}/metrics", timeout=10).text
+    )
+    labels = f'namespace="{NAMESPACE}"'
+    model = f'{labels},model_version="{version}"'
+    series = {
+        f"content_arena:flagged:share_1h{{{labels}}}": 0.1,
+        f"content_arena:flagged:logit_1h{{{labels}}}": -2.197,
+        f"content_arena:texts:increase_1h{{{model}}}": 900.0,
+    }
+    series |= {f'content_arena:score:cdf_1h{{{model},le="{le}"}}': (n + 1) / len(bounds) for n, le in enumerate(bounds)}
+    assert len(bounds) == 21
+    start = int(time.time()) - _WEEK
+    lines = []
+    for name, value in series.items():
+        lines.append(f"# TYPE {name.partition('{')[0]} gauge")
+        lines += [f"{name} {value} {start + step}" for step in range(0, 600, 60)]
+    # A name's type is said once, above all its series.
+    text = "\n".join(dict.fromkeys(lines))
+    (folder / "past.txt").write_text(f"{text}\n# EOF\n")
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "past.txt"), str(folder / "data")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@contextlib.contextmanager
+def _prometheus(folder, targets):
+    (folder / "rules.yaml").write_text(yaml.safe_dump(groups()))
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yaml"],
+        "scrape_configs": [{"job_name": "arena", "static_configs": targets}],
+    }
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["prometheus", f"--config.file={folder / 'prometheus.yaml'}", f"--storage.tsdb.path={folder / 'data'}",
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]  # fmt: skip
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + 60
+        while not _is_ready(url):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < end, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield Prometheus(url)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _is_ready(url):
+    try:
+        return requests.get(f"{url}/-/ready", timeout=5).ok
+    except requests.ConnectionError:
+        return False

@@ -1,0 +1,67 @@
+"""The kustomize component, rendered by kubectl."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from .expressions import FOLDER
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    overlay = tmp_path_factory.mktemp("overlay")
+    component = os.path.relpath(FOLDER, overlay.resolve())
+    (overlay / "kustomization.yaml").write_text(f"components: [{component}]\n")
+    command = ["kubectl", "kustomize", str(overlay)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    return {(found["kind"], found["metadata"]["name"]): found for found in yaml.safe_load_all(result.stdout)}
+
+
+def test_what_there_is(objects):
+    kinds = sorted(kind for kind, _ in objects if kind != "ConfigMap")
+    assert kinds == [
+        "Deployment", "NetworkPolicy", "PodMonitor", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor",
+    ]  # fmt: skip
+    assert sum(kind == "ConfigMap" for kind, _ in objects) == 6
+    assert {found["metadata"]["namespace"] for found in objects.values()} == {"content-arena"}
+    assert {found["metadata"]["labels"]["app.kubernetes.io/part-of"] for found in objects.values()} == {"content-arena"}
+
+
+def test_the_exporter_can_run_under_pod_security_restricted(objects):
+    pod = objects["Deployment", "metrics-exporter"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 10001
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(container["resources"]["requests"]) == set(container["resources"]["limits"])
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
+    assert not container["image"].endswith((":latest", "python"))
+
+
+def test_labels_and_ports_meet(objects):
+    template = objects["Deployment", "metrics-exporter"]["spec"]["template"]
+    labels = template["metadata"]["labels"].items()
+    service = objects["Service", "metrics-exporter"]
+    policy = objects["NetworkPolicy", "metrics-exporter"]["spec"]
+    monitor = objects["ServiceMonitor", "metrics-exporter"]["spec"]
+    assert service["spec"]["selector"].items() <= labels
+    assert policy["podSelector"]["matchLabels"].items() <= labels
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    (container,) = template["spec"]["containers"]
+    port = container["ports"][0]
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert policy["ingress"][0]["ports"][0]["port"] == port["containerPort"]
+    assert f"--port={port['containerPort']}" in container["args"]

@@ -1,0 +1,164 @@
+"""Renders the manifests as ``kubectl apply -k`` would, and finds the pods in what comes out."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+NAMESPACE = "content-arena"
+#: Applied as a whole.
+OVERLAYS = ("overlays/kind", "overlays/gpu", "overlays/production")
+#: Applied on top of an overlay: here with the one whose settings and accounts they rely on.
+ADDITIONS = {
+    "jobs/arena-run": "overlays/kind",
+    "jobs/mlflow-upgrade": "overlays/production",
+    "overlays/kind/predictor": "overlays/kind",
+    "overlays/gpu/arena-run": "overlays/gpu",
+}
+EVERYTHING = (*OVERLAYS, *ADDITIONS)
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """Pods that an object brings about.
+
+    Attributes:
+        owner: ``Kind/name`` of the object.
+        labels: Labels that the pods carry.
+        spec: Their spec.
+        kind: Kind of the object.
+    """
+
+    owner: str
+    labels: dict[str, str]
+    spec: dict[str, Any]
+    kind: str
+
+    def __str__(self) -> str:
+        return self.owner
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """Init containers and containers."""
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+
+class Renderer:
+    """Renders from a copy of the manifests that has generated secrets."""
+
+    def __init__(self, root: Path) -> None:
+        """Copies the manifests to ``root`` and makes secrets there."""
+        self.root = root / "manifests"
+        shutil.copytree(MANIFESTS, self.root, ignore=shutil.ignore_patterns("arena-s3.env", "arena-postgresql.env"))
+        subprocess.run([self.root / "secrets/make-secrets"], check=True, capture_output=True)
+        self.text = cache(self._text)
+
+    def _text(self, folder: str) -> str:
+        return kubectl("kustomize", str(self.root / folder))
+
+    def objects(self, folder: str) -> list[Object]:
+        """What a folder renders to."""
+        return [document for document in yaml.safe_load_all(self.text(folder)) if document]
+
+    def with_base(self, folder: str) -> list[Object]:
+        """What is in the cluster once a folder is applied: for an addition, its overlay as well."""
+        return self.objects(folder) + (self.objects(ADDITIONS[folder]) if folder in ADDITIONS else [])
+
+    def in_namespace(self, folder: str, namespace: str) -> str:
+        """A folder as it renders for another namespace."""
+        wrapper = self.root / f"in-{namespace}" / folder.replace("/", "-")
+        wrapper.mkdir(parents=True, exist_ok=True)
+        kustomization = {"namespace": namespace, "resources": [f"../../{folder}"]}
+        (wrapper / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        # The subjects of a RoleBinding keep the namespace that they name.
+        return kubectl("kustomize", str(wrapper)).replace(f"namespace: {NAMESPACE}\n", f"namespace: {namespace}\n")
+
+
+def kubectl(*arguments: str, given: str | None = None) -> str:
+    """Runs kubectl and returns what it prints.
+
+    Raises:
+        AssertionError: It failed; the message is what it said.
+    """
+    done = subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True)
+    assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.strip()}"
+    return done.stdout
+
+
+def name_of(item: Object) -> str:
+    """``Kind/name``."""
+    return f"{item['kind']}/{item['metadata']['name']}"
+
+
+def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
+    """The objects of these kinds."""
+    return [item for item in objects if item["kind"] in kinds]
+
+
+def find(objects: list[Object], kind: str, name: str) -> Object:
+    """The one object of that kind and name."""
+    (found,) = [item for item in of_kind(objects, kind) if item["metadata"]["name"] == name]
+    return found
+
+
+def pods(objects: list[Object]) -> list[Pod]:
+    """The pods of every workload, those of an InferenceService put together as KServe does."""
+    return list(_pods(objects))
+
+
+def _pods(objects: list[Object]) -> Iterator[Pod]:
+    for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
+        template = item["spec"]["template"]
+        yield Pod(name_of(item), template["metadata"]["labels"], template["spec"], item["kind"])
+    for item in of_kind(objects, "InferenceService"):
+        predictor = item["spec"]["predictor"]
+        runtime = find(objects, "ServingRuntime", predictor["model"]["runtime"])
+        yield _predictor_pod(item, predictor, runtime["spec"])
+
+
+def _predictor_pod(service: Object, predictor: dict[str, Any], runtime: dict[str, Any]) -> Pod:
+    """The runtime's containers and volumes, everything else from the predictor, and KServe's own labels."""
+    name = f"{service['metadata']['name']}-{predictor['name']}-predictor"
+    not_of_a_pod = {
+        "name", "labels", "annotations", "model", "minReplicas", "maxReplicas", "scaleMetric", "scaleTarget",
+        "deploymentStrategy",
+    }  # fmt: skip
+    spec = {key: value for key, value in predictor.items() if key not in not_of_a_pod}
+    (container,) = runtime["containers"]
+    container = container | {"env": [*container.get("env", []), *predictor["model"].get("env", [])]}
+    spec |= {"containers": [container], "volumes": runtime["volumes"]}
+    labels = predictor["labels"] | {
+        "app": f"isvc.{name}",
+        "component": "predictor",
+        "serving.kserve.io/inferenceservice": service["metadata"]["name"],
+    }
+    return Pod(name_of(service), labels, spec, "InferenceService")
+
+
+def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Whether a label selector selects something with these labels; an empty one selects everything."""
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    return all(_fulfils(expression, labels) for expression in selector.get("matchExpressions", []))
+
+
+def _fulfils(expression: dict[str, Any], labels: dict[str, str]) -> bool:
+    value = labels.get(expression["key"])
+    match expression["operator"]:
+        case "Exists":
+            return value is not None
+        case "In":
+            return value in expression["values"]
+        case "NotIn":
+            return value not in expression["values"]
+    raise AssertionError(f"unknown operator {expression['operator']}")

@@ -1,0 +1,258 @@
+"""What an API server says to the manifests: fields, Pod Security, rights, and what is applied twice.
+
+The cluster is the one that KUBECONFIG names. Everything happens in namespaces of these tests' own; of the whole
+cluster they touch one admission policy, under a name of its own and bound to such a namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from tests.manifests.rendering import EVERYTHING, OVERLAYS, Object, Renderer, find, kubectl, of_kind, pods
+
+STRICT = ("--server-side", "--dry-run=server", "--validate=strict", "--filename=-")
+
+
+def as_text(objects: list[Object]) -> str:
+    return yaml.safe_dump_all(objects)
+
+
+def applied(*arguments: str, given: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["kubectl", "apply", *arguments], input=given, capture_output=True, text=True)
+
+
+def _eventually(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("folder", EVERYTHING)
+def test_the_server_knows_every_field_and_warns_of_nothing(manifests: Renderer, namespace: str, folder: str):
+    done = applied(*STRICT, given=manifests.in_namespace(folder, namespace))
+    assert done.returncode == 0, done.stderr
+    # Pods of a Deployment that Pod Security would refuse are a warning here, and pods that never come later.
+    assert "Warning" not in done.stderr, done.stderr
+
+
+def test_strict_means_strict(manifests: Renderer, namespace: str):
+    objects = list(yaml.safe_load_all(manifests.in_namespace("overlays/kind", namespace)))
+    find(objects, "InferenceService", "content-filter")["spec"]["predictor"]["minimumReplicas"] = 1
+    done = applied(*STRICT, given=as_text(of_kind(objects, "InferenceService")))
+    assert "minimumReplicas" in done.stderr
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_pod_security_admits_every_pod(manifests: Renderer, namespace: str, folder: str):
+    """KServe's pods and claims' volumes included, which the workloads' own warnings leave out."""
+    for pod in pods(manifests.objects(folder)):
+        spec = pod.spec | {"serviceAccountName": "default", "restartPolicy": pod.spec.get("restartPolicy", "Always")}
+        spec["volumes"] = [*spec["volumes"], {"name": "data", "emptyDir": {}}]
+        name = pod.owner.replace("/", "-").lower()
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+        done = subprocess.run(
+            ["kubectl", "create", "--dry-run=server", "--filename=-"],
+            input=yaml.safe_dump(body), capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+
+def test_pod_security_refuses_others(namespace: str):
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": namespace},
+            "spec": {"containers": [{"name": "root", "image": "busybox:1"}]}}  # fmt: skip
+    done = subprocess.run(
+        ["kubectl", "create", "--dry-run=server", "--filename=-"],
+        input=yaml.safe_dump(body), capture_output=True, text=True,
+    )  # fmt: skip
+    assert "violates PodSecurity" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def may(manifests: Renderer, namespace: str):
+    """Applies accounts and roles for real; asks for all rights in one call. ``may(account, verb, resource)``."""
+    objects = list(yaml.safe_load_all(manifests.in_namespace("overlays/kind", namespace)))
+    access = of_kind(objects, "ServiceAccount", "Role", "RoleBinding")
+    kubectl("apply", "--filename=-", given=as_text(access))
+
+    def ask(account: str, *questions: tuple[str, str], where: str = namespace) -> dict[tuple[str, str], bool]:
+        home, _, name = account.rpartition("/")
+        user = f"system:serviceaccount:{home or namespace}:{name}"
+        reviews = [_review(user, verb, resource, where) for verb, resource in questions]
+        answers = kubectl(
+            "create", "--filename=-", '--output=jsonpath={.status.allowed}{"\\n"}', given=as_text(reviews)
+        ).split()
+        return {question: answer == "true" for question, answer in zip(questions, answers, strict=True)}
+
+    # The API server sees new rights a moment later.
+    _eventually(lambda: all(may_now for name in ROLLS for may_now in ask(name, *ROLLOUT).values()))
+    return ask
+
+
+def _review(user: str, verb: str, resource: str, namespace: str) -> Object:
+    path, _, group = resource.partition(".")
+    resource, _, part = path.partition("/")
+    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": part}
+    # A service account is in these groups, and rights may come through them.
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{user.split(':')[2]}", "system:authenticated"]
+    spec = {"user": user, "groups": groups, "resourceAttributes": attributes}
+    return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+
+
+SERVICE = "inferenceservices.serving.kserve.io"
+ROLLOUT = [
+    *((verb, SERVICE) for verb in ("get", "list", "watch", "patch")),
+    *((verb, "httproutes.gateway.networking.k8s.io") for verb in ("get", "list", "watch")),
+    *((verb, "pods") for verb in ("get", "list", "watch")),
+    ("get", "pods/log"),
+    ("get", "services"),
+    ("get", "deployments.apps"),
+    *((verb, "leases.coordination.k8s.io") for verb in ("get", "create", "update")),
+    ("create", "events"),
+]
+#: Accounts that roll out.
+ROLLS = ["arena-stages", "kubeflow/pipeline-runner"]
+NOT_EVEN_ROLLOUT = [
+    *((verb, SERVICE) for verb in ("create", "update", "delete", "deletecollection")),
+    ("patch", f"inferenceservices/status.{SERVICE.partition('.')[2]}"),
+    ("patch", "httproutes.gateway.networking.k8s.io"),
+    ("create", "pods"),
+    ("create", "pods/exec"),
+    ("delete", "pods"),
+    ("patch", "deployments.apps"),
+    *((verb, "secrets") for verb in ("get", "list", "watch")),
+    ("get", "configmaps"),
+    ("delete", "leases.coordination.k8s.io"),
+    ("create", "serviceaccounts/token"),
+    ("create", "rolebindings.rbac.authorization.k8s.io"),
+    ("escalate", "roles.rbac.authorization.k8s.io"),
+    ("bind", "roles.rbac.authorization.k8s.io"),
+    ("impersonate", "serviceaccounts"),
+]
+
+
+@pytest.mark.parametrize("account", ROLLS)
+def test_the_rollout_may_what_it_does_and_nothing_else(may, account):
+    assert set(may(account, *ROLLOUT).values()) == {True}
+    refused = may(account, *NOT_EVEN_ROLLOUT)
+    assert not [question for question, allowed in refused.items() if allowed]
+
+
+@pytest.mark.parametrize("account", ROLLS)
+def test_the_rollouts_rights_end_at_the_namespace(may, account):
+    assert not any(may(account, *ROLLOUT, where="default").values())
+
+
+@pytest.mark.parametrize("account", ["arena-predictor", "mlflow", "minio", "postgresql", "default"])
+def test_the_others_may_nothing(may, account):
+    assert not any(may(account, *ROLLOUT, *NOT_EVEN_ROLLOUT).values())
+
+
+@pytest.fixture
+def guarded(manifests: Renderer, namespace: str):
+    """An InferenceService behind the promotion guard; returns a function that patches it."""
+    objects = list(yaml.safe_load_all(manifests.in_namespace("overlays/kind", namespace)))
+    name = f"guard-of-{namespace}"
+    policy, binding = of_kind(objects, "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    if policy["kind"] != "ValidatingAdmissionPolicy":
+        policy, binding = binding, policy
+    policy["metadata"]["name"] = binding["metadata"]["name"] = binding["spec"]["policyName"] = name
+    own = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]
+    own["kubernetes.io/metadata.name"] = namespace
+    service = find(objects, "InferenceService", "content-filter")
+
+    def patch(spec: Object, *options: str) -> str:
+        """What the server answers: nothing where it accepts."""
+        command = ["kubectl", "patch", "inferenceservice", "content-filter", f"--namespace={namespace}", "--type=merge"]
+        done = subprocess.run(
+            [*command, f"--patch={json.dumps({'spec': spec})}", *options], capture_output=True, text=True
+        )
+        return done.stderr
+
+    kubectl("apply", "--filename=-", given=as_text([policy, binding, service]))
+    try:
+        _eventually(lambda: patch(in_place("s3://models/content-filter/0"), "--dry-run=server") != "")
+        yield patch
+    finally:
+        kubectl("delete", "--filename=-", given=as_text([policy, binding, service]))
+
+
+def in_place(uri: str) -> Object:
+    return {"predictor": {"model": {"storageUri": uri}}}
+
+
+def canary(percent: int) -> Object:
+    # The definition asks for the name in a canary's model, and in the stable one's not.
+    model = {
+        "name": "kserve-container",
+        "modelFormat": {"name": "content-arena"},
+        "storageUri": "s3://models/content-filter/2",
+    }
+    return {"canary": [{"trafficPercent": percent, "predictor": {"name": "v2", "model": model}}]}
+
+
+def test_a_model_changes_by_promotion_only(guarded):
+    promotion = {"predictor": {"name": "v2", "model": {"storageUri": "s3://models/content-filter/2"}}, "canary": None}
+    assert "without having run as a canary" in guarded(promotion)
+    assert guarded(canary(0)) == ""
+    assert guarded(canary(100)) == ""
+    # Another model under the canary's name is no promotion.
+    assert "without having run" in guarded({"predictor": {"name": "v2"} | in_place("s3://x/3")["predictor"]})
+    assert guarded(promotion) == ""
+    assert guarded({"predictor": {"minReplicas": 2}}) == ""
+    # What an old manifest applied again would do.
+    back = {"predictor": {"name": "v1", "model": {"storageUri": "s3://models/content-filter/1"}}}
+    assert "would change from s3://models/content-filter/2 to s3://models/content-filter/1" in guarded(back)
+
+
+def test_knative_splits_the_traffic_itself(guarded):
+    split = {"predictor": {"canaryTrafficPercent": 10} | in_place("s3://models/content-filter/2")["predictor"]}
+    assert guarded(split) == ""
+    assert guarded({"predictor": {"canaryTrafficPercent": None}}) == ""
+
+
+def test_applied_twice_and_removed_without_the_data(manifests: Renderer, namespace: str):
+    text = manifests.in_namespace("overlays/kind", namespace).replace(
+        "storageClassName: standard", "storageClassName: of-no-volume"
+    )
+    # Of the whole cluster; the tests above apply them under another name.
+    objects = [item for item in yaml.safe_load_all(text) if "ValidatingAdmission" not in item["kind"]]
+    assert applied("--filename=-", given=as_text(objects)).returncode == 0
+    # A promotion that has happened since: an update of the manifests is not to undo it.
+    promoted = json.dumps(
+        {"spec": {"predictor": {"name": "v2"} | in_place("s3://models/content-filter/2")["predictor"]}}
+    )
+    kubectl(
+        "patch", "inferenceservice", "content-filter", f"--namespace={namespace}", "--type=merge", f"--patch={promoted}"
+    )
+    later = [item for item in objects if item["metadata"]["labels"].get("content-arena/owner") != "rollout"]
+    before = _generations(namespace)
+    again = kubectl("apply", "--filename=-", "--selector=content-arena/owner!=rollout", given=as_text(objects))
+    assert len(again.splitlines()) == len(later) == len(objects) - 1
+    assert _generations(namespace) == before
+    # Fails where anything would be different.
+    kubectl("diff", "--filename=-", given=as_text(later))
+    kubectl("delete", "--filename=-", "--selector=content-arena/keep!=true", "--wait=false", given=as_text(objects))
+    left = {
+        item["metadata"]["name"] for item in _left(namespace, "secrets", "persistentvolumeclaims", "deployments.apps")
+    }
+    assert left >= {"arena-s3", "arena-postgresql", "arena-checkpoints"}
+    assert "mlflow" not in left
+
+
+def _left(namespace: str, *kinds: str) -> list[Object]:
+    found = json.loads(kubectl("get", ",".join(kinds), f"--namespace={namespace}", "--output=json"))["items"]
+    return [item for item in found if "deletionTimestamp" not in item["metadata"]]
+
+
+def _generations(namespace: str) -> dict[str, int]:
+    """How often the spec of each object changed."""
+    kinds = "deployments.apps,statefulsets.apps,jobs.batch,networkpolicies,poddisruptionbudgets,inferenceservices"
+    found = json.loads(kubectl("get", kinds, f"--namespace={namespace}", "--output=json"))["items"]
+    return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["generation"] for item in found}
