@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -109,7 +111,8 @@ def submit(
     if every and cron:
         raise InputError("give --every or --cron, not both")
     placement = _placement(shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint)
-    with tempfile.TemporaryDirectory() as folder:
+    # KFP's client prints links to standard output, where ours has the answer and nothing else.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         package = _compile(pipeline, placement, Path(folder))
         arguments = parse_parameters(package, parameter)
         submission = Submission(host, namespace, experiment, service_account)
