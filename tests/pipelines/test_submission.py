@@ -62,8 +62,8 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
     assert answer.exit_code == 0, answer.output
     assert json.loads(answer.stdout) == {"recurring_run_id": "rr1"}
     (body,) = stand_in.recurring
-    assert body["trigger"]["periodic_schedule"]["interval_second"] == "86400"
-    assert (body["max_concurrency"], body["no_catchup"]) == ("1", True)
+    assert body["trigger"]["periodic_schedule"]["interval_second"] in (86_400, "86400")
+    assert (int(body["max_concurrency"]), body["no_catchup"]) == (1, True)
     assert body["runtime_config"]["parameters"] == {"max_evasion": 0.2}
 
 
