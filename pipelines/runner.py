@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ from content_arena.pipelines.home import ArenaHome
 
 #: Finished runs whose intermediate files are kept; models and figures live in MLflow.
 _RUNS_KEPT = 3
+#: The last line of a traceback: type and message.
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b.*")
 #: Runs after a failure too, and is not where it happened.
 _EXIT_STAGE = "close_run"
 _QUIET = {
@@ -221,6 +224,7 @@ class _StageLog(io.TextIOBase):
         self._pending = ""
         self.last_stage: str | None = None
         self.first_error: StageLine | None = None
+        self.exception: str | None = None
 
     def writable(self) -> bool:
         return True
@@ -248,6 +252,10 @@ class _StageLog(io.TextIOBase):
     def _line(self, line: str) -> None:
         found = parse(line)
         if found is None:
+            # In a container the log goes with the container: the line that ends a traceback has to get out.
+            ends_traceback = _EXCEPTION.match(line.strip())
+            if ends_traceback and self.exception is None:
+                self.exception = ends_traceback[0][:300]
             return
         if found.stage != _EXIT_STAGE:
             self.last_stage = found.stage
@@ -262,7 +270,8 @@ def _explain(log: _StageLog, path: str) -> ArenaError:
     if log.first_error is not None:
         return StageRefusedError(log.first_error.message)
     where = f"stage {log.last_stage}" if log.last_stage else "the run"
-    return StageCrashedError(f"{where} failed; its last words are in {path}")
+    words = f" ({log.exception})" if log.exception else ""
+    return StageCrashedError(f"{where} failed{words}; the whole log is in {path}")
 
 
 @contextlib.contextmanager

@@ -136,7 +136,9 @@ class Registry:
         self._ensure_model()
         tags = {_DIGEST: digest, _GENERATION: str(generation), "base_model": bundle.spec.base_model}
         tags |= {"lang": bundle.spec.lang, self.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", ""))}
-        created = self.client.create_model_version(MODEL_NAME, info.model_uri, run_id=run_id, tags=tags)
+        created = self.client.create_model_version(
+            MODEL_NAME, info.model_uri, run_id=run_id, tags=tags, model_id=info.model_id
+        )
         return self.get(int(created.version))
 
     def set_alias(self, alias: str, version: int) -> None:

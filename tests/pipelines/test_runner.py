@@ -120,7 +120,9 @@ def test_a_refusal_carries_the_stages_own_words(home):
 
 
 def test_a_crash_names_stage_and_log(home):
-    with pytest.raises(runner.StageCrashedError, match=r"stage breaks failed.*log\.txt"):
+    with pytest.raises(
+        runner.StageCrashedError, match=r"stage breaks failed \(RuntimeError: a bug\); the whole log is in .*log\.txt"
+    ):
         runner.run(one_task(breaks), {}, home, lambda line: None)
 
 
