@@ -99,7 +99,8 @@ def subprocesses() -> Any:  # noqa: ANN401
 def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Any:  # noqa: ANN401
     """Runs every task as a container of the component image.
 
-    The container is this machine's user and sees the arena's home and the given folders, under the same paths.
+    The container is this machine's user and sees the arena's home and the given folders, under the same paths. It has
+    what a pod of ours has and no more: a read-only root, no capabilities, no new privileges.
 
     Args:
         home: Mounted writable.
@@ -130,6 +131,10 @@ def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Any:  # 
     passed_on = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *_QUIET)
     return local.DockerRunner(
         user=f"{os.getuid()}:{os.getgid()}",
+        read_only=True,
+        tmpfs={"/tmp": "mode=1777"},  # noqa: S108
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
         # MLflow may listen on this machine's loopback.
         network_mode="host",
         mounts=mounts,
