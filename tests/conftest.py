@@ -67,7 +67,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "AWS_SECRET_ACCESS_KEY": keys["secretKey"],
         }
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL)  # a graceful end takes it half a minute
         process.wait(30)
 
 

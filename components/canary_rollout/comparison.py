@@ -1,0 +1,139 @@
+"""Two variants' figures, and how far they are apart, with 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from content_arena.components.evaluation.statistics import Rate, wilson
+
+_RESAMPLES = 1_000
+_LEVEL = 0.95
+#: Fewer texts give no interval worth the name.
+_MIN_TEXTS = 30
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure that is one sum over another, with the trials it is made of.
+
+    A rate is hits / trials; F1 is 2 tp / (2 tp + fp + fn), with what each text adds to either sum.
+
+    Attributes:
+        clusters: Name of each trial's text; trials on one text belong together.
+        numerators: float[n].
+        denominators: float[n].
+    """
+
+    clusters: tuple[str, ...]
+    numerators: tuple[float, ...]
+    denominators: tuple[float, ...]
+
+    @classmethod
+    def rate(cls, hits: Sequence[bool], clusters: Sequence[str]) -> Ratio:
+        """Hits / trials."""
+        return cls(tuple(clusters), tuple(float(hit) for hit in hits), (1.0,) * len(hits))
+
+    @classmethod
+    def f1(cls, flagged: Sequence[bool], is_toxic: Sequence[bool], clusters: Sequence[str]) -> Ratio:
+        """2 tp / (2 tp + fp + fn)."""
+        both = [(bool(a), bool(b)) for a, b in zip(flagged, is_toxic, strict=True)]
+        return cls(tuple(clusters), tuple(2.0 * (a and b) for a, b in both), tuple(float(a + b) for a, b in both))
+
+
+def share_of(count: int, total: int) -> Rate:
+    """A share with its interval, from counts."""
+    return wilson(np.arange(total) < count)
+
+
+def apart(ours: Rate, theirs: Rate) -> Rate:
+    """Difference of two independent shares, by Newcombe's hybrid score interval (1998, method 10)."""
+    values = (ours.rate, ours.low, ours.high, theirs.rate, theirs.low, theirs.high)
+    if any(value is None for value in values):
+        return Rate(None, ours.n, None, None)
+    p, low_p, high_p, q, low_q, high_q = (float(value) for value in values if value is not None)
+    below = math.hypot(p - low_p, high_q - q)
+    above = math.hypot(high_p - p, q - low_q)
+    return Rate(p - q, ours.n, p - q - below, p - q + above)
+
+
+def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
+    """A figure, and how far it is above another on the same texts, each with a percentile bootstrap over whole texts.
+
+    Texts are drawn once for both: what is hard for one model is hard for the other, and that is no difference between
+    them (Davison and Hinkley 1997, section 3.8).
+
+    Returns:
+        ``ours``; and ``ours`` - ``theirs``, in [-1, 1], 0 where they are equal. Nothing where a sum is empty.
+    """
+    names = sorted({*ours.clusters, *theirs.clusters})
+    sums = [_sums(ratio, names) for ratio in (ours, theirs)]
+    n = len(ours.clusters)
+    totals = [(float(top.sum()), float(bottom.sum())) for top, bottom in sums]
+    nothing = Rate(None, n, None, None)
+    if not totals[0][1] > 0:
+        return nothing, nothing
+    draws = np.random.default_rng(seed).integers(0, len(names), size=(_RESAMPLES, len(names)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        resampled = [top[draws].sum(axis=1) / bottom[draws].sum(axis=1) for top, bottom in sums]
+    figure = totals[0][0] / totals[0][1]
+    found = _no_narrower(Rate(figure, n, *_interval(resampled[0])), int(np.count_nonzero(sums[0][1])))
+    if not totals[1][1] > 0 or min(np.count_nonzero(bottom) for _, bottom in sums) < _MIN_TEXTS:
+        return found, nothing
+    apart = figure - totals[1][0] / totals[1][1]
+    return found, Rate(apart, n, *_interval(resampled[0] - resampled[1]))
+
+
+def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:
+    """Upper end of the bin that a share of what was counted falls below; NaN if nothing was."""
+    total = sum(counts)
+    if not total:
+        return math.nan
+    reached = np.cumsum(counts) >= share * total
+    return edges[int(np.argmax(reached))]
+
+
+def psi(before: Sequence[int], after: Sequence[int]) -> tuple[float, float]:
+    """Population stability index of two histograms, and what it is on average where nothing differs.
+
+    sum((q - p) ln(q / p)); 0 where they are equal. Half a count is added to each bin, so that an empty one does not
+    make it infinite. Under no difference it is about (bins - 1) (1 / n + 1 / m) (Yurdakul 2018).
+
+    Returns:
+        Both NaN where either is empty or they have other bins.
+    """
+    if len(before) != len(after) or not sum(before) or not sum(after):
+        return math.nan, math.nan
+    p, q = (np.asarray(counts, dtype=float) + 0.5 for counts in (before, after))
+    p, q = p / p.sum(), q / q.sum()
+    noise = (len(before) - 1) * (1 / sum(before) + 1 / sum(after))
+    return float(np.sum((q - p) * np.log(q / p))), noise
+
+
+def _no_narrower(found: Rate, texts: int) -> Rate:
+    """At least as wide as Wilson's for that many texts: no resample of nothing but misses has a hit in it."""
+    if texts < _MIN_TEXTS or found.rate is None or found.low is None or found.high is None:
+        return Rate(None, found.n, None, None)
+    least = share_of(round(found.rate * texts), texts)
+    return Rate(found.rate, found.n, min(found.low, float(least.low or 0)), max(found.high, float(least.high or 1)))
+
+
+def _sums(ratio: Ratio, names: list[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    place = {name: index for index, name in enumerate(names)}
+    index = [place[name] for name in ratio.clusters]
+    top, bottom = np.zeros(len(names)), np.zeros(len(names))
+    np.add.at(top, index, ratio.numerators)
+    np.add.at(bottom, index, ratio.denominators)
+    return top, bottom
+
+
+def _interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """None where a resample had nothing to divide by: too few texts for an interval."""
+    if not np.isfinite(values).all():
+        return None, None
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)

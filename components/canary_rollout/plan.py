@@ -1,0 +1,318 @@
+"""What a rollout does next. Pure: the recorded state and an observation in, the next action and state out.
+
+No clock, no cluster and no registry in here: the observation carries the time. Whoever carries a decision out records
+its state first. Every action may be repeated, so a process killed anywhere is resumed by asking again.
+
+The way there: staging (pods up, no share), then shifting and baking at each step, promoting. Every phase but the two
+ends has a time limit or waits for a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from content_arena.components.canary_rollout.state import Phase, State
+
+#: Prefix of the gate that is closed because a person edited the service.
+_EDIT = "edit"
+#: The state has to stay small.
+_KEPT_APPROVALS = 20
+
+
+class Verdict(StrEnum):
+    """What the analysis says about a step."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Action(StrEnum):
+    """What to do next."""
+
+    STAGE = "stage"
+    SHIFT = "shift"
+    MEASURE = "measure"
+    WAIT = "wait"
+    PROMOTE = "promote"
+    REGISTER = "register"
+    ROLL_BACK = "roll_back"
+    REJECT = "reject"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What is known at one moment. The defaults are what nothing is known by.
+
+    Attributes:
+        now: Seconds since the epoch.
+        share: Percentage of the traffic that the gateway gives to the challenger; None if it can not be told.
+        ready: Whether every pod of the challenger that was asked for is ready.
+        failure: Why the challenger's pods will not serve; empty if nothing says so.
+        carried: Whether stable carries the challenger and has all the traffic.
+        registered: Whether the registry agrees that the challenger is the champion.
+        withdrawn: Whether stable is as before, has all the traffic, and nothing of the challenger is left.
+        rejected: Whether the registry agrees that the challenger was rejected.
+        edited: What a person changed in the service's spec meanwhile; empty if nothing.
+        verdict: On the window that began at ``State.window``; None if it was not judged.
+        cause: Why that verdict.
+        requests: Answers of the challenger to users that were judged in the window.
+        approved: Gate that a person has opened; empty if none.
+        approver: Who opened it.
+        abort: Why a person wants it rolled back; None if nobody does.
+    """
+
+    now: float
+    share: int | None = None
+    ready: bool = False
+    failure: str = ""
+    carried: bool = False
+    registered: bool = False
+    withdrawn: bool = False
+    rejected: bool = False
+    edited: str = ""
+    verdict: Verdict | None = None
+    cause: str = ""
+    requests: int = 0
+    approved: str = ""
+    approver: str = ""
+    abort: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do next.
+
+    Attributes:
+        action: What.
+        percent: The most that the challenger may have while this is done.
+        state: To be recorded before it is done.
+    """
+
+    action: Action
+    percent: int
+    state: State
+
+
+def decide(state: State, seen: Observation) -> Decision:
+    """The next action.
+
+    A step is left upwards only by a pass: measured over the whole bake, on enough answers, with the challenger ready
+    and the share as it was decided. Everything else counts against it, leads back, or asks a person.
+
+    Args:
+        state: As recorded.
+        seen: What is known now.
+    """
+    after = _transition(state, seen)
+    return Decision(_action(after, seen), _percent(after), after)
+
+
+def gate_before(percent: int) -> str:
+    """Names the approval that a plan asks for before a step."""
+    return f"step-{percent}"
+
+
+def _transition(state: State, seen: Observation) -> State:
+    if state.phase.is_end:
+        return state
+    if seen.abort is not None and _can_go_back(state, seen):
+        return _roll_back(state, seen, f"aborted: {seen.abort}")
+    # Who aborts wants the rollback whatever else was changed.
+    is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
+    if seen.edited and not is_abort and not state.gate.startswith(_EDIT):
+        return _hold_for_edit(state, seen)
+    return _HANDLERS[state.phase](state, seen)
+
+
+def _action(state: State, seen: Observation) -> Action:
+    if state.phase is Phase.PROMOTING:
+        return Action.REGISTER if seen.carried else Action.PROMOTE
+    if state.phase is Phase.ROLLING_BACK:
+        return Action.REJECT if seen.withdrawn else Action.ROLL_BACK
+    if state.phase is Phase.WAITING:
+        # A person who edits is not measured against, and what is being promoted or withdrawn is judged already.
+        return Action.MEASURE if _is_watched(state) else Action.WAIT
+    return {Phase.STAGING: Action.STAGE, Phase.SHIFTING: Action.SHIFT, Phase.BAKING: Action.MEASURE}.get(
+        state.phase, Action.NOTHING
+    )
+
+
+def _percent(state: State) -> int:
+    if state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK) or state.then is Phase.ROLLING_BACK:
+        return 0
+    return state.percent
+
+
+def _staging(state: State, seen: Observation) -> State:
+    if seen.failure:
+        return _roll_back(state, seen, f"the challenger does not start: {seen.failure}")
+    if seen.ready and seen.share == 0:
+        return state.enter(Phase.BAKING, seen.now, "the challenger is up, no user meets it")
+    return _in_time(state, seen, state.parameters.start_seconds, "the challenger was not ready")
+
+
+def _shifting(state: State, seen: Observation) -> State:
+    if seen.failure:
+        return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
+    if seen.share == state.percent:
+        return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
+    return _in_time(state, seen, state.parameters.move_seconds, f"the gateway did not give {state.percent} %")
+
+
+def _baking(state: State, seen: Observation) -> State:
+    if seen.failure:
+        return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
+    if _is_late(state, seen):
+        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+    if seen.share is not None and seen.share != state.percent:
+        return state.enter(Phase.SHIFTING, seen.now, f"the gateway gives {seen.share} % instead of {state.percent} %")
+    elapsed = seen.now - state.window
+    if seen.verdict is Verdict.FAIL and elapsed >= state.parameters.warmup_seconds:
+        return _failed(state, seen)
+    if not elapsed >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
+        return state
+    doubt = _doubt(state, seen)
+    return _undecided(state, seen, doubt) if doubt else _passed(state, seen)
+
+
+def _doubt(state: State, seen: Observation) -> str:
+    """Why a step that was measured for long enough has not passed all the same; empty if it has."""
+    if seen.verdict is not Verdict.PASS:
+        return seen.cause or "nothing was measured"
+    if seen.share != state.percent:
+        return "the gateway does not say what share the challenger has"
+    if not seen.ready:
+        return "not every pod of the challenger is ready"
+    if state.percent > 0 and not seen.requests >= state.parameters.min_requests:
+        return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
+    return ""
+
+
+def _passed(state: State, seen: Observation) -> State:
+    path = state.parameters.path
+    if state.step + 1 == len(path):
+        return state.enter(Phase.PROMOTING, seen.now, f"passed every step: {seen.cause}")
+    following = path[state.step + 1]
+    changes = {"failures": 0, "inconclusives": 0}
+    if not state.parameters.needs_approval(following):
+        return state.enter(Phase.SHIFTING, seen.now, seen.cause, step=state.step + 1, **changes)
+    waiting = state.enter(
+        Phase.WAITING, seen.now, f"{state.percent} % passed, {following} % needs a person's approval",
+        gate=gate_before(following), then=Phase.SHIFTING, then_step=state.step + 1, **changes,
+    )  # fmt: skip
+    return _waiting(waiting, seen) if seen.approved == waiting.gate else waiting
+
+
+def _failed(state: State, seen: Observation) -> State:
+    failures = state.failures + 1
+    reason = f"failed at {state.percent} %: {seen.cause}"
+    if failures > state.parameters.failure_limit:
+        return _roll_back(state, seen, reason)
+    return replace(state, failures=failures, inconclusives=0, window=seen.now, reason=reason)
+
+
+def _undecided(state: State, seen: Observation, doubt: str) -> State:
+    inconclusives = state.inconclusives + 1
+    reason = f"inconclusive at {state.percent} %: {doubt}"
+    if inconclusives <= state.parameters.inconclusive_limit:
+        return replace(state, inconclusives=inconclusives, window=seen.now, reason=reason)
+    return _hold(state, seen, "measure", Phase.BAKING, reason)
+
+
+def _waiting(state: State, seen: Observation) -> State:
+    """Opened by its gate only; a challenger that gets bad meanwhile goes back without asking."""
+    if _is_watched(state):
+        if seen.failure:
+            return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
+        if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
+            return _roll_back(state, seen, f"failed at {state.percent} % while waiting: {seen.cause}")
+        # What happened an hour ago is not to hide what happens now.
+        if seen.now - state.window >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
+            state = replace(state, window=seen.now)
+    if not state.gate or seen.approved != state.gate or (state.gate.startswith(_EDIT) and seen.edited):
+        return state
+    return state.enter(
+        state.then or Phase.ROLLING_BACK, seen.now, f"{state.gate} approved by {seen.approver or 'somebody'}",
+        step=state.then_step, waited=state.waited + max(0.0, seen.now - state.since), inconclusives=0,
+        approvals=(*state.approvals, f"{state.gate} by {seen.approver or 'somebody'}")[-_KEPT_APPROVALS:],
+    )  # fmt: skip
+
+
+def _promoting(state: State, seen: Observation) -> State:
+    if seen.carried and seen.registered:
+        return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
+    if seen.now - state.since > state.parameters.move_seconds:
+        undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
+        return _hold(state, seen, "promote", Phase.PROMOTING, f"{undone} within {state.parameters.move_seconds:g} s")
+    return state
+
+
+def _rolling_back(state: State, seen: Observation) -> State:
+    if seen.withdrawn and seen.rejected:
+        return state.enter(Phase.ROLLED_BACK, seen.now, state.reason)
+    if seen.now - state.since > state.parameters.move_seconds:
+        undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
+        reason = f"{undone} within {state.parameters.move_seconds:g} s; {state.reason}"
+        return _hold(state, seen, "withdraw", Phase.ROLLING_BACK, reason)
+    return state
+
+
+def _hold(state: State, seen: Observation, what: str, then: Phase, reason: str) -> State:
+    """Asks a person. The number makes the gate a new one each time: an old approval does not open it."""
+    holds = state.holds + 1
+    return state.enter(
+        Phase.WAITING, seen.now, reason, gate=f"{what}-{holds}", then=then, then_step=state.step, holds=holds
+    )
+
+
+def _hold_for_edit(state: State, seen: Observation) -> State:
+    """Stops where it is; what a person changed is not overwritten."""
+    reason = f"somebody edited the service: {seen.edited}; undo that and approve, or abort"
+    if state.phase is not Phase.WAITING:
+        # A bake that was disturbed begins again with the share.
+        then = Phase.SHIFTING if state.phase is Phase.BAKING and state.step else state.phase
+        return _hold(state, seen, _EDIT, then, reason)
+    waited = state.waited + max(0.0, seen.now - state.since)
+    # Back to the step that was taken, not to the one that was waited for: it passes again, and asks again.
+    then = state.then if state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) else Phase.BAKING
+    return _hold(replace(state, waited=waited), seen, _EDIT, then or Phase.ROLLING_BACK, reason)
+
+
+def _roll_back(state: State, seen: Observation, reason: str) -> State:
+    return state.enter(Phase.ROLLING_BACK, seen.now, reason)
+
+
+def _in_time(state: State, seen: Observation, limit: float, undone: str) -> State:
+    if _is_late(state, seen):
+        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+    if seen.now - state.since > limit:
+        return _roll_back(state, seen, f"{undone} within {limit:g} s")
+    return state
+
+
+def _is_late(state: State, seen: Observation) -> bool:
+    return not seen.now - state.started_at - state.waited <= state.parameters.deadline_seconds
+
+
+def _is_watched(state: State) -> bool:
+    return state.then in (Phase.SHIFTING, Phase.BAKING) and not state.gate.startswith(_EDIT)
+
+
+def _can_go_back(state: State, seen: Observation) -> bool:
+    """Whether an abort changes anything: not where it goes back already, and not once stable's pods may be gone."""
+    if state.phase is Phase.WAITING and not seen.carried:
+        return state.then is not Phase.ROLLING_BACK or state.gate.startswith(_EDIT)
+    return state.phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING)
+
+
+_HANDLERS = {
+    Phase.STAGING: _staging,
+    Phase.SHIFTING: _shifting,
+    Phase.BAKING: _baking,
+    Phase.WAITING: _waiting,
+    Phase.PROMOTING: _promoting,
+    Phase.ROLLING_BACK: _rolling_back,
+}

@@ -1,0 +1,32 @@
+"""A namespace of a test's own, where there is a cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.manifests.rendering import kubectl
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    """In the cluster that KUBECONFIG names, never one that kubectl would find by itself; gone afterwards."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG is not set: nothing is asked of a cluster")
+    asked = subprocess.run(
+        ["kubectl", "get", "crd", "inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io",
+         "--request-timeout=5s"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if asked.returncode:
+        pytest.skip(f"no cluster with KServe's and the Gateway's resources: {asked.stderr.strip().splitlines()[-1]}")
+    name = f"rollout-test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    try:
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")

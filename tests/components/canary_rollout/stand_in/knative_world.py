@@ -1,0 +1,110 @@
+"""A cluster in Knative mode inside this process, a second a tick, with users who note which model they meet.
+
+KServe and Knative as ``kserve.md`` saw them: "latest" is the latest that is ready, and the status of a revision comes
+a while after ``observedGeneration`` says that the spec was seen.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Collection
+from typing import Any
+
+from tests.components.canary_rollout.stand_in.objects import Stored
+
+Json = dict[str, Any]
+
+
+def service() -> Json:
+    env = [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}]
+    model = {"modelFormat": {"name": "content-arena"}, "storageUri": "s3://models/content-filter/1", "env": env}
+    metadata = {"name": "filter", "annotations": {"serving.kserve.io/deploymentMode": "Knative"}}
+    return {"metadata": metadata, "spec": {"predictor": {"minReplicas": 1, "model": model}}}
+
+
+class KnativeWorld:
+    """``met`` holds, for every second, the share of users that each bundle had; ``lost`` those that met nothing."""
+
+    def __init__(
+        self, given: Json, *, start: int = 3, status_lag: int = 1, gateway_lag: int = 2, broken: Collection[str] = ()
+    ) -> None:
+        """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready."""
+        self.now, self.lost = 0, 0
+        self.met: list[dict[str, int]] = []
+        self._start, self._broken = start, set(broken)
+        self.stored = Stored(given)
+        self._templates: list[Json] = []
+        self._ages: list[int] = []
+        self._rolled_out, self._previous = "", ""
+        self._told: deque[Json] = deque(maxlen=status_lag + 1)
+        self._gateway: deque[dict[str, int]] = deque(maxlen=gateway_lag + 1)
+        self.tick(start + status_lag + gateway_lag + 2)
+        self.lost = 0
+        self.met.clear()
+
+    def service(self, name: str) -> Json:
+        return self.stored.read()
+
+    def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
+        return self.stored.patch(body, resource_version, dry_run=dry_run)
+
+    def tick(self, seconds: int = 1) -> None:
+        for _ in range(seconds):
+            self._turn()
+
+    def _uri(self, revision: str) -> str:
+        return self._templates[int(revision) - 1]["model"]["storageUri"]
+
+    def _is_ready(self, number: int) -> bool:
+        uri = self._templates[number - 1]["model"]["storageUri"]
+        return self._ages[number - 1] >= self._start and uri not in self._broken
+
+    def _turn(self) -> None:
+        self.now += 1
+        self._ages = [age + 1 for age in self._ages]
+        predictor = copy.deepcopy(self.stored.value["spec"]["predictor"])
+        percent = predictor.pop("canaryTrafficPercent", None)
+        if not self._templates or predictor != self._templates[-1]:
+            self._templates.append(predictor)
+            self._ages.append(0)
+        numbers = range(1, len(self._templates) + 1)
+        latest = max((number for number in numbers if self._is_ready(number)), default=0)
+        traffic = self._traffic(f"{latest:05}", percent) if latest else []
+        component = {
+            "latestCreatedRevision": f"{len(self._templates):05}",
+            "latestReadyRevision": f"{latest:05}" if latest else "",
+            "latestRolledoutRevision": self._rolled_out,
+            "previousRolledoutRevision": self._previous,
+            "traffic": traffic,
+        }
+        self._told.append(component)
+        seen = self.stored.value["metadata"]["generation"]
+        # A list, so that what an earlier status had is not merged into this one.
+        self.stored.patch({"status": None})
+        told = {"deploymentMode": "Knative", "observedGeneration": seen, "components": {"predictor": self._told[0]}}
+        self.stored.patch({"status": told})
+        shares: dict[str, int] = {}
+        for entry in traffic:
+            shares[entry["revisionName"]] = shares.get(entry["revisionName"], 0) + entry["percent"]
+        self._gateway.append(shares)
+        met: dict[str, int] = {}
+        for revision, share in self._gateway[0].items():
+            if share:
+                met[self._uri(revision)] = met.get(self._uri(revision), 0) + share
+        self.met.append(met)
+        self.lost += 100 - sum(met.values())
+
+    def _traffic(self, latest: str, percent: int | None) -> list[Json]:
+        before = self._rolled_out
+        if percent is not None and percent < 100 and before == latest and self._previous:
+            # Rolled out in full and taken back since.
+            before = self._previous
+        if percent is None or percent == 100 or not before:
+            if self._rolled_out != latest:
+                self._previous, self._rolled_out = self._rolled_out, latest
+            return [{"revisionName": latest, "latestRevision": True, "percent": 100}]
+        return [
+            {"revisionName": latest, "latestRevision": True, "percent": percent},
+            {"revisionName": before, "percent": 100 - percent, "tag": "prev"},
+        ]

@@ -1,0 +1,218 @@
+"""The judgement: what is clear passes or fails, what is not is neither."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content_arena.components.canary_rollout import comparison
+from content_arena.components.canary_rollout.analysis import (
+    Check,
+    Limits,
+    Probes,
+    Window,
+    judge_probes,
+    judge_traffic,
+    judge_versions,
+    worst,
+)
+from content_arena.components.canary_rollout.comparison import Ratio
+from content_arena.components.canary_rollout.plan import Verdict
+
+PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+LIMITS = Limits()
+EDGES = (0.01, 0.1, 0.5, 1.0, 5.0, math.inf)
+GOOD = Window(
+    requests=10_000, errors=0, throttled=0, edges=EDGES, latencies=(5_000, 4_900, 90, 10, 0, 0),
+    texts=10_000, flagged=1_000, scores=(9_000, 500, 500), versions=frozenset({"2"}),
+)  # fmt: skip
+NOTHING = Window(0, 0, 0, EDGES, (0,) * 6, 0, 0, (0, 0, 0), frozenset())
+
+
+def by_name(checks):
+    return {check.name.split(", share")[0]: check.verdict for check in checks}
+
+
+def traffic(**changes):
+    return by_name(judge_traffic(GOOD, replace(GOOD, **changes), LIMITS))
+
+
+def test_equal_variants_pass_everything():
+    checks = judge_traffic(GOOD, GOOD, LIMITS)
+    assert worst(checks) is PASS
+    assert {"errors, bound", "errors, champion", "throttled, bound", "p95, bound", "p99, champion", "flagged",
+            "scores"} <= set(by_name(checks))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed"),
+    [
+        ({"errors": 500}, {"errors, bound", "errors, champion"}),
+        ({"throttled": 1_000}, {"throttled, bound", "throttled, champion"}),
+        ({"latencies": (0, 0, 9_000, 1_000, 0, 0)}, {"p95, bound", "p95, champion", "p99, champion"}),
+        ({"flagged": 4_000}, {"flagged"}),
+        ({"flagged": 10, "scores": (9_000, 500, 500)}, set()),
+        ({"scores": (100, 400, 9_500)}, {"scores"}),
+    ],
+    ids=["5xx", "429", "slow", "flags more", "flags a little less", "scores elsewhere"],
+)
+def test_what_is_clearly_worse_fails_and_is_named(changes, failed):
+    found = {name for name, verdict in traffic(**changes).items() if verdict is FAIL}
+    assert found == failed
+
+
+def test_the_reason_has_value_interval_count_and_limit():
+    reason = judge_traffic(GOOD, replace(GOOD, errors=500), LIMITS)[0].reason
+    assert "0.05 [" in reason
+    assert "on 10000, wanted at most 0.01" in reason
+
+
+def test_little_data_is_inconclusive_even_when_it_looks_perfect():
+    few = replace(GOOD, requests=20, latencies=(20, 0, 0, 0, 0, 0), texts=10, flagged=1, scores=(8, 1, 1))
+    verdicts = by_name(judge_traffic(GOOD, few, LIMITS))
+    assert PASS not in {verdicts[name] for name in ("errors, bound", "p95, bound", "p99, bound", "scores")}
+    assert FAIL not in verdicts.values()
+
+
+def test_no_data_is_inconclusive_on_either_side():
+    assert set(by_name(judge_traffic(GOOD, NOTHING, LIMITS)).values()) == {INCONCLUSIVE}
+    against_nothing = by_name(judge_traffic(NOTHING, GOOD, LIMITS))
+    assert {verdict for name, verdict in against_nothing.items() if not name.endswith("bound")} == {INCONCLUSIVE}
+
+
+def test_no_limit_that_is_not_a_number_lets_anything_pass():
+    nan = Limits(**dict.fromkeys(Limits.__dataclass_fields__, math.nan))
+    probes = some_probes(60, 10)
+    checks = [*judge_traffic(GOOD, GOOD, nan), *judge_probes(probes, probes, nan)]
+    assert {check.verdict for check in checks} == {INCONCLUSIVE}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [({"2"}, PASS), ({"1"}, FAIL), ({"1", "2"}, FAIL), (set(), INCONCLUSIVE)],
+    ids=str,
+)
+def test_who_answered_is_read_and_not_believed(found, verdict):
+    assert judge_versions("challenger", frozenset(found), "2").verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "wanted"),
+    [
+        ([], INCONCLUSIVE),
+        ([PASS, PASS], PASS),
+        ([PASS, INCONCLUSIVE], INCONCLUSIVE),
+        ([INCONCLUSIVE, FAIL, PASS], FAIL),
+    ],
+    ids=str,
+)
+def test_the_worst_counts(verdicts, wanted):
+    assert worst([Check("", verdict, "") for verdict in verdicts]) is wanted
+
+
+# Probes.
+
+
+def names(n):
+    return [f"text-{i}" for i in range(n)]
+
+
+def some_probes(n, evaded, flagged=0, wrong=0):
+    """``n`` texts of each kind; so many evaded, flagged though benign, judged wrong."""
+    toxic = [i % 2 == 0 for i in range(n)]
+    return Probes(
+        Ratio.rate([i < evaded for i in range(n)], names(n)),
+        Ratio.rate([i < flagged for i in range(n)], names(n)),
+        Ratio.f1([label != (i < wrong) for i, label in enumerate(toxic)], toxic, names(n)),
+        frozenset({"2"}),
+    )
+
+
+def probes(champion, challenger):
+    return by_name(judge_probes(champion, challenger, LIMITS))
+
+
+def test_the_same_answers_pass_although_each_alone_is_uncertain():
+    same = some_probes(200, 30, 40, 10)
+    assert set(probes(same, same).values()) == {PASS}
+
+
+@pytest.mark.parametrize(
+    ("challenger", "failed"),
+    [
+        (some_probes(400, 240), {"evasion, bound", "evasion, champion"}),
+        (some_probes(400, 40, flagged=300), {"benign flagged, bound", "benign flagged, champion"}),
+        (some_probes(400, 40, wrong=300), {"F1, bound", "F1, champion"}),
+    ],
+    ids=["lets attacks past", "flags benign text", "judges clean text wrong"],
+)
+def test_what_a_content_filter_is_for(challenger, failed):
+    found = probes(some_probes(400, 40), challenger)
+    assert {name for name, verdict in found.items() if verdict is FAIL} == failed
+
+
+def test_a_better_challenger_is_not_held_against_it():
+    assert worst(judge_probes(some_probes(400, 80, 80, 20), some_probes(400, 20, 20, 5), LIMITS)) is PASS
+
+
+def test_a_battle_in_which_nothing_was_caught_is_inconclusive():
+    empty = replace(some_probes(100, 10), evasion=Ratio.rate([], []))
+    found = probes(some_probes(100, 10), empty)
+    assert {found["evasion, bound"], found["evasion, champion"]} == {INCONCLUSIVE}
+
+
+def test_a_handful_of_texts_passes_nothing():
+    assert set(probes(some_probes(29, 0), some_probes(29, 0)).values()) == {INCONCLUSIVE}
+
+
+def test_no_success_among_few_texts_is_not_taken_for_none_ever():
+    figure, _ = comparison.compared(*[Ratio.rate([False] * 30, names(30))] * 2)
+    assert figure.low == pytest.approx(0)
+    assert figure.high > 0.1
+
+
+def test_f1_is_the_usual_one():
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(0)
+    flagged, toxic = rng.random(200) < 0.4, rng.random(200) < 0.5
+    figure, apart = comparison.compared(*[Ratio.f1(flagged, toxic, names(200))] * 2)
+    assert figure.rate == pytest.approx(f1_score(toxic, flagged))
+    assert (apart.rate, apart.low, apart.high) == (0, 0, 0)
+
+
+def test_trials_on_one_text_count_as_one():
+    alone = Ratio.rate([i < 100 for i in range(500)], names(500))
+    repeated = Ratio.rate([i // 10 < 10 for i in range(500)], [f"text-{i // 10}" for i in range(500)])
+    narrow, wide = (comparison.compared(ratio, ratio)[0] for ratio in (alone, repeated))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 150), st.data())
+def test_a_figure_beyond_its_limit_never_passes_and_one_within_never_fails(n, data):
+    counts = [data.draw(st.integers(0, n)) for _ in range(6)]
+    champion, challenger = some_probes(n, *counts[:3]), some_probes(n, *counts[3:])
+    found = probes(champion, challenger)
+    for name, ours, theirs, limit, margin in (
+        ("evasion", counts[3], counts[0], LIMITS.evasion, LIMITS.evasion_margin),
+        ("benign flagged", counts[4], counts[1], LIMITS.benign_flagged, LIMITS.benign_margin),
+    ):
+        # In whole texts: 0.3 * 10 is not quite 3.
+        assert found[f"{name}, bound"] is not (PASS if ours > limit * n + 1e-9 else FAIL)
+        assert found[f"{name}, champion"] is not (PASS if ours - theirs > margin * n + 1e-9 else FAIL)
+
+
+@given(st.lists(st.integers(0, 1_000), min_size=3, max_size=3).filter(any))
+def test_psi_of_a_thing_with_itself_is_nothing(counts):
+    assert comparison.psi(counts, counts)[0] == pytest.approx(0)
+
+
+def test_quantiles_are_the_upper_end_of_their_bin():
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.5) == 0.01
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.99) == 0.1
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.995) == 0.5
+    assert math.isnan(comparison.quantile(EDGES, NOTHING.latencies, 0.5))
