@@ -46,7 +46,7 @@ def fight(tmp_path, corpus_path, tiny_bundle):
     return fight
 
 
-# Eleven strategies speak English: 20 shards leave some with nothing to do.
+# Ten strategies speak English: 20 shards leave some with nothing to do.
 @pytest.mark.parametrize("n_shards", [2, 3, 20])
 def test_shards_make_the_same_battle(fight, n_shards):
     sha256, metrics, attacks, held_out = fight(1)
