@@ -84,12 +84,9 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             "held_out_strategies": held_out_strategies,
         }
         with dsl.ExitHandler(stages.close(models_uri=models_uri), name="One generation"):
-            corpus = stages.prepare(
-                data=data, lang=lang, text_column=text_column, label_column=label_column, max_texts=max_texts
-            )
-            bootstrap = stages.bootstrap(corpus, models_uri=models_uri, **training)
-            champion = bootstrap.outputs["champion_version"]
-            battle = stages.battle(corpus, "champion", after=bootstrap, **attack)
+            source = {"data": data, "lang": lang, "max_texts": max_texts}
+            columns = {"text_column": text_column, "label_column": label_column}
+            corpus, champion, battle = stages.look(source | columns, training, attack, models_uri)
             stages.challenge(corpus, champion, battle, training, attack, models_uri)
 
     return arena
@@ -169,12 +166,9 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
             "held_out_strategies": held_out_strategies,
         }
         with dsl.ExitHandler(stages.close(models_uri=models_uri), name="Look, and retrain with a reason"):
-            corpus = stages.prepare(
-                data=data, lang=lang, text_column=text_column, label_column=label_column, max_texts=max_texts
-            )
-            bootstrap = stages.bootstrap(corpus, models_uri=models_uri, **training)
-            champion = bootstrap.outputs["champion_version"]
-            battle = stages.battle(corpus, "champion", after=bootstrap, **attack)
+            source = {"data": data, "lang": lang, "max_texts": max_texts}
+            columns = {"text_column": text_column, "label_column": label_column}
+            corpus, champion, battle = stages.look(source | columns, training, attack, models_uri)
             decision = decide_retraining(
                 corpus=corpus.outputs["corpus"],
                 attacks=battle.outputs["attacks"],

@@ -13,7 +13,7 @@ import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
 from content_arena.pipelines.console import err, out, says_errors
-from content_arena.pipelines.options import AsJson
+from content_arena.pipelines.options import S3_ENDPOINT, AsJson, GpuStage
 
 
 class Pipeline(StrEnum):
@@ -24,15 +24,6 @@ class Pipeline(StrEnum):
     RETRAIN = "retrain"
 
 
-class GpuStage(StrEnum):
-    """Stages that can make use of a GPU."""
-
-    BOOTSTRAP = "bootstrap_champion"
-    TRAIN = "train_qlora"
-    ATTACK = "generate_attacks"
-    LABEL = "label_attacks"
-
-
 ShardsOption = Annotated[int, typer.Option(min=1, max=64, help="Pods among which a battle's strategies are dealt.")]
 GpuOption = Annotated[list[GpuStage], typer.Option("--gpu", help="Stage that asks for a GPU node; repeat for more.")]
 ClaimOption = Annotated[
@@ -41,7 +32,6 @@ ClaimOption = Annotated[
 LabelOption = Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")]
 SecretOption = Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")]
 EndpointOption = Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")]
-S3_ENDPOINT = "http://minio.content-arena:9000"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -35,6 +35,17 @@ class Runner(StrEnum):
     DOCKER = "docker"
 
 
+class GpuStage(StrEnum):
+    """Stages that can make use of a GPU: training, an LLM that attacks, an LLM that judges."""
+
+    BOOTSTRAP = "bootstrap_champion"
+    TRAIN = "train_qlora"
+    ATTACK = "generate_attacks"
+    LABEL = "label_attacks"
+
+
+#: Where manifests/ puts the object storage, as pods see it.
+S3_ENDPOINT = "http://minio.content-arena:9000"
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
 DataOption = Annotated[
     str,

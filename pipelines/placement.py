@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+from content_arena.pipelines.options import S3_ENDPOINT, GpuStage
+
 #: User and group of the project's images.
 _UID = 10001
 _CHECKPOINTS = "/checkpoints"
@@ -70,8 +72,7 @@ RESOURCES: Mapping[str, Resources] = {
     "promote_challenger": Resources(("250m", "1"), ("1Gi", "2Gi"), 1_800),
     "close_run": _LIGHT,
 }
-#: Stages that can make use of a GPU: training, an LLM that attacks, an LLM that judges.
-GPU_STAGES = ("bootstrap_champion", "train_qlora", "generate_attacks", "label_attacks")
+GPU_STAGES = tuple(stage.value for stage in GpuStage)
 #: Stages that write bundles to object storage.
 _PUBLISHING = ("bootstrap_champion", "promote_challenger", "close_run")
 
@@ -99,7 +100,7 @@ class Placement:
     gpu_stages: tuple[str, ...] = ()
     s3_secret: str = "arena-s3"  # noqa: S105 - the name of a Secret
     hub_secret: str = "arena-hub"  # noqa: S105
-    s3_endpoint: str = "http://minio.content-arena:9000"
+    s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Resources] = field(default_factory=lambda: RESOURCES)

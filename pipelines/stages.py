@@ -88,6 +88,19 @@ class Stages:
         )
         return self.placement.apply(gathered, "gather_attacks", "Gather attacks")
 
+    def look(
+        self,
+        data: Mapping[str, Any],
+        training: Mapping[str, Any],
+        attack: Mapping[str, Any],
+        models_uri: Any,  # noqa: ANN401
+    ) -> tuple[PipelineTask, Any, PipelineTask]:
+        """Corpus, champion and a battle against it: the corpus task, the champion's version, the battle task."""
+        corpus = self.prepare(**data)
+        bootstrap = self.bootstrap(corpus, models_uri=models_uri, **training)
+        battle = self.battle(corpus, "champion", after=bootstrap, **attack)
+        return corpus, bootstrap.outputs["champion_version"], battle
+
     def challenge(
         self,
         corpus: PipelineTask,
