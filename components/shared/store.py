@@ -178,10 +178,10 @@ class Store:
                 raise _explained(error, folder) from error
             if not n_files:
                 raise StoreError(f"there is no bundle at {folder}: `arena status` shows what was published")
-            bundles.load(room)
+            spec = bundles.load(room).spec
             for path in list(Path(room).iterdir()):
                 path.rename(destination / path.name)
-        return bundles.load(destination)
+        return bundles.Bundle(destination, spec)
 
 
 def _parse(uri: str) -> tuple[str, str]:
