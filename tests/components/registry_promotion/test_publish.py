@@ -12,22 +12,6 @@ from content_arena.components.shared.tracking import Tracking
 
 
 @pytest.fixture
-def uri(tmp_path):
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
-@pytest.fixture
-def registry(uri):
-    return Registry(uri)
-
-
-@pytest.fixture
-def register(uri, registry, make_bundle):
-    run_id = Tracking(uri, "run").run_id
-    return lambda seed: registry.register(make_bundle(f"bundle-{seed}", weights_seed=seed), run_id).version
-
-
-@pytest.fixture
 def root(s3):
     bucket = f"b{uuid.uuid4().hex[:12]}"
     Store.from_environment().make_buckets([bucket])

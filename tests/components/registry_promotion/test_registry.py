@@ -12,26 +12,6 @@ from content_arena.components.shared.errors import RefusedError, RegistryError
 from content_arena.components.shared.tracking import Tracking
 
 
-@pytest.fixture
-def uri(tmp_path):
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
-@pytest.fixture
-def registry(uri):
-    return Registry(uri)
-
-
-@pytest.fixture
-def register(uri, registry, make_bundle):
-    run_id = Tracking(uri, "run").run_id
-
-    def register(seed):
-        return registry.register(make_bundle(f"bundle-{seed}", weights_seed=seed), run_id).version
-
-    return register
-
-
 def test_versions_and_generations_count_up_and_a_bundle_is_registered_once(registry, register, tiny_bundle, uri):
     assert [register(1), register(2)] == [1, 2]
     assert registry.get(2).generation == 1
