@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -57,8 +57,7 @@ def train_qlora(
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
     say(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    provenance = {"corpus_sha256": records.corpus_digest(corpus)}
-    _, metrics = _train(TRAIN, table, settings, bundle_path, tracking, checkpoints, provenance)
+    _, metrics = _train(TRAIN, corpus, table, settings, bundle_path, tracking, checkpoints)
     return metrics
 
 
@@ -100,15 +99,7 @@ def bootstrap_champion(
         say(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
-            bundle, metrics = _train(
-                BOOTSTRAP,
-                table,
-                settings,
-                Path(folder) / "bundle",
-                tracking,
-                checkpoints,
-                {"corpus_sha256": records.corpus_digest(corpus)},
-            )
+            bundle, metrics = _train(BOOTSTRAP, corpus, table, settings, Path(folder) / "bundle", tracking, checkpoints)
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
         registry.promote(version, expected_champion=None)
@@ -131,12 +122,12 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
 
 def _train(
     stage_name: str,
+    corpus: pd.DataFrame,
     table: pd.DataFrame,
     settings: TrainingSettings,
     bundle_path: Path,
     tracking: Tracking,
     checkpoints: Path | None,
-    provenance: Mapping[str, str],
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports, with the figures of both."""
     with tempfile.TemporaryDirectory() as folder:
@@ -148,6 +139,7 @@ def _train(
             model, tokenizer, metrics = trainer.train(table, settings, home, stage_name, report_to=["mlflow"])
         say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
+        provenance = {"corpus_sha256": records.corpus_digest(corpus)}
         bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance)
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
