@@ -7,6 +7,7 @@ no client can grow the number of time series.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 20 for i in range(1, 21))
+#: A request with this header is no user's: a rollout that compares variants sends it. It is answered like any other,
+#: and counted by itself, so that what it measures is not watered down by the measuring.
+PROBE_HEADER = "x-content-arena-probe"
 
 REQUESTS = Counter(
     "content_arena_api_requests_total",
@@ -47,6 +51,11 @@ FLAGGED = Counter(
     "content_arena_model_flagged_total",
     "Texts judged, by verdict.",
     ["model_version", "is_toxic"],
+)
+PROBES = Counter(
+    "content_arena_probe_requests_total",
+    "Requests by which a rollout measures this model; no other metric counts them.",
+    ["status", "model_version"],
 )
 VERSION = Gauge(
     "content_arena_model_version",
@@ -87,6 +96,15 @@ def observe(version: str, scores: npt.NDArray[np.float32], verdicts: npt.NDArray
     FLAGGED.labels(version, "false").inc(len(verdicts) - n_toxic)
 
 
+def is_probe(headers: Mapping[str, str] | None) -> bool:
+    """Whether a request comes from a rollout and not from a user.
+
+    Args:
+        headers: By name in small letters; None where there are none.
+    """
+    return headers is not None and PROBE_HEADER in headers
+
+
 class MetricsMiddleware:
     """Counts and times every HTTP request, as the outermost ASGI layer."""
 
@@ -112,11 +130,16 @@ class MetricsMiddleware:
         try:
             await self._app(scope, receive, watch)
         finally:
-            seconds = time.perf_counter() - start
-            path = route_template(scope)
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            REQUESTS.labels(path, method, str(status), self._version).inc()
-            REQUEST_SECONDS.labels(path, method, self._version).observe(seconds)
+            self._count(scope, str(status), time.perf_counter() - start)
+
+    def _count(self, scope: Scope, status: str, seconds: float) -> None:
+        if any(name == PROBE_HEADER.encode() for name, _ in scope["headers"]):
+            PROBES.labels(status, self._version).inc()
+            return
+        path = route_template(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        REQUESTS.labels(path, method, status, self._version).inc()
+        REQUEST_SECONDS.labels(path, method, self._version).observe(seconds)
 
 
 def route_template(scope: Scope) -> str:

@@ -114,7 +114,8 @@ class ContentFilterModel(Model):
             judgement, seconds = await loop.run_in_executor(self._executor, self._judge, payload.texts)
         finally:
             self._pending -= n
-        metrics.observe(self.version, judgement.scores, judgement.verdicts, seconds)
+        if not metrics.is_probe(headers):
+            metrics.observe(self.version, judgement.scores, judgement.verdicts, seconds)
         if payload.request is None:
             return protocol.v1_answer(judgement)
         return protocol.v2_answer(judgement, payload.request)

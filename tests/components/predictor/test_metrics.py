@@ -49,3 +49,20 @@ def test_score_histogram_has_20_equal_buckets(fresh):
     assert edges == [*(str(i / 20) for i in range(1, 21)), "+Inf"]
     assert samples['content_arena_model_score_count{model_version="42"}'] == 4
     assert samples['content_arena_model_score_bucket{le="0.5",model_version="42"}'] == 2
+
+
+def test_a_rollouts_probes_count_as_nobodys_traffic(fresh):
+    def users(samples):
+        counted = ("content_arena_api", "content_arena_model_f", "content_arena_model_s", "content_arena_model_i")
+        return {name: value for name, value in samples.items() if name.startswith(counted) and "/metrics" not in name}
+
+    probe = {"x-content-arena-probe": "true"}
+    before = users(fresh.metrics())
+    assert fresh.predict(json={"instances": ["you idiot"]}, headers=probe).json()["predictions"][0]["is_toxic"]
+    tensor = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["nice day"]}
+    assert fresh.infer(json={"inputs": [tensor]}, headers=probe).status_code == 200
+    assert fresh.predict(json={"instances": []}, headers=probe).status_code == 400
+    after = fresh.metrics()
+    assert users(after) == before
+    counted = 'content_arena_probe_requests_total{model_version="42",status="%d"}'
+    assert (after[counted % 200], after[counted % 400]) == (2, 1)
