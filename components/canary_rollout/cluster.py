@@ -15,6 +15,10 @@ _SECONDS = 10
 _LAST_LINES = 5
 SERVING = ("serving.kserve.io", "v1beta1", "inferenceservices")
 ROUTES = ("gateway.networking.k8s.io", "v1", "httproutes")
+LEASES = ("coordination.k8s.io", "v1", "leases")
+EVENTS = ("events.k8s.io", "v1", "events")
+#: By which the API server's book-keeping tells the rollout's writes from a person's.
+FIELD_MANAGER = "content-arena-rollout"
 
 
 class ClusterError(ArenaError):
@@ -85,7 +89,7 @@ class Cluster:
             ClusterError: The API server, or a webhook, refuses; with its words.
         """
         metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
-        query = [("dryRun", "All")] if dry_run else []
+        query = [("fieldManager", FIELD_MANAGER)] + ([("dryRun", "All")] if dry_run else [])
         path = f"/apis/{_path(SERVING, self.namespace)}/{name}"
         return self._call("PATCH", path, body | {"metadata": metadata}, query)
 
@@ -120,6 +124,25 @@ class Cluster:
                 return words
         return ""
 
+    def lease(self, name: str) -> Json | None:
+        """The Lease of that name; None if there is none."""
+        return self._read(f"/apis/{_path(LEASES, self.namespace)}/{name}")
+
+    def write_lease(self, body: Json) -> Json:
+        """Makes a Lease, or replaces the one that was read.
+
+        Raises:
+            ConflictError: Somebody else made or wrote it.
+        """
+        path = f"/apis/{_path(LEASES, self.namespace)}"
+        if "resourceVersion" in body["metadata"]:
+            return self._call("PUT", f"{path}/{body['metadata']['name']}", body)
+        return self._call("POST", path, body)
+
+    def create_event(self, body: Json) -> None:
+        """Makes an Event."""
+        self._call("POST", f"/apis/{_path(EVENTS, self.namespace)}", body)
+
     def _read(self, path: str) -> Json | None:
         try:
             return self._call("GET", path)
@@ -138,7 +161,8 @@ class Cluster:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json, */*", "Content-Type": "application/merge-patch+json"}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Accept": "application/json, */*", "Content-Type": kind}
         try:
             response = self._client.call_api(
                 path, method, query_params=query or [], header_params=headers, body=body,

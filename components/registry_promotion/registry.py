@@ -165,7 +165,7 @@ class Registry:
             RegistryError: The champion is another by now; nothing was moved.
         """
         champion = self.version_of(self.CHAMPION)
-        if champion == version and self._predecessor(version) == expected_champion:
+        if champion == version and self.predecessor(version) == expected_champion:
             # A retry of a promotion that was killed half-way, or whose answer was lost.
             self._settle(version, expected_champion)
             return
@@ -196,13 +196,17 @@ class Registry:
         """
         champion = self.version_of(self.CHAMPION)
         # The tag was there before the champion was: the alias may lag behind if a process was killed.
-        previous = None if champion is None else self._predecessor(champion)
+        previous = None if champion is None else self.predecessor(champion)
         if champion is None or previous is None:
             raise RefusedError("nothing to roll back to: no version served before the champion")
         self.reject(champion, reason)
-        self.set_alias(self.CHAMPION, previous)
-        self._settle(previous, self._predecessor(previous))
+        self.step_back(previous)
         return champion, previous
+
+    def step_back(self, version: int) -> None:
+        """Makes a version that served before the champion again, and what it had succeeded the previous one."""
+        self.set_alias(self.CHAMPION, version)
+        self._settle(version, self.predecessor(version))
 
     def reconcile(self) -> list[str]:
         """Brings ``previous`` and ``challenger`` in line with the champion, as a promotion or a rollback leaves them.
@@ -214,7 +218,7 @@ class Registry:
         champion = before[self.CHAMPION]
         if champion is None:
             return []
-        self._settle(champion, self._predecessor(champion))
+        self._settle(champion, self.predecessor(champion))
         after = {alias: self.version_of(alias) for alias in self.ALIASES}
         return [
             f"alias {alias} was {before[alias] or 'not set'}, is {after[alias] or 'not set'}"
@@ -222,8 +226,8 @@ class Registry:
             if before[alias] != after[alias]
         ]
 
-    def _predecessor(self, version: int) -> int | None:
-        """The champion that a version succeeded."""
+    def predecessor(self, version: int) -> int | None:
+        """The champion that a version succeeded; None if it was the first."""
         before = self.get(version).tags.get(_SUCCEEDED)
         return int(before) if before else None
 
