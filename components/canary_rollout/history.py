@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

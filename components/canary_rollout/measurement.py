@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.state import Stable
 from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
 

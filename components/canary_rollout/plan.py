@@ -10,75 +10,16 @@ ends has a time limit or waits for a person.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from content_arena.components.canary_rollout.observation import Action, Observation, Verdict
 from content_arena.components.canary_rollout.state import Phase, State
 
 #: Prefix of the gate that is closed because a person edited the service.
 _EDIT = "edit"
+#: Prefix of the gate that is closed because the cluster refused.
+_REFUSAL = "refused"
 #: The state has to stay small.
 _KEPT_APPROVALS = 20
-
-
-class Verdict(StrEnum):
-    """What the analysis says about a step."""
-
-    PASS = "pass"  # noqa: S105 - no password
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Action(StrEnum):
-    """What to do next."""
-
-    STAGE = "stage"
-    SHIFT = "shift"
-    MEASURE = "measure"
-    WAIT = "wait"
-    PROMOTE = "promote"
-    REGISTER = "register"
-    ROLL_BACK = "roll_back"
-    REJECT = "reject"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What is known at one moment. The defaults are what nothing is known by.
-
-    Attributes:
-        now: Seconds since the epoch.
-        share: Percentage of the traffic that the gateway gives to the challenger; None if it can not be told.
-        ready: Whether every pod of the challenger that was asked for is ready.
-        failure: Why the challenger's pods will not serve; empty if nothing says so.
-        carried: Whether stable carries the challenger and has all the traffic.
-        registered: Whether the registry agrees that the challenger is the champion.
-        withdrawn: Whether stable is as before, has all the traffic, and nothing of the challenger is left.
-        rejected: Whether the registry agrees that the challenger was rejected.
-        edited: What a person changed in the service's spec meanwhile; empty if nothing.
-        verdict: On the window that began at ``State.window``; None if it was not judged.
-        cause: Why that verdict.
-        requests: Answers of the challenger to users that were judged in the window.
-        approved: Gate that a person has opened; empty if none.
-        approver: Who opened it.
-        abort: Why a person wants it rolled back; None if nobody does.
-    """
-
-    now: float
-    share: int | None = None
-    ready: bool = False
-    failure: str = ""
-    carried: bool = False
-    registered: bool = False
-    withdrawn: bool = False
-    rejected: bool = False
-    edited: str = ""
-    verdict: Verdict | None = None
-    cause: str = ""
-    requests: int = 0
-    approved: str = ""
-    approver: str = ""
-    abort: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +56,14 @@ def gate_before(percent: int) -> str:
     return f"step-{percent}"
 
 
+def is_measured(state: State) -> bool:
+    """Whether the challenger is measured while a rollout is in this state."""
+    if state.phase is Phase.WAITING:
+        # A person who edits is not measured against, and what is being promoted or withdrawn is judged already.
+        return state.then in (Phase.SHIFTING, Phase.BAKING) and not state.gate.startswith(_EDIT)
+    return state.phase is Phase.BAKING
+
+
 def _transition(state: State, seen: Observation) -> State:
     if state.phase.is_end:
         return state
@@ -124,6 +73,9 @@ def _transition(state: State, seen: Observation) -> State:
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
     if seen.edited and not is_abort and not state.gate.startswith(_EDIT):
         return _hold_for_edit(state, seen)
+    if seen.refused and state.phase is not Phase.WAITING:
+        reason = f"refused: {seen.refused}; put that right and approve, or abort"
+        return _hold(state, seen, _REFUSAL, state.phase, reason)
     return _HANDLERS[state.phase](state, seen)
 
 
@@ -132,10 +84,9 @@ def _action(state: State, seen: Observation) -> Action:
         return Action.REGISTER if seen.carried else Action.PROMOTE
     if state.phase is Phase.ROLLING_BACK:
         return Action.REJECT if seen.withdrawn else Action.ROLL_BACK
-    if state.phase is Phase.WAITING:
-        # A person who edits is not measured against, and what is being promoted or withdrawn is judged already.
-        return Action.MEASURE if _is_watched(state) else Action.WAIT
-    return {Phase.STAGING: Action.STAGE, Phase.SHIFTING: Action.SHIFT, Phase.BAKING: Action.MEASURE}.get(
+    if is_measured(state):
+        return Action.MEASURE
+    return {Phase.STAGING: Action.STAGE, Phase.SHIFTING: Action.SHIFT, Phase.WAITING: Action.WAIT}.get(
         state.phase, Action.NOTHING
     )
 
@@ -224,7 +175,7 @@ def _undecided(state: State, seen: Observation, doubt: str) -> State:
 
 def _waiting(state: State, seen: Observation) -> State:
     """Opened by its gate only; a challenger that gets bad meanwhile goes back without asking."""
-    if _is_watched(state):
+    if is_measured(state):
         if seen.failure:
             return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
@@ -246,7 +197,8 @@ def _promoting(state: State, seen: Observation) -> State:
         return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
     if seen.now - state.since > state.parameters.move_seconds:
         undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
-        return _hold(state, seen, "promote", Phase.PROMOTING, f"{undone} within {state.parameters.move_seconds:g} s")
+        reason = _overdue(undone, state.parameters.move_seconds, seen)
+        return _hold(state, seen, "promote", Phase.PROMOTING, reason)
     return state
 
 
@@ -255,7 +207,7 @@ def _rolling_back(state: State, seen: Observation) -> State:
         return state.enter(Phase.ROLLED_BACK, seen.now, state.reason)
     if seen.now - state.since > state.parameters.move_seconds:
         undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
-        reason = f"{undone} within {state.parameters.move_seconds:g} s; {state.reason}"
+        reason = f"{_overdue(undone, state.parameters.move_seconds, seen)}; {state.reason}"
         return _hold(state, seen, "withdraw", Phase.ROLLING_BACK, reason)
     return state
 
@@ -289,16 +241,16 @@ def _in_time(state: State, seen: Observation, limit: float, undone: str) -> Stat
     if _is_late(state, seen):
         return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.now - state.since > limit:
-        return _roll_back(state, seen, f"{undone} within {limit:g} s")
+        return _roll_back(state, seen, _overdue(undone, limit, seen))
     return state
+
+
+def _overdue(undone: str, limit: float, seen: Observation) -> str:
+    return f"{undone} within {limit:g} s" + (f" ({seen.awaited})" if seen.awaited else "")
 
 
 def _is_late(state: State, seen: Observation) -> bool:
     return not seen.now - state.started_at - state.waited <= state.parameters.deadline_seconds
-
-
-def _is_watched(state: State) -> bool:
-    return state.then in (Phase.SHIFTING, Phase.BAKING) and not state.gate.startswith(_EDIT)
 
 
 def _can_go_back(state: State, seen: Observation) -> bool:
