@@ -1,0 +1,311 @@
+"""The loop: look, decide, record, act; again and again until the end.
+
+Nothing that counts is kept in memory. Whatever is decided is recorded on the service before it is done, and every deed
+may be repeated, so a process killed anywhere is followed by one that goes on.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from content_arena.components.canary_rollout import annotations
+from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
+from content_arena.components.canary_rollout.events import Events, EventSink
+from content_arena.components.canary_rollout.history import History, Record
+from content_arena.components.canary_rollout.measurement import Measurement, Measurer
+from content_arena.components.canary_rollout.move import Mover, Services, fingerprint
+from content_arena.components.canary_rollout.observation import Action, Observation, Verdict
+from content_arena.components.canary_rollout.observing import Follower, Observer, Pods
+from content_arena.components.canary_rollout.parameters import Parameters
+from content_arena.components.canary_rollout.plan import Decision, decide, is_measured
+from content_arena.components.canary_rollout.state import State, start
+from content_arena.components.canary_rollout.traffic import (
+    Aim,
+    Challenger,
+    Goal,
+    Json,
+    Patch,
+    TrafficError,
+    View,
+    Wait,
+)
+from content_arena.components.shared.errors import ArenaError, InputError, RegistryError
+
+_ATTEMPTS = 5
+#: A measurement is told again after so many seconds, though nothing came of it.
+_TELL_SECONDS = 30.0
+_GOALS = {Action.STAGE: Aim.STAGED, Action.SHIFT: Aim.SHIFTED, Action.ROLL_BACK: Aim.ROLLED_BACK}
+
+
+class Surroundings(Services, Pods, EventSink, Protocol):
+    """All that a rollout needs of a cluster."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often, and how patiently.
+
+    Attributes:
+        interval: Seconds between two looks.
+        patience: Seconds that the API server may be away before the rollout is left where it is.
+    """
+
+    interval: float = 1.0
+    patience: float = 600.0
+
+
+class Rollout:
+    """Carries a rollout from wherever it stands to its end."""
+
+    def __init__(
+        self,
+        cluster: Surroundings,
+        mover: Mover,
+        measurer: Measurer,
+        registry: Follower,
+        *,
+        service: str,
+        instance: str = "",
+        still_mine: Callable[[], None] = lambda: None,
+        history: History | None = None,
+        say: Callable[[str], None] = lambda line: None,
+        pace: Pace = Pace(),
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Does nothing yet.
+
+        Args:
+            cluster: Where the service is.
+            mover: Moves its traffic.
+            measurer: Measures both variants.
+            registry: Follows the traffic.
+            service: Name of the InferenceService.
+            instance: Who tells the Events.
+            still_mine: Raises if another process rolls out by now; asked before every write.
+            history: Where it is told for the page.
+            say: Where it is told for whoever watches this process.
+            pace: How often, and how patiently.
+            clock: Seconds since the epoch.
+            sleep: Waits so many seconds.
+        """
+        self._cluster, self._mover, self._measurer, self._registry = cluster, mover, measurer, registry
+        self._service, self._still_mine, self._history, self._say = service, still_mine, history, say
+        self._pace, self._clock, self._sleep = pace, clock, sleep
+        self._observer = Observer(cluster, mover.mode, registry, say)
+        self._events = Events(cluster, instance, say)
+        self._awaited = self._refused = ""
+        self._told: tuple[Verdict | None, float] = (None, float("-inf"))
+
+    def begin(self, challenger: Challenger, parameters: Parameters) -> State:
+        """Records a new rollout; nothing is moved yet.
+
+        Raises:
+            InputError: One is under way, or the challenger is what serves.
+            TrafficError: The service is in the middle of something else, or can have no canary.
+        """
+        view = self._mover.look()
+        refuse_unfinished(view)
+        stable = self._mover.mode.stable(view)
+        rollout = f"{challenger.version}-{uuid.uuid4().hex[:8]}"
+        state = start(rollout, challenger.version, challenger.storage_uri, stable, parameters, self._clock())
+        state = replace(state, fingerprint=fingerprint(view.service), reason=f"began beside version {stable.version}")
+        self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
+        self._still_mine()
+        version = view.service["metadata"]["resourceVersion"]
+        service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
+        self._tell(state, None, Action.NOTHING, None, self._events.entered(service, state))
+        return state
+
+    def run(self, should_leave: Callable[[State], bool] = lambda state: False) -> State:
+        """Turns until the end.
+
+        Args:
+            should_leave: Whether to leave it as it is, with whoever comes next to go on.
+
+        Returns:
+            The state at the end, or where it was left.
+
+        Raises:
+            AwayError: The API server is away for longer than patience lasts.
+        """
+        away_since: float | None = None
+        while True:
+            try:
+                state = self.turn()
+                away_since = None
+            except ConflictError:
+                # Somebody else wrote: look again.
+                pass
+            except AwayError as error:
+                if away_since is None:
+                    away_since = self._clock()
+                    self._say(f"{error}; nothing is moved meanwhile")
+                if self._clock() - away_since > self._pace.patience:
+                    raise AwayError(
+                        f"{error} for {self._pace.patience:g} s: the rollout is left as it is, "
+                        "`arena rollout resume` goes on"
+                    ) from error
+            else:
+                if state.phase.is_end or should_leave(state):
+                    return state
+            self._sleep(self._pace.interval)
+
+    def turn(self) -> State:
+        """One look and at most one deed.
+
+        Returns:
+            The state as recorded now.
+
+        Raises:
+            AwayError: The API server does not answer; another turn may.
+            InputError: The service is gone, or has no rollout.
+        """
+        view = self._mover.look()
+        state = annotations.record_of(view.service)
+        if state.phase.is_end:
+            return state
+        now = self._clock()
+        measured = self._measure(view, state, now)
+        if measured:
+            # Measuring takes its time, and what was looked at before may be old by now.
+            view = self._mover.look()
+            if annotations.recorded(view.service) != state:
+                return state
+        seen = self._observer.observe(view, state, now, measured, self._awaited, self._refused)
+        decision = decide(state, seen)
+        after = decision.state
+        event = ""
+        if after != state:
+            self._awaited = self._refused = ""
+            service = self._record(view, state, after)
+            if service is None:
+                return state
+            view = replace(view, service=service)
+            event = self._events.entered(service, after)
+        event = self._act(decision, view) or event
+        self._tell(after, seen, decision.action, measured, event, is_news=after != state)
+        return after
+
+    def _measure(self, view: View, state: State, now: float) -> Measurement | None:
+        if not is_measured(state):
+            return None
+        challenger = Challenger(state.challenger, state.storage_uri)
+        try:
+            return self._measurer.measure(
+                state.window, now, state.percent, state.stable, challenger, view, self._mover.mode
+            )
+        except AwayError:
+            raise
+        except ArenaError as error:
+            return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
+
+    def _record(self, view: View, before: State, after: State) -> Json | None:
+        """Writes a state down; None if somebody wrote something that has to be looked at first."""
+        looked = view.service
+        for _ in range(_ATTEMPTS):
+            self._still_mine()
+            try:
+                version = looked["metadata"]["resourceVersion"]
+                return self._cluster.patch_service(self._service, annotations.record(before, after), version)
+            except ConflictError:
+                now = self._cluster.service(self._service)
+                # Mostly a status; all else is for the plan to judge first.
+                if (now["spec"], now["metadata"].get("annotations")) != (
+                    looked["spec"], looked["metadata"].get("annotations"),
+                ):  # fmt: skip
+                    return None
+                looked = now
+        return None
+
+    def _act(self, decision: Decision, view: View) -> str:
+        """Does what was decided; what an Event told of it."""
+        state = decision.state
+        try:
+            if decision.action is Action.REGISTER:
+                self._registry.promote(state.challenger, state.stable.version)
+            elif decision.action is Action.REJECT:
+                self._registry.reject(state.challenger, state.stable.version, state.rollout, state.reason)
+            elif decision.action in (*_GOALS, Action.PROMOTE):
+                return self._move(decision, view)
+        except (AwayError, ConflictError):
+            raise
+        except RegistryError as error:
+            # The plan waits for it, and asks a person in the end.
+            self._awaited = str(error)
+        except (TrafficError, ClusterError) as error:
+            self._refused = str(error)
+        return ""
+
+    def _move(self, decision: Decision, view: View) -> str:
+        state = decision.state
+        aim = _GOALS.get(decision.action, Aim.PROMOTED)
+        percent = {Aim.SHIFTED: decision.percent, Aim.PROMOTED: 100}.get(aim, 0)
+        challenger = Challenger(state.challenger, state.storage_uri)
+
+        def noted(after: str) -> Json:
+            self._still_mine()
+            return {annotations.ROLLOUT: replace(state, fingerprint=after).dump()}
+
+        step = self._mover.step(view, Goal(aim, percent), state.stable, challenger, noted)
+        if isinstance(step, Patch):
+            self._awaited = ""
+            self._say(step.why)
+            return self._events.moved(view.service, step.why)
+        self._awaited = step.why if isinstance(step, Wait) else ""
+        return ""
+
+    def _tell(
+        self,
+        state: State,
+        seen: Observation | None,
+        action: Action,
+        measured: Measurement | None,
+        event: str,
+        *,
+        is_news: bool = True,
+    ) -> None:
+        verdict = measured.verdict if measured else None
+        before, at = self._told
+        is_due = measured is not None and (verdict != before or self._clock() - at >= _TELL_SECONDS)
+        if is_news:
+            held = f", waits for {state.gate}" if state.gate else ""
+            self._say(f"{state.phase.value} at {state.percent} %: {state.reason}{held}")
+        if not (is_news or event or is_due):
+            return
+        if measured:
+            self._told = verdict, self._clock()
+        if self._history:
+            self._history.append(
+                Record(
+                    at=self._clock(),
+                    phase=state.phase.value,
+                    step=state.step,
+                    percent=state.percent,
+                    share=seen.share if seen else None,
+                    action=action.value,
+                    reason=state.reason,
+                    verdict=verdict,
+                    checks=measured.checks if measured else (),
+                    approvals=state.approvals,
+                    event=event,
+                )
+            )
+
+
+def refuse_unfinished(view: View) -> None:
+    """Refuses to begin while a rollout is under way.
+
+    Raises:
+        InputError: One is.
+    """
+    state = annotations.recorded(view.service)
+    if state is not None and not state.phase.is_end:
+        raise InputError(
+            f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
+            "`arena rollout resume` goes on with it, `arena rollout abort` takes it back"
+        )
