@@ -1,0 +1,140 @@
+"""Which pods are the champion's and which the challenger's, and how they are reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from content_arena.components.canary_rollout.standard import workload
+from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
+
+if TYPE_CHECKING:
+    import requests
+
+Json = dict[str, Any]
+_CONTAINERS = ("kserve-container", "user-container")
+_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The pods of one model.
+
+    Attributes:
+        role: ``champion`` or ``challenger``.
+        labels: Label selector of its pods; empty while they can not be told apart.
+        pod_names: Regular expression of their names, for those that are gone as well.
+    """
+
+    role: str
+    labels: str
+    pod_names: str
+
+
+def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> tuple[Variant, Variant]:
+    """Champion and challenger, as a service has them now."""
+    theirs = mode.pod_labels(view, challenger)
+    if mode.name == "Knative":
+        ours = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
+        return _variant("champion", ours, "-deployment"), _variant("challenger", theirs, "-deployment")
+    ours = f"app=isvc.{workload(view.name, stable.name)}"
+    return _variant("champion", ours, ""), _variant("challenger", theirs, "")
+
+
+def _variant(role: str, labels: str, suffix: str) -> Variant:
+    name = labels.partition("=")[2].removeprefix("isvc.")
+    return Variant(role, labels, f"{re.escape(name)}{suffix}-[a-z0-9]+-[a-z0-9]+" if labels else "")
+
+
+def ready(pods: Iterable[Json]) -> list[Json]:
+    """Those that answer users."""
+    return [pod for pod in pods if _is_ready(pod)]
+
+
+def _is_ready(pod: Json) -> bool:
+    status = pod.get("status", {})
+    is_leaving = bool(pod["metadata"].get("deletionTimestamp"))
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or []}
+    return not is_leaving and conditions.get("Ready") == "True" and bool(status.get("podIP"))
+
+
+def port_of(pod: Json) -> int:
+    """The port that a pod's predictor listens on."""
+    containers = {container["name"]: container for container in pod.get("spec", {}).get("containers") or []}
+    for name in _CONTAINERS:
+        for port in containers.get(name, {}).get("ports") or []:
+            return int(port["containerPort"])
+    return _PORT
+
+
+class Doors(Protocol):
+    """A way to reach a single pod, past every Service and gateway."""
+
+    def url(self, pod: Json) -> str:
+        """Base URL of a pod's predictor."""
+        ...
+
+    def session(self) -> requests.Session:
+        """Opens connections to such URLs."""
+        ...
+
+
+class PodAddresses:
+    """Straight to the pods: works wherever pods can be reached, which is inside a cluster."""
+
+    def url(self, pod: Json) -> str:
+        """See :meth:`Doors.url`."""
+        address = pod["status"]["podIP"]
+        return f"http://[{address}]:{port_of(pod)}" if ":" in address else f"http://{address}:{port_of(pod)}"
+
+    def session(self) -> requests.Session:
+        """See :meth:`Doors.session`."""
+        import requests
+
+        session = requests.Session()
+        # A proxy that the environment names leads out of the cluster, and pods are in it.
+        session.trust_env = False
+        return session
+
+
+class ApiServerProxy:
+    """Through the API server, for who is outside: takes ``get`` and ``create`` on ``pods/proxy``."""
+
+    def __init__(self, context: str | None = None) -> None:
+        """Reads the cluster's address and credentials as kubectl would.
+
+        Args:
+            context: Of the kubeconfig; its current one if None.
+        """
+        from kubernetes import client, config
+
+        self._settings = client.Configuration()
+        config.load_config(context=context, client_configuration=self._settings)
+
+    def url(self, pod: Json) -> str:
+        """See :meth:`Doors.url`."""
+        metadata = pod["metadata"]
+        place = f"namespaces/{metadata['namespace']}/pods/{metadata['name']}:{port_of(pod)}"
+        return f"{self._settings.host}/api/v1/{place}/proxy"
+
+    def session(self) -> requests.Session:
+        """See :meth:`Doors.session`."""
+        import requests
+
+        session = requests.Session()
+        settings = self._settings
+        session.verify = (settings.ssl_ca_cert or True) if settings.verify_ssl else False
+        if settings.cert_file:
+            session.cert = (settings.cert_file, settings.key_file)
+
+        def authorise(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            # Asked each time: a token that a plugin hands out lives for minutes.
+            if token := settings.get_api_key_with_prefix("authorization"):
+                request.headers["Authorization"] = token
+            return request
+
+        session.auth = authorise
+        return session
