@@ -76,14 +76,14 @@ def judged(attacks: pd.DataFrame) -> pd.DataFrame:
 
 def evasion(attacks: pd.DataFrame) -> Rate:
     """Readable successes / toxic texts the victim caught before, over all strategies in the judged table."""
-    caught = _toxic_caught(attacks)
-    return cluster_bootstrap(_got_through(caught), caught["base_id"].tolist())
+    caught = toxic_caught(attacks)
+    return cluster_bootstrap(got_through(caught), caught["base_id"].tolist())
 
 
 def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
     """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
-    benign = _benign_perturbed(attacks)
-    return cluster_bootstrap(_flagged(benign), benign["base_id"].tolist())
+    benign = benign_perturbed(attacks)
+    return cluster_bootstrap(flagged(benign), benign["base_id"].tolist())
 
 
 def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
@@ -92,8 +92,8 @@ def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
     for name, rows in attacks.groupby("strategy"):
         changed = rows[rows["perturbed_text"] != rows["original_text"]]
         found[str(name)] = StrategyFigures(
-            wilson(_got_through(_toxic_caught(rows))),
-            wilson(_flagged(_benign_perturbed(rows))),
+            wilson(got_through(toxic_caught(rows))),
+            wilson(flagged(benign_perturbed(rows))),
             wilson(changed["undone"].to_numpy(dtype=bool)),
         )
     return found
@@ -102,7 +102,7 @@ def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
 def histograms(scores: Scores, is_toxic: npt.NDArray[np.bool_], attacks: pd.DataFrame) -> dict[str, list[float]]:
     """Counts of scores in 20 bins of [0, 1]: clean toxic and benign, attacked toxic, perturbed benign."""
     attacked = attacks.loc[attacks["label_gold"] == "toxic", "score_after"]
-    perturbed = _benign_perturbed(attacks)["score_after"]
+    perturbed = benign_perturbed(attacks)["score_after"]
     groups = {
         "toxic": scores[is_toxic],
         "benign": scores[~is_toxic],
@@ -113,20 +113,24 @@ def histograms(scores: Scores, is_toxic: npt.NDArray[np.bool_], attacks: pd.Data
     return {"edges": _BINS.tolist(), **counts}
 
 
-def _toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:
+def toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:
+    """Attacks on toxic texts that the victim caught before: what evasion is measured on."""
     return attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
 
 
-def _got_through(caught: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def got_through(caught: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which of them got past the victim and can still be read, bool[n]."""
     return ((caught["status"] == "success") & caught["readable"]).to_numpy(dtype=bool)
 
 
-def _benign_perturbed(attacks: pd.DataFrame) -> pd.DataFrame:
+def benign_perturbed(attacks: pd.DataFrame) -> pd.DataFrame:
+    """Benign texts that a strategy changed and left readable."""
     changed = attacks["perturbed_text"] != attacks["original_text"]
     return attacks[(attacks["label_gold"] == "benign") & changed & attacks["readable"]]
 
 
-def _flagged(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def flagged(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which texts the victim flags after the attack, bool[n]."""
     return (attacks["score_after"] >= attacks["threshold"]).to_numpy(dtype=bool)
 
 
