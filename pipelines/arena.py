@@ -34,6 +34,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
         rounds: int = 3,
         texts_per_label: int = 200,
         epochs: int = 4,
+        warm_start: bool = True,
         learning_rate: float = 1e-3,
         device: str = "auto",
         seed: int = 0,
@@ -53,7 +54,8 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             base_model: Embedded name, folder or hub id of the encoder.
             rounds: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
-            epochs: Passes over the training data at most.
+            epochs: Passes over the training data at most; half as many for a challenger that goes on from the champion.
+            warm_start: Whether the challenger goes on from the champion's adapter; false for a fresh one.
             learning_rate: Peak learning rate of adapter and head.
             device: auto, cpu or cuda.
             seed: Of attacks and training.
@@ -87,7 +89,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             source = {"data": data, "lang": lang, "max_texts": max_texts}
             columns = {"text_column": text_column, "label_column": label_column}
             corpus, champion, battle = stages.look(source | columns, training, attack, models_uri)
-            stages.challenge(corpus, champion, battle, training, attack, models_uri)
+            stages.challenge(corpus, champion, battle, training | {"warm_start": warm_start}, attack, models_uri)
 
     return arena
 
@@ -112,6 +114,7 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
         rounds: int = 3,
         texts_per_label: int = 200,
         epochs: int = 4,
+        warm_start: bool = True,
         learning_rate: float = 1e-3,
         device: str = "auto",
         seed: int = 0,
@@ -133,7 +136,8 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
             base_model: Embedded name, folder or hub id of the encoder.
             rounds: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
-            epochs: Passes over the training data at most.
+            epochs: Passes over the training data at most; half as many for a challenger that goes on from the champion.
+            warm_start: Whether the challenger goes on from the champion's adapter; false for a fresh one.
             learning_rate: Peak learning rate of adapter and head.
             device: auto, cpu or cuda.
             seed: Of attacks and training.
@@ -178,6 +182,6 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
             )
             placement.apply(decision, "decide_retraining", "Is there a reason?")
             with dsl.If(decision.outputs["retrain"] == True, name="With a reason"):  # noqa: E712 - KFP's comparison
-                stages.challenge(corpus, champion, battle, training, attack, models_uri)
+                stages.challenge(corpus, champion, battle, training | {"warm_start": warm_start}, attack, models_uri)
 
     return retrain

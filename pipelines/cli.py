@@ -63,7 +63,12 @@ def run(
     generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
     seed: SeedOption = 0,
     device: Annotated[Device, typer.Option(help="Where to train; auto takes a GPU where there is one.")] = Device.AUTO,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data at most.")] = 4,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the training data at most; half as many from a warm start.")
+    ] = 4,
+    warm_start: Annotated[
+        bool, typer.Option("--warm-start/--cold-start", help="Train the challenger on from the champion's adapter.")
+    ] = True,
     texts: TextsOption = 200,
     max_texts: MaxTextsOption = None,
     text_column: TextColumnOption = None,
@@ -87,6 +92,7 @@ def run(
         "rounds": rounds,
         "texts_per_label": texts,
         "epochs": epochs,
+        "warm_start": warm_start,
         "device": device.value,
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,

@@ -117,6 +117,7 @@ class Stages:
             corpus=corpus.outputs["corpus"],
             labelled=labels.outputs["labelled"],
             held_out_strategies=attack["held_out_strategies"],
+            champion_version=champion,
             **training,
             **self.common,
         )

@@ -21,6 +21,8 @@ def train_qlora(
     device: str = "auto",
     seed: int = 0,
     held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
+    champion_version: Optional[str] = None,  # noqa: UP045
+    warm_start: bool = True,
     checkpoint_dir: Optional[str] = None,  # noqa: UP045
     tracking_uri: Optional[str] = None,  # noqa: UP045
 ) -> None:
@@ -34,11 +36,13 @@ def train_qlora(
         pipeline_run: Id under which the stages of a run find their MLflow run.
         base_model: Embedded name, folder or hub id of the encoder.
         lang: ISO 639-1 code of the corpus.
-        epochs: Passes over the data at most.
+        epochs: Passes over the data at most; half as many where it goes on from the champion.
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
         held_out_strategies: Strategies that are never trained on; the project's own choice if not given.
+        champion_version: Registry version whose adapter it goes on from; a fresh one if not given.
+        warm_start: False for a fresh adapter all the same.
         checkpoint_dir: Folder on a volume that outlives the pod; a killed training resumes from it.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
     """
@@ -61,6 +65,7 @@ def train_qlora(
             seed=int(seed),
         ),
         pipeline_run=pipeline_run,
+        champion_version=champion_version if warm_start else None,
         checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
         held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
         tracking_uri=tracking_uri,

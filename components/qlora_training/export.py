@@ -81,10 +81,10 @@ def export(
     room = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
         trained_scores = _torch_scores(model, tokenizer, texts, settings.max_length)
-        model.save_pretrained(room / "adapter", safe_serialization=True)
+        model.save_pretrained(room / bundles.ADAPTER, safe_serialization=True)
         tokenizer.save_pretrained(room / "tokenizer")
         full = room / "full.onnx"
-        _write_onnx(_merge(room / "adapter", settings), tokenizer, full)
+        _write_onnx(_merge(room / bundles.ADAPTER, settings), tokenizer, full)
         spec = bundles.BundleSpec(
             base_model=settings.base_model, lang=settings.lang, threshold=0.5, max_length=settings.max_length
         )

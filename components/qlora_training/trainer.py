@@ -57,15 +57,21 @@ def load_quantised(settings: TrainingSettings) -> Any:  # noqa: ANN401
         raise InputError(f"base model {settings.base_model!r} can not be loaded: {reason}") from error
 
 
-def build_model(settings: TrainingSettings) -> Any:  # noqa: ANN401
-    """The quantised base with a fresh adapter and a trainable head.
+def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Any:  # noqa: ANN401
+    """The quantised base with an adapter and a trainable head.
+
+    Args:
+        settings: The knobs.
+        adapter: Folder of an earlier adapter and head to go on from; fresh ones if None.
 
     Raises:
         InputError: The base model can not be loaded.
     """
-    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+    from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 
     model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
+    if adapter is not None:
+        return PeftModel.from_pretrained(model, adapter, is_trainable=True)
     heads = sorted({name.split(".")[-1] for name, _ in model.named_modules()} & set(HEAD_MODULES))
     lora = LoraConfig(
         task_type=TaskType.SEQ_CLS,
@@ -83,15 +89,17 @@ def train(
     checkpoints: Path,
     stage: str = "train_qlora",
     report_to: Sequence[str] = (),
+    adapter: Path | None = None,
 ) -> tuple[Any, Any, dict[str, float]]:
     """Trains, or goes on from the last complete checkpoint below ``checkpoints``.
 
     Args:
         table: From :func:`dataset.training_table`.
         settings: The knobs.
-        checkpoints: Folder for the checkpoints of exactly this table and these settings.
+        checkpoints: Folder for the checkpoints of exactly this table, these settings and this adapter.
         stage: In whose name to report progress.
         report_to: Trackers of transformers' Trainer; ``mlflow`` logs into the active MLflow run.
+        adapter: See :func:`build_model`.
 
     Returns:
         The model with the adapter of the best epoch, its tokenizer, and metrics: train_samples_per_second,
@@ -114,7 +122,7 @@ def train(
     # Batches of like length need the least padding; the Trainer groups what it trains on, not what it judges on.
     data["validation"].sort(key=lambda row: len(row["input_ids"]))
     trainer = Trainer(
-        model=build_model(settings),
+        model=build_model(settings, adapter),
         args=_arguments(settings, checkpoints, report_to),
         train_dataset=data["train"],
         eval_dataset=data["validation"],

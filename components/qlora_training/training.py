@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +24,8 @@ from content_arena.components.shared.tracking import Tracking
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
+#: An adapter fits only where these are as they were.
+_ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha")
 
 
 @stage(TRAIN)
@@ -32,11 +36,15 @@ def train_qlora(
     *,
     settings: TrainingSettings,
     pipeline_run: str,
+    champion_version: str | None = None,
     checkpoints: Path | None = None,
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, this run's and every earlier one's.
+
+    It goes on from the champion's adapter where it can: what the champion knows need not be learnt again, so half the
+    passes do.
 
     Args:
         corpus_path: Parquet of Sample.
@@ -44,6 +52,7 @@ def train_qlora(
         bundle_path: Where the bundle goes.
         settings: The knobs.
         pipeline_run: Id of the pipeline run.
+        champion_version: Registry version to go on from; None for a fresh adapter.
         checkpoints: Folder that outlives the process; with it a killed training goes on where it was.
         held_out: Strategies that are never trained on.
         tracking_uri: MLflow server; the environment's if None.
@@ -57,7 +66,10 @@ def train_qlora(
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
     say(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    _, metrics = _train(TRAIN, corpus, table, settings, bundle_path, tracking, checkpoints)
+    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version else None
+    if start is not None:
+        settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
+    _, metrics = _train(TRAIN, corpus, table, settings, bundle_path, tracking, checkpoints, start)
     return metrics
 
 
@@ -120,6 +132,18 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
         )
 
 
+def _start(registry: Registry, version: str, settings: TrainingSettings) -> bundles.Bundle | None:
+    """The version's bundle, if its adapter sits on the same base and is of the size that is asked for."""
+    bundle = bundles.load(registry.download(int(version)))
+    had = {"base_model": bundle.spec.base_model} | bundle.spec.training
+    changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != getattr(settings, name)]
+    if changed:
+        say(TRAIN, f"a fresh adapter: version {version} was trained with another {', '.join(changed)}")
+        return None
+    say(TRAIN, f"going on from the adapter of version {version}")
+    return bundle
+
+
 def _train(
     stage_name: str,
     corpus: pd.DataFrame,
@@ -128,18 +152,22 @@ def _train(
     bundle_path: Path,
     tracking: Tracking,
     checkpoints: Path | None,
+    start: bundles.Bundle | None = None,
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports, with the figures of both."""
+    adapter, started_from = (start.path / bundles.ADAPTER, start.spec.digest) if start else (None, "")
     with tempfile.TemporaryDirectory() as folder:
-        # Only the same texts and the same knobs may go on from a checkpoint; anything else starts afresh.
-        key = records.sha256_of(dataset.fingerprint(table), repr(settings))[:16]
+        # Only the same texts, knobs and beginning may go on from a checkpoint; anything else starts afresh.
+        key = records.sha256_of(dataset.fingerprint(table), repr(settings), started_from)[:16]
         home = (checkpoints or Path(folder)) / key
         home.mkdir(parents=True, exist_ok=True)
         with tracking.training_run(stage_name):
-            model, tokenizer, metrics = trainer.train(table, settings, home, stage_name, report_to=["mlflow"])
+            model, tokenizer, metrics = trainer.train(
+                table, settings, home, stage_name, report_to=["mlflow"], adapter=adapter
+            )
         say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
-        provenance = {"corpus_sha256": records.corpus_digest(corpus)}
+        provenance = {"corpus_sha256": records.corpus_digest(corpus), "started_from": started_from}
         bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance)
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}

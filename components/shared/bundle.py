@@ -24,6 +24,7 @@ from content_arena.components.shared.errors import BundleError
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer/tokenizer.json"
+ADAPTER = "adapter"
 FORMAT = 1
 
 

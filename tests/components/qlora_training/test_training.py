@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from content_arena.components.qlora_training import export, trainer
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
 
@@ -72,6 +74,22 @@ def test_the_bundle_decides_as_the_trained_model(trained):
 
 
 @pytest.mark.slow
+def test_a_warm_start_knows_what_its_adapter_knew(trained, tmp_path):
+    model, tokenizer, metrics, _ = trained
+    validation = table().query("split == 'validation'")
+    bundle = export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
+    # A rate too small to learn anything by: whatever it knows it brought along.
+    still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
+    adapter = bundle.path / bundles.ADAPTER
+    warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
+    texts = validation["text"].tolist()
+    before, after = (export._torch_scores(m, tokenizer, texts, SETTINGS.max_length) for m in (model, warm))
+    assert np.abs(before - after).max() < 0.02
+    assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "lora" in name)
+    assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "modules_to_save" in name)
+
+
+@pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
     model, tokenizer, metrics, _ = trained
     monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 4).astype(np.float32))
@@ -93,8 +111,6 @@ trainer.train(table(), replace(SETTINGS, epochs=40, patience=40), Path(sys.argv[
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(tmp_path, capsys):
-    from dataclasses import replace
-
     process = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path)], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while trainer_state_count(tmp_path) < 1 and time.monotonic() < deadline:
