@@ -50,9 +50,9 @@ class Server:
         return samples
 
 
-def start(bundle: Path, *arguments: str) -> Server:
+def start(bundle: Path, *arguments: str, module: str = MODULE) -> Server:
     """Starts a server and waits until it says that it serves, and answers."""
-    command = [sys.executable, "-m", MODULE, "--model_dir", str(bundle), "--host", "127.0.0.1", "--port", "0"]
+    command = [sys.executable, "-m", module, "--model_dir", str(bundle), "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment()
     )
@@ -84,8 +84,8 @@ def clean_environment():
 
 
 @contextlib.contextmanager
-def running(bundle: Path, *arguments: str):
-    server = start(bundle, *arguments)
+def running(bundle: Path, *arguments: str, module: str = MODULE):
+    server = start(bundle, *arguments, module=module)
     try:
         yield server
     finally:
