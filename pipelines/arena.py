@@ -1,13 +1,13 @@
 """The whole loop as Kubeflow pipelines: once over (arena), and recurring with a policy in front (retrain)."""
 
 from collections.abc import Callable
-from typing import Any, List, Optional  # noqa: UP035 - KFP's type parser
+from typing import Any, List  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
 from content_arena.components.retraining_policy.component import decide_retraining
 from content_arena.pipelines.placement import Placement
-from content_arena.pipelines.stages import Stages
+from content_arena.pipelines.stages import HELD_OUT, Stages
 
 #: Where manifests/ puts MLflow and the bundles.
 CLUSTER_TRACKING_URI = "http://mlflow.content-arena:5000"
@@ -29,6 +29,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
     )
     def arena(
         data: str = "embedded",
+        data_version: str = "",
         lang: str = "en",
         base_model: str = "all-MiniLM-L6-v2",
         rounds: int = 3,
@@ -39,17 +40,19 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
         device: str = "auto",
         seed: int = 0,
         max_texts: int = 100_000,
-        text_column: Optional[str] = None,  # noqa: UP045
-        label_column: Optional[str] = None,  # noqa: UP045
-        held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-        checkpoint_dir: Optional[str] = placement.checkpoint_dir,  # noqa: UP045
-        models_uri: Optional[str] = None,  # noqa: UP045
-        tracking_uri: Optional[str] = None,  # noqa: UP045
+        text_column: str = "",
+        label_column: str = "",
+        held_out_strategies: List[str] = HELD_OUT,  # noqa: UP006
+        checkpoint_dir: str = placement.checkpoint_dir,
+        models_uri: str = "",
+        tracking_uri: str = "",
     ) -> None:
         """One generation of the arena.
 
         Args:
             data: "embedded", a file (CSV, TSV, JSONL, Parquet, also .gz) or hf://name.
+            data_version: A word that changes when what `data` holds does, such as a date or a digest: a corpus that was
+                prepared before is taken again for the same data, version and options.
             lang: ISO 639-1 code of the corpus.
             base_model: Embedded name, folder or hub id of the encoder.
             rounds: Queries an attack may spend on each (text, strategy).
@@ -60,12 +63,12 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             device: auto, cpu or cuda.
             seed: Of attacks and training.
             max_texts: Draw at most so many texts from the corpus, in the proportions of the data.
-            text_column: Column of the text; found by usual names if not given.
-            label_column: Column of the label; found by usual names if not given.
-            held_out_strategies: Strategies that are judged and never trained on; the project's own choice if not given.
-            checkpoint_dir: Folder on a volume that outlives a pod, to resume killed trainings from.
-            models_uri: s3://bucket/folder to publish versions to; nothing is published if not given.
-            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if not given.
+            text_column: Column of the text; found by usual names if empty.
+            label_column: Column of the label; found by usual names if empty.
+            held_out_strategies: Strategies that are judged and never trained on.
+            checkpoint_dir: Folder on a volume that outlives a pod, to resume killed trainings from; none if empty.
+            models_uri: s3://bucket/folder to publish versions to; nothing is published if empty.
+            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if empty.
         """
         common = {"pipeline_run": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "tracking_uri": tracking_uri}
         stages = Stages(placement, common)
@@ -86,7 +89,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             "held_out_strategies": held_out_strategies,
         }
         with dsl.ExitHandler(stages.close(models_uri=models_uri), name="One generation"):
-            source = {"data": data, "lang": lang, "max_texts": max_texts}
+            source = {"data": data, "data_version": data_version, "lang": lang, "max_texts": max_texts}
             columns = {"text_column": text_column, "label_column": label_column}
             corpus, champion, battle = stages.look(source | columns, training, attack, models_uri)
             stages.challenge(corpus, champion, battle, training | {"warm_start": warm_start}, attack, models_uri)
@@ -121,12 +124,12 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
         max_texts: int = 100_000,
         max_evasion: float = 0.1,
         max_age_days: float = 7.0,
-        text_column: Optional[str] = None,  # noqa: UP045
-        label_column: Optional[str] = None,  # noqa: UP045
-        held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-        checkpoint_dir: Optional[str] = placement.checkpoint_dir,  # noqa: UP045
-        models_uri: Optional[str] = None,  # noqa: UP045
-        tracking_uri: Optional[str] = None,  # noqa: UP045
+        text_column: str = "",
+        label_column: str = "",
+        held_out_strategies: List[str] = HELD_OUT,  # noqa: UP006
+        checkpoint_dir: str = placement.checkpoint_dir,
+        models_uri: str = "",
+        tracking_uri: str = "",
     ) -> None:
         """One look at the champion, and a generation of the arena if there is a reason.
 
@@ -144,12 +147,12 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
             max_texts: Draw at most so many texts from the corpus, in the proportions of the data.
             max_evasion: Train if a fresh battle turns more than this share of the texts the champion caught.
             max_age_days: Train if the champion is older.
-            text_column: Column of the text; found by usual names if not given.
-            label_column: Column of the label; found by usual names if not given.
-            held_out_strategies: Strategies that are judged and never trained on; the project's own choice if not given.
-            checkpoint_dir: Folder on a volume that outlives a pod, to resume killed trainings from.
-            models_uri: s3://bucket/folder to publish versions to; nothing is published if not given.
-            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if not given.
+            text_column: Column of the text; found by usual names if empty.
+            label_column: Column of the label; found by usual names if empty.
+            held_out_strategies: Strategies that are judged and never trained on.
+            checkpoint_dir: Folder on a volume that outlives a pod, to resume killed trainings from; none if empty.
+            models_uri: s3://bucket/folder to publish versions to; nothing is published if empty.
+            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if empty.
         """
         common = {"pipeline_run": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "tracking_uri": tracking_uri}
         stages = Stages(placement, common)
@@ -172,7 +175,8 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
         with dsl.ExitHandler(stages.close(models_uri=models_uri), name="Look, and retrain with a reason"):
             source = {"data": data, "lang": lang, "max_texts": max_texts}
             columns = {"text_column": text_column, "label_column": label_column}
-            corpus, champion, battle = stages.look(source | columns, training, attack, models_uri)
+            # A recurring run that took the first run's corpus again would never find that there is a new one.
+            corpus, champion, battle = stages.look(source | columns, training, attack, models_uri, look_again=True)
             decision = decide_retraining(
                 corpus=corpus.outputs["corpus"],
                 attacks=battle.outputs["attacks"],

@@ -1,12 +1,12 @@
 """Red team only: prepare a corpus and attack a filter, train nothing."""
 
 from collections.abc import Callable
-from typing import Any, List, Optional  # noqa: UP035 - KFP's type parser
+from typing import Any, List  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
 from content_arena.pipelines.placement import Placement
-from content_arena.pipelines.stages import Stages
+from content_arena.pipelines.stages import HELD_OUT, Stages
 
 
 def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B008 - frozen
@@ -25,36 +25,44 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
     def battle(
         victim: str = "champion",
         data: str = "embedded",
+        data_version: str = "",
         lang: str = "en",
         rounds: int = 3,
         texts_per_label: int = 200,
         seed: int = 0,
         max_texts: int = 100_000,
-        text_column: Optional[str] = None,  # noqa: UP045
-        label_column: Optional[str] = None,  # noqa: UP045
-        held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-        tracking_uri: Optional[str] = None,  # noqa: UP045
+        text_column: str = "",
+        label_column: str = "",
+        held_out_strategies: List[str] = HELD_OUT,  # noqa: UP006
+        tracking_uri: str = "",
     ) -> None:
         """One battle.
 
         Args:
             victim: Alias, version number, bundle folder or URL of the filter to attack.
             data: "embedded", a file (CSV, TSV, JSONL, Parquet, also .gz) or hf://name.
+            data_version: A word that changes when what `data` holds does, such as a date or a digest: a corpus that was
+                prepared before is taken again for the same data, version and options.
             lang: ISO 639-1 code of the corpus.
             rounds: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
             seed: The same seed gives the same attack set.
             max_texts: Draw at most so many texts from the corpus, in the proportions of the data.
-            text_column: Column of the text; found by usual names if not given.
-            label_column: Column of the label; found by usual names if not given.
-            held_out_strategies: Strategies that are judged and never trained on; the project's own choice if not given.
-            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if not given.
+            text_column: Column of the text; found by usual names if empty.
+            label_column: Column of the label; found by usual names if empty.
+            held_out_strategies: Strategies that are judged and never trained on.
+            tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if empty.
         """
         common = {"pipeline_run": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "tracking_uri": tracking_uri}
         stages = Stages(placement, common)
         with dsl.ExitHandler(stages.close(), name="One battle"):
             corpus = stages.prepare(
-                data=data, lang=lang, text_column=text_column, label_column=label_column, max_texts=max_texts
+                data=data,
+                data_version=data_version,
+                lang=lang,
+                text_column=text_column,
+                label_column=label_column,
+                max_texts=max_texts,
             )
             stages.battle(
                 corpus,

@@ -113,9 +113,9 @@ class Placement:
             raise ValueError(f"{', '.join(sorted(unknown))} can not use a GPU; {', '.join(GPU_STAGES)} can")
 
     @property
-    def checkpoint_dir(self) -> str | None:
-        """Where trainings find the claim."""
-        return _CHECKPOINTS if self.checkpoint_claim else None
+    def checkpoint_dir(self) -> str:
+        """Where trainings find the claim; empty if there is none."""
+        return _CHECKPOINTS if self.checkpoint_claim else ""
 
     def apply(self, task: PipelineTask, stage: str, title: str) -> PipelineTask:
         """Places a task.
@@ -127,8 +127,7 @@ class Placement:
         """
         wanted = self.resources[stage]
         task.set_display_name(title)
-        # Only the corpus depends on nothing but its parameters; everything else reads the registry.
-        task.set_caching_options(stage == "prepare_corpus")
+        task.set_caching_options(False)
         task.set_cpu_request(wanted.cpu[0]).set_cpu_limit(wanted.cpu[1])
         task.set_memory_request(wanted.memory[0]).set_memory_limit(wanted.memory[1])
         kubernetes.set_timeout(task, wanted.timeout)

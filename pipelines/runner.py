@@ -8,11 +8,10 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,6 @@ def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watche
     from kfp import local
 
     given = {key: value for key, value in arguments.items() if value is not None}
-    local_pipeline = _without_unset(pipeline, given)
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = home.runs / name
     folder.mkdir(parents=True)
@@ -172,7 +170,7 @@ def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watche
             with contextlib.redirect_stdout(log), warnings.catch_warnings():
                 # Display names and node selectors mean nothing here, and kfp says so for every task.
                 warnings.simplefilter("ignore")
-                local_pipeline(**given)
+                pipeline(**given)
         except RuntimeError as error:
             raise _explain(log, file.name) from error
         finally:
@@ -182,43 +180,6 @@ def run(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, watch: Watche
             raise _explain(log, file.name)
     _forget_old_runs(home.runs)
     return LocalRun(name, Path(file.name), folder / "artifacts")
-
-
-def _without_unset(pipeline: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
-    """The pipeline less its optional parameters that were given no value.
-
-    A cluster passes such a parameter on as unset. kfp.local neither reads an absent default nor takes None, so here
-    the parameter and every reference to it go, and the components' own defaults apply: the same thing.
-    """
-    import yaml
-    from kfp import compiler, components
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pipeline.yaml"
-        compiler.Compiler().compile(pipeline, str(path))
-        # A cluster's placement settings are a second document; local runs have no use for them.
-        spec = next(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    unset = {
-        name for name, parameter in parameters.items()
-        if parameter.get("isOptional") and "defaultValue" not in parameter and name not in arguments
-    }  # fmt: skip
-    _drop_inputs(spec["root"], unset, spec["components"])
-    return components.load_component_from_text(yaml.safe_dump(spec, sort_keys=False))
-
-
-def _drop_inputs(component: dict[str, Any], unset: Set[str], known: Mapping[str, Any]) -> None:
-    """Takes input parameters out of a component and, in a pipeline or a part of one, out of the tasks they go to."""
-    if "dag" in component:
-        parameters = component.get("inputDefinitions", {}).get("parameters", {})
-        for name in unset:
-            parameters.pop(name, None)
-        for task in component["dag"]["tasks"].values():
-            inputs = task.get("inputs", {}).get("parameters", {})
-            gone = {name for name, source in inputs.items() if source.get("componentInputParameter") in unset}
-            for name in gone:
-                del inputs[name]
-            _drop_inputs(known[task["componentRef"]["name"]], gone, known)
 
 
 class _StageLog(io.TextIOBase):

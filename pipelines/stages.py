@@ -10,6 +10,7 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import PipelineTask
 
+from content_arena.components.attack_generation import strategies
 from content_arena.components.attack_generation.component import gather_attacks, generate_attacks
 from content_arena.components.corpus_preparation.component import prepare_corpus
 from content_arena.components.evaluation.component import evaluate_challenger
@@ -29,6 +30,9 @@ STAGES = (
     "evaluate_challenger",
     "promote_challenger",
 )
+#: A pipeline's default. All parameters of our pipelines have one that is a value: the backend refuses to hand a
+#: parameter without a value into an exit handler, a loop or a condition ("the resolved input parameter is null").
+HELD_OUT = list(strategies.HELD_OUT)
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,17 @@ class Stages:
     placement: Placement
     common: Mapping[str, Any]
 
-    def prepare(self, **data: Any) -> PipelineTask:  # noqa: ANN401
-        """The corpus."""
-        return self.placement.apply(prepare_corpus(**data), "prepare_corpus", "Prepare corpus")
+    def prepare(self, *, look_again: bool = False, **data: Any) -> PipelineTask:  # noqa: ANN401
+        """The corpus.
+
+        Args:
+            look_again: Read the data every time. Otherwise the corpus of an earlier run with the same parameters is
+                taken, and data that changed under its name are not seen unless data_version changes with them.
+            data: Parameters of prepare_corpus.
+        """
+        task = self.placement.apply(prepare_corpus(**data), "prepare_corpus", "Prepare corpus")
+        # Only the corpus depends on nothing but its parameters; everything else reads the registry.
+        return task.set_caching_options(not look_again)
 
     def bootstrap(self, corpus: PipelineTask, **training: Any) -> PipelineTask:  # noqa: ANN401
         """A champion, trained if there is none."""
@@ -94,9 +106,11 @@ class Stages:
         training: Mapping[str, Any],
         attack: Mapping[str, Any],
         models_uri: Any,  # noqa: ANN401
+        *,
+        look_again: bool = False,
     ) -> tuple[PipelineTask, Any, PipelineTask]:
         """Corpus, champion and a battle against it: the corpus task, the champion's version, the battle task."""
-        corpus = self.prepare(**data)
+        corpus = self.prepare(look_again=look_again, **data)
         bootstrap = self.bootstrap(corpus, models_uri=models_uri, **training)
         battle = self.battle(corpus, "champion", after=bootstrap, **attack)
         return corpus, bootstrap.outputs["champion_version"], battle

@@ -1,7 +1,5 @@
 """The local runner on pipelines made for the test."""
 
-import json
-
 import pytest
 from kfp import dsl
 from rich.console import Console
@@ -63,31 +61,6 @@ def test_outputs_lines_and_log(home):
     assert finished.parameter("speaks", "Output") == "hello"
     assert [(line.stage, line.done, line.total) for line in heard] == [("speaks", i, 3) for i in (1, 2, 3)]
     assert "noise of a library" in finished.log.read_text()
-
-
-def test_optional_parameters_may_be_left_out(home):
-    from typing import Optional
-
-    @dsl.component(base_image=IMAGE, install_kfp_package=False)
-    def optional(words: Optional[str] = None) -> str:  # noqa: UP045
-        return "unset" if words is None else words
-
-    @dsl.pipeline(name="optional")
-    def pipeline(words: Optional[str] = None) -> str:  # noqa: UP045
-        return optional(words=words).output
-
-    @dsl.pipeline(name="deep")
-    def deep(words: Optional[str] = None):  # noqa: UP045
-        with dsl.ExitHandler(speaks_once()), dsl.ParallelFor(items=[1]):
-            optional(words=words)
-
-    def said(pipeline, words):
-        finished = runner.run(pipeline, {"words": words}, home, lambda line: None)
-        return json.loads(next(finished.artifacts.rglob("optional/executor_output.json")).read_text())
-
-    for made in (pipeline, deep):
-        assert said(made, None)["parameterValues"] == {"Output": "unset"}
-        assert said(made, "set")["parameterValues"] == {"Output": "set"}
 
 
 def test_a_task_that_left_nothing_is_no_success(home):

@@ -1,0 +1,80 @@
+"""The compiled pipelines as the backend's driver walks them: every input resolves, with nothing given but defaults."""
+
+import pytest
+
+from tests.pipelines.backend.driver import Driver, TaskFailedError, TerminatedError, Values
+
+LOOK = ["prepare-corpus", "bootstrap-champion", "generate-attacks", "generate-attacks", "gather-attacks"]
+CHALLENGE = ["label-attacks", "train-qlora", "evaluate-challenger", "promote-challenger"]
+SAMPLES = {"STRING": "1", "BOOLEAN": True, "LIST": ["why"], "STRUCT": {}}
+
+
+@pytest.fixture(scope="module")
+def packages(compile_to):
+    return compile_to("--shards", "2")
+
+
+class Cluster:
+    """Notes the tasks and leaves outputs of the right types."""
+
+    def __init__(self, raises=None, **answers):
+        self.tasks, self._raises, self._answers = [], raises or {}, answers
+
+    def __call__(self, task):
+        self.tasks.append(task)
+        if task.name in self._raises:
+            raise self._raises[task.name]
+        outputs = task.component.get("outputDefinitions", {})
+        kinds = {name: SAMPLES[one["parameterType"]] for name, one in outputs.get("parameters", {}).items()}
+        artifacts = {name: [{"uri": f"{len(self.tasks)}/{name}"}] for name in outputs.get("artifacts", {})}
+        return Values({name: self._answers.get(name, value) for name, value in kinds.items()}, artifacts)
+
+    @property
+    def names(self):
+        return [task.name for task in self.tasks]
+
+    def inputs(self, name):
+        return next(task.inputs for task in self.tasks if task.name == name)
+
+
+def walked(package, given=None, **cluster):
+    cluster = Cluster(**cluster)
+    Driver(package, "run-1", cluster).run(given or {})
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks"),
+    [
+        ("arena", [*LOOK, *CHALLENGE]),
+        ("retrain", [*LOOK, "decide-retraining", *CHALLENGE]),
+        ("battle", [task for task in LOOK if task != "bootstrap-champion"]),
+    ],
+)
+def test_every_parameter_has_a_value_without_being_given_one(packages, name, tasks):
+    cluster = walked(packages[name])
+    assert cluster.names == [*tasks, "close-run"]
+    assert cluster.inputs("close-run").parameters["status"]["state"] == "COMPLETE"
+    assert {task.inputs.parameters["pipeline_run"] for task in cluster.tasks[1:]} == {"run-1"}
+
+
+def test_the_shards_meet_in_one_task(packages):
+    cluster = walked(packages["arena"])
+    shards = [task.inputs.parameters["shard"] for task in cluster.tasks if task.name == "generate-attacks"]
+    assert shards == [0, 1]
+    gathered = cluster.inputs("gather-attacks").artifacts
+    assert [len(gathered[name]) for name in ("shards", "held_out_shards", "summaries")] == [2, 2, 2]
+
+
+def test_without_a_reason_nothing_is_trained(packages):
+    cluster = walked(packages["retrain"], retrain=False)
+    assert cluster.names == [*LOOK, "decide-retraining", "close-run"]
+
+
+@pytest.mark.parametrize(("error", "state"), [(TaskFailedError, "FAILED"), (TerminatedError, "RUNNING")])
+def test_the_exit_task_is_told_how_it_ended(packages, error, state):
+    cluster = Cluster(raises={"label-attacks": error("so it is")})
+    with pytest.raises(error, match="so it is"):
+        Driver(packages["arena"], "run-1", cluster).run({})
+    assert cluster.names == [*LOOK, "label-attacks", "close-run"]
+    assert cluster.inputs("close-run").parameters["status"]["state"] == state
