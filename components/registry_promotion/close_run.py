@@ -9,7 +9,14 @@ from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
 #: MLflow's word for how a KFP run ended. A run that a person terminated is still RUNNING when its exit handler starts.
-_MLFLOW_STATUS = {"SUCCEEDED": "FINISHED", "COMPLETE": "FINISHED", "FAILED": "FAILED", "RUNNING": "KILLED"}
+_MLFLOW_STATUS = {
+    "SUCCEEDED": "FINISHED",
+    "COMPLETE": "FINISHED",
+    "FAILED": "FAILED",
+    "RUNNING": "KILLED",
+    # KFP's documentation promises this word, no backend was seen to send it.
+    "CANCELLED": "KILLED",
+}
 
 
 @stage(STAGE)
