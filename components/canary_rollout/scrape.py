@@ -50,7 +50,7 @@ class PodMetrics:
         if unread:
             checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
         if theirs.restarts:
-            reason = f"containers of the challenger restarted {theirs.restarts} times: what they answered last is lost"
+            reason = f"restarts of the challenger's containers: {theirs.restarts}; what they answered last is lost"
             checks.append(Check("restarts", Verdict.INCONCLUSIVE, reason))
         return Counted(window_of(ours.total), window_of(theirs.total), tuple(checks))
 
