@@ -37,7 +37,9 @@ def publish(registry: Registry, models_uri: str | None = None) -> list[str]:
     aliases = registry.aliases()
     for alias in (Registry.CHAMPION, Registry.CHALLENGER):
         version = aliases.get(alias)
-        uri = f"{root}/{version.version}" if version else ""
+        # KServe's storage initialiser takes every key that begins with its address: without the last slash, version 1
+        # would bring 10 to 19 along.
+        uri = f"{root}/{version.version}/" if version else ""
         if version is None or version.tags.get(Registry.STORAGE_URI) == uri:
             continue
         store.publish(bundles.load(registry.download(version.version)), uri)

@@ -110,7 +110,7 @@ class Store:
             try:
                 self._client.fput_object(bucket, f"{prefix}/{name}", str(bundle.path / name))
             except Exception as error:
-                raise _explained(error, f"{uri}/{name}") from error
+                raise _explained(error, f"s3://{bucket}/{prefix}/{name}") from error
 
     def point(self, uri: str, target: str) -> None:
         """Makes ``uri`` a pointer to its sibling ``target``; one request, so it is never half-written.

@@ -22,21 +22,21 @@ def test_champion_and_challenger_are_published_once(registry, register, root, tm
     registry.promote(register(1), None)
     registry.set_alias(Registry.CHALLENGER, register(2))
     assert publish(registry, root) == [
-        f"version 1 is at {root}/1",
-        f"version 2 is at {root}/2",
+        f"version 1 is at {root}/1/",
+        f"version 2 is at {root}/2/",
         f"{root}/champion is version 1",
     ]
     assert publish(registry, root) == []
     found = Store.from_environment().download(f"{root}/champion", tmp_path / "served")
     assert found.spec.digest == registry.get(1).digest
-    assert registry.get(2).tags[Registry.STORAGE_URI] == f"{root}/2"
+    assert registry.get(2).tags[Registry.STORAGE_URI] == f"{root}/2/"
 
 
 def test_the_pointer_follows_promotion_and_rollback(registry, register, root):
     registry.promote(register(1), None)
     publish(registry, root)
     registry.promote(register(2), 1)
-    assert publish(registry, root) == [f"version 2 is at {root}/2", f"{root}/champion is version 2"]
+    assert publish(registry, root) == [f"version 2 is at {root}/2/", f"{root}/champion is version 2"]
     registry.rollback("worse in the wild")
     assert publish(registry, root) == [f"{root}/champion is version 1"]
 
@@ -55,7 +55,13 @@ def test_the_address_may_come_from_the_environment(registry, register, root, mon
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [("SUCCEEDED", "FINISHED"), ("COMPLETE", "FINISHED"), ("FAILED", "FAILED"), ("RUNNING", "KILLED")],
+    [
+        ("SUCCEEDED", "FINISHED"),
+        ("COMPLETE", "FINISHED"),
+        ("FAILED", "FAILED"),
+        ("RUNNING", "KILLED"),
+        ("CANCELLED", "KILLED"),
+    ],
 )
 def test_closing_a_run_heals_whatever_its_end_was(uri, registry, register, root, state, status):
     registry.promote(register(1), None)
