@@ -28,7 +28,9 @@ LABELS = {
 }
 #: Ends of the paths on which texts are judged, in both protocols; health and scrapes are answered on others.
 PREDICTIONS = (":predict", "/infer")
-_STARTED = "process_start_time_seconds"
+STARTED = "process_start_time_seconds"
+#: Linux tells when a process began to within a second; one that has just begun has answered nobody yet.
+STARTED_WITHIN = 1.0
 
 #: A metric's name and its labels in alphabetical order.
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -95,7 +97,7 @@ def parse(exposition: str) -> Reading:
             for sample in family.samples:
                 if sample.name in LABELS and is_prediction(sample.labels):
                     counters[sample.name, tuple(sorted(sample.labels.items()))] = float(sample.value)
-                elif sample.name == _STARTED:
+                elif sample.name == STARTED:
                     started = float(sample.value)
     except ValueError as error:
         raise MeasureError(f"what is served there is no Prometheus text ({type(error).__name__})") from error
@@ -159,7 +161,7 @@ class Tally:
                 self.restarts += is_another_life(before, reading)
                 counted = increase(before, reading)
             else:
-                is_new = reading.started is not None and reading.started >= self._begin
+                is_new = reading.started is not None and reading.started >= self._begin - STARTED_WITHIN
                 counted = reading.counters if is_new else {}
             for series, value in counted.items():
                 self._total[series] += value

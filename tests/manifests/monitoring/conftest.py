@@ -62,7 +62,7 @@ def prometheus(tiny_bundle, tmp_path_factory):
         for server in variants.values():
             _ask(server)
         _backfill(folder, next(iter(variants.values())), history.champion)
-        prometheus = stack.enter_context(_prometheus(folder, targets))
+        prometheus = stack.enter_context(scraping(folder, targets))
         for _ in range(8):
             for server in variants.values():
                 _ask(server)
@@ -124,7 +124,7 @@ def _backfill(folder, server, version):
 
 
 @contextlib.contextmanager
-def _prometheus(folder, targets):
+def scraping(folder, targets):
     (folder / "rules.yaml").write_text(yaml.safe_dump(groups()))
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
