@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
+from content_arena.components.canary_rollout.cluster import ConflictError
 from content_arena.components.canary_rollout.state import State, load
 from content_arena.components.canary_rollout.traffic import Json
 from content_arena.components.shared.errors import InputError
@@ -21,8 +23,21 @@ from content_arena.components.shared.errors import InputError
 ROLLOUT = "content-arena/rollout"
 APPROVE = "content-arena/approve"
 ABORT = "content-arena/abort"
+_ATTEMPTS = 5
 _APPROVAL = re.compile(r"(?P<version>[^\s/]+)/(?P<gate>\S+)(?: by (?P<who>.+))?")
 _ABORTION = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
+
+
+class Annotated(Protocol):
+    """What is needed of a cluster to leave a wish."""
+
+    def service(self, name: str) -> Json:
+        """The InferenceService."""
+        ...
+
+    def patch_service(self, name: str, body: Json, resource_version: str) -> Json:
+        """Merges a patch into it, guarded."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,23 @@ def record(before: State | None, after: State) -> Json:
     if is_edge:
         noted[ABORT] = None
     return _annotated(noted)
+
+
+def annotate(cluster: Annotated, service: str, body: Json) -> None:
+    """Writes an annotation, as a person does with kubectl; whatever else is written meanwhile does not matter.
+
+    Raises:
+        ConflictError: The service is written all the time.
+    """
+    for attempt in range(_ATTEMPTS):
+        version = cluster.service(service)["metadata"]["resourceVersion"]
+        try:
+            cluster.patch_service(service, body, version)
+        except ConflictError:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def _for_version(

@@ -42,6 +42,10 @@ class Pods(Protocol):
 class Follower(Protocol):
     """What is needed of a registry; versions are named as the service names them."""
 
+    def check(self, challenger: str, stable: str, insist: str | None = None) -> None:
+        """Whether it lets a version be rolled out; a person may insist with a reason."""
+        ...
+
     def is_champion(self, challenger: str) -> bool:
         """Whether it agrees that this version serves."""
         ...
@@ -58,9 +62,16 @@ class Follower(Protocol):
         """Makes it agree."""
         ...
 
+    def heal(self, serving: str) -> list[str]:
+        """Makes it agree about what serves; what had to be changed, a line each."""
+        ...
+
 
 class NoRegistry:
     """Agrees with everything: for a service that no registry knows."""
+
+    def check(self, challenger: str, stable: str, insist: str | None = None) -> None:
+        """Every version may."""
 
     def is_champion(self, challenger: str) -> bool:
         """It does."""
@@ -75,6 +86,10 @@ class NoRegistry:
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
         """There is nothing to do."""
+
+    def heal(self, serving: str) -> list[str]:
+        """There is nothing to do."""
+        return []
 
 
 class Observer:

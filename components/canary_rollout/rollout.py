@@ -101,20 +101,29 @@ class Rollout:
         self._awaited = self._refused = ""
         self._told: tuple[Verdict | None, float] = (None, float("-inf"))
 
-    def begin(self, challenger: Challenger, parameters: Parameters) -> State:
+    def begin(
+        self, challenger: Challenger, parameters: Parameters, insist: str | None = None, name: str | None = None
+    ) -> State:
         """Records a new rollout; nothing is moved yet.
 
+        Args:
+            challenger: What to roll out.
+            parameters: The plan.
+            insist: Why a person wants it although it was rejected before.
+            name: Of the rollout; a new one if None.
+
         Raises:
-            InputError: One is under way, or the challenger is what serves.
+            InputError: One is under way, the challenger is what serves, or the registry is against it.
             TrafficError: The service is in the middle of something else, or can have no canary.
         """
         view = self._mover.look()
         refuse_unfinished(view)
         stable = self._mover.mode.stable(view)
-        rollout = f"{challenger.version}-{uuid.uuid4().hex[:8]}"
-        state = start(rollout, challenger.version, challenger.storage_uri, stable, parameters, self._clock())
+        name = name or new_name(challenger)
+        state = start(name, challenger.version, challenger.storage_uri, stable, parameters, self._clock())
         state = replace(state, fingerprint=fingerprint(view.service), reason=f"began beside version {stable.version}")
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
+        self._registry.check(challenger.version, stable.version, insist)
         self._still_mine()
         version = view.service["metadata"]["resourceVersion"]
         service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
@@ -295,6 +304,11 @@ class Rollout:
                     event=event,
                 )
             )
+
+
+def new_name(challenger: Challenger) -> str:
+    """Names a rollout; no two are the same."""
+    return f"{challenger.version}-{uuid.uuid4().hex[:8]}"
 
 
 def refuse_unfinished(view: View) -> None:

@@ -55,6 +55,10 @@ class Aliases:
     rejected: tuple = ()
     is_away: bool = False
 
+    def check(self, challenger, stable, insist=None):
+        if self.rejected and not insist:
+            raise InputError(f"version {challenger} was rejected ({self.rejected[2]})")
+
     def is_champion(self, challenger):
         return self.champion == challenger
 
@@ -88,8 +92,8 @@ class Bench:
             pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now, sleep=lambda seconds: self.world.tick(),
         )  # fmt: skip
 
-    def begun(self, parameters=QUICK):
-        self.process().begin(TWO, parameters)
+    def begun(self, parameters=QUICK, insist=None):
+        self.process().begin(TWO, parameters, insist)
         return self
 
     def end(self, limit=2000, until=lambda state: False):
@@ -392,10 +396,13 @@ def test_what_serves_already_is_not_rolled_out(mode):
         Bench(mode).process().begin(Challenger("1", ONE), QUICK)
 
 
-def test_a_version_comes_again_after_it_was_rolled_back(mode):
+def test_a_version_that_was_rolled_back_comes_again_only_if_a_person_insists(mode):
     bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
     first = bench.end()
+    with pytest.raises(InputError, match="was rejected"):
+        bench.begun()
+    assert bench.state == first
     bench.api.annotate(approve="2/step-25 by alice", abort="2 by bob: old")
     bench.judge.verdicts.clear()
-    state = bench.begun(asking(25)).held()
+    state = bench.begun(asking(25), "fixed since").held()
     assert (state.gate, state.rollout != first.rollout) == ("step-25", True)

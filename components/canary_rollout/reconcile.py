@@ -1,0 +1,86 @@
+"""Finds and heals what a killed rollout may have left: spec, traffic and registry say the same afterwards."""
+
+from __future__ import annotations
+
+from content_arena.components.canary_rollout import annotations
+from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.move import Mover, Services
+from content_arena.components.canary_rollout.observation import Verdict
+from content_arena.components.canary_rollout.observing import Follower
+from content_arena.components.canary_rollout.rollout import Rollout
+from content_arena.components.canary_rollout.state import Phase, Stable, State
+from content_arena.components.canary_rollout.traffic import Challenger, Json, Mode, View
+
+_WHO = "reconcile"
+
+
+def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, registry: Follower) -> list[str]:
+    """Heals every disagreement between the registry's aliases, the service's spec and its traffic.
+
+    A rollout that nobody carries on any more is ended: what was being promoted or withdrawn is, and whatever was on its
+    way up goes back. One that waits for a person's judgement goes on waiting. Who calls this holds the lease.
+
+    Args:
+        cluster: Where the service is.
+        service: Name of the InferenceService.
+        mover: Of that service.
+        rollout: Carries on what has to be ended.
+        registry: Has to agree.
+
+    Returns:
+        What was done, a line each; nothing when called again.
+
+    Raises:
+        TrafficError: The service is in a state that no rollout made; it is left as it is.
+    """
+    done = []
+    state = annotations.recorded(cluster.service(service))
+    if state is not None and not state.phase.is_end:
+        if not _is_to_be_ended(state):
+            return done
+        wish = _wish(state)
+        if wish is not None:
+            annotations.annotate(cluster, service, wish)
+        end = rollout.run(lambda now: now.phase is Phase.WAITING and now.gate != state.gate)
+        was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
+        done.append(f"{was}, it is {end.phase.value}: {end.reason}")
+        if not end.phase.is_end:
+            return done
+        state = end
+    serving = mover.mode.stable(mover.look())
+    done += registry.heal(serving.version)
+    if state is not None and _is_unsaid(state, serving.version, registry):
+        registry.reject(state.challenger, serving.version, state.rollout, state.reason)
+        done.append(f"version {state.challenger} is tagged rejected: {state.reason}")
+    return done
+
+
+class Unmeasured:
+    """A measurer for who only takes back or finishes."""
+
+    def measure(
+        self, window: float, now: float, percent: int, stable: Stable, challenger: Challenger, view: View, mode: Mode
+    ) -> Measurement:
+        """Nothing is known."""
+        return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
+
+
+def _is_unsaid(state: State, serving: str, registry: Follower) -> bool:
+    """Whether the registry does not know that the last rollout was taken back."""
+    is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
+    return is_back and not registry.is_rejected(state.challenger, state.rollout)
+
+
+def _is_to_be_ended(state: State) -> bool:
+    """Whether no person's judgement is needed to end it."""
+    if state.phase is not Phase.WAITING:
+        return True
+    return state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) and state.gate.startswith(("promote", "withdraw"))
+
+
+def _wish(state: State) -> Json | None:
+    if state.phase is Phase.WAITING:
+        return annotations.approval(state.challenger, state.gate, _WHO)
+    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
+        return None
+    return annotations.abortion(state.challenger, _WHO, "nobody carried it on")
