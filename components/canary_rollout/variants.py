@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from content_arena.components.canary_rollout.standard import workload
 from content_arena.components.canary_rollout.state import Stable
 from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
+from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     import requests
@@ -108,11 +109,17 @@ class ApiServerProxy:
 
         Args:
             context: Of the kubeconfig; its current one if None.
+
+        Raises:
+            InputError: There is no kubeconfig, or no such context.
         """
         from kubernetes import client, config
 
         self._settings = client.Configuration()
-        config.load_config(context=context, client_configuration=self._settings)
+        try:
+            config.load_kube_config(context=context, client_configuration=self._settings)
+        except config.ConfigException as error:
+            raise InputError(f"pods can not be reached from outside without a kubeconfig ({error})") from error
 
     def url(self, pod: Json) -> str:
         """See :meth:`Doors.url`."""

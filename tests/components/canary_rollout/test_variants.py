@@ -1,0 +1,115 @@
+"""Whose pods are whose, and the ways to reach one."""
+
+import json
+import re
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+
+from content_arena.components.canary_rollout.knative import Knative
+from content_arena.components.canary_rollout.traffic import View
+from content_arena.components.canary_rollout.variants import ApiServerProxy, PodAddresses, port_of, ready, variants
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, pod, view
+
+
+def test_standard_mode_tells_pods_by_their_deployments():
+    champion, challenger = variants(view(), MODE, STABLE, CHALLENGER)
+    assert champion.labels == "app=isvc.filter-v1-predictor"
+    assert challenger.labels == "app=isvc.filter-v2-predictor"
+    assert re.fullmatch(champion.pod_names, "filter-v1-predictor-5d4f6b7c8-x2x9z")
+    assert not re.fullmatch(champion.pod_names, "filter-v11-predictor-5d4f6b7c8-x2x9z")
+
+
+def test_a_stable_without_a_name_is_not_taken_for_every_variant():
+    champion, _ = variants(view(), MODE, replace(STABLE, name=""), CHALLENGER)
+    assert champion.labels == "app=isvc.filter-predictor"
+    assert re.fullmatch(champion.pod_names, "filter-predictor-5d4f6b7c8-x2x9z")
+    assert not re.fullmatch(champion.pod_names, "filter-v2-predictor-5d4f6b7c8-x2x9z")
+
+
+def test_knative_mode_tells_pods_by_their_revisions():
+    service = {
+        "metadata": {"name": "filter", "generation": 2},
+        "spec": {"predictor": {"model": {"storageUri": CHALLENGER.storage_uri}}},
+        "status": {
+            "observedGeneration": 2,
+            "components": {"predictor": {"latestCreatedRevision": "filter-predictor-00002"}},
+        },
+    }
+    stable = replace(STABLE, revision="filter-predictor-00001")
+    champion, challenger = variants(View(service), Knative(), stable, CHALLENGER)
+    assert champion.labels == "serving.knative.dev/revision=filter-predictor-00001"
+    assert challenger.labels == "serving.knative.dev/revision=filter-predictor-00002"
+    assert re.fullmatch(challenger.pod_names, "filter-predictor-00002-deployment-5d4f6b7c8-x2x9z")
+    service["status"]["observedGeneration"] = 1
+    assert variants(View(service), Knative(), stable, CHALLENGER)[1].pod_names == ""
+
+
+def test_only_pods_that_answer_users_are_asked():
+    leaving = pod("leaving", 1)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    pending = {"metadata": {"name": "pending"}, "status": {}}
+    assert [p["metadata"]["name"] for p in ready([pod("a", 1), leaving, pending, pod("b", 1, ready=False)])] == ["a"]
+
+
+def test_the_port_is_the_predictors_and_not_a_sidecars():
+    found = pod("a", 9000)
+    found["spec"]["containers"].insert(0, {"name": "queue-proxy", "ports": [{"containerPort": 8012}]})
+    assert port_of(found) == 9000
+    assert port_of({"spec": {"containers": [{"name": "kserve-container"}]}}) == 8080
+
+
+def test_addresses_of_both_families():
+    found = pod("a", 9000)
+    assert PodAddresses().url(found) == "http://127.0.0.1:9000"
+    found["status"]["podIP"] = "fd00::7"
+    assert PodAddresses().url(found) == "http://[fd00::7]:9000"
+
+
+def test_pods_are_not_asked_through_the_environments_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert PodAddresses().session().trust_env is False
+
+
+@pytest.fixture
+def api_server(tmp_path, monkeypatch):
+    """An API server that answers with what it was asked, and the kubeconfig that names it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps([self.path, self.headers["Authorization"]]).encode())
+
+        def log_message(self, *_):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{http.server_port}"}}],
+        "users": [{"name": "u", "user": {"token": "letmein"}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    # The client reads the variable when it is imported.
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
+    yield
+    http.shutdown()
+
+
+def test_from_outside_pods_are_reached_through_the_api_server(api_server):
+    doors = ApiServerProxy()
+    asked, token = doors.session().get(f"{doors.url(pod('a', 9000))}/metrics", timeout=5).json()
+    assert asked == "/api/v1/namespaces/arena/pods/a:9000/proxy/metrics"
+    assert token == "Bearer letmein"
+
+
+def test_a_context_that_is_not_there_is_refused(api_server):
+    with pytest.raises(InputError, match="without a kubeconfig"):
+        ApiServerProxy("elsewhere")
