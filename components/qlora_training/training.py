@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -160,7 +161,13 @@ def _train(
         # Only the same texts, knobs and beginning may go on from a checkpoint; anything else starts afresh.
         key = records.sha256_of(dataset.fingerprint(table), repr(settings), started_from)[:16]
         home = (checkpoints or Path(folder)) / key
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"no checkpoint can be kept in {home.parent} ({error.strerror}): give a checkpoint_dir that user "
+                f"{os.getuid()} may write to, or none"
+            ) from error
         with tracking.training_run(stage_name):
             model, tokenizer, metrics = trainer.train(
                 table, settings, home, stage_name, report_to=["mlflow"], adapter=adapter

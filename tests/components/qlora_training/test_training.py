@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from content_arena.components.qlora_training import export, trainer
+from content_arena.components.corpus_preparation.prepare import prepare
+from content_arena.components.qlora_training import export, trainer, training
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
@@ -168,3 +169,19 @@ def test_parity_counts_verdicts_and_the_largest_difference():
     parity = export.compare(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.4, 0.9]), 0.5)
     assert (parity.agreement, parity.n) == (pytest.approx(2 / 3), 3)
     assert parity.max_difference == pytest.approx(0.2)
+
+
+def test_checkpoints_that_can_not_be_kept_are_said_before_anything_is_trained(tmp_path, capsys):
+    """As on a claim whose volume belongs to root: Kubeflow Pipelines gives its pods no fsGroup."""
+    prepare("embedded", "en", tmp_path / "corpus", max_texts=120)
+    (tmp_path / "claim").write_text("not a folder")
+    with pytest.raises(SystemExit) as caught:
+        training.bootstrap_champion(
+            tmp_path / "corpus",
+            settings=SETTINGS,
+            pipeline_run="run",
+            checkpoints=tmp_path / "claim",
+            tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        )
+    assert caught.value.code == 2
+    assert f"error: no checkpoint can be kept in {tmp_path / 'claim'} (" in capsys.readouterr().out
