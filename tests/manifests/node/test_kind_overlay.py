@@ -1,0 +1,198 @@
+"""The kind overlay on a node, from nothing: installed, used, disturbed, removed and installed again."""
+
+import contextlib
+import json
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+import yaml
+
+from content_arena.components.registry_promotion.registry import Registry
+from tests.manifests.rendering import NAMESPACE, kubectl
+
+pytestmark = [pytest.mark.node, pytest.mark.slow]
+
+IN = f"--namespace={NAMESPACE}"
+KEEP = "--selector=content-arena/keep!=true"
+SMALL = ["--max-texts=240", "--texts=16", "--rounds=2", "--epochs=1", "--json"]
+
+
+@pytest.fixture(scope="module")
+def overlay(node, manifests, note):
+    """The overlay's folder; it is installed and Ready."""
+    if kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"):
+        pytest.skip(f"there is a namespace {NAMESPACE} already: these tests begin with none")
+    folder = str(manifests.root / "overlays/kind")
+    started = time.monotonic()
+    try:
+        kubectl("apply", "--kustomize", folder)
+        everything_is_ready()
+        note(f"from nothing to everything Ready in {time.monotonic() - started:.0f} s, {memory(node)}")
+        yield folder
+    finally:
+        kubectl("delete", "--kustomize", folder, "--ignore-not-found", "--timeout=10m")
+
+
+@pytest.fixture(scope="module")
+def champion(overlay, node, manifests, note):
+    """The version that `arena run` registered in a Job, although PostgreSQL and MinIO were away meanwhile."""
+    job = manifests.root / "small-run"
+    job.mkdir()
+    patch = [{"op": "add", "path": "/spec/template/spec/containers/0/args", "value": SMALL}]
+    kustomization = {
+        "resources": ["../jobs/arena-run"],
+        "patches": [{"target": {"kind": "Job"}, "patch": json.dumps(patch)}],
+    }
+    (job / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    started = time.monotonic()
+    with peak_memory(node) as peak:
+        kubectl("apply", "--kustomize", str(job))
+        for stage, victim in (("train_qlora", "postgresql-0"), ("evaluate_challenger", "minio-0")):
+            wait_for(lambda stage=stage: f"{stage}: " in log_of_run(), 1800)
+            kubectl("delete", "pod", victim, IN, "--wait=false")
+        wait_for(has_ended, 1800)
+    log = log_of_run()
+    assert kubectl("get", "job/arena-run", IN, "--output=jsonpath={.status.succeeded}") == "1", log[-4000:]
+    answer = next(json.loads(line) for line in log.splitlines() if line.startswith("{"))
+    assert answer["reasons"]
+    note(
+        f"arena run (small) to its verdict in {time.monotonic() - started:.0f} s, both stores restarted; peak {peak[0]}"
+    )
+    everything_is_ready()
+    with forwarded("service/mlflow", 5000) as url:
+        aliases = Registry(url).aliases()
+    return aliases[Registry.CHAMPION]
+
+
+@pytest.fixture(scope="module")
+def predictor(champion, manifests, note):
+    """Serves the champion, as a Deployment."""
+    started = time.monotonic()
+    kubectl("apply", "--kustomize", str(manifests.root / "overlays/kind/predictor"))
+    kubectl("rollout", "status", "deployment/predictor", IN, "--timeout=10m")
+    note(f"predictor answers {time.monotonic() - started:.0f} s after it was applied")
+
+
+def test_applied_again_nothing_changes(overlay):
+    lines = kubectl("apply", "--kustomize", overlay).splitlines()
+    assert [line for line in lines if not line.endswith(" unchanged")] == []
+    # Fails where anything would be different.
+    kubectl("diff", "--kustomize", overlay)
+
+
+def test_pod_security_is_enforced(overlay):
+    command = ["kubectl", "run", "root", IN, "--image=content-arena/predictor:0.1.0"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "violates PodSecurity" in done.stderr
+
+
+def test_a_run_survives_its_stores_being_away(champion):
+    assert champion.digest
+
+
+def test_the_predictor_answers_with_the_champion(champion, predictor):
+    assert versions_that_answer() == {f"sha-{champion.digest[:12]}"}
+
+
+def test_removed_and_applied_again_the_data_is_there(champion, predictor, overlay):
+    kubectl("delete", "--kustomize", overlay, KEEP, "--timeout=10m")
+    assert "mlflow" not in kubectl("get", "deployments,statefulsets", IN, "--output=name")
+    kubectl("apply", "--kustomize", overlay)
+    everything_is_ready()
+    with forwarded("service/mlflow", 5000) as url:
+        assert Registry(url).aliases()[Registry.CHAMPION].version == champion.version
+    kubectl("rollout", "restart", "deployment/predictor", IN)
+    kubectl("rollout", "status", "deployment/predictor", IN, "--timeout=10m")
+    assert versions_that_answer() == {f"sha-{champion.digest[:12]}"}
+
+
+def everything_is_ready():
+    """Waits; whatever does not come up is in the error."""
+    for kind in ("statefulsets", "deployments"):
+        for name in kubectl("get", kind, IN, "--output=name").split():
+            kubectl("rollout", "status", name, IN, "--timeout=10m")
+    kubectl("wait", "--for=condition=complete", "job/minio-buckets", IN, "--timeout=10m")
+
+
+def has_ended():
+    status = json.loads(kubectl("get", "job/arena-run", IN, "--output=json")).get("status", {})
+    return any(
+        one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in status.get("conditions", [])
+    )
+
+
+def log_of_run():
+    """Of every pod that the Job has had; empty before the first one runs."""
+    command = ["kubectl", "logs", "--selector=job-name=arena-run", "--tail=-1", IN]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def wait_for(holds, seconds):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, log_of_run()[-4000:]
+        time.sleep(1)
+
+
+def versions_that_answer():
+    """Asks through the Service by both protocols; the versions that the answers name."""
+    texts = ["you are a stupid idiot", "have a nice day"]
+    with forwarded("service/predictor", 80) as url:
+        v1 = requests.post(f"{url}/v1/models/content-filter:predict", json={"instances": texts}, timeout=30).json()
+        tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": texts}
+        v2 = requests.post(f"{url}/v2/models/content-filter/infer", json={"inputs": [tensor]}, timeout=30).json()
+    outputs = {output["name"]: output["data"] for output in v2["outputs"]}
+    assert [one["is_toxic"] for one in v1["predictions"]] == outputs["is_toxic"]
+    return {one["model_version"] for one in v1["predictions"]} | set(outputs["model_version"])
+
+
+@contextlib.contextmanager
+def forwarded(target, port):
+    """A URL on this machine that leads to a Service."""
+    command = ["kubectl", "port-forward", target, f":{port}", IN]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        assert found, line + process.stdout.read()
+        yield f"http://127.0.0.1:{found[1]}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def memory(node):
+    """What the arena's pods and the whole node use, as the kubelet counts it."""
+    summary = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary"))
+    used = [
+        pod.get("memory", {}).get("workingSetBytes", 0)
+        for pod in summary["pods"]
+        if pod["podRef"]["namespace"] == NAMESPACE
+    ]
+    return (
+        f"{sum(used) / 2**20:.0f} MiB in pods, {summary['node']['memory']['workingSetBytes'] / 2**20:.0f} on the node"
+    )
+
+
+@contextlib.contextmanager
+def peak_memory(node):
+    """The largest of what :func:`memory` says, seen every few seconds; a list of one."""
+    peak, ended = [""], threading.Event()
+
+    def watch():
+        while not ended.wait(5):
+            with contextlib.suppress(AssertionError):
+                peak[0] = max(peak[0], memory(node), key=lambda words: int(words.partition(" ")[0] or 0))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        watcher.join(30)
