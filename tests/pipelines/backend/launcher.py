@@ -101,14 +101,15 @@ class Launcher:
 
     def _collect(self, task: Task, executor_input: Json, tmp: Path, minio: Path) -> Values:
         """What the executor left: parameters by its output file, artifacts uploaded, their metadata merged."""
-        output = json.loads((tmp / _OUTPUT_FILE.removeprefix("/tmp/")).read_text(encoding="utf-8"))
+        written = (tmp / _OUTPUT_FILE.removeprefix("/tmp/")).read_text(encoding="utf-8")
+        output = json.loads(written, parse_constant=_refuse)
         outputs = Values(parameters=output.get("parameterValues", {}))
         missing = executor_input["outputs"]["parameters"].keys() - outputs.parameters.keys()
         assert not missing, f"{task.name} left no {missing}"
         for name, artifacts in executor_input["outputs"]["artifacts"].items():
             (artifact,) = artifacts["artifacts"]
-            written = output.get("artifacts", {}).get(name, {}).get("artifacts", [{}])[0]
-            outputs.artifacts[name] = [artifact | {"metadata": written.get("metadata", {})}]
+            left = output.get("artifacts", {}).get(name, {}).get("artifacts", [{}])[0]
+            outputs.artifacts[name] = [artifact | {"metadata": left.get("metadata", {})}]
             local = minio / artifact["uri"].removeprefix(_BUCKET)
             # The backend lets a task leave an artifact out, and a metric is metadata alone.
             if local.exists():
@@ -142,6 +143,10 @@ def _executor_input(task: Task) -> Json:
             "outputFile": _OUTPUT_FILE,
         },
     }
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"the launcher's JSON parser knows no {constant}")
 
 
 def _user(security_context: Json) -> str:
