@@ -109,11 +109,21 @@ class Check:
         name: What was asked.
         verdict: The answer.
         reason: Both values and the limit, for people.
+        value: The figure; None where there is none, or it was not measured.
+        low: Lower end of its interval.
+        high: Upper end.
+        least: What it has to be at least; None if it may be as low as it likes.
+        most: What it may be at most; None if it may be as high as it likes.
     """
 
     name: str
     verdict: Verdict
     reason: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    least: float | None = None
+    most: float | None = None
 
 
 def worst(checks: Sequence[Check]) -> Verdict:
@@ -195,15 +205,16 @@ def _difference_within(name: str, found: Rate, margin: float) -> Check:
 
 def _inside(name: str, found: Rate, lowest: float, highest: float, wanted: str) -> Check:
     # Written so that NaN is neither.
+    least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
     if found.rate is None or found.low is None or found.high is None:
-        return Check(name, Verdict.INCONCLUSIVE, f"{name}: not measured, wanted {wanted}")
+        return Check(name, Verdict.INCONCLUSIVE, f"{name}: not measured, wanted {wanted}", least=least, most=most)
     verdict = Verdict.INCONCLUSIVE
     if found.low >= lowest and found.high <= highest:
         verdict = Verdict.PASS
     elif found.low > highest or found.high < lowest:
         verdict = Verdict.FAIL
     shown = f"{found.rate:.4g} [{found.low:.4g}, {found.high:.4g}] on {found.n}"
-    return Check(name, verdict, f"{name}: {shown}, wanted {wanted}")
+    return Check(name, verdict, f"{name}: {shown}, wanted {wanted}", found.rate, found.low, found.high, least, most)
 
 
 def _slow(name: str, window: Window, share: float, limit: float) -> Check:
@@ -224,4 +235,5 @@ def _psi(name: str, before: Sequence[int], after: Sequence[int], limit: float) -
     elif value - 2 * noise > limit:
         verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts"
-    return Check(name, verdict, f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}")
+    reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"
+    return Check(name, verdict, reason, value if math.isfinite(value) else None, most=limit)

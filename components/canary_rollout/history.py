@@ -52,9 +52,7 @@ class Record:
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Record:
         """Reads :meth:`as_dict` back."""
-        checks = tuple(
-            Check(check["name"], Verdict(check["verdict"]), check["reason"]) for check in given.get("checks", ())
-        )
+        checks = tuple(Check(**(check | {"verdict": Verdict(check["verdict"])})) for check in given.get("checks", ()))
         verdict = None if given.get("verdict") is None else Verdict(given["verdict"])
         return cls(**(given | {"checks": checks, "verdict": verdict, "approvals": tuple(given.get("approvals", ()))}))
 

@@ -17,7 +17,7 @@ from content_arena.components.canary_rollout.analysis import (
 from content_arena.components.canary_rollout.comparison import share_of
 from content_arena.components.canary_rollout.counters import MeasureError, Source
 from content_arena.components.canary_rollout.measurement import Measurement
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prober import Prober, Probing
 from content_arena.components.canary_rollout.state import Stable
 from content_arena.components.canary_rollout.traffic import Challenger, Mode, View

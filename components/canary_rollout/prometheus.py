@@ -17,7 +17,7 @@ from content_arena.components.canary_rollout.counters import (
     Series,
     window_of,
 )
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.variants import Variant
 from content_arena.components.shared.errors import InputError
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from content_arena.components.canary_rollout.analysis import Check
 from content_arena.components.canary_rollout.counters import Counted, MeasureError, Reading, Tally, parse, window_of
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.variants import Doors, Json, PodAddresses, Variant, ready
 
 _SECONDS = 5.0

@@ -10,7 +10,7 @@ from content_arena.components.canary_rollout.analysis import Limits
 from content_arena.components.canary_rollout.counters import Counted, MeasureError, window_of
 from content_arena.components.canary_rollout.knative import Knative
 from content_arena.components.canary_rollout.measure import LiveMeasurer
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prober import Prober
 from content_arena.components.canary_rollout.probes import battery
 from content_arena.components.canary_rollout.scrape import PodMetrics

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from content_arena.components.canary_rollout.counters import MeasureError
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prometheus import Prometheus
 from content_arena.components.canary_rollout.variants import variants
 from content_arena.components.shared.errors import InputError

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from content_arena.components.canary_rollout.counters import MeasureError
-from content_arena.components.canary_rollout.plan import Verdict
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.scrape import PodMetrics
 from content_arena.components.canary_rollout.variants import variants
 from tests.components.canary_rollout.variants_under_test import (
