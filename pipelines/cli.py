@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
-from content_arena.pipelines import cluster_commands, presentation
+from content_arena.pipelines import cluster_commands, presentation, rollout_commands
 from content_arena.pipelines.console import err, out, says_errors
 from content_arena.pipelines.options import (
     MAX_TEXTS_CPU,
@@ -236,6 +236,7 @@ def serve(
 
 
 cluster_commands.add_to(app)
+rollout_commands.add_to(app)
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ class Cluster:
         self.namespace = namespace
         settings = client.Configuration()
         try:
-            if context is None and _is_in_pod():
+            if context is None and is_in_pod():
                 config.load_incluster_config(settings)
             else:
                 config.load_kube_config(context=context, client_configuration=settings)
@@ -200,7 +200,8 @@ def _path(kind: tuple[str, str, str], namespace: str) -> str:
     return f"{group}/{version}/namespaces/{namespace}/{plural}"
 
 
-def _is_in_pod() -> bool:
+def is_in_pod() -> bool:
+    """Whether this process runs in a cluster, and is not told to talk to another."""
     import os
 
     return "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG")

@@ -40,6 +40,11 @@ class Leases(Protocol):
         ...
 
 
+def lease_name(service: str) -> str:
+    """Of the Lease of a service's rollouts."""
+    return f"rollout-{service}"
+
+
 def holder_name() -> str:
     """Names this process: no two are the same, not even two lives of one container."""
     return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
@@ -68,7 +73,7 @@ class Lease:
             clock: Seconds, never going back.
             sleep: Waits so many seconds.
         """
-        self.name, self.holder = f"rollout-{service}", holder or holder_name()
+        self.name, self.holder = lease_name(service), holder or holder_name()
         self._cluster, self._seconds = cluster, seconds
         self._clock, self._sleep = clock, sleep
         self._renewed_at = float("-inf")

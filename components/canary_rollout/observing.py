@@ -42,7 +42,7 @@ class Pods(Protocol):
 class Follower(Protocol):
     """What is needed of a registry; versions are named as the service names them."""
 
-    def check(self, challenger: str, stable: str, insist: str | None = None) -> None:
+    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
         """Whether it lets a version be rolled out; a person may insist with a reason."""
         ...
 
@@ -70,7 +70,7 @@ class Follower(Protocol):
 class NoRegistry:
     """Agrees with everything: for a service that no registry knows."""
 
-    def check(self, challenger: str, stable: str, insist: str | None = None) -> None:
+    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
         """Every version may."""
 
     def is_champion(self, challenger: str) -> bool:

@@ -22,13 +22,14 @@ class Following:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def check(self, challenger: str, stable: str, insist: str | None = None) -> None:
+    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
         """Whether a version may be rolled out.
 
         Args:
             challenger: The version.
             stable: What serves now.
             insist: Why a person wants it although it was rejected or its gates failed; kept with the version.
+            dry_run: Keep nothing.
 
         Raises:
             InputError: It was rejected or failed, or the registry does not agree about what serves.
@@ -44,7 +45,7 @@ class Following:
             reason = self._objection(version)
             if reason and not insist:
                 raise InputError(f"version {version} {reason}: --insist REASON rolls it out all the same")
-            if insist:
+            if insist and not dry_run:
                 self._registry.note_override(version, insist)
 
     def is_champion(self, challenger: str) -> bool:

@@ -55,7 +55,7 @@ class Aliases:
     rejected: tuple = ()
     is_away: bool = False
 
-    def check(self, challenger, stable, insist=None):
+    def check(self, challenger, stable, insist=None, *, dry_run=False):
         if self.rejected and not insist:
             raise InputError(f"version {challenger} was rejected ({self.rejected[2]})")
 

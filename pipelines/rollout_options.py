@@ -1,0 +1,152 @@
+"""The options that the commands of ``arena rollout`` share, and what they are read as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from content_arena.components.canary_rollout.analysis import Limits
+    from content_arena.components.canary_rollout.observing import Follower
+    from content_arena.components.canary_rollout.parameters import Parameters
+    from content_arena.components.canary_rollout.roll_out import Measuring, Site
+    from content_arena.components.registry_promotion.registry import Registry
+
+
+class Door(StrEnum):
+    """How the pods of a variant are reached."""
+
+    AUTO = "auto"
+    PODS = "pods"
+    API_SERVER = "api-server"
+
+
+ServiceOption = Annotated[str, typer.Option("--service", "-s", help="The InferenceService.")]
+NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
+ContextOption = Annotated[str | None, typer.Option(help="Context of the kubeconfig; the current one if not given.")]
+RegistryOption = Annotated[
+    bool, typer.Option("--registry/--no-registry", help="Whether MLflow's aliases follow the traffic.")
+]
+TrackingOption = Annotated[
+    str | None, typer.Option("--tracking-uri", help="MLflow server; $MLFLOW_TRACKING_URI or the arena's own database.")
+]
+PrometheusOption = Annotated[
+    str | None, typer.Option(help="URL of a Prometheus that scrapes the pods; their own /metrics if not given.")
+]
+DoorOption = Annotated[
+    Door,
+    typer.Option(
+        "--reach", help="How probes and scrapes get to the pods; auto is pods inside a cluster, else api-server."
+    ),
+]
+LimitOption = Annotated[
+    list[str],
+    typer.Option("--limit", help="NAME=VALUE of a bound, such as p95_seconds=0.8 or evasion_margin=0.02; repeat."),
+]
+CorpusOption = Annotated[
+    Path | None, typer.Option(help="Corpus (Parquet of prepare_corpus) whose test texts are the probes; else embedded.")
+]
+ProbesOption = Annotated[int, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")]
+IntervalOption = Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")]
+PatienceOption = Annotated[float, typer.Option(min=0, help="Seconds that the API server may be away.")]
+SettleOption = Annotated[
+    float, typer.Option(min=0, help="Seconds from what the gateway's route says to what every gateway pod does.")
+]
+LeaveOption = Annotated[
+    bool, typer.Option("--leave-when-held", help="End with exit code 3 once a person is waited for.")
+]
+
+
+def site(service: str, namespace: str, context: str | None) -> Site:
+    """Where the service is."""
+    from content_arena.components.canary_rollout.roll_out import Site
+
+    return Site(service, namespace, context)
+
+
+def registry(tracking_uri: str | None) -> Registry:
+    """The registry that a rollout keeps in step.
+
+    Raises:
+        InputError: There is none.
+    """
+    from content_arena.components.registry_promotion.registry import Registry
+    from content_arena.pipelines.home import ArenaHome
+
+    home = ArenaHome.from_environment()
+    if tracking_uri is None and not home.exists():
+        raise InputError(
+            f"there is no registry in {home.path}: set MLFLOW_TRACKING_URI or ARENA_HOME, or roll out a service that "
+            "no registry knows with --no-registry"
+        )
+    return Registry(tracking_uri or home.tracking_uri)
+
+
+def follower(registry: Registry | None) -> Follower:
+    """What follows the traffic."""
+    from content_arena.components.canary_rollout.observing import NoRegistry
+    from content_arena.components.registry_promotion.following import Following
+
+    return NoRegistry() if registry is None else Following(registry)
+
+
+def limits(given: Sequence[str]) -> Limits:
+    """Bounds by name.
+
+    Raises:
+        InputError: No such bound, or no number.
+    """
+    from content_arena.components.canary_rollout.analysis import Limits
+
+    usual = Limits()
+    names = [field.name for field in fields(Limits)]
+    values = asdict(usual)
+    for pair in given:
+        name, _, value = pair.partition("=")
+        if name not in names:
+            raise InputError(f"no limit {name!r}; wanted NAME=VALUE, NAME one of: {', '.join(names)}")
+        try:
+            values[name] = float(value)
+        except ValueError as error:
+            raise InputError(f"limit {name} is {value!r}, wanted a number") from error
+    return Limits(**values)
+
+
+def measuring(
+    bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str, texts: int, rounds: int
+) -> Measuring:
+    """With what both variants are measured."""
+    from content_arena.components.canary_rollout.cluster import is_in_pod
+    from content_arena.components.canary_rollout.roll_out import Measuring, Reach
+
+    if corpus is not None and not corpus.is_file():
+        raise InputError(f"there is no corpus {corpus}")
+    reach = Reach(door.value) if door is not Door.AUTO else (Reach.PODS if is_in_pod() else Reach.API_SERVER)
+    return Measuring(limits(bounds), prometheus, reach, corpus, lang, texts, rounds)
+
+
+def parameters(steps: str, approvals: str, **numbers: float) -> Parameters:
+    """The plan.
+
+    Raises:
+        InputError: It makes no sense.
+    """
+    from content_arena.components.canary_rollout.parameters import Parameters
+
+    return Parameters.from_dict(
+        {"steps": _percentages("--plan", steps), "approvals": _percentages("--approve-before", approvals), **numbers}
+    )
+
+
+def _percentages(option: str, given: str) -> list[int]:
+    try:
+        return [int(part.strip().removesuffix("%")) for part in given.split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError(f"{option} is {given!r}, wanted percentages such as 0,1,5,25,50,100") from error
