@@ -84,7 +84,7 @@ def corpus(per_label: int = 60) -> pd.DataFrame:
     toxic = [word for word in TOXIC_WORDS if word.isascii()]
     while len(rows) < 2 * per_label:
         label = "toxic" if len(rows) < per_label else "benign"
-        words = rng.choices(_ENGLISH, k=3) + [rng.choice(toxic if label == "toxic" else _ENGLISH)]
+        words = [*rng.choices(_ENGLISH, k=3), rng.choice(toxic if label == "toxic" else _ENGLISH)]
         text = " ".join(rng.sample(words, len(words)))
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
         rows[name] = {"sample_id": name, "base_id": name, "text": text, "label": label}
