@@ -25,6 +25,7 @@ from content_arena.pipelines.rollout_options import (
     IntervalOption,
     LeaveOption,
     LimitOption,
+    MetricsPortOption,
     NamespaceOption,
     PatienceOption,
     ProbesOption,
@@ -106,6 +107,7 @@ def start(
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
     settle: SettleOption = 5.0,
+    metrics_port: MetricsPortOption = None,
     leave_when_held: LeaveOption = False,
     with_registry: RegistryOption = True,
     tracking_uri: TrackingOption = None,
@@ -132,7 +134,7 @@ def start(
         _rehearse(where, beginning, options.follower(registry), as_json)
         return
     measuring = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
-    _carry(where, registry, measuring, beginning, interval, patience, settle, leave_when_held, as_json)
+    _carry(where, registry, measuring, beginning, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
 @rollout.command()
@@ -151,6 +153,7 @@ def resume(
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
     settle: SettleOption = 5.0,
+    metrics_port: MetricsPortOption = None,
     leave_when_held: LeaveOption = False,
     with_registry: RegistryOption = True,
     tracking_uri: TrackingOption = None,
@@ -163,7 +166,7 @@ def resume(
     where = options.site(service, namespace, context)
     registry = options.registry(tracking_uri) if with_registry else None
     measuring = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
-    _carry(where, registry, measuring, None, interval, patience, settle, leave_when_held, as_json)
+    _carry(where, registry, measuring, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
 @rollout.command()
@@ -299,7 +302,7 @@ def reconcile(
 
 def _carry(
     where: Site, registry: Registry | None, measuring: Measuring, beginning: Beginning | None, interval: float,
-    patience: float, settle: float, leave_when_held: bool, as_json: bool,
+    patience: float, settle: float, metrics_port: int | None, leave_when_held: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Rolls out, and ends with the exit code that says how it went."""
     from content_arena.components.canary_rollout.roll_out import Stopped, roll_out
@@ -311,6 +314,7 @@ def _carry(
         state = roll_out(
             where, options.follower(registry), measuring, beginning, say=_tell, history=_history,
             pace=Pace(interval, patience), settle_seconds=settle,
+            metrics_port=metrics_port,
             should_leave=lambda state: leave_when_held and state.phase is Phase.WAITING,
         )  # fmt: skip
     except Stopped as stopped:

@@ -59,6 +59,9 @@ PatienceOption = Annotated[float, typer.Option(min=0, help="Seconds that the API
 SettleOption = Annotated[
     float, typer.Option(min=0, help="Seconds from what the gateway's route says to what every gateway pod does.")
 ]
+MetricsPortOption = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Serve the rollout's own figures for Prometheus on this port.")
+]
 LeaveOption = Annotated[
     bool, typer.Option("--leave-when-held", help="End with exit code 3 once a person is waited for.")
 ]

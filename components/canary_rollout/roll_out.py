@@ -17,7 +17,7 @@ from content_arena.components.canary_rollout.analysis import Limits
 from content_arena.components.canary_rollout.cluster import Cluster
 from content_arena.components.canary_rollout.history import History
 from content_arena.components.canary_rollout.lease import Lease
-from content_arena.components.canary_rollout.measurement import Measurer
+from content_arena.components.canary_rollout.measurement import Measurement, Measurer
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.observing import Follower
 from content_arena.components.canary_rollout.parameters import Parameters
@@ -109,6 +109,7 @@ def roll_out(
     history: Callable[[str], Path] | None = None,
     pace: Pace = USUAL,
     settle_seconds: float = 5.0,
+    metrics_port: int | None = None,
     should_leave: Callable[[State], bool] = lambda state: False,
 ) -> State:
     """Rolls out, from the beginning or from where it was left.
@@ -122,6 +123,7 @@ def roll_out(
         history: Where the records of a rollout of that name go; nowhere if None.
         pace: How often to look, how patient to be.
         settle_seconds: How long a gateway may take from what its route says to what it does.
+        metrics_port: Where Prometheus finds the rollout's own figures while this runs; nowhere if None.
         should_leave: Whether to leave it as it is.
 
     Returns:
@@ -147,7 +149,8 @@ def roll_out(
     with _ends_on_sigterm(), Lease(cluster, site.service) as lease:
         measurer = _measurer(site, cluster, measuring, parameters)
         where = History(history(name)) if history else None
-        rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, where, pace)
+        turned = _figures(site, metrics_port)
+        rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, where, pace, turned)
         try:
             if beginning is not None:
                 rollout.begin(beginning.challenger, parameters, beginning.insist, name)
@@ -174,13 +177,28 @@ def put_in_order(
         return reconcile(cluster, site.service, mover, rollout, registry)
 
 
+def _nothing(state: State, measured: Measurement | None) -> None:
+    """Keeps no figures."""
+
+
+def _figures(site: Site, port: int | None) -> Callable[[State, Measurement | None], None]:
+    if port is None:
+        return _nothing
+    from content_arena.components.canary_rollout.rollout_metrics import RolloutMetrics
+
+    metrics = RolloutMetrics(site.service)
+    metrics.serve(port)
+    return metrics.observe
+
+
 def _rollout(
     site: Site, cluster: Cluster, mover: Mover, lease: Lease, registry: Follower, measurer: Measurer,
     say: Callable[[str], None], history: History | None, pace: Pace,
+    turned: Callable[[State, Measurement | None], None] = _nothing,
 ) -> Rollout:  # fmt: skip
     return Rollout(
         cluster, mover, measurer, registry, service=site.service, instance=lease.holder, still_mine=lease.ensure,
-        history=history, say=say, pace=pace,
+        history=history, say=say, turned=turned, pace=pace,
     )  # fmt: skip
 
 

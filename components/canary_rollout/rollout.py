@@ -73,6 +73,7 @@ class Rollout:
         still_mine: Callable[[], None] = lambda: None,
         history: History | None = None,
         say: Callable[[str], None] = lambda line: None,
+        turned: Callable[[State, Measurement | None], None] = lambda state, measured: None,
         pace: Pace = Pace(),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -89,12 +90,14 @@ class Rollout:
             still_mine: Raises if another process rolls out by now; asked before every write.
             history: Where it is told for the page.
             say: Where it is told for whoever watches this process.
+            turned: Called after every turn, with what was measured.
             pace: How often, and how patiently.
             clock: Seconds since the epoch.
             sleep: Waits so many seconds.
         """
         self._cluster, self._mover, self._measurer, self._registry = cluster, mover, measurer, registry
         self._service, self._still_mine, self._history, self._say = service, still_mine, history, say
+        self._turned = turned
         self._pace, self._clock, self._sleep = pace, clock, sleep
         self._observer = Observer(cluster, mover.mode, registry, say)
         self._events = Events(cluster, instance, say)
@@ -177,6 +180,7 @@ class Rollout:
         view = self._mover.look()
         state = annotations.record_of(view.service)
         if state.phase.is_end:
+            self._turned(state, None)
             return state
         now = self._clock()
         measured = self._measure(view, state, now)
@@ -198,6 +202,7 @@ class Rollout:
             event = self._events.entered(service, after)
         event = self._act(decision, view) or event
         self._tell(after, seen, decision.action, measured, event, is_news=after != state)
+        self._turned(after, measured)
         return after
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
