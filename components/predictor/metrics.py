@@ -52,6 +52,11 @@ FLAGGED = Counter(
     "Texts judged, by verdict.",
     ["model_version", "is_toxic"],
 )
+PENDING = Gauge(
+    "content_arena_model_pending_texts",
+    "Texts that wait or are at work, users' and probes'.",
+    ["model_version"],
+)
 PROBES = Counter(
     "content_arena_probe_requests_total",
     "Requests by which a rollout measures this model; no other metric counts them.",
@@ -76,6 +81,7 @@ def announce(version: str, alias: str | None) -> None:
         FLAGGED.labels(version, verdict)
     INFERENCE_SECONDS.labels(version)
     SCORES.labels(version)
+    PENDING.labels(version)
 
 
 def observe(version: str, scores: npt.NDArray[np.float32], verdicts: npt.NDArray[np.bool_], seconds: float) -> None:

@@ -108,17 +108,21 @@ class ContentFilterModel(Model):
         n = len(payload.texts)
         if self._pending + n > MAX_PENDING_TEXTS:
             raise OverloadedError(f"{self._pending} texts are waiting already: try again later")
-        self._pending += n
+        self._wait_for(n)
         try:
             loop = asyncio.get_running_loop()
             judgement, seconds = await loop.run_in_executor(self._executor, self._judge, payload.texts)
         finally:
-            self._pending -= n
+            self._wait_for(-n)
         if not metrics.is_probe(headers):
             metrics.observe(self.version, judgement.scores, judgement.verdicts, seconds)
         if payload.request is None:
             return protocol.v1_answer(judgement)
         return protocol.v2_answer(judgement, payload.request)
+
+    def _wait_for(self, n: int) -> None:
+        self._pending += n
+        metrics.PENDING.labels(self.version).set(self._pending)
 
     def _judge(self, texts: list[str]) -> tuple[protocol.Judgement, float]:
         start = time.perf_counter()

@@ -1,5 +1,7 @@
 """What /metrics says after known requests."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
@@ -23,6 +25,7 @@ def test_counts_by_route_status_and_version(fresh):
     before = fresh.metrics()
     assert before['content_arena_model_version{alias="challenger",model_version="42"}'] == 1
     assert before['content_arena_model_flagged_total{is_toxic="true",model_version="42"}'] == 0
+    assert before['content_arena_model_pending_texts{model_version="42"}'] == 0
     fresh.predict(json={"instances": ["you idiot", "nice day", "nice weather"]})
     fresh.predict(json={"instances": []})
     fresh.infer(json={"inputs": [{"name": "t", "shape": [1], "datatype": "BYTES", "data": ["you idiot"]}]})
@@ -66,3 +69,14 @@ def test_a_rollouts_probes_count_as_nobodys_traffic(fresh):
     assert users(after) == before
     counted = 'content_arena_probe_requests_total{model_version="42",status="%d"}'
     assert (after[counted % 200], after[counted % 400]) == (2, 1)
+
+
+def test_texts_that_wait_are_shown(fresh):
+    pending = 'content_arena_model_pending_texts{model_version="42"}'
+    with ThreadPoolExecutor(1) as pool:
+        large = pool.submit(fresh.predict, json={"instances": ["you are an idiot " * 290] * 256})
+        seen = set()
+        while not large.done():
+            seen.add(fresh.metrics()[pending])
+    assert 256 in seen
+    assert fresh.metrics()[pending] == 0
