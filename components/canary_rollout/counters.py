@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from content_arena.components.canary_rollout.analysis import Check, Window
+from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.variants import Variant
 from content_arena.components.shared.errors import ArenaError
 
@@ -26,6 +27,9 @@ LABELS = {
     FLAGGED: ("is_toxic", "model_version"),
     SCORES: ("le",),
 }
+PENDING = "content_arena_model_pending_texts"
+#: A quarter of what a predictor lets wait before it refuses: on average over a window, that is no burst any more.
+LONGEST_QUEUE = 1_024.0
 #: Ends of the paths on which texts are judged, in both protocols; health and scrapes are answered on others.
 PREDICTIONS = (":predict", "/infer")
 STARTED = "process_start_time_seconds"
@@ -48,10 +52,12 @@ class Reading:
     Attributes:
         started: When the process began, seconds since the epoch by its own clock; None if it does not say.
         counters: Its counters.
+        pending: Texts that wait there; None if it does not say.
     """
 
     started: float | None
     counters: Counters
+    pending: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def parse(exposition: str) -> Reading:
     """
     from prometheus_client.parser import text_string_to_metric_families
 
-    started, counters = None, {}
+    started, pending, counters = None, None, {}
     try:
         for family in text_string_to_metric_families(exposition):
             for sample in family.samples:
@@ -99,9 +105,24 @@ def parse(exposition: str) -> Reading:
                     counters[sample.name, tuple(sorted(sample.labels.items()))] = float(sample.value)
                 elif sample.name == STARTED:
                     started = float(sample.value)
+                elif sample.name == PENDING:
+                    pending = float(sample.value)
     except ValueError as error:
         raise MeasureError(f"what is served there is no Prometheus text ({type(error).__name__})") from error
-    return Reading(started, counters)
+    return Reading(started, counters, pending)
+
+
+def judge_queue(pending: float | None) -> list[Check]:
+    """Whether a challenger keeps up; nothing of a predictor that does not say: it refuses once too many texts wait.
+
+    Args:
+        pending: Texts that waited at its busiest pod, on average over the window.
+    """
+    if pending is None:
+        return []
+    verdict = Verdict.PASS if pending <= LONGEST_QUEUE else Verdict.FAIL
+    reason = f"queue: {pending:.0f} texts wait on average, wanted at most {LONGEST_QUEUE:.0f}"
+    return [Check("queue", verdict, reason, pending, most=LONGEST_QUEUE)]
 
 
 def is_prediction(labels: Mapping[str, str]) -> bool:

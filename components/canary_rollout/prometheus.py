@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from content_arena.components.canary_rollout.analysis import Check
 from content_arena.components.canary_rollout.counters import (
     LABELS,
+    PENDING,
     PREDICTIONS,
     STARTED,
     STARTED_WITHIN,
@@ -15,6 +16,7 @@ from content_arena.components.canary_rollout.counters import (
     Counters,
     MeasureError,
     Series,
+    judge_queue,
     window_of,
 )
 from content_arena.components.canary_rollout.observation import Verdict
@@ -62,7 +64,7 @@ class Prometheus:
             return Counted(window_of({}), window_of({}))
         checks = [self._freshness(variant, now) for variant in (champion, challenger)]
         windows = [window_of(self._increases(variant, begin, now)) for variant in (champion, challenger)]
-        return Counted(*windows, tuple(checks))
+        return Counted(*windows, (*checks, *judge_queue(self._queue(challenger, begin, now))))
 
     def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
         found: dict[Series, float] = {}
@@ -88,6 +90,11 @@ class Prometheus:
         base = f"({series} offset {span} or ({first} unless on (pod) ({known} or {new})) or 0 * {last})"
         rise = f"clamp_min({last} - {base}, 0) unless resets({series}[{span}]) > 0 or increase({series}[{span}])"
         return f"sum by ({', '.join(LABELS[metric])}) ({rise})"
+
+    def _queue(self, variant: Variant, begin: float, now: float) -> float | None:
+        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        rows = self._ask(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
+        return float(rows[0]["value"][1]) if rows else None
 
     def _freshness(self, variant: Variant, now: float) -> Check:
         rows = self._ask(f"max(timestamp({self._series(_FRESHEST, variant)}))", now)

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.counters import Counted, MeasureError, Reading, Tally, parse, window_of
+from content_arena.components.canary_rollout.counters import (
+    Counted,
+    MeasureError,
+    Reading,
+    Tally,
+    judge_queue,
+    parse,
+    window_of,
+)
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.variants import Doors, Json, PodAddresses, Variant, ready
 
@@ -33,11 +41,12 @@ class PodMetrics:
         self._pods, self._doors = pods, doors or PodAddresses()
         self._begin = -1.0
         self._tallies: dict[str, Tally] = {}
+        self._queues: list[float] = []
 
     def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
         """See :meth:`~content_arena.components.canary_rollout.counters.Source.count`."""
         if begin != self._begin:
-            self._begin, self._tallies = begin, {}
+            self._begin, self._tallies, self._queues = begin, {}, []
         unread: list[str] = []
         for variant in (champion, challenger):
             if not variant.labels:
@@ -45,8 +54,12 @@ class PodMetrics:
             readings, failed = self._read(ready(self._pods(variant.labels)))
             self._tallies.setdefault(variant.labels, Tally(begin)).see(readings, now)
             unread += failed
+            waiting = [reading.pending for reading in readings.values() if reading.pending is not None]
+            if variant is challenger and now > begin and waiting:
+                self._queues.append(max(waiting))
         ours, theirs = self._tallies[champion.labels], self._tallies[challenger.labels]
-        checks = [_watched(begin, now, max(ours.since, theirs.since))]
+        queue = sum(self._queues) / len(self._queues) if self._queues else None
+        checks = [_watched(begin, now, max(ours.since, theirs.since)), *judge_queue(queue)]
         if unread:
             checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
         if theirs.restarts:

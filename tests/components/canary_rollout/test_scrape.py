@@ -28,7 +28,7 @@ class Process:
     """What a pod's predictor serves at ``/metrics``."""
 
     def __init__(self, version, started):
-        self.version, self.started, self.requests, self.status = version, started, 0, 200
+        self.version, self.started, self.requests, self.status, self.pending = version, started, 0, 200, None
         process = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,7 +49,7 @@ class Process:
             f"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {self.started}\n"
             "# TYPE content_arena_api_requests_total counter\n"
             f"content_arena_api_requests_total{{{labels}}} {self.requests}\n"
-        )
+        ) + ("" if self.pending is None else f"content_arena_model_pending_texts {self.pending}\n")
 
     def restart(self, now):
         self.started, self.requests = now, 0
@@ -129,6 +129,22 @@ def test_a_container_that_restarted_is_said(process):
     assert counted.challenger.requests == 13
     assert verdicts(counted)["restarts"] is Verdict.INCONCLUSIVE
     assert "restarts of the challenger's containers: 1" in counted.checks[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("queues", "verdict"),
+    [((4_000, 3_000, 10, 10), Verdict.FAIL), ((4_000, 10, 10, 10), Verdict.PASS), ((), None)],
+    ids=["does not keep up", "a burst", "does not say"],
+)
+def test_texts_that_wait_on_average_at_the_busiest_pod(process, queues, verdict):
+    champion, a, idle = process("1"), process("2"), process("2")
+    scene = Scene([champion], [a, idle])
+    idle.pending = 0 if queues else None
+    champion.pending = 4_096
+    scene.count(0.0)
+    for now, a.pending in enumerate(queues, 1):
+        counted = scene.count(now)
+    assert verdicts(counted if queues else scene.count(9)).get("queue") is verdict
 
 
 @pytest.mark.parametrize("status", [500, 404])
