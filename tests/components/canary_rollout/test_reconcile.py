@@ -1,0 +1,90 @@
+"""After a bad day registry, spec and traffic say the same, and a second look finds nothing to do."""
+
+import pytest
+
+from content_arena.components.canary_rollout.move import Mover
+from content_arena.components.canary_rollout.observation import Verdict
+from content_arena.components.canary_rollout.reconcile import reconcile
+from content_arena.components.canary_rollout.state import Phase
+from content_arena.components.canary_rollout.traffic import TrafficError
+from tests.components.canary_rollout.test_rollout import TWO, WORLDS, Bench, asking
+
+
+@pytest.fixture(params=WORLDS)
+def mode(request):
+    return request.param
+
+
+def healed(bench):
+    mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
+    return reconcile(bench.api, "filter", mover, bench.process(), bench.aliases)
+
+
+def left_at(mode, phase, **how):
+    bench = Bench(mode, **how).begun()
+    bench.end(until=lambda state: state.phase is phase)
+    return bench
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING])
+def test_what_was_on_its_way_up_goes_back(mode, phase):
+    bench = left_at(mode, phase)
+    done = healed(bench)
+    assert f"was left {phase.value}" in done[0]
+    assert "it is rolled_back: aborted: nobody carried it on (reconcile)" in done[0]
+    bench.check(bench.state)
+    assert healed(bench) == []
+
+
+def test_what_was_being_promoted_is(mode):
+    bench = left_at(mode, Phase.PROMOTING)
+    assert "it is promoted" in healed(bench)[0]
+    bench.check(bench.state)
+    assert healed(bench) == []
+
+
+def test_what_was_being_withdrawn_is(mode):
+    bench = left_at(mode, Phase.ROLLING_BACK, verdicts={25: Verdict.FAIL})
+    assert "it is rolled_back: failed at 25 %" in healed(bench)[0]
+    bench.check(bench.state)
+    assert healed(bench) == []
+
+
+def test_what_waits_for_a_persons_judgement_goes_on_waiting(mode):
+    bench = Bench(mode).begun(asking(25))
+    state = bench.held()
+    assert healed(bench) == []
+    assert bench.state == state
+
+
+def test_a_registry_that_came_back_is_told(mode):
+    bench = Bench(mode).begun()
+    bench.aliases.is_away = True
+    assert bench.held().gate == "promote-1"
+    bench.aliases.is_away = False
+    assert "it is promoted" in healed(bench)[0]
+    bench.check(bench.state)
+    assert healed(bench) == []
+
+
+@pytest.mark.parametrize("ended", [None, Verdict.PASS, Verdict.FAIL])
+def test_an_alias_that_went_astray_follows_the_traffic_again(mode, ended):
+    bench = Bench(mode, verdicts={25: ended} if ended else {})
+    if ended:
+        bench.begun().end()
+    serves = bench.aliases.champion
+    bench.aliases.champion, bench.aliases.rejected = "9", ()
+    done = healed(bench)
+    assert bench.aliases.champion == serves
+    assert len(done) == (2 if ended is Verdict.FAIL else 1)
+    assert healed(bench) == []
+
+
+def test_a_canary_that_no_rollout_made_is_left_and_said():
+    bench = Bench("Standard")
+    model = {"name": "kserve-container", "storageUri": TWO.storage_uri}
+    canary = [{"trafficPercent": 10, "predictor": {"name": "v7", "model": model}}]
+    bench.world.stored.patch({"spec": {"canary": canary}})
+    with pytest.raises(TrafficError, match="no rollout knows of"):
+        healed(bench)
+    assert bench.world.service("filter")["spec"]["canary"] == canary
