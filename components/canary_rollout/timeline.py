@@ -203,13 +203,18 @@ def _steps(state: State, records: Sequence[Record]) -> list[dict[str, Any]]:
             {
                 "percent": percent,
                 "is_taken": bool(taken),
-                "took": display.duration(own[-1].at - own[0].at) if own else "",
+                "took": display.duration(_left(records, own[-1].at) - own[0].at) if own else "",
                 "verdict": judged[-1].verdict if judged else None,
                 "counts": ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]),
                 "needs_approval": state.parameters.needs_approval(percent) and step > 0,
             }
         )
     return rows
+
+
+def _left(records: Sequence[Record], at: float) -> float:
+    """When the next thing was recorded."""
+    return next((record.at for record in records if record.at > at), at)
 
 
 def _others(records: Sequence[Record], drawn: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -251,7 +256,7 @@ def _log(records: Sequence[Record], begin: float) -> list[dict[str, Any]]:
                 "share": record.share,
                 "verdict": record.verdict,
                 "reason": display.printable(record.reason),
-                "event": display.printable(record.event),
+                "event": display.printable(record.event) if record.event != record.reason else "",
             }
         )
     return rows[-_MAX_ROWS:]
