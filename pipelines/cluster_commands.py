@@ -31,6 +31,19 @@ ClaimOption = Annotated[
 ]
 LabelOption = Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")]
 SecretOption = Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")]
+RolloutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rollout",
+        metavar="NAMESPACE/SERVICE",
+        help="InferenceService that a challenger is rolled out on once it passed the gates; no rollout if not given.",
+    ),
+]
+RolloutPlanOption = Annotated[str, typer.Option("--rollout-plan", help="Percentages of the users, rising from 0.")]
+RolloutBakeOption = Annotated[float, typer.Option("--rollout-bake", min=0, help="Seconds each step is measured.")]
+RolloutApproveOption = Annotated[
+    str, typer.Option("--rollout-approve-before", help="Steps that wait for a person, such as 25,100.")
+]
 EndpointOption = Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")]
 
 
@@ -49,13 +62,20 @@ def compile_pipelines(
     label: LabelOption = [],  # noqa: B006
     s3_secret: SecretOption = "arena-s3",  # noqa: S107 - the name of a Secret
     s3_endpoint: EndpointOption = S3_ENDPOINT,
+    rollout: RolloutOption = None,
+    rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
+    rollout_bake: RolloutBakeOption = 300.0,
+    rollout_approve_before: RolloutApproveOption = "",
 ) -> None:
     """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with `arena submit`."""
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
-    placement = _placement(shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint)
+    placement = _placement(
+        shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
+        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before),
+    )  # fmt: skip
     for pipeline in Pipeline:
         path = _compile(pipeline, placement, to)
         out.print(str(path), highlight=False, soft_wrap=True)
@@ -88,6 +108,10 @@ def submit(
     label: LabelOption = [],  # noqa: B006
     s3_secret: SecretOption = "arena-s3",  # noqa: S107 - the name of a Secret
     s3_endpoint: EndpointOption = S3_ENDPOINT,
+    rollout: RolloutOption = None,
+    rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
+    rollout_bake: RolloutBakeOption = 300.0,
+    rollout_approve_before: RolloutApproveOption = "",
     as_json: AsJson = False,
 ) -> None:
     """Upload a pipeline to Kubeflow Pipelines, run it there once or again and again, and follow it.
@@ -100,7 +124,10 @@ def submit(
 
     if every and cron:
         raise InputError("give --every or --cron, not both")
-    placement = _placement(shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint)
+    placement = _placement(
+        shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
+        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before),
+    )  # fmt: skip
     # KFP's client prints links to standard output, where ours has the answer and nothing else.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         package = _compile(pipeline, placement, Path(folder))
@@ -145,8 +172,9 @@ def parse_parameters(package: Path, given: list[str]) -> dict[str, Any]:
 
 
 def _placement(
-    shards: int, gpu: list[GpuStage], claim: str | None, labels: list[str], s3_secret: str, s3_endpoint: str
-) -> Any:  # noqa: ANN401
+    shards: int, gpu: list[GpuStage], claim: str | None, labels: list[str], s3_secret: str, s3_endpoint: str,
+    rollout: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401  # fmt: skip
     from content_arena.pipelines.placement import Placement
 
     pairs = dict(label.partition("=")[::2] for label in labels)
@@ -159,7 +187,25 @@ def _placement(
         labels=pairs,
         s3_secret=s3_secret,
         s3_endpoint=s3_endpoint,
+        rollout=rollout,
     )
+
+
+def _rollout(where: str | None, plan: str, bake: float, approvals: str) -> Any:  # noqa: ANN401
+    """Where challengers are rolled out; None for no rollout."""
+    from content_arena.pipelines import rollout_options
+    from content_arena.pipelines.placement import RolloutPlacement
+
+    if where is None:
+        return None
+    namespace, _, service = where.rpartition("/")
+    if not namespace or not service:
+        raise InputError(f"--rollout is {where!r}, wanted NAMESPACE/SERVICE such as content-arena/content-filter")
+    parameters = rollout_options.parameters(plan, approvals, bake_seconds=bake)
+    return RolloutPlacement(
+        service=service, namespace=namespace, steps=parameters.steps, bake_seconds=bake,
+        approvals=parameters.approvals,
+    )  # fmt: skip
 
 
 def _compile(pipeline: Pipeline, placement: Any, folder: Path) -> Path:  # noqa: ANN401

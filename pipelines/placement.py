@@ -70,11 +70,36 @@ RESOURCES: Mapping[str, Resources] = {
     "train_qlora": _TRAINING,
     "evaluate_challenger": _SCORING,
     "promote_challenger": Resources(("250m", "1"), ("1Gi", "2Gi"), 1_800),
+    # Waits for people, for days if need be.
+    "roll_out": Resources(("250m", "1"), ("1Gi", "2Gi"), 7 * 86_400),
     "close_run": _LIGHT,
 }
 GPU_STAGES = tuple(stage.value for stage in GpuStage)
 #: Stages that write bundles to object storage.
-_PUBLISHING = ("bootstrap_champion", "promote_challenger", "close_run")
+_PUBLISHING = ("bootstrap_champion", "promote_challenger", "roll_out", "close_run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPlacement:
+    """The service that challengers are rolled out on, and the plan.
+
+    Attributes:
+        service: Name of the InferenceService.
+        namespace: Where it is.
+        steps: Percentages of the users, rising from 0.
+        bake_seconds: How long each step is measured.
+        min_requests: Answers to users that have to be judged at each step above 0.
+        approvals: Steps that wait for a person.
+        prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
+    """
+
+    service: str
+    namespace: str = "content-arena"
+    steps: tuple[int, ...] = (0, 1, 5, 25, 50, 100)
+    bake_seconds: float = 300.0
+    min_requests: int = 400
+    approvals: tuple[int, ...] = ()
+    prometheus: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +116,7 @@ class Placement:
         s3_endpoint: URL of the object storage.
         checkpoint_claim: PersistentVolumeClaim for checkpoints, so that a training goes on after its pod was killed;
             None for none.
+        rollout: Where a challenger that passed the gates is rolled out, as the last stage; None for no rollout.
         labels: Labels of every pod, for cost attribution say.
         resources: By stage.
     """
@@ -102,6 +128,7 @@ class Placement:
     hub_secret: str = "arena-hub"  # noqa: S105
     s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
+    rollout: RolloutPlacement | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Resources] = field(default_factory=lambda: RESOURCES)
 

@@ -12,12 +12,13 @@ from kfp.dsl import PipelineTask
 
 from content_arena.components.attack_generation import strategies
 from content_arena.components.attack_generation.component import gather_attacks, generate_attacks
+from content_arena.components.canary_rollout.component import roll_out
 from content_arena.components.corpus_preparation.component import prepare_corpus
 from content_arena.components.evaluation.component import evaluate_challenger
 from content_arena.components.labeling.component import label_attacks
 from content_arena.components.qlora_training.component import bootstrap_champion, train_qlora
 from content_arena.components.registry_promotion.component import close_run, promote_challenger
-from content_arena.pipelines.placement import Placement
+from content_arena.pipelines.placement import Placement, RolloutPlacement
 
 #: Every stage of one generation, in order.
 STAGES = (
@@ -148,11 +149,44 @@ class Stages:
             challenger=trained.outputs["challenger"],
             evaluation=judged.outputs["evaluation"],
             champion_version=champion,
+            move_champion=self.placement.rollout is None,
             models_uri=models_uri,
             **self.common,
         )
         self.placement.apply(promoted, "promote_challenger", "Promote or refuse")
+        if self.placement.rollout is not None:
+            self._roll_out(self.placement.rollout, corpus, promoted, attack["lang"], models_uri)
+
+    def _roll_out(
+        self,
+        rollout: RolloutPlacement,
+        corpus: PipelineTask,
+        promoted: PipelineTask,
+        lang: Any,  # noqa: ANN401
+        models_uri: Any,  # noqa: ANN401
+    ) -> None:
+        """Where a rollout decides who is champion."""
+        task = roll_out(
+            corpus=corpus.outputs["corpus"],
+            verdict=promoted.outputs["verdict"],
+            service=rollout.service,
+            namespace=rollout.namespace,
+            lang=lang,
+            steps=list(rollout.steps),
+            bake_seconds=rollout.bake_seconds,
+            min_requests=rollout.min_requests,
+            approvals=list(rollout.approvals),
+            prometheus=rollout.prometheus,
+            models_uri=models_uri,
+            **self.common,
+        )
+        self.placement.apply(task, "roll_out", "Roll out or take back")
 
     def close(self, **where: Any) -> PipelineTask:  # noqa: ANN401
         """The exit task."""
+        if self.placement.rollout is not None:
+            where |= {
+                "rollout_service": self.placement.rollout.service,
+                "rollout_namespace": self.placement.rollout.namespace,
+            }
         return self.placement.apply(close_run(**where, **self.common), "close_run", "Close run")

@@ -97,7 +97,7 @@ def _verdict(verdict: Any, models: Mapping[str, Mapping]) -> dict[str, Any]:  # 
     others = given.get("reasons") if isinstance(given.get("reasons"), list) else []
     versions = {model: display.plain(given.get(f"{model}_version") or models[model].get("version")) for model in MODELS}
     return {
-        "state": "undecided" if verdict is None else "promoted" if given.get("promoted") is True else "refused",
+        "state": _state(given),
         "generation": given.get("generation"),
         "versions": versions,
         "base_models": {model: display.plain(models[model].get("base_model")) for model in MODELS},
@@ -106,6 +106,13 @@ def _verdict(verdict: Any, models: Mapping[str, Mapping]) -> dict[str, Any]:  # 
         "passed": reasons[True],
         "gates": [_gate(gate) for gate in gates],
     }
+
+
+def _state(verdict: Mapping[str, Any]) -> str:
+    """Undecided too where the gates passed and a rollout has still to say."""
+    if not verdict or verdict.get("promoted", False) is None:
+        return "undecided"
+    return "promoted" if verdict.get("promoted") is True else "refused"
 
 
 def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from content_arena.components.registry_promotion.following import Following
 from content_arena.components.registry_promotion.publish import publish
 from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -21,7 +23,13 @@ _MLFLOW_STATUS = {
 
 @stage(STAGE)
 def close_run(
-    state: str, *, pipeline_run: str, models_uri: str | None = None, tracking_uri: str | None = None
+    state: str,
+    *,
+    pipeline_run: str,
+    rollout_service: str = "",
+    rollout_namespace: str = "",
+    models_uri: str | None = None,
+    tracking_uri: str | None = None,
 ) -> list[str]:
     """Heals what a killed stage may have left half-done, and closes the run in MLflow.
 
@@ -30,6 +38,8 @@ def close_run(
     Args:
         state: How the run ended: ``PipelineTaskFinalStatus.state``.
         pipeline_run: Id of the pipeline run.
+        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_namespace: Where it is.
         models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -38,7 +48,10 @@ def close_run(
     """
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
-    done = [*registry.reconcile(), *publish(registry, models_uri)]
+    done = registry.reconcile()
+    if rollout_service:
+        done += _put_in_order(rollout_service, rollout_namespace, registry)
+    done += publish(registry, models_uri)
     for line in done:
         say(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")
@@ -46,3 +59,14 @@ def close_run(
     champion = registry.version_of(Registry.CHAMPION)
     say(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
     return done
+
+
+def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]:
+    """Ends what a killed rollout has left; the run is closed whatever comes of it."""
+    from content_arena.components.canary_rollout.roll_out import Site, put_in_order
+
+    try:
+        return put_in_order(Site(service, namespace), Following(registry), say=lambda line: say(STAGE, line))
+    except ArenaError as error:
+        say(STAGE, f"the rollout of {service} is left as it is: {error}")
+        return []

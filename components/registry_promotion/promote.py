@@ -28,6 +28,7 @@ def promote_challenger(
     *,
     champion_version: str,
     pipeline_run: str,
+    move_champion: bool = True,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, Any]:
@@ -39,11 +40,13 @@ def promote_challenger(
         report_path: Where to write the final page.
         champion_version: The champion it was compared with; if another one serves by now, nothing is moved.
         pipeline_run: Id of the pipeline run.
+        move_champion: Whether passing the gates makes it the champion; not where a rollout decides that.
         models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
-        promoted, champion_version and challenger_version as they were compared, generation, reasons, gates, seconds.
+        passed (the gates), promoted (None where a rollout decides), champion_version and challenger_version as they
+        were compared, generation, reasons, gates, seconds.
     """
     evaluation = _read(evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
@@ -55,7 +58,8 @@ def promote_challenger(
     registry.record_metrics(challenger.version, headline(evaluation["challenger"]))
     registry.set_alias(Registry.CHALLENGER, challenger.version)
     results = gates.judge(evaluation["champion"], evaluation["challenger"])
-    promoted = gates.is_promoted(results)
+    passed = gates.is_promoted(results)
+    promoted = passed and move_champion
     registry.record_verdict(challenger.version, champion, results)
     if promoted:
         registry.promote(challenger.version, expected_champion=champion)
@@ -63,18 +67,20 @@ def promote_challenger(
         say(STAGE, line)
     seconds = tracking.seconds() | {STAGE: seconds_since_start()}
     verdict = {
-        "promoted": promoted,
+        "passed": passed,
+        "promoted": None if passed and not move_champion else promoted,
         "champion_version": champion_version,
         "challenger_version": str(challenger.version),
         "generation": challenger.generation,
-        "reasons": [result.reason for result in results if promoted or not result.passed],
+        "reasons": [result.reason for result in results if passed or not result.passed],
         "gates": [asdict(result) for result in results],
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
     report_path.parent.mkdir(parents=True, exist_ok=True)
     report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")
     tracking.log(STAGE, {"promoted": float(promoted)})
-    say(STAGE, f"version {challenger.version} {'is the new champion' if promoted else 'is not promoted'}")
+    outcome = "is the new champion" if promoted else "passed, a rollout decides" if passed else "is not promoted"
+    say(STAGE, f"version {challenger.version} {outcome}")
     return verdict
 
 

@@ -6,10 +6,12 @@ from kfp import compiler
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines import arena, battle
-from content_arena.pipelines.placement import GPU_STAGES, Placement
+from content_arena.pipelines.placement import GPU_STAGES, Placement, RolloutPlacement
 
 GPU = Placement(shards=3, gpu_stages=GPU_STAGES, checkpoint_claim="arena-checkpoints", labels={"team": "trust"})
+ROLLOUT = Placement(rollout=RolloutPlacement(service="content-filter", steps=(0, 100), approvals=(100,)))
 BUILDS = {
+    "arena-rollout-cpu": arena.build(ROLLOUT), "retrain-rollout-cpu": arena.build_retrain(ROLLOUT),
     "arena": arena.build(GPU), "retrain": arena.build_retrain(GPU), "battle": battle.build(GPU),
     "arena-cpu": arena.build(), "retrain-cpu": arena.build_retrain(), "battle-cpu": battle.build(),
 }  # fmt: skip
@@ -50,6 +52,7 @@ every_pipeline = pytest.mark.parametrize("name", BUILDS)
 def test_the_tasks_are_the_stages(compiled):
     assert set(compiled["arena"].containers) == GENERATION
     assert set(compiled["retrain"].containers) == GENERATION | {"decide-retraining"}
+    assert set(compiled["arena-rollout-cpu"].containers) == GENERATION | {"roll-out"}
     assert set(compiled["battle"].containers) == {"prepare-corpus", "generate-attacks", "gather-attacks", "close-run"}
 
 
@@ -94,7 +97,7 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
     for task, setting in compiled[name].settings.items():
         names = {secret["secretNameParameter"]["runtimeValue"]["constant"] for secret in setting.get("secretAsEnv", [])}
         wanted = set()
-        if task in ("bootstrap-champion", "promote-challenger", "close-run"):
+        if task in ("bootstrap-champion", "promote-challenger", "roll-out", "close-run"):
             wanted.add("arena-s3")
         if task in ("prepare-corpus", "bootstrap-champion", "train-qlora"):
             wanted.add("arena-hub")
@@ -166,3 +169,24 @@ def test_pipeline_and_parameters_are_explained(compiled, name):
 def test_a_placement_that_can_not_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"shards|evaluate_challenger"):
         Placement(**wrong)
+
+
+def values(task):
+    return {name: given.get("runtimeValue", {}).get("constant") for name, given in task["inputs"]["parameters"].items()}
+
+
+def test_without_a_rollout_the_gates_make_the_champion(compiled):
+    for name in ("arena", "retrain"):
+        assert values(compiled[name].tasks["promote-challenger"])["move_champion"] is True
+        assert "rollout_service" not in values(compiled[name].tasks["close-run"])
+
+
+@pytest.mark.parametrize("name", ["arena-rollout-cpu", "retrain-rollout-cpu"])
+def test_with_a_rollout_the_last_stage_does_and_the_exit_handler_leaves_it_in_order(compiled, name):
+    tasks = compiled[name].tasks
+    assert values(tasks["promote-challenger"])["move_champion"] is False
+    assert "promote-challenger" in tasks["roll-out"]["dependentTasks"]
+    given = values(tasks["roll-out"])
+    assert (given["service"], given["namespace"]) == ("content-filter", "content-arena")
+    assert (given["steps"], given["approvals"]) == ([0, 100], [100])
+    assert values(tasks["close-run"])["rollout_service"] == "content-filter"

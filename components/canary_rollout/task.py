@@ -1,0 +1,107 @@
+"""The stage roll_out as a pipeline's task: what passed the gates meets users, what did not ends here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.canary_rollout import timeline
+from content_arena.components.canary_rollout.annotations import recorded
+from content_arena.components.canary_rollout.cluster import Cluster
+from content_arena.components.canary_rollout.history import read
+from content_arena.components.canary_rollout.parameters import Parameters
+from content_arena.components.canary_rollout.roll_out import STAGE, Beginning, Measuring, Site, Stopped, roll_out
+from content_arena.components.canary_rollout.state import Phase
+from content_arena.components.canary_rollout.traffic import Challenger
+from content_arena.components.registry_promotion.following import Following
+from content_arena.components.registry_promotion.publish import publish
+from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking
+
+
+@stage(STAGE)
+def roll_out_challenger(
+    verdict: Mapping[str, Any],
+    timeline_path: Path,
+    history_path: Path,
+    *,
+    service: str,
+    namespace: str,
+    pipeline_run: str,
+    corpus: Path | None = None,
+    lang: str = "en",
+    steps: Sequence[int] = Parameters.steps,
+    bake_seconds: float = Parameters.bake_seconds,
+    min_requests: int = Parameters.min_requests,
+    approvals: Sequence[int] = (),
+    prometheus: str | None = None,
+    models_uri: str | None = None,
+    tracking_uri: str | None = None,
+) -> dict[str, Any]:
+    """Rolls out what passed the gates; a task that was killed and is tried again goes on where it was.
+
+    Args:
+        verdict: Of promote_challenger.
+        timeline_path: Where to write the page of the rollout.
+        history_path: Where its records go.
+        service: Name of the InferenceService.
+        namespace: Where it is.
+        pipeline_run: Id of the pipeline run.
+        corpus: Parquet whose test split the probes are drawn from.
+        lang: ISO 639-1 code of the corpus.
+        steps: Percentages, rising from 0.
+        bake_seconds: How long each step is measured.
+        min_requests: Answers to users that have to be judged at each step above 0.
+        approvals: Steps that wait for a person.
+        prometheus: URL of a Prometheus; the pods' own metrics if None.
+        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        version, phase, percent, reason; phase is ``refused`` where the gates did not pass. A rollback is an answer and
+        no failure: Kubeflow Pipelines keeps no page of a task that failed.
+    """
+    version = str(verdict["challenger_version"])
+    if not verdict.get("passed"):
+        say(STAGE, f"version {version} did not pass the gates, no user meets it")
+        timeline_path.parent.mkdir(parents=True, exist_ok=True)
+        timeline_path.write_text("<!doctype html><p>The gates did not pass: nothing was rolled out.</p>", "utf-8")
+        history_path.parent.mkdir(parents=True, exist_ok=True)
+        history_path.write_text("", "utf-8")
+        return {"version": version, "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
+    tracking, registry = Tracking(tracking_uri, pipeline_run), Registry(tracking_uri)
+    site = Site(service, namespace)
+    under_way = recorded(Cluster(namespace).service(service))
+    beginning = None
+    if under_way is None or under_way.phase.is_end or under_way.challenger != version:
+        parameters = Parameters(
+            steps=tuple(steps), bake_seconds=bake_seconds, min_requests=min_requests, approvals=tuple(approvals)
+        )
+        beginning = Beginning(Challenger(version, _bundle_of(registry, version)), parameters)
+    measuring = Measuring(prometheus=prometheus or None, corpus=corpus, lang=lang)
+    try:
+        state = roll_out(
+            site, Following(registry), measuring, beginning, say=lambda line: say(STAGE, line),
+            history=lambda name: history_path,
+        )  # fmt: skip
+    except Stopped as stopped:
+        say(STAGE, str(stopped))
+        sys.exit(130)
+    timeline.write(timeline_path, service, state, read(history_path))
+    for line in publish(registry, models_uri or None):
+        say(STAGE, line)
+    tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})
+    return {"version": version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}
+
+
+def _bundle_of(registry: Registry, version: str) -> str:
+    uri = registry.get(int(version)).tags.get(Registry.STORAGE_URI)
+    if not uri:
+        raise InputError(
+            f"version {version} was not published where a cluster could load it from: give the pipeline a models_uri"
+        )
+    return uri
