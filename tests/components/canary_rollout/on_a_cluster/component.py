@@ -1,0 +1,135 @@
+"""``arena rollout`` as a process of its own, with the rights of its Role and no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from tests.components.canary_rollout.on_a_cluster.installation import SERVICE, Installation
+from tests.components.canary_rollout.on_a_cluster.wire import Wire
+from tests.manifests.rendering import MANIFESTS, kubectl
+
+_ROLE = MANIFESTS / "base/arena/access/rollout-role.yaml"
+_ACCOUNT = "rollout"
+#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest. And few
+#: answers have to do: a rate of 20 % can be told from nothing by some twenty.
+LIMITS = {
+    "evasion": 1.0, "evasion_margin": 0.02, "slower": 20.0, "error_rate": 0.2, "error_margin": 0.2,
+    "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
+}  # fmt: skip
+#: Short, but with something of every step.
+QUICK = {"plan": "0,10,50,100", "bake": 4, "warmup": 1, "min-requests": 25, "move-timeout": 60, "start-timeout": 90}
+
+
+class Component:
+    """Runs ``arena rollout`` for one installation, one process at a time."""
+
+    def __init__(self, installation: Installation, corpus: Path) -> None:
+        self.installation, self._corpus = installation, corpus
+        self.wire, self._environment = self._connected(installation.folder)
+
+    def close(self) -> None:
+        self.wire.close()
+
+    def options(self, command: str, **given: Any) -> list[str]:
+        """The command line; ``start`` gets the quick plan unless told otherwise."""
+        found: dict[str, Any] = {"service": SERVICE, "namespace": self.installation.namespace}
+        if command in ("start", "resume"):
+            found |= {"reach": "pods", "probe-corpus": self._corpus, "probe-texts": 40, "probe-rounds": 1}
+            found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
+            found |= QUICK if command == "start" else {}
+        if command == "reconcile":
+            found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
+        limits = LIMITS | given.pop("limits", {})
+        found |= {name.replace("_", "-"): value for name, value in given.items()}
+        line = [str(Path(sys.executable).with_name("arena")), "rollout", command]
+        for name, value in found.items():
+            line += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        if command in ("start", "resume"):
+            for name, value in limits.items():
+                line += ["--limit", f"{name}={value}"]
+        return line
+
+    def begin(self, command: str = "start", **given: Any) -> Process:
+        return Process(self.options(command, **given), self._environment, self.installation.folder / "component.log")
+
+    def run(self, command: str = "start", seconds: float = 400, **given: Any) -> Process:
+        """To its end."""
+        process = self.begin(command, **given)
+        process.wait(seconds)
+        return process
+
+    def state(self) -> dict[str, Any]:
+        """As recorded on the service; empty before there is one."""
+        annotations = self.installation.service()["metadata"].get("annotations", {})
+        return json.loads(annotations.get("content-arena/rollout", "{}"))
+
+    def forget_the_dead(self) -> None:
+        """Takes a dead process's lease away, as a person may who knows that it is dead; else it takes 30 s."""
+        self.installation.api.delete("leases", f"rollout-{SERVICE}")
+
+    def _connected(self, folder: Path) -> tuple[Wire, dict[str, str]]:
+        """The environment of a process that reaches the API server by a wire, as the Role's account."""
+        namespace = self.installation.namespace
+        kubectl("create", "serviceaccount", _ACCOUNT, f"--namespace={namespace}")
+        kubectl("apply", f"--namespace={namespace}", f"--filename={_ROLE}")
+        kubectl("create", "rolebinding", _ACCOUNT, "--role=arena-rollout", f"--serviceaccount={namespace}:{_ACCOUNT}",
+                f"--namespace={namespace}")  # fmt: skip
+        token = kubectl("create", "token", _ACCOUNT, f"--namespace={namespace}", "--duration=4h").strip()
+        settings = yaml.safe_load(kubectl("config", "view", "--raw", "--flatten", "--minify"))
+        cluster = settings["clusters"][0]["cluster"]
+        server = urlsplit(cluster["server"])
+        wire = Wire(str(server.hostname), server.port or 443)
+        cluster |= {"server": f"https://127.0.0.1:{wire.port}", "tls-server-name": server.hostname}
+        settings["users"][0]["user"] = {"token": token}
+        path = folder / "kubeconfig"
+        path.write_text(yaml.safe_dump(settings))
+        environment = {"KUBECONFIG": str(path), "ARENA_HOME": str(folder / "home"), "COLUMNS": "200"}
+        return wire, os.environ | environment
+
+
+class Process:
+    """One process of the component."""
+
+    def __init__(self, line: list[str], environment: dict[str, str], log: Path) -> None:
+        self._log = log
+        self.began = time.monotonic()
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(line, stdout=file, stderr=file, env=environment)
+
+    def wait(self, seconds: float = 400) -> int:
+        """Its exit code."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"not over within {seconds:g} s:\n{self.said[-3000:]}") from None
+
+    def kill(self) -> None:
+        """With signal 9."""
+        self._process.kill()
+        self._process.wait(30)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    @property
+    def is_over(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def code(self) -> int:
+        return self._process.wait(0)
+
+    @property
+    def said(self) -> str:
+        """What all processes of this installation said so far."""
+        return self._log.read_text()

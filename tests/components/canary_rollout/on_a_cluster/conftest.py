@@ -1,0 +1,52 @@
+"""A service in either mode, made anew for each test in a namespace of its own."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from content_arena.components.shared import records
+from tests.components.canary_rollout.on_a_cluster.component import Component
+from tests.components.canary_rollout.on_a_cluster.installation import Installation
+from tests.components.canary_rollout.variants_under_test import corpus
+from tests.manifests.rendering import kubectl
+
+MODES = ("Standard", "Knative")
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def installation(namespace, tmp_path, mode):
+    """Version 1 serves, four users call it, version 2 is in the registry and has no bundle yet."""
+    name = f"{namespace}-{uuid.uuid4().hex[:4]}"
+    kubectl("create", "namespace", name)
+    try:
+        made = Installation(name, tmp_path / "installation", mode)
+        try:
+            made.start()
+            made.publish("challenger")
+            yield made
+        finally:
+            made.close()
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def probes(tmp_path_factory: pytest.TempPathFactory):
+    """Texts for the probes, of words that the tiny model knows."""
+    path = tmp_path_factory.mktemp("probes") / "corpus.parquet"
+    records.write(records.Sample, corpus(), path)
+    return path
+
+
+@pytest.fixture
+def component(installation, probes):
+    made = Component(installation, probes)
+    yield made
+    made.close()

@@ -1,0 +1,49 @@
+"""What runs in a pod's serving container: the real predictor, in a process forked from one that has it imported.
+
+Faults: ``slow`` and ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``version=N`` answers
+with another version than it was told.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+#: All that costs seconds to import; the predictor's own modules hold metrics that a fork may share only unused.
+_PRELOADED = ["content_arena.components.predictor.rest", "content_arena.components.shared.filter", __name__]
+_DIE_WITH_PARENT = 1
+
+
+def template() -> multiprocessing.context.ForkServerContext:
+    """What containers are forked from."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fault: str) -> None:
+    """Ends with the predictor's own exit code."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
+    sys.argv = ["predictor"]
+    from content_arena.components.predictor import server
+    from content_arena.components.shared.filter import ContentFilter
+    from tests.components.canary_rollout import faulty_predictor
+
+    if fault in ("slow", "failing"):
+        os.environ["PREDICTOR_FAULT"] = fault
+        ContentFilter.score = faulty_predictor.faulty
+    if fault.startswith("version="):
+        arguments = [*arguments, f"--model_version={fault.partition('=')[2]}"]
+    code = server.main([*arguments, "--threads=1"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,179 @@
+"""KServe over Knative: revisions, and traffic between the latest that is ready and the one rolled out before.
+
+The cluster needs no Knative: what the real one keeps in its own objects is kept here, and told in the service's status.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from tests.components.canary_rollout.on_a_cluster import workloads
+from tests.components.canary_rollout.on_a_cluster.api import Api, Json
+from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
+from tests.components.canary_rollout.on_a_cluster.standard import host_of
+
+#: From the status to what the gateway does, and from a spec that was seen to a status that speaks of it.
+_GATEWAY_SECONDS, _STATUS_SECONDS = 1.0, 0.6
+#: A revision without traffic is scaled to nothing after so long.
+_IDLE_SECONDS = 15.0
+#: Only some time after the crash is it told.
+_FAILURE_SECONDS = 10.0
+_REVISION_LABEL = "serving.knative.dev/revision"
+
+
+@dataclass
+class _Revision:
+    name: str
+    predictor: Json
+    made_at: float
+    idle_since: float = 0.0
+
+
+class KnativeKServe:
+    """Reconciles one service, and tells the gateway."""
+
+    def __init__(self, namespace: str, service: str, runtime: Json, gateway: Gateway) -> None:
+        self._api, self._service, self._runtime, self._gateway = Api(namespace), service, runtime, gateway
+        self._revisions: list[_Revision] = []
+        self._rolled_out = self._previous = ""
+        self._weights: dict[str, int] = {}
+        self._pending: list[tuple[float, dict[str, int]]] = []
+        self._seen: tuple[int, float] = (0, 0.0)
+        self._told: Json = {}
+        self._failure: Json | None = None
+
+    def turn(self) -> None:
+        service = self._api.get("inferenceservices", self._service)
+        if service is None:
+            return
+        now = time.monotonic()
+        label = f"{workloads.SERVICE_LABEL}={self._service}"
+        deployments = {item["metadata"]["name"]: item for item in self._api.list("deployments", label)}
+        predictor = {key: value for key, value in service["spec"]["predictor"].items() if key != "canaryTrafficPercent"}
+        if not self._revisions or predictor != self._revisions[-1].predictor:
+            name = f"{self._service}-predictor-{len(self._revisions) + 1:05}"
+            self._revisions.append(_Revision(name, predictor, now))
+        latest = self._latest_ready(deployments)
+        percent = service["spec"]["predictor"].get("canaryTrafficPercent")
+        traffic = self._traffic(latest.name, percent) if latest else []
+        self._run(service, deployments, {entry["revisionName"] for entry in traffic}, now)
+        pods = self._api.list("pods", label)
+        self._write_status(service, latest, traffic, pods, now)
+        self._follow(traffic, pods, now)
+
+    def _latest_ready(self, deployments: dict[str, Json]) -> _Revision | None:
+        up = [each for each in self._revisions if self._is_up(each, deployments.get(f"{each.name}-deployment"))]
+        return up[-1] if up else None
+
+    def _is_up(self, revision: _Revision, deployment: Json | None) -> bool:
+        # One that was scaled to nothing stays ready: it would come up when asked.
+        if deployment is None:
+            return False
+        wanted = revision.predictor.get("minReplicas") or 1
+        return deployment["spec"]["replicas"] == 0 or workloads.ready(deployment) >= wanted
+
+    def _traffic(self, latest: str, percent: int | None) -> list[Json]:
+        before = self._rolled_out
+        if percent is not None and percent < 100 and before == latest and self._previous:
+            before = self._previous
+        if percent is None or percent == 100 or not before:
+            if self._rolled_out != latest:
+                self._previous, self._rolled_out = self._rolled_out, latest
+            return [{"revisionName": latest, "latestRevision": True, "percent": 100}]
+        return [
+            {"revisionName": latest, "latestRevision": True, "percent": percent},
+            {"revisionName": before, "latestRevision": False, "percent": 100 - percent, "tag": "prev"},
+        ]
+
+    def _run(self, service: Json, deployments: dict[str, Json], routed: set[str], now: float) -> None:
+        for revision in self._revisions:
+            is_wanted = revision.name in routed or revision is self._revisions[-1]
+            revision.idle_since = 0.0 if is_wanted else revision.idle_since or now
+            is_idle = bool(revision.idle_since) and now - revision.idle_since > _IDLE_SECONDS
+            replicas = 0 if is_idle else revision.predictor.get("minReplicas") or 1
+            own = {"app": revision.name, "component": "predictor", _REVISION_LABEL: revision.name}
+            labels = revision.predictor.get("labels", {}) | own | {workloads.SERVICE_LABEL: self._service}
+            name = f"{revision.name}-deployment"
+            pods = workloads.template(revision.predictor, self._runtime, labels)
+            owner = workloads.owner_of(service)
+            workloads.apply(self._api, deployments.get(name), name, replicas, labels, pods, owner)
+
+    def _write_status(
+        self, service: Json, latest: _Revision | None, traffic: list[Json], pods: list[Json], now: float
+    ) -> None:
+        generation, created = service["metadata"]["generation"], self._revisions[-1]
+        if generation != self._seen[0]:
+            self._seen = generation, now
+        component = {
+            "latestCreatedRevision": created.name,
+            "latestReadyRevision": latest.name if latest else None,
+            "latestRolledoutRevision": self._rolled_out or None,
+            "previousRolledoutRevision": self._previous or None,
+            "traffic": traffic or None,
+        }
+        # The spec is seen at once; what comes of it is told a while later.
+        if now - self._seen[1] >= _STATUS_SECONDS:
+            self._told = component
+        is_up = latest is created
+        self._note_failure(created, is_up, pods, now)
+        conditions = [
+            {"type": name, "status": "True" if is_up else "Unknown"} for name in ("LatestDeploymentReady", "Ready")
+        ]
+        model = {
+            "copies": {"failedCopies": 0, "totalCopies": 1},
+            "states": {"activeModelState": "Loaded", "targetModelState": "Loaded" if is_up else "Pending"},
+            "transitionStatus": "UpToDate" if is_up else "InProgress",
+        }
+        if self._failure:
+            model["lastFailureInfo"] = self._failure
+        status = {
+            "deploymentMode": "Knative",
+            "observedGeneration": generation,
+            "components": {"predictor": self._told},
+            "conditions": conditions,
+            "modelStatus": model,
+            "url": f"http://{host_of(service)}",
+        }
+        if _without_nothing(status) != {key: service.get("status", {}).get(key) for key in status}:
+            self._api.merge("inferenceservices", self._service, {"status": status}, "status")
+
+    def _note_failure(self, created: _Revision, is_up: bool, pods: list[Json], now: float) -> None:
+        """It stays after a later success."""
+        if is_up or now - created.made_at < _FAILURE_SECONDS:
+            return
+        for pod in pods:
+            if pod["metadata"]["labels"].get(_REVISION_LABEL) == created.name:
+                for container in pod.get("status", {}).get("containerStatuses") or []:
+                    dead = container.get("lastState", {}).get("terminated") or container["state"].get("terminated")
+                    if dead:
+                        said = {"message": dead.get("message", ""), "exitCode": dead["exitCode"]}
+                        self._failure = {"reason": "ModelLoadFailed"} | said
+
+    def _follow(self, traffic: list[Json], pods: list[Json], now: float) -> None:
+        told: dict[str, int] = {}
+        for entry in traffic:
+            told[entry["revisionName"]] = told.get(entry["revisionName"], 0) + entry["percent"]
+        last = self._pending[-1][1] if self._pending else self._weights
+        if told != last:
+            self._pending.append((now + _GATEWAY_SECONDS, told))
+        while self._pending and self._pending[0][0] <= now:
+            self._weights = self._pending.pop(0)[1]
+        members = {
+            name: [
+                pod["status"]["podIP"]
+                for pod in pods
+                if workloads.is_ready(pod) and pod["metadata"]["labels"].get(_REVISION_LABEL) == name
+            ]
+            for name in {*told, *self._weights}
+        }
+        self._gateway.tell(self._weights, members)
+
+
+def _without_nothing(given: Json) -> Json:
+    """As it is read back: a merge patch with None leaves nothing."""
+    return {
+        key: _without_nothing(value) if isinstance(value, dict) else value
+        for key, value in given.items()
+        if value is not None
+    }

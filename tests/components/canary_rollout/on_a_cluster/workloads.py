@@ -1,0 +1,76 @@
+"""What both controllers make: Deployments whose pods the stand-in's kubelet runs, put together as KServe does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from tests.components.canary_rollout.on_a_cluster.api import Api, Json
+from tests.components.canary_rollout.on_a_cluster.kubelet import INITIALIZER, SCHEDULER, STORAGE_VARIABLE
+
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+_HASH = "stand-in/template"
+
+
+def inherited(stable: Json, canary: Json) -> Json:
+    """A canary's predictor: stable's, overridden by what its own names."""
+    merged = stable | canary
+    merged["model"] = stable["model"] | canary.get("model", {})
+    return merged
+
+
+def template(predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
+    """The pods of a predictor."""
+    model = predictor["model"]
+    (serving,) = runtime["spec"]["containers"]
+    kept = ("name", "args", "ports", "readinessProbe", "lifecycle", "terminationMessagePolicy")
+    serving = {key: serving[key] for key in kept if key in serving}
+    serving |= {"image": "none", "env": model.get("env") or []}
+    first = {"name": INITIALIZER, "image": "none", "terminationMessagePolicy": "FallbackToLogsOnError"}
+    first["env"] = [{"name": STORAGE_VARIABLE, "value": model.get("storageUri", "")}]
+    spec = {
+        "schedulerName": SCHEDULER,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": predictor.get("terminationGracePeriodSeconds", 30),
+        "initContainers": [first],
+        "containers": [serving],
+    }
+    return {"metadata": {"labels": dict(labels)}, "spec": spec}
+
+
+def apply(
+    api: Api, before: Json | None, name: str, replicas: int, labels: Mapping[str, str], pods: Json, owner: Json
+) -> None:
+    """Makes a Deployment what it is to be."""
+    digest = hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:16]
+    metadata = {"name": name, "labels": dict(labels), "annotations": {_HASH: digest}, "ownerReferences": [owner]}
+    if before is None:
+        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
+        spec = {"replicas": replicas, "selector": {"matchLabels": {"app": labels["app"]}}, "strategy": strategy}
+        api.create("deployments", {"metadata": metadata, "spec": spec | {"template": pods}})
+        return
+    change: Json = {}
+    if before["metadata"]["annotations"].get(_HASH) != digest:
+        change = {"metadata": {"annotations": {_HASH: digest}}, "spec": {"template": pods}}
+    if before["spec"]["replicas"] != replicas:
+        change["spec"] = change.get("spec", {}) | {"replicas": replicas}
+    if change:
+        api.merge("deployments", name, change)
+
+
+def owner_of(service: Json) -> Json:
+    """So that all goes with its service."""
+    metadata = service["metadata"]
+    reference = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "controller": True}
+    return reference | {"name": metadata["name"], "uid": metadata["uid"]}
+
+
+def ready(deployment: Json) -> int:
+    """Ready pods of a Deployment."""
+    return deployment.get("status", {}).get("readyReplicas", 0)
+
+
+def is_ready(pod: Json) -> bool:
+    conditions = {item["type"]: item["status"] for item in pod.get("status", {}).get("conditions") or []}
+    return conditions.get("Ready") == "True" and not pod["metadata"].get("deletionTimestamp")
