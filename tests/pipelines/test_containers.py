@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
 from kfp import dsl
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines import runner
 from content_arena.pipelines.home import ArenaHome
+from tests import containers
 
 ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli import main; main()"]
 SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "1", "--device", "cpu", "--json"]
@@ -21,17 +19,7 @@ SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "1"
 
 @pytest.fixture(scope="module")
 def image():
-    """The component image of this very commit; it is never built here, and one of other code would prove nothing."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
-    try:
-        labels = docker.from_env().images.get(COMPONENT_IMAGE).labels
-    except ImageNotFound:
-        pytest.skip(f"no image {COMPONENT_IMAGE}: `make images` builds it")
-    except DockerException:
-        pytest.skip("no Docker engine answers")
-    if labels.get("org.opencontainers.image.revision") != asked.stdout.strip():
-        pytest.skip(f"{COMPONENT_IMAGE} was built from another commit: `make images` builds it")
-    return COMPONENT_IMAGE
+    return containers.require(COMPONENT_IMAGE)
 
 
 def arena(home, *arguments):

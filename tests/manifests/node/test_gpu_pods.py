@@ -20,6 +20,8 @@ from tests.pipelines.backend.pod import pod
 
 pytestmark = pytest.mark.node
 
+#: Keeps every pod but ours off the nodes that are made here.
+OURS = {"key": "arena-test", "value": "gpu", "effect": "NoSchedule"}
 CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "100", "ephemeral-storage": "1Ti"}
 
 
@@ -38,7 +40,7 @@ def add_node(scratch_cluster):
 
     def add(labels=None, capacity=None, taints=()):
         name = f"arena-test-{uuid.uuid4().hex[:8]}"
-        spec = {"taints": list(taints)}
+        spec = {"taints": [OURS, *taints]}
         item = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
         kubectl("create", "--filename=-", given=json.dumps(item))
         added.append(name)
@@ -66,11 +68,20 @@ def wait_for(holds, seconds=60):
         time.sleep(0.2)
 
 
-def create(namespace, item):
+@pytest.fixture
+def create(namespace):
+    """Creates a pod and returns its name; gone afterwards, or it would take the next test's GPU."""
     # A ServiceAccount appears a moment after its namespace.
     wait_for(lambda: "default" in kubectl("get", "serviceaccounts", f"--namespace={namespace}", "--output=name"))
-    kubectl("create", f"--namespace={namespace}", "--filename=-", given=yaml.safe_dump(item))
-    return item["metadata"]["name"]
+
+    def create(item):
+        item = copy.deepcopy(item)
+        item["spec"]["tolerations"].append(OURS)
+        kubectl("create", f"--namespace={namespace}", "--filename=-", given=yaml.safe_dump(item))
+        return item["metadata"]["name"]
+
+    yield create
+    kubectl("delete", "pods", "--all", f"--namespace={namespace}", "--force", "--grace-period=0")
 
 
 def why_pending(namespace, name):
@@ -90,22 +101,22 @@ def node_of(namespace, name):
     return kubectl("get", "pod", name, f"--namespace={namespace}", path)
 
 
-def test_without_a_gpu_node_it_waits_for_one(scratch_cluster, add_node, namespace, tasks):
+def test_without_a_gpu_node_it_waits_for_one(add_node, create, namespace, tasks):
     add_node()
-    name = create(namespace, pod("train", *tasks["train-qlora"]))
+    name = create(pod("train", *tasks["train-qlora"]))
     assert "didn't match Pod's node affinity/selector" in why_pending(namespace, name)
     # Nor is the label alone enough.
     unselective = pod("train-anywhere", *tasks["train-qlora"])
     unselective["spec"]["nodeSelector"] = {}
-    assert "Insufficient nvidia.com/gpu" in why_pending(namespace, create(namespace, unselective))
+    assert "Insufficient nvidia.com/gpu" in why_pending(namespace, create(unselective))
 
 
-def test_it_goes_to_the_gpu_node_and_without_its_toleration_it_would_not(scratch_cluster, add_node, namespace, tasks):
+def test_it_goes_to_the_gpu_node_and_without_its_toleration_it_would_not(add_node, create, namespace, tasks):
     taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
     gpu = add_node({"nvidia.com/gpu.present": "true"}, {"nvidia.com/gpu": "1"}, [taint])
     item = pod("train-on-gpu", *tasks["train-qlora"])
-    assert node_of(namespace, create(namespace, item)) == gpu
+    assert node_of(namespace, create(item)) == gpu
     intolerant = copy.deepcopy(item)
     intolerant["metadata"]["name"] = "train-intolerant"
     intolerant["spec"]["tolerations"] = []
-    assert "untolerated taint" in why_pending(namespace, create(namespace, intolerant))
+    assert "untolerated taint" in why_pending(namespace, create(intolerant))
