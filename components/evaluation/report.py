@@ -97,7 +97,7 @@ def _verdict(verdict: Any, models: Mapping[str, Mapping]) -> dict[str, Any]:  # 
     others = given.get("reasons") if isinstance(given.get("reasons"), list) else []
     versions = {model: display.plain(given.get(f"{model}_version") or models[model].get("version")) for model in MODELS}
     return {
-        "state": _state(given),
+        "state": "undecided" if verdict is None else _state(given),
         "generation": given.get("generation"),
         "versions": versions,
         "base_models": {model: display.plain(models[model].get("base_model")) for model in MODELS},
@@ -109,8 +109,8 @@ def _verdict(verdict: Any, models: Mapping[str, Mapping]) -> dict[str, Any]:  # 
 
 
 def _state(verdict: Mapping[str, Any]) -> str:
-    """Undecided too where the gates passed and a rollout has still to say."""
-    if not verdict or verdict.get("promoted", False) is None:
+    """Undecided where the gates passed and a rollout has still to say."""
+    if verdict.get("passed") is True and verdict.get("promoted") is None:
         return "undecided"
     return "promoted" if verdict.get("promoted") is True else "refused"
 

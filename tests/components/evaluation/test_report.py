@@ -163,6 +163,13 @@ def test_only_true_is_promoted(promoted):
     assert "Not promoted" in report.render(evaluation(), {"promoted": promoted, "gates": []})
 
 
+def test_what_is_left_to_a_rollout_is_undecided():
+    facts = evaluation()
+    text = Page(report.render(facts, verdict(facts) | {"passed": True, "promoted": None})).text
+    assert "Not decided yet" in text
+    assert "the rollout decides" in text
+
+
 def test_a_passed_gate_is_only_one_that_says_true():
     page = report.render(evaluation(), {"promoted": False, "gates": [{"gate": "x", "passed": "yes", "reason": "why"}]})
     assert "✕</span> fail" in page

@@ -18,7 +18,7 @@ def world(tmp_path, make_bundle):
     registry.promote(registry.register(make_bundle("old"), Tracking(uri, "old").run_id).version, None)
     challenger = make_bundle("new", weights_seed=1)
 
-    def promote(figures, champion="1"):
+    def promote(figures, champion="1", **options):
         (tmp_path / "evaluation.json").write_text(figures if isinstance(figures, str) else json.dumps(figures))
         return promote_challenger(
             challenger.path,
@@ -27,6 +27,7 @@ def world(tmp_path, make_bundle):
             champion_version=champion,
             pipeline_run="run",
             tracking_uri=uri,
+            **options,
         )
 
     return registry, promote, tmp_path / "report.html"
@@ -50,6 +51,16 @@ def test_a_refused_challenger_is_registered_and_told_why(world):
     assert registry.version_of("champion") == 1
     assert registry.version_of("challenger") == 2
     assert verdict["reasons"][0] in report.read_text()
+
+
+def test_where_a_rollout_decides_passing_the_gates_makes_no_champion(world):
+    registry, promote, report = world
+    verdict = promote(evaluation(), move_champion=False)
+    assert (verdict["passed"], verdict["promoted"]) == (True, None)
+    assert (registry.version_of("champion"), registry.version_of("challenger")) == (1, 2)
+    assert "Not decided yet" in report.read_text()
+    verdict = promote(evaluation(challenger={"clean_f1": 0.1}), move_champion=False)
+    assert (verdict["passed"], verdict["promoted"]) == (False, False)
 
 
 def test_an_unmeasured_figure_does_not_promote(world):
