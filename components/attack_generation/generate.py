@@ -12,6 +12,7 @@ from content_arena.components.attack_generation import battle, strategies, victi
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.readability import MIN_READABILITY, readability
 from content_arena.components.shared.stage import Progress, say, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -167,9 +168,10 @@ def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategie
 
 
 def evasion(attacks: pd.DataFrame) -> float:
-    """Successes / toxic texts the victim caught before; NaN if it caught none."""
-    toxic = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
-    return float((toxic["status"] == "success").mean()) if len(toxic) else float("nan")
+    """Successes that can still be read / toxic texts the victim caught before; NaN if it caught none."""
+    caught = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
+    successes = caught[caught["status"] == "success"]
+    return float((readability(successes) >= MIN_READABILITY).sum() / len(caught)) if len(caught) else float("nan")
 
 
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
