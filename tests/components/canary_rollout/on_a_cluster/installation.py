@@ -45,7 +45,7 @@ class Installation:
         else:
             turns = [KnativeKServe(namespace, SERVICE, runtime, self.gateway).turn]
         refusals.install(namespace)
-        self.users: Users | None = None
+        self.users: Users
         self._create()
         self._loops = [Loop(turn) for turn in (*turns, self.kubelet.turn)]
         self.before: Json = {}
@@ -57,7 +57,7 @@ class Installation:
         self.users = Users(self.gateway.port, f"{SERVICE}-{self.namespace}.example.com")
 
     def close(self) -> None:
-        if self.users:
+        if hasattr(self, "users"):
             self.users.stop()
         self.api.delete("inferenceservices", SERVICE)
         errors = []
@@ -114,6 +114,11 @@ class Installation:
 
     def tags(self, version: str) -> dict[str, str]:
         return self.aliases.get_model_version(SERVICE, version).tags
+
+    @staticmethod
+    def now() -> float:
+        """By the users' watch."""
+        return time.monotonic()
 
     def wait(self, holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
