@@ -228,9 +228,15 @@ def approve(
     """
     from content_arena.components.canary_rollout import annotations
     from content_arena.components.canary_rollout.plan import gate_before
+    from content_arena.components.canary_rollout.state import Phase
 
     cluster, state = _under_way(service, namespace, context)
-    ahead = [gate_before(step) for step in state.parameters.path[state.step :] if state.parameters.needs_approval(step)]
+    is_on_its_way_up = state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    ahead = [
+        gate_before(step)
+        for step in state.parameters.path[state.step :]
+        if is_on_its_way_up and state.parameters.needs_approval(step)
+    ]
     if gate is None and not state.gate:
         raise InputError(f"the rollout of version {state.challenger} waits for nobody ({state.phase.value})")
     gate = gate or state.gate

@@ -130,7 +130,7 @@ class Rollout:
         self._still_mine()
         version = view.service["metadata"]["resourceVersion"]
         service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
-        self._tell(state, None, Action.NOTHING, None, self._events.entered(service, state))
+        self._tell(state, None, Action.NOTHING, None, self._entered(service, state))
         return state
 
     def run(self, should_leave: Callable[[State], bool] = lambda state: False) -> State:
@@ -199,7 +199,7 @@ class Rollout:
             if service is None:
                 return state
             view = replace(view, service=service)
-            event = self._events.entered(service, after)
+            event = self._entered(service, after)
         event = self._act(decision, view) or event
         self._tell(after, seen, decision.action, measured, event, is_news=after != state)
         self._turned(after, measured)
@@ -273,6 +273,11 @@ class Rollout:
         self._awaited = step.why if isinstance(step, Wait) else ""
         return ""
 
+    def _entered(self, service: Json, state: State) -> str:
+        held = f", waits for {state.gate}" if state.gate else ""
+        self._say(f"{state.phase.value} at {state.percent} %: {state.reason}{held}")
+        return self._events.entered(service, state)
+
     def _tell(
         self,
         state: State,
@@ -286,9 +291,6 @@ class Rollout:
         verdict = measured.verdict if measured else None
         before, at = self._told
         is_due = measured is not None and (verdict != before or self._clock() - at >= _TELL_SECONDS)
-        if is_news:
-            held = f", waits for {state.gate}" if state.gate else ""
-            self._say(f"{state.phase.value} at {state.percent} %: {state.reason}{held}")
         if not (is_news or event or is_due):
             return
         if measured:

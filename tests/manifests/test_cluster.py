@@ -107,22 +107,23 @@ def _review(user: str, verb: str, resource: str, namespace: str) -> Object:
 
 SERVICE = "inferenceservices.serving.kserve.io"
 ROLLOUT = [
-    *((verb, SERVICE) for verb in ("get", "list", "watch", "patch")),
-    *((verb, "httproutes.gateway.networking.k8s.io") for verb in ("get", "list", "watch")),
-    *((verb, "pods") for verb in ("get", "list", "watch")),
+    *((verb, SERVICE) for verb in ("get", "patch")),
+    ("get", "httproutes.gateway.networking.k8s.io"),
+    ("list", "pods"),
     ("get", "pods/log"),
-    ("get", "services"),
-    ("get", "deployments.apps"),
+    ("list", "deployments.apps"),
     *((verb, "leases.coordination.k8s.io") for verb in ("get", "create", "update")),
-    ("create", "events"),
+    ("create", "events.events.k8s.io"),
 ]
 #: Accounts that roll out.
 ROLLS = ["arena-stages", "kubeflow/pipeline-runner"]
 NOT_EVEN_ROLLOUT = [
-    *((verb, SERVICE) for verb in ("create", "update", "delete", "deletecollection")),
+    *((verb, SERVICE) for verb in ("list", "watch", "create", "update", "delete", "deletecollection")),
     ("patch", f"inferenceservices/status.{SERVICE.partition('.')[2]}"),
     ("patch", "httproutes.gateway.networking.k8s.io"),
     ("create", "pods"),
+    ("get", "services"),
+    ("create", "events"),
     ("create", "pods/exec"),
     ("delete", "pods"),
     ("patch", "deployments.apps"),

@@ -43,9 +43,12 @@ def arena(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+ROLLOUT = [f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "reconcile")]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *ROLLOUT])
 def test_every_command_explains_itself(command):
-    result = arena(command, "--help")
+    result = arena(*command.split(), "--help")
     assert result.exit_code == 0
     assert len(result.stdout) > 200
 
