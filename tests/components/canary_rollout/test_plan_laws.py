@@ -83,6 +83,8 @@ def check(state, seen, decision):
         assert seen.withdrawn, "the registry ahead of the traffic"
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
+    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING:
+        assert decision.action not in MOVES, "what was refused tried again unasked"
     if after.phase is Phase.WAITING:
         assert after.gate, "waits for nothing"
         assert after.then is not None, "waits for nothing"
@@ -104,6 +106,7 @@ anything = st.fixed_dictionaries(
         "ready": st.booleans(),
         "failure": st.sampled_from(["", "", "", "crashed"]),
         "edited": st.sampled_from(["", "", "somebody did"]),
+        "refused": st.sampled_from(["", "", "", "denied"]),
         "verdict": st.sampled_from([None, *Verdict]),
         "requests": st.sampled_from([0, 5]),
         "approved": st.sampled_from(["step-100", "measure-1", "edit-1", "edit-2", "promote-1"]),
