@@ -34,7 +34,14 @@ class Component:
 
     def __init__(self, installation: Installation, corpus: Path) -> None:
         self.installation, self._corpus = installation, corpus
-        self.wire, self._environment = self._connected(installation.folder)
+        self._log = installation.folder / "component.log"
+        self.kubeconfig = str(installation.folder / "kubeconfig")
+        self.wire = self._connected()
+        self._environment = os.environ | {
+            "KUBECONFIG": self.kubeconfig,
+            "ARENA_HOME": str(installation.folder / "home"),
+            "COLUMNS": "200",
+        }
 
     def close(self) -> None:
         self.wire.close()
@@ -60,9 +67,9 @@ class Component:
         return line
 
     def begin(self, command: str = "start", **given: Any) -> Process:
-        return Process(self.options(command, **given), self._environment, self.installation.folder / "component.log")
+        return Process(self.options(command, **given), self._environment, self._log)
 
-    def run(self, command: str = "start", seconds: float = 400, **given: Any) -> Process:
+    def run(self, command: str = "start", seconds: float = 600, **given: Any) -> Process:
         """To its end."""
         process = self.begin(command, **given)
         process.wait(seconds)
@@ -73,12 +80,20 @@ class Component:
         annotations = self.installation.service()["metadata"].get("annotations", {})
         return json.loads(annotations.get("content-arena/rollout", "{}"))
 
+    @property
+    def said(self) -> str:
+        """What all its processes said so far."""
+        return self._log.read_text()
+
     def forget_the_dead(self) -> None:
         """Takes a dead process's lease away, as a person may who knows that it is dead; else it takes 30 s."""
         self.installation.api.delete("leases", f"rollout-{SERVICE}")
 
-    def _connected(self, folder: Path) -> tuple[Wire, dict[str, str]]:
-        """The environment of a process that reaches the API server by a wire, as the Role's account."""
+    def take_rights_away(self) -> None:
+        kubectl("delete", "rolebinding", _ACCOUNT, f"--namespace={self.installation.namespace}")
+
+    def _connected(self) -> Wire:
+        """Writes a kubeconfig that reaches the API server by a wire, as the Role's account."""
         namespace = self.installation.namespace
         kubectl("create", "serviceaccount", _ACCOUNT, f"--namespace={namespace}")
         kubectl("apply", f"--namespace={namespace}", f"--filename={_ROLE}")
@@ -91,10 +106,8 @@ class Component:
         wire = Wire(str(server.hostname), server.port or 443)
         cluster |= {"server": f"https://127.0.0.1:{wire.port}", "tls-server-name": server.hostname}
         settings["users"][0]["user"] = {"token": token}
-        path = folder / "kubeconfig"
-        path.write_text(yaml.safe_dump(settings))
-        environment = {"KUBECONFIG": str(path), "ARENA_HOME": str(folder / "home"), "COLUMNS": "200"}
-        return wire, os.environ | environment
+        Path(self.kubeconfig).write_text(yaml.safe_dump(settings))
+        return wire
 
 
 class Process:
@@ -106,13 +119,13 @@ class Process:
         with log.open("ab") as file:
             self._process = subprocess.Popen(line, stdout=file, stderr=file, env=environment)
 
-    def wait(self, seconds: float = 400) -> int:
+    def wait(self, seconds: float = 600) -> int:
         """Its exit code."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"not over within {seconds:g} s:\n{self.said[-3000:]}") from None
+            raise AssertionError(f"not over within {seconds:g} s:\n{self._log.read_text()[-3000:]}") from None
 
     def kill(self) -> None:
         """With signal 9."""
@@ -129,8 +142,3 @@ class Process:
     @property
     def code(self) -> int:
         return self._process.wait(0)
-
-    @property
-    def said(self) -> str:
-        """What all processes of this installation said so far."""
-        return self._log.read_text()

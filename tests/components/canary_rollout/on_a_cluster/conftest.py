@@ -21,12 +21,18 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def installation(namespace, tmp_path, mode):
+def champion() -> dict:
+    """Options of version 1's bundle; a test may parametrize it."""
+    return {}
+
+
+@pytest.fixture
+def installation(namespace, tmp_path, mode, champion):
     """Version 1 serves, four users call it, version 2 is in the registry and has no bundle yet."""
     name = f"{namespace}-{uuid.uuid4().hex[:4]}"
     kubectl("create", "namespace", name)
     try:
-        made = Installation(name, tmp_path / "installation", mode)
+        made = Installation(name, tmp_path / "installation", mode, champion)
         try:
             made.start()
             made.publish("challenger")

@@ -1,7 +1,7 @@
 """What runs in a pod's serving container: the real predictor, in a process forked from one that has it imported.
 
-Faults: ``slow`` and ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``version=N`` answers
-with another version than it was told.
+Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``slow=S`` takes so many seconds more
+for every request; ``version=N`` answers with another version than it was told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,11 +39,15 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fau
     from content_arena.components.shared.filter import ContentFilter
     from tests.components.canary_rollout import faulty_predictor
 
-    if fault in ("slow", "failing"):
+    kind, _, value = fault.partition("=")
+    if kind == "failing":
         os.environ["PREDICTOR_FAULT"] = fault
         ContentFilter.score = faulty_predictor.faulty
-    if fault.startswith("version="):
-        arguments = [*arguments, f"--model_version={fault.partition('=')[2]}"]
+    if kind == "slow":
+        score = ContentFilter.score
+        ContentFilter.score = lambda self, texts: time.sleep(float(value)) or score(self, texts)
+    if kind == "version":
+        arguments = [*arguments, f"--model_version={value}"]
     code = server.main([*arguments, "--threads=1"])
     sys.stdout.flush()
     sys.stderr.flush()

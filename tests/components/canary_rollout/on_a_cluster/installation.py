@@ -25,11 +25,11 @@ _PREDICTOR = MANIFESTS / "base/arena/predictor"
 class Installation:
     """Version 1 serves with two pods; version 2 waits in the registry as challenger."""
 
-    def __init__(self, namespace: str, folder: Path, mode: str) -> None:
+    def __init__(self, namespace: str, folder: Path, mode: str, champion: dict[str, float]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.namespace, self.mode, self.folder = namespace, mode, folder
         self.storage = storage.Storage(folder / "models")
-        self.storage.put("1")
+        self.storage.put("1", **champion)
         self.registry = f"sqlite:///{folder / 'mlflow.db'}"
         self.aliases = MlflowClient(self.registry, self.registry)
         self.aliases.create_registered_model(SERVICE)
@@ -100,6 +100,12 @@ class Installation:
         """Ready pods that answer as a version."""
         label = f"{workloads.SERVICE_LABEL}={SERVICE}"
         return sum(workloads.is_ready(pod) and _told(pod) == version for pod in self.api.list("pods", label))
+
+    def kill_pods(self, version: str) -> None:
+        """Kills the processes of a version's pods, as a node that runs out of memory does."""
+        for pod in self.api.list("pods", f"{workloads.SERVICE_LABEL}={SERVICE}"):
+            if _told(pod) == version:
+                self.kubelet.kill(pod["metadata"]["name"])
 
     def answers(self) -> bool:
         """Whether a user would be answered."""

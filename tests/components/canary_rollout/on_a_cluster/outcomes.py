@@ -9,14 +9,14 @@ from tests.components.canary_rollout.on_a_cluster.storage import uri
 _STRENGTH = 2
 
 
-def is_promoted(component: Component) -> None:
-    """Version 2 serves alone and with as many pods as version 1 had, and the registry says so."""
+def is_promoted(component: Component, version: str = "2", before: str = "1") -> None:
+    """A version serves alone and with as many pods as the one before it had, and the registry says so."""
     site = component.installation
     state = component.state()
     assert state["phase"] == "promoted", state
-    assert _serves(site) == uri("2")
-    _is_settled(site, "2")
-    assert (site.alias("champion"), site.alias("previous"), site.alias("challenger")) == ("2", "1", "")
+    assert _serves(site) == uri(version)
+    _is_settled(site, version)
+    assert (site.alias("champion"), site.alias("previous"), site.alias("challenger")) == (version, before, "")
     _told(component)
 
 

@@ -10,6 +10,6 @@ pytestmark = pytest.mark.slow
 def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, component):
     installation.storage.put("2")
     process = component.run()
-    assert process.code == 0, process.said
+    assert process.code == 0, component.said
     outcomes.is_promoted(component)
     assert outcomes.count_answers(component) == {}

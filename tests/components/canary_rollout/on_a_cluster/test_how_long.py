@@ -1,0 +1,78 @@
+"""The default steps without bakes: how long the moves take, what is waited for meanwhile, and that nothing is lost."""
+
+import os
+import time
+from collections import Counter
+from unittest import mock
+
+import pytest
+
+from content_arena.components.canary_rollout.analysis import Check
+from content_arena.components.canary_rollout.cluster import Cluster
+from content_arena.components.canary_rollout.lease import Lease
+from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.move import Mover
+from content_arena.components.canary_rollout.observation import Verdict
+from content_arena.components.canary_rollout.parameters import Parameters
+from content_arena.components.canary_rollout.rollout import Rollout
+from content_arena.components.canary_rollout.traffic import Challenger, Patch, Wait
+from content_arena.components.registry_promotion.following import Following
+from content_arena.components.registry_promotion.registry import Registry
+from tests.components.canary_rollout.on_a_cluster import outcomes
+from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
+from tests.components.canary_rollout.on_a_cluster.storage import uri
+
+pytestmark = pytest.mark.slow
+
+
+class TimedMover(Mover):
+    """Notes for how long what was waited for."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.seconds = Counter()
+        self._last = "", time.monotonic()
+
+    def step(self, *given, **more):
+        found = super().step(*given, **more)
+        what = "writing" if isinstance(found, Patch) else found.why if isinstance(found, Wait) else "done"
+        before, since = self._last
+        self._last = what, time.monotonic()
+        self.seconds[before] += self._last[1] - since
+        return found
+
+
+class Pleased:
+    """Finds every window good: what is timed here is everything but the measuring."""
+
+    def measure(self, window, now, percent, stable, challenger, view, mode):
+        return Measurement(Verdict.PASS, "not measured", 0, (Check("none", Verdict.PASS, "not measured"),))
+
+
+def test_the_default_steps_without_bakes(installation, component):
+    installation.storage.put("2")
+    parameters = Parameters(bake_seconds=0, warmup_seconds=0, min_requests=0)
+    with mock.patch.dict(os.environ, KUBECONFIG=component.kubeconfig):
+        cluster = Cluster(installation.namespace)
+    mover = TimedMover(cluster, SERVICE)
+    began, lines = time.monotonic(), []
+    with Lease(cluster, SERVICE) as lease:
+        rollout = Rollout(
+            cluster, mover, Pleased(), Following(Registry(installation.registry)), service=SERVICE,
+            instance=lease.holder, still_mine=lease.ensure, say=lines.append,
+        )  # fmt: skip
+        rollout.begin(Challenger("2", uri("2")), parameters)
+        at_full = None
+        while not rollout.turn().phase.is_end:
+            if at_full is None and any(line.startswith("baking at 100 %") for line in lines):
+                at_full = time.monotonic() - began
+            time.sleep(1.0)
+    whole = time.monotonic() - began
+    assert at_full
+    waited = {what: seconds for what, seconds in mover.seconds.items() if what not in ("", "writing", "done")}
+    print(f"\n{installation.mode}: {at_full:.0f} s from start to 100 %, {whole:.0f} s to the end, "
+          f"{sum(waited.values()):.0f} s of them waiting for the cluster:")  # fmt: skip
+    for what, seconds in sorted(waited.items(), key=lambda item: -item[1]):
+        print(f"  {seconds:5.1f} s  {what}")
+    outcomes.is_promoted(component)
+    assert outcomes.count_answers(component) == {}
