@@ -37,7 +37,7 @@ from content_arena.pipelines.rollout_options import (
 )
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.roll_out import Beginning, Measuring, Site
+    from content_arena.components.canary_rollout.assembly import Beginning, Measuring, Site
     from content_arena.components.canary_rollout.state import State
     from content_arena.components.registry_promotion.registry import Registry
 
@@ -120,7 +120,7 @@ def start(
 
     Try: arena rollout start 3 --dry-run
     """
-    from content_arena.components.canary_rollout.roll_out import Beginning
+    from content_arena.components.canary_rollout.assembly import Beginning
 
     parameters = options.parameters(
         plan, approve_before, bake_seconds=bake, warmup_seconds=warmup, min_requests=min_requests,
@@ -293,7 +293,7 @@ def reconcile(
     A rollout that nobody carries on is ended: what was being promoted or withdrawn is, all else goes back; one that
     waits for a person's judgement goes on waiting.
     """
-    from content_arena.components.canary_rollout.roll_out import put_in_order
+    from content_arena.components.canary_rollout.assembly import put_in_order
     from content_arena.components.canary_rollout.rollout import Pace
     from content_arena.components.registry_promotion.publish import publish
 
@@ -311,7 +311,7 @@ def _carry(
     patience: float, settle: float, metrics_port: int | None, leave_when_held: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Rolls out, and ends with the exit code that says how it went."""
-    from content_arena.components.canary_rollout.roll_out import Stopped, roll_out
+    from content_arena.components.canary_rollout.assembly import Stopped, roll_out
     from content_arena.components.canary_rollout.rollout import Pace
     from content_arena.components.canary_rollout.state import Phase
     from content_arena.components.registry_promotion.publish import publish

@@ -14,9 +14,9 @@ from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.analysis import Limits
+    from content_arena.components.canary_rollout.assembly import Measuring, Site
     from content_arena.components.canary_rollout.observing import Follower
     from content_arena.components.canary_rollout.parameters import Parameters
-    from content_arena.components.canary_rollout.roll_out import Measuring, Site
     from content_arena.components.registry_promotion.registry import Registry
 
 
@@ -69,7 +69,7 @@ LeaveOption = Annotated[
 
 def site(service: str, namespace: str, context: str | None) -> Site:
     """Where the service is."""
-    from content_arena.components.canary_rollout.roll_out import Site
+    from content_arena.components.canary_rollout.assembly import Site
 
     return Site(service, namespace, context)
 
@@ -126,8 +126,8 @@ def measuring(
     bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str, texts: int, rounds: int
 ) -> Measuring:
     """With what both variants are measured."""
+    from content_arena.components.canary_rollout.assembly import Measuring, Reach
     from content_arena.components.canary_rollout.cluster import is_in_pod
-    from content_arena.components.canary_rollout.roll_out import Measuring, Reach
 
     if corpus is not None and not corpus.is_file():
         raise InputError(f"there is no corpus {corpus}")

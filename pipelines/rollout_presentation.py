@@ -22,7 +22,7 @@ from content_arena.components.canary_rollout.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic import Challenger, TrafficError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.roll_out import Beginning, Site
+    from content_arena.components.canary_rollout.assembly import Beginning, Site
 
 _STYLES = {Phase.PROMOTED: "green", Phase.ROLLED_BACK: "red", Phase.ROLLING_BACK: "red", Phase.WAITING: "yellow"}
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from content_arena.components.canary_rollout import timeline
 from content_arena.components.canary_rollout.annotations import recorded
+from content_arena.components.canary_rollout.assembly import Beginning, Measuring, Site, Stopped, roll_out
 from content_arena.components.canary_rollout.cluster import Cluster
 from content_arena.components.canary_rollout.history import read
 from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.roll_out import STAGE, Beginning, Measuring, Site, Stopped, roll_out
 from content_arena.components.canary_rollout.state import Phase
 from content_arena.components.canary_rollout.traffic import Challenger
 from content_arena.components.registry_promotion.following import Following
@@ -21,6 +21,8 @@ from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
+
+STAGE = "roll_out"
 
 
 @stage(STAGE)

@@ -63,7 +63,7 @@ def close_run(
 
 def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]:
     """Ends what a killed rollout has left; the run is closed whatever comes of it."""
-    from content_arena.components.canary_rollout.roll_out import Site, put_in_order
+    from content_arena.components.canary_rollout.assembly import Site, put_in_order
 
     try:
         return put_in_order(Site(service, namespace), Following(registry), say=lambda line: say(STAGE, line))

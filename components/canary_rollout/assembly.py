@@ -1,4 +1,4 @@
-"""The stage roll_out: everything a rollout needs, put together, from its beginning or from where it was left."""
+"""A rollout put together from all that it needs, from its beginning or from where it was left."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ from content_arena.components.canary_rollout.traffic import Challenger
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.measure import LiveMeasurer
 
-STAGE = "roll_out"
 USUAL = Pace()
 
 
