@@ -35,3 +35,16 @@ def says_errors(command: Command) -> Command:
             raise typer.Exit(130) from None
 
     return run  # type: ignore[return-value]
+
+
+def tell(line: str) -> None:
+    """One line on how it goes, for people."""
+    err.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def said(answer: dict[str, Any], text: str, as_json: bool) -> None:
+    """What came of a command: for programs or for people."""
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        out.print(text, highlight=False, soft_wrap=True, markup=False)

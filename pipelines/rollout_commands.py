@@ -6,18 +6,20 @@ under way, where the command does not follow it to its end), 130 stopped by Ctrl
 
 from __future__ import annotations
 
-import getpass
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines import rollout_options as options
-from content_arena.pipelines.console import err, out, says_errors
+from content_arena.pipelines import rollout_people as people
+from content_arena.pipelines.console import out, said, says_errors, tell
 from content_arena.pipelines.options import AsJson, LangOption
 from content_arena.pipelines.rollout_options import (
+    NAMESPACE,
+    SERVICE,
     ContextOption,
     CorpusOption,
     Door,
@@ -37,13 +39,10 @@ from content_arena.pipelines.rollout_options import (
 )
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.assembly import Beginning, Measuring, Site
+    from content_arena.components.canary_rollout.assembly import Beginning, Papers, Site
     from content_arena.components.canary_rollout.state import State
     from content_arena.components.registry_promotion.registry import Registry
 
-HELD = 3
-_STOPPED = 130
-_SERVICE, _NAMESPACE = "content-filter", "content-arena"
 
 rollout = typer.Typer(
     name="rollout",
@@ -59,16 +58,17 @@ rollout = typer.Typer(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the command line."""
+    """Adds the commands to the command line, in the order in which they are needed."""
+    for command in (start, people.status, people.watch, people.approve, people.abort, resume, reconcile):
+        rollout.command()(command)
     app.add_typer(rollout)
 
 
-@rollout.command()
 @says_errors
 def start(
     version: Annotated[str, typer.Argument(help="Version or alias in the registry.")] = "challenger",
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
     context: ContextOption = None,
     storage_uri: Annotated[
         str | None, typer.Option(help="Where its bundle is; as the registry noted it if not given.")
@@ -133,23 +133,22 @@ def start(
     if dry_run:
         _rehearse(where, beginning, options.follower(registry), as_json)
         return
-    measuring = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
-    _carry(where, registry, measuring, beginning, interval, patience, settle, metrics_port, leave_when_held, as_json)
+    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
+    _carry(where, registry, told, beginning, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
-@rollout.command()
 @says_errors
 def resume(
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
     context: ContextOption = None,
     limit: LimitOption = [],  # noqa: B006
     prometheus: PrometheusOption = None,
     reach: DoorOption = Door.AUTO,
     probe_corpus: CorpusOption = None,
-    lang: LangOption = "en",
-    probe_texts: ProbesOption = 60,
-    probe_rounds: Annotated[int, typer.Option(min=1, help="Attempts on each attacked text.")] = 3,
+    lang: Annotated[str | None, typer.Option(help="Language of the texts, ISO 639-1.")] = None,
+    probe_texts: Annotated[int | None, typer.Option(min=1, help="Texts of each label to attack.")] = None,
+    probe_rounds: Annotated[int | None, typer.Option(min=1, help="Attempts on each attacked text.")] = None,
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
     settle: SettleOption = 5.0,
@@ -161,125 +160,19 @@ def resume(
 ) -> None:
     """Go on with a rollout whose process ended, wherever it was, by the plan it began with.
 
+    It is judged as it began, too: bounds, Prometheus and probes are those of `start` unless told otherwise here.
     Safe at any time: while another process lives, this one says so and ends with exit code 2.
     """
     where = options.site(service, namespace, context)
     registry = options.registry(tracking_uri) if with_registry else None
-    measuring = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
-    _carry(where, registry, measuring, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
+    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
+    _carry(where, registry, told, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
-@rollout.command()
-@says_errors
-def status(
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
-    context: ContextOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show how far a rollout is, what it waits for and who carries it. Reads the service and nothing else."""
-    from content_arena.pipelines import rollout_presentation
-
-    seen = rollout_presentation.look(options.site(service, namespace, context))
-    if as_json:
-        print(json.dumps(seen.as_dict()))
-    else:
-        out.print(rollout_presentation.table(seen))
-
-
-@rollout.command()
-@says_errors
-def watch(
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
-    context: ContextOption = None,
-    interval: IntervalOption = 1.0,
-    as_json: AsJson = False,
-) -> None:
-    """Show a rollout's progress until it ends; Ctrl-C stops the watching and nothing else.
-
-    With --json one object a change. Exit code 0 promoted, 1 rolled back.
-    """
-    from content_arena.pipelines import rollout_presentation
-
-    where = options.site(service, namespace, context)
-    try:
-        seen = rollout_presentation.follow(where, interval, err, print if as_json else None)
-    except KeyboardInterrupt:
-        raise typer.Exit(_STOPPED) from None
-    raise typer.Exit(_exit_code(seen.state))
-
-
-@rollout.command()
-@says_errors
-def approve(
-    gate: Annotated[
-        str | None, typer.Argument(help="What it waits for, such as step-25; the present one if none.")
-    ] = None,
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
-    context: ContextOption = None,
-    by: Annotated[str | None, typer.Option(help="Who approves; the user of this machine if not given.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Open the gate that a rollout waits at, for the version it rolls out and no other.
-
-    A step's gate (step-25) can be opened before it is reached.
-    """
-    from content_arena.components.canary_rollout import annotations
-    from content_arena.components.canary_rollout.plan import gate_before
-    from content_arena.components.canary_rollout.state import Phase
-
-    cluster, state = _under_way(service, namespace, context)
-    is_on_its_way_up = state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK)
-    ahead = [
-        gate_before(step)
-        for step in state.parameters.path[state.step :]
-        if is_on_its_way_up and state.parameters.needs_approval(step)
-    ]
-    if gate is None and not state.gate:
-        raise InputError(f"the rollout of version {state.challenger} waits for nobody ({state.phase.value})")
-    gate = gate or state.gate
-    if gate not in (state.gate, *ahead):
-        known = ", ".join(dict.fromkeys(name for name in (state.gate, *ahead) if name)) or "none"
-        raise InputError(f"the rollout of version {state.challenger} has no gate {gate}; there is: {known}")
-    who = by or getpass.getuser()
-    annotations.annotate(cluster, service, annotations.approval(state.challenger, gate, who))
-    _said(
-        {"version": state.challenger, "gate": gate, "by": who},
-        f"{gate} of version {state.challenger} is approved by {who}.",
-        as_json,
-    )
-
-
-@rollout.command()
-@says_errors
-def abort(
-    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")] = "aborted by hand",
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
-    context: ContextOption = None,
-    by: Annotated[str | None, typer.Option(help="Who aborts; the user of this machine if not given.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Have the rollout take its challenger back, wherever it is; `arena rollout watch` shows it happen.
-
-    The process that carries the rollout does it: where none lives, `arena rollout resume` or `reconcile` does.
-    """
-    from content_arena.components.canary_rollout import annotations
-
-    cluster, state = _under_way(service, namespace, context)
-    who = by or getpass.getuser()
-    annotations.annotate(cluster, service, annotations.abortion(state.challenger, who, reason))
-    answer = {"version": state.challenger, "by": who, "reason": reason}
-    _said(answer, f"Version {state.challenger} is asked back by {who}: {reason}.", as_json)
-
-
-@rollout.command()
 @says_errors
 def reconcile(
-    service: ServiceOption = _SERVICE,
-    namespace: NamespaceOption = _NAMESPACE,
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
     context: ContextOption = None,
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
@@ -299,15 +192,15 @@ def reconcile(
 
     registry = options.registry(tracking_uri) if with_registry else None
     done = put_in_order(
-        options.site(service, namespace, context), options.follower(registry), say=_tell,
+        options.site(service, namespace, context), options.follower(registry), say=tell,
         pace=Pace(interval, patience), settle_seconds=settle,
     )  # fmt: skip
     done += publish(registry) if registry else []
-    _said({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
+    said({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
 def _carry(
-    where: Site, registry: Registry | None, measuring: Measuring, beginning: Beginning | None, interval: float,
+    where: Site, registry: Registry | None, told: Mapping[str, Any], beginning: Beginning | None, interval: float,
     patience: float, settle: float, metrics_port: int | None, leave_when_held: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Rolls out, and ends with the exit code that says how it went."""
@@ -318,23 +211,24 @@ def _carry(
 
     try:
         state = roll_out(
-            where, options.follower(registry), measuring, beginning, say=_tell, history=_history,
+            where, options.follower(registry), told, beginning, say=tell, papers=_papers,
             pace=Pace(interval, patience), settle_seconds=settle,
             metrics_port=metrics_port,
             should_leave=lambda state: leave_when_held and state.phase is Phase.WAITING,
         )  # fmt: skip
     except Stopped as stopped:
-        err.print(f"arena: {stopped}", highlight=False, soft_wrap=True)
-        raise typer.Exit(_STOPPED) from None
+        tell(f"arena: {stopped}")
+        if as_json:
+            print(json.dumps(_answer(stopped.state) if stopped.state else {"error": str(stopped)}))
+        raise typer.Exit(options.STOPPED) from None
     if state.phase is Phase.PROMOTED and registry is not None:
         for line in publish(registry):
-            _tell(line)
-    answer = _answer(state)
+            tell(line)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:
         text += f"\nIt waits for: arena rollout approve {state.gate} --service {where.service}"
-    _said(answer, text, as_json)
-    raise typer.Exit(_exit_code(state))
+    said(_answer(state), text, as_json)
+    raise typer.Exit(options.exit_code(state))
 
 
 def _rehearse(where: Site, beginning: Beginning, follower: Any, as_json: bool) -> None:  # noqa: ANN401
@@ -384,29 +278,16 @@ def _challenger(version: str, storage_uri: str | None, registry: Registry | None
     return Challenger(str(number), uri)
 
 
-def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, State]:
-    """The cluster, and the rollout that is under way in it.
-
-    Raises:
-        InputError: None is.
-    """
-    from content_arena.components.canary_rollout.annotations import record_of
-    from content_arena.components.canary_rollout.cluster import Cluster
-
-    cluster = Cluster(namespace, context)
-    state = record_of(cluster.service(service))
-    if state.phase.is_end:
-        raise InputError(f"the last rollout of {service} is over: version {state.challenger} is {state.phase.value}")
-    return cluster, state
-
-
-def _history(name: str) -> Path:
+def _papers(name: str) -> Papers:
+    from content_arena.components.canary_rollout.assembly import Papers
     from content_arena.pipelines.home import ArenaHome
 
-    return ArenaHome.from_environment().path / "rollouts" / f"{name}.jsonl"
+    folder = ArenaHome.from_environment().path / "rollouts"
+    return Papers(folder / f"{name}.jsonl", folder / f"{name}.html")
 
 
 def _answer(state: State) -> dict[str, Any]:
+    papers = _papers(state.rollout)
     return {
         "rollout": state.rollout,
         "version": state.challenger,
@@ -415,20 +296,6 @@ def _answer(state: State) -> dict[str, Any]:
         "reason": state.reason,
         "gate": state.gate or None,
         "approvals": list(state.approvals),
-        "history": str(_history(state.rollout)),
+        "history": str(papers.history),
+        "timeline": str(papers.timeline) if papers.timeline.exists() else None,
     }
-
-
-def _exit_code(state: State) -> int:
-    return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
-
-
-def _tell(line: str) -> None:
-    err.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _said(answer: dict[str, Any], text: str, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(answer))
-    else:
-        out.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.analysis import Limits
-    from content_arena.components.canary_rollout.assembly import Measuring, Site
+    from content_arena.components.canary_rollout.assembly import Site
     from content_arena.components.canary_rollout.observing import Follower
     from content_arena.components.canary_rollout.parameters import Parameters
+    from content_arena.components.canary_rollout.state import State
     from content_arena.components.registry_promotion.registry import Registry
+
+SERVICE, NAMESPACE = "content-filter", "content-arena"
+#: Exit codes: a person is waited for, or the rollout is still under way; the process was asked to end.
+HELD, STOPPED = 3, 130
 
 
 class Door(StrEnum):
@@ -67,6 +72,11 @@ LeaveOption = Annotated[
 ]
 
 
+def exit_code(state: State) -> int:
+    """How a rollout went."""
+    return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
+
+
 def site(service: str, namespace: str, context: str | None) -> Site:
     """Where the service is."""
     from content_arena.components.canary_rollout.assembly import Site
@@ -100,7 +110,7 @@ def follower(registry: Registry | None) -> Follower:
     return NoRegistry() if registry is None else Following(registry)
 
 
-def limits(given: Sequence[str]) -> Limits:
+def limits(given: Sequence[str]) -> dict[str, float]:
     """Bounds by name.
 
     Raises:
@@ -108,31 +118,34 @@ def limits(given: Sequence[str]) -> Limits:
     """
     from content_arena.components.canary_rollout.analysis import Limits
 
-    usual = Limits()
-    names = [field.name for field in fields(Limits)]
-    values = asdict(usual)
+    names, values = [field.name for field in fields(Limits)], {}
     for pair in given:
         name, _, value = pair.partition("=")
         if name not in names:
             raise InputError(f"no limit {name!r}; wanted NAME=VALUE, NAME one of: {', '.join(names)}")
         try:
             values[name] = float(value)
-        except ValueError as error:
-            raise InputError(f"limit {name} is {value!r}, wanted a number") from error
-    return Limits(**values)
+        except ValueError:
+            values[name] = math.nan
+        if not math.isfinite(values[name]):
+            raise InputError(f"limit {name} is {value!r}, wanted a number")
+    return values
 
 
 def measuring(
-    bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str, texts: int, rounds: int
-) -> Measuring:
-    """With what both variants are measured."""
-    from content_arena.components.canary_rollout.assembly import Measuring, Reach
+    bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str | None,
+    texts: int | None, rounds: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """What was told of how both variants are measured; see ``instruments.Measuring.of``."""
     from content_arena.components.canary_rollout.cluster import is_in_pod
+    from content_arena.components.canary_rollout.instruments import Reach
 
-    if corpus is not None and not corpus.is_file():
-        raise InputError(f"there is no corpus {corpus}")
     reach = Reach(door.value) if door is not Door.AUTO else (Reach.PODS if is_in_pod() else Reach.API_SERVER)
-    return Measuring(limits(bounds), prometheus, reach, corpus, lang, texts, rounds)
+    told = {
+        "limits": limits(bounds), "prometheus": prometheus, "reach": reach, "corpus": corpus, "lang": lang,
+        "texts_per_label": texts, "rounds": rounds,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def parameters(steps: str, approvals: str, **numbers: float) -> Parameters:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Any
 
-from content_arena.components.canary_rollout import annotations
-from content_arena.components.canary_rollout.analysis import Limits
+from content_arena.components.canary_rollout import annotations, timeline
 from content_arena.components.canary_rollout.cluster import Cluster
-from content_arena.components.canary_rollout.history import History
+from content_arena.components.canary_rollout.history import History, read
+from content_arena.components.canary_rollout.instruments import Measuring
 from content_arena.components.canary_rollout.lease import Lease
 from content_arena.components.canary_rollout.measurement import Measurement, Measurer
 from content_arena.components.canary_rollout.move import Mover
@@ -26,17 +25,7 @@ from content_arena.components.canary_rollout.rollout import Pace, Rollout, new_n
 from content_arena.components.canary_rollout.state import State
 from content_arena.components.canary_rollout.traffic import Challenger
 
-if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.measure import LiveMeasurer
-
 USUAL = Pace()
-
-
-class Reach(StrEnum):
-    """How the pods of a variant are reached, past gateway and Services."""
-
-    PODS = "pods"
-    API_SERVER = "api-server"
 
 
 @dataclass(frozen=True)
@@ -55,31 +44,6 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Measuring:
-    """With what both variants are measured.
-
-    Attributes:
-        limits: The bounds.
-        prometheus: URL of a Prometheus; the pods' own metrics if None.
-        reach: How pods are reached.
-        corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
-        lang: Of the texts.
-        texts_per_label: Texts of each label to attack.
-        rounds: Attempts allowed on a toxic text.
-        seed: Of the attempts and the resampling.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    prometheus: str | None = None
-    reach: Reach = Reach.PODS
-    corpus: Path | None = None
-    lang: str = "en"
-    texts_per_label: int = 60
-    rounds: int = 3
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Beginning:
     """A rollout that is to begin.
 
@@ -95,17 +59,40 @@ class Beginning:
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was asked to end; the rollout is where it was, and can be resumed."""
+    """The process was asked to end; the rollout is where it was, and can be resumed.
+
+    Attributes:
+        state: As last recorded; None if it had not begun.
+    """
+
+    def __init__(self, state: State | None) -> None:
+        """Says so."""
+        said = "the rollout is left as it is, `arena rollout resume` goes on" if state else "no rollout has begun"
+        super().__init__(f"stopped; {said}")
+        self.state = state
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What a rollout leaves behind beside the service.
+
+    Attributes:
+        history: Its records, one JSON a line.
+        timeline: The page made of them, once it ends or is left.
+    """
+
+    history: Path
+    timeline: Path
 
 
 def roll_out(
     site: Site,
     registry: Follower,
-    measuring: Measuring,
+    told: Mapping[str, Any],
     beginning: Beginning | None = None,
     *,
     say: Callable[[str], None],
-    history: Callable[[str], Path] | None = None,
+    papers: Callable[[str], Papers],
     pace: Pace = USUAL,
     settle_seconds: float = 5.0,
     metrics_port: int | None = None,
@@ -116,10 +103,11 @@ def roll_out(
     Args:
         site: Where.
         registry: Follows the traffic.
-        measuring: With what both variants are measured.
+        told: With what both variants are measured, where it is not as usual, or as the rollout began:
+            :meth:`~content_arena.components.canary_rollout.instruments.Measuring.of`.
         beginning: What to begin; None to go on with what is under way.
         say: Where it is told for whoever watches this process.
-        history: Where the records of a rollout of that name go; nowhere if None.
+        papers: Where the records and the page of a rollout of that name go.
         pace: How often to look, how patient to be.
         settle_seconds: How long a gateway may take from what its route says to what it does.
         metrics_port: Where Prometheus finds the rollout's own figures while this runs; nowhere if None.
@@ -137,27 +125,50 @@ def roll_out(
     mover = Mover(cluster, site.service, settle_seconds)
     # Said at once, and not only when another rollout's lease has been waited for.
     view = mover.look()
+    state: State | None = None
     if beginning is None:
         state = annotations.record_of(view.service)
         if state.phase.is_end:
+            _show(papers(state.rollout), site.service, state, say)
             return state
         name, parameters = state.rollout, state.parameters
+        measuring = Measuring.of(told, state.measuring)
     else:
         refuse_unfinished(view)
         name, parameters = new_name(beginning.challenger), beginning.parameters
-    with _ends_on_sigterm(), Lease(cluster, site.service) as lease:
-        measurer = _measurer(site, cluster, measuring, parameters)
-        where = History(history(name)) if history else None
-        turned = _figures(site, metrics_port)
-        rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, where, pace, turned)
-        try:
+        measuring = Measuring.of(told)
+    kept = papers(name)
+
+    def turned(now: State, measured: Measurement | None) -> None:
+        nonlocal state
+        state = now
+        figures(now, measured)
+
+    try:
+        with _ends_on_sigterm(), Lease(cluster, site.service) as lease, contextlib.ExitStack() as last:
+            measurer = measuring.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
+            last.callback(lambda: state and _show(kept, site.service, state, say))
+            last.callback(measurer.close)
+            figures = _figures(site, metrics_port)
+            history = History(kept.history)
+            rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, history, pace, turned)
             if beginning is not None:
-                rollout.begin(beginning.challenger, parameters, beginning.insist, name)
+                state = rollout.begin(beginning.challenger, parameters, beginning.insist, name, measuring.noted())
+                if measuring.has_password:
+                    say("the address of Prometheus is recorded without its password: a resume has to be told again")
             return rollout.run(should_leave)
-        except KeyboardInterrupt as error:
-            raise Stopped("stopped; the rollout is left as it is, `arena rollout resume` goes on") from error
-        finally:
-            measurer.close()
+    except KeyboardInterrupt as error:
+        raise Stopped(state) from error
+
+
+def _show(kept: Papers, service: str, state: State, say: Callable[[str], None]) -> None:
+    """Makes the page; a full disk is not to change how a rollout ends."""
+    try:
+        timeline.write(kept.timeline, service, state, read(kept.history))
+    except OSError as error:
+        say(f"no page of the timeline: {error}")
+    else:
+        say(f"timeline: {kept.timeline}")
 
 
 def put_in_order(
@@ -199,29 +210,6 @@ def _rollout(
         cluster, mover, measurer, registry, service=site.service, instance=lease.holder, still_mine=lease.ensure,
         history=history, say=say, turned=turned, pace=pace,
     )  # fmt: skip
-
-
-def _measurer(site: Site, cluster: Cluster, measuring: Measuring, parameters: Parameters) -> LiveMeasurer:
-    from content_arena.components.canary_rollout.measure import LiveMeasurer
-    from content_arena.components.canary_rollout.prober import Prober
-    from content_arena.components.canary_rollout.probes import Battery, battery
-    from content_arena.components.canary_rollout.prometheus import Prometheus
-    from content_arena.components.canary_rollout.scrape import PodMetrics
-    from content_arena.components.canary_rollout.variants import ApiServerProxy, PodAddresses
-
-    doors = PodAddresses() if measuring.reach is Reach.PODS else ApiServerProxy(site.context)
-    source = (
-        Prometheus(measuring.prometheus, site.namespace) if measuring.prometheus else PodMetrics(cluster.pods, doors)
-    )
-
-    def made() -> Battery:
-        return battery(
-            measuring.corpus, measuring.lang, texts_per_label=measuring.texts_per_label, rounds=measuring.rounds,
-            seed=measuring.seed,
-        )  # fmt: skip
-
-    prober = Prober(made, cluster.pods, doors)
-    return LiveMeasurer(source, prober, measuring.limits, warmup_seconds=parameters.warmup_seconds, seed=measuring.seed)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from content_arena.components.canary_rollout.traffic import (
     Mode,
     Patch,
     Step,
+    TrafficError,
     View,
     Wait,
     mode_of,
@@ -135,6 +136,17 @@ class Mover:
                 continue
             return wanted
         return Wait("somebody else writes the service")
+
+    def awaited(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
+        """What is missing on the way to a goal, by the looks of it; empty if nothing is. Nothing is changed."""
+        try:
+            missing = self.mode.next_step(view, goal, stable, challenger)
+        except TrafficError:
+            # Doing it says the same, and is heard.
+            return ""
+        if isinstance(missing, Patch):
+            return f"still to do: {missing.why}"
+        return missing.why if isinstance(missing, Wait) else ""
 
     def check(self, view: View, patch: Patch) -> Json:
         """What the API server would make of a patch; nothing is changed.

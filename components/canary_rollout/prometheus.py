@@ -47,7 +47,10 @@ class Prometheus:
         """
         import requests
 
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InputError(f"{url!r} is no address of a Prometheus ({error})") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(f"{url!r} is no address of a Prometheus, wanted something like http://prometheus:9090")
         self._url, self._namespace = url.rstrip("/"), namespace

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from content_arena.components.canary_rollout import annotations
 from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
@@ -22,7 +22,7 @@ from content_arena.components.canary_rollout.observation import Action, Observat
 from content_arena.components.canary_rollout.observing import Follower, Observer, Pods
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.plan import Decision, decide, is_measured
-from content_arena.components.canary_rollout.state import State, start
+from content_arena.components.canary_rollout.state import Phase, State, start
 from content_arena.components.canary_rollout.traffic import (
     Aim,
     Challenger,
@@ -38,7 +38,10 @@ from content_arena.components.shared.errors import ArenaError, InputError, Regis
 _ATTEMPTS = 5
 #: A measurement is told again after so many seconds, though nothing came of it.
 _TELL_SECONDS = 30.0
-_GOALS = {Action.STAGE: Aim.STAGED, Action.SHIFT: Aim.SHIFTED, Action.ROLL_BACK: Aim.ROLLED_BACK}
+_AIMS = {
+    Phase.STAGING: Aim.STAGED, Phase.SHIFTING: Aim.SHIFTED, Phase.PROMOTING: Aim.PROMOTED,
+    Phase.ROLLING_BACK: Aim.ROLLED_BACK,
+}  # fmt: skip
 
 
 class Surroundings(Services, Pods, EventSink, Protocol):
@@ -105,8 +108,9 @@ class Rollout:
         self._told: tuple[Verdict | None, float] = (None, float("-inf"))
 
     def begin(
-        self, challenger: Challenger, parameters: Parameters, insist: str | None = None, name: str | None = None
-    ) -> State:
+        self, challenger: Challenger, parameters: Parameters, insist: str | None = None, name: str | None = None,
+        measuring: Mapping[str, Any] | None = None,
+    ) -> State:  # fmt: skip
         """Records a new rollout; nothing is moved yet.
 
         Args:
@@ -114,6 +118,7 @@ class Rollout:
             parameters: The plan.
             insist: Why a person wants it although it was rejected before.
             name: Of the rollout; a new one if None.
+            measuring: With what it is measured, for whoever resumes it.
 
         Raises:
             InputError: One is under way, the challenger is what serves, or the registry is against it.
@@ -125,6 +130,7 @@ class Rollout:
         name = name or new_name(challenger)
         state = start(name, challenger.version, challenger.storage_uri, stable, parameters, self._clock())
         state = replace(state, fingerprint=fingerprint(view.service), reason=f"began beside version {stable.version}")
+        state = replace(state, measuring=measuring or {})
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
         self._registry.check(challenger.version, stable.version, insist)
         self._still_mine()
@@ -189,7 +195,12 @@ class Rollout:
             view = self._mover.look()
             if annotations.recorded(view.service) != state:
                 return state
-        seen = self._observer.observe(view, state, now, measured, self._awaited, self._refused)
+        awaited = self._awaited
+        if not awaited and state.phase in _AIMS:
+            # A process that has just taken over has asked for nothing yet.
+            challenger = Challenger(state.challenger, state.storage_uri)
+            awaited = self._mover.awaited(view, _goal(state), state.stable, challenger)
+        seen = self._observer.observe(view, state, now, measured, awaited, self._refused)
         decision = decide(state, seen)
         after = decision.state
         event = ""
@@ -244,8 +255,8 @@ class Rollout:
                 self._registry.promote(state.challenger, state.stable.version)
             elif decision.action is Action.REJECT:
                 self._registry.reject(state.challenger, state.stable.version, state.rollout, state.reason)
-            elif decision.action in (*_GOALS, Action.PROMOTE):
-                return self._move(decision, view)
+            elif state.phase in _AIMS:
+                return self._move(state, view)
         except (AwayError, ConflictError):
             raise
         except RegistryError as error:
@@ -255,17 +266,14 @@ class Rollout:
             self._refused = str(error)
         return ""
 
-    def _move(self, decision: Decision, view: View) -> str:
-        state = decision.state
-        aim = _GOALS.get(decision.action, Aim.PROMOTED)
-        percent = {Aim.SHIFTED: decision.percent, Aim.PROMOTED: 100}.get(aim, 0)
+    def _move(self, state: State, view: View) -> str:
         challenger = Challenger(state.challenger, state.storage_uri)
 
         def noted(after: str) -> Json:
             self._still_mine()
             return {annotations.ROLLOUT: replace(state, fingerprint=after).dump()}
 
-        step = self._mover.step(view, Goal(aim, percent), state.stable, challenger, noted)
+        step = self._mover.step(view, _goal(state), state.stable, challenger, noted)
         if isinstance(step, Patch):
             self._awaited = ""
             self._say(step.why)
@@ -311,6 +319,12 @@ class Rollout:
                     event=event,
                 )
             )
+
+
+def _goal(state: State) -> Goal:
+    """Where a phase brings the traffic."""
+    aim = _AIMS[state.phase]
+    return Goal(aim, {Aim.SHIFTED: state.percent, Aim.PROMOTED: 100}.get(aim, 0))
 
 
 def new_name(challenger: Challenger) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -84,6 +85,7 @@ class State:
         reason: Why it is in this phase, for people.
         approvals: Gates that people opened, ``<gate> by <who>``.
         fingerprint: Of the service's spec as the rollout left it; another one is a person's edit.
+        measuring: With what it is measured, where that is not as usual; recorded as the plan is.
     """
 
     rollout: str
@@ -106,6 +108,7 @@ class State:
     reason: str = ""
     approvals: tuple[str, ...] = ()
     fingerprint: str = ""
+    measuring: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def percent(self) -> int:
@@ -120,6 +123,9 @@ class State:
     def dump(self) -> str:
         """As JSON, with the number of its schema."""
         values = asdict(self) | {"parameters": self.parameters.as_dict(), "schema": SCHEMA}
+        # As it was written before there was such a thing, where there is nothing to tell.
+        if not self.measuring:
+            del values["measuring"]
         return json.dumps(values, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
@@ -145,13 +151,14 @@ def load(text: str) -> State:
         schema = values.pop("schema")
         if schema != SCHEMA:
             raise StateError(f"the rollout's state has schema {schema}, this version of the arena reads {SCHEMA}")
-        if set(values) != {field.name for field in fields(State)}:
+        if set(values) | {"measuring"} != {one.name for one in fields(State)}:
             raise StateError("the rollout's state has other fields than this version of the arena writes")
         values["stable"] = Stable(**values["stable"])
         values["parameters"] = Parameters.from_dict(values["parameters"])
         values["phase"] = Phase(values["phase"])
         values["then"] = None if values["then"] is None else Phase(values["then"])
         values["approvals"] = tuple(values["approvals"])
+        values["measuring"] = dict(values.get("measuring", {}))
         state = State(**values)
         state.parameters.path[state.step]
     except StateError:

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from content_arena.components.canary_rollout import timeline
 from content_arena.components.canary_rollout.annotations import recorded
-from content_arena.components.canary_rollout.assembly import Beginning, Measuring, Site, Stopped, roll_out
+from content_arena.components.canary_rollout.assembly import Beginning, Papers, Site, Stopped, roll_out
 from content_arena.components.canary_rollout.cluster import Cluster
-from content_arena.components.canary_rollout.history import read
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.state import Phase
 from content_arena.components.canary_rollout.traffic import Challenger
@@ -77,23 +75,25 @@ def roll_out_challenger(
         return {"version": version, "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
     tracking, registry = Tracking(tracking_uri, pipeline_run), Registry(tracking_uri)
     site = Site(service, namespace)
-    under_way = recorded(Cluster(namespace).service(service))
+    last = recorded(Cluster(namespace).service(service))
     beginning = None
-    if under_way is None or under_way.phase.is_end or under_way.challenger != version:
+    # One that is over is not begun again: a task that is tried again answers what came of it.
+    if last is None or last.challenger != version:
         parameters = Parameters(
             steps=tuple(steps), bake_seconds=bake_seconds, min_requests=min_requests, approvals=tuple(approvals)
         )
         beginning = Beginning(Challenger(version, _bundle_of(registry, version)), parameters)
-    measuring = Measuring(prometheus=prometheus or None, corpus=corpus, lang=lang)
+    told = {"corpus": corpus, "lang": lang} | ({"prometheus": prometheus} if prometheus else {})
     try:
         state = roll_out(
-            site, Following(registry), measuring, beginning, say=lambda line: say(STAGE, line),
-            history=lambda name: history_path,
+            site, Following(registry), told, beginning, say=lambda line: say(STAGE, line),
+            papers=lambda name: Papers(history_path, timeline_path),
         )  # fmt: skip
     except Stopped as stopped:
         say(STAGE, str(stopped))
         sys.exit(130)
-    timeline.write(timeline_path, service, state, read(history_path))
+    history_path.parent.mkdir(parents=True, exist_ok=True)
+    history_path.touch()
     for line in publish(registry, models_uri or None):
         say(STAGE, line)
     tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})

@@ -197,6 +197,15 @@ def test_a_challenger_that_never_starts_says_what_was_waited_for(mode):
     assert "the challenger was not ready within 120 s (" in state.reason
 
 
+def test_who_takes_over_too_late_says_what_was_waited_for(mode):
+    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+    bench.end(until=lambda state: bench.world.now > 30)
+    bench.world.tick(QUICK.start_seconds)
+    reason = bench.process().turn().reason
+    assert "the challenger was not ready within 120 s (" in reason
+    assert "pods" in reason or "revision" in reason, reason
+
+
 # Killed.
 
 

@@ -32,6 +32,7 @@ states = st.builds(
     reason=st.text(),
     approvals=st.lists(st.text()).map(tuple),
     fingerprint=st.text(),
+    measuring=st.dictionaries(st.text(), st.text() | finite | st.dictionaries(st.text(), finite)),
 )
 
 
@@ -44,6 +45,11 @@ def test_it_is_small_and_tells_its_schema():
     written = begun().enter(Phase.WAITING, 0, "x" * 10_000, approvals=("step-100 by somebody",) * 20).dump()
     assert len(written) < 4_000
     assert json.loads(written)["schema"] == 1
+
+
+def test_what_is_measured_as_usual_is_not_told_and_older_records_are_read():
+    assert "measuring" not in json.loads(begun().dump())
+    assert load(begun().dump()).measuring == {}
 
 
 def _with(**changes):
@@ -60,6 +66,7 @@ def _with(**changes):
         (_with(phase="dancing"), "dancing"),
         (_with(step=9), "can not be read"),
         (_with(more=1), "other fields"),
+        (_with(measuring=3), "can not be read"),
         (_with(stable={}), "can not be read"),
         (_with(parameters={"steps": [0, 0]}), "rise"),
     ],

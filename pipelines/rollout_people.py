@@ -1,0 +1,143 @@
+"""What people do beside a rollout: look at it, approve, abort. None of it carries the rollout on."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from content_arena.components.shared.errors import InputError
+from content_arena.pipelines import rollout_options as options
+from content_arena.pipelines.console import err, out, said, says_errors
+from content_arena.pipelines.options import AsJson
+from content_arena.pipelines.rollout_options import (
+    NAMESPACE,
+    SERVICE,
+    ContextOption,
+    IntervalOption,
+    NamespaceOption,
+    ServiceOption,
+)
+
+if TYPE_CHECKING:
+    from content_arena.components.canary_rollout.state import State
+
+
+@says_errors
+def status(
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
+    context: ContextOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a rollout is, what it waits for and who carries it. Reads the service and nothing else."""
+    from content_arena.pipelines import rollout_presentation
+
+    seen = rollout_presentation.look(options.site(service, namespace, context))
+    if as_json:
+        print(json.dumps(seen.as_dict()))
+    else:
+        out.print(rollout_presentation.table(seen))
+
+
+@says_errors
+def watch(
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
+    context: ContextOption = None,
+    interval: IntervalOption = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show a rollout's progress until it ends; Ctrl-C stops the watching and nothing else.
+
+    With --json one object a change. Exit code 0 promoted, 1 rolled back.
+    """
+    from content_arena.pipelines import rollout_presentation
+
+    where = options.site(service, namespace, context)
+    try:
+        seen = rollout_presentation.follow(where, interval, err, print if as_json else None)
+    except KeyboardInterrupt:
+        raise typer.Exit(options.STOPPED) from None
+    raise typer.Exit(options.exit_code(seen.state))
+
+
+@says_errors
+def approve(
+    gate: Annotated[
+        str | None, typer.Argument(help="What it waits for, such as step-25; the present one if none.")
+    ] = None,
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
+    context: ContextOption = None,
+    by: Annotated[str | None, typer.Option(help="Who approves; the user of this machine if not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open the gate that a rollout waits at, for the version it rolls out and no other.
+
+    A step's gate (step-25) can be opened before it is reached.
+    """
+    from content_arena.components.canary_rollout import annotations
+    from content_arena.components.canary_rollout.plan import gate_before
+    from content_arena.components.canary_rollout.state import Phase
+
+    cluster, state = _under_way(service, namespace, context)
+    is_on_its_way_up = state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    ahead = [
+        gate_before(step)
+        for step in state.parameters.path[state.step :]
+        if is_on_its_way_up and state.parameters.needs_approval(step)
+    ]
+    if gate is None and not state.gate:
+        raise InputError(f"the rollout of version {state.challenger} waits for nobody ({state.phase.value})")
+    gate = gate or state.gate
+    if gate not in (state.gate, *ahead):
+        known = ", ".join(dict.fromkeys(name for name in (state.gate, *ahead) if name)) or "none"
+        raise InputError(f"the rollout of version {state.challenger} has no gate {gate}; there is: {known}")
+    who = by or getpass.getuser()
+    annotations.annotate(cluster, service, annotations.approval(state.challenger, gate, who))
+    said(
+        {"version": state.challenger, "gate": gate, "by": who},
+        f"{gate} of version {state.challenger} is approved by {who}.",
+        as_json,
+    )
+
+
+@says_errors
+def abort(
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")] = "aborted by hand",
+    service: ServiceOption = SERVICE,
+    namespace: NamespaceOption = NAMESPACE,
+    context: ContextOption = None,
+    by: Annotated[str | None, typer.Option(help="Who aborts; the user of this machine if not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have the rollout take its challenger back, wherever it is; `arena rollout watch` shows it happen.
+
+    The process that carries the rollout does it: where none lives, `arena rollout resume` or `reconcile` does.
+    """
+    from content_arena.components.canary_rollout import annotations
+
+    cluster, state = _under_way(service, namespace, context)
+    who = by or getpass.getuser()
+    annotations.annotate(cluster, service, annotations.abortion(state.challenger, who, reason))
+    answer = {"version": state.challenger, "by": who, "reason": reason}
+    said(answer, f"Version {state.challenger} is asked back by {who}: {reason}.", as_json)
+
+
+def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, State]:
+    """The cluster, and the rollout that is under way in it.
+
+    Raises:
+        InputError: None is.
+    """
+    from content_arena.components.canary_rollout.annotations import record_of
+    from content_arena.components.canary_rollout.cluster import Cluster
+
+    cluster = Cluster(namespace, context)
+    state = record_of(cluster.service(service))
+    if state.phase.is_end:
+        raise InputError(f"the last rollout of {service} is over: version {state.challenger} is {state.phase.value}")
+    return cluster, state
