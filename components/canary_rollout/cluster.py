@@ -190,7 +190,10 @@ def _refusal(error: Any, method: str, path: str) -> ClusterError:  # noqa: ANN40
         return ConflictError(message)
     if error.status == 404:
         return _MissingError(message)
-    if error.status == 429 or (error.status or 0) >= 500:
+    if not error.status:
+        # The client's way to say that TLS broke off.
+        return AwayError(f"the API server does not answer ({' '.join(str(error.reason).split())})")
+    if error.status == 429 or error.status >= 500:
         return AwayError(message)
     return ClusterError(f"{method} {path.rpartition('/namespaces/')[2]}: {message}")
 

@@ -1,6 +1,8 @@
 """What an API server answers, and what is made of it."""
 
 import json
+import socket
+import threading
 
 import pytest
 import yaml
@@ -101,6 +103,25 @@ def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):
     load_from(monkeypatch, path)
     with pytest.raises(AwayError, match="does not answer"):
         Cluster(namespace).service("filter")
+
+
+def test_a_server_that_hangs_up_is_away(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        cluster = {"server": f"https://127.0.0.1:{server.getsockname()[1]}"}
+        settings = {
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "c",
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_text(json.dumps(settings))
+        load_from(monkeypatch, path)
+        with pytest.raises(AwayError, match="does not answer"):
+            Cluster("default").service("filter")
+        thread.join()
 
 
 def test_no_configuration_names_the_variable(tmp_path, monkeypatch):

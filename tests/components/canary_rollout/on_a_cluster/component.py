@@ -35,6 +35,7 @@ class Component:
     def __init__(self, installation: Installation, corpus: Path) -> None:
         self.installation, self._corpus = installation, corpus
         self._log = installation.folder / "component.log"
+        self._begun: list[Process] = []
         self.kubeconfig = str(installation.folder / "kubeconfig")
         self.wire = self._connected()
         self._environment = os.environ | {
@@ -44,6 +45,8 @@ class Component:
         }
 
     def close(self) -> None:
+        for process in self._begun:
+            process.kill()
         self.wire.close()
 
     def options(self, command: str, **given: Any) -> list[str]:
@@ -67,7 +70,8 @@ class Component:
         return line
 
     def begin(self, command: str = "start", **given: Any) -> Process:
-        return Process(self.options(command, **given), self._environment, self._log)
+        self._begun.append(Process(self.options(command, **given), self._environment, self._log))
+        return self._begun[-1]
 
     def run(self, command: str = "start", seconds: float = 600, **given: Any) -> Process:
         """To its end."""

@@ -28,6 +28,7 @@ class _Revision:
     predictor: Json
     made_at: float
     idle_since: float = 0.0
+    was_ready: bool = False
 
 
 class KnativeKServe:
@@ -63,15 +64,14 @@ class KnativeKServe:
         self._follow(traffic, pods, now)
 
     def _latest_ready(self, deployments: dict[str, Json]) -> _Revision | None:
-        up = [each for each in self._revisions if self._is_up(each, deployments.get(f"{each.name}-deployment"))]
-        return up[-1] if up else None
+        """The latest that has ever been ready: one that stops later keeps its place, and its share."""
+        for revision in self._revisions:
+            revision.was_ready |= self._is_up(revision, deployments.get(f"{revision.name}-deployment"))
+        return next((revision for revision in reversed(self._revisions) if revision.was_ready), None)
 
     def _is_up(self, revision: _Revision, deployment: Json | None) -> bool:
-        # One that was scaled to nothing stays ready: it would come up when asked.
-        if deployment is None:
-            return False
         wanted = revision.predictor.get("minReplicas") or 1
-        return deployment["spec"]["replicas"] == 0 or workloads.ready(deployment) >= wanted
+        return deployment is not None and workloads.ready(deployment) >= wanted
 
     def _traffic(self, latest: str, percent: int | None) -> list[Json]:
         before = self._rolled_out

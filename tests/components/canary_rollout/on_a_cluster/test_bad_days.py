@@ -87,7 +87,7 @@ def test_two_at_once(component):
     assert "a rollout of version 2 is under way" in component.said
     third = component.run("resume")
     assert third.code == 2
-    assert "rolls out" in component.said
+    assert "is rolling out already" in component.said
     promoted(component, process)
 
 
@@ -107,7 +107,7 @@ def test_a_person_edits_the_service(installation, component):
 
 
 @pytest.mark.usefixtures("good")
-def test_an_edit_and_an_abort(installation, component):
+def test_a_person_aborts(installation, component):
     process = component.begin(bake=15)
     reaches(component, "baking", 1, process)
     assert component.run("abort", reason="complaints").code == 0

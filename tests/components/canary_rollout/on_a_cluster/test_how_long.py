@@ -1,9 +1,7 @@
 """The default steps without bakes: how long the moves take, what is waited for meanwhile, and that nothing is lost."""
 
-import os
 import time
 from collections import Counter
-from unittest import mock
 
 import pytest
 
@@ -52,8 +50,7 @@ class Pleased:
 def test_the_default_steps_without_bakes(installation, component):
     installation.storage.put("2")
     parameters = Parameters(bake_seconds=0, warmup_seconds=0, min_requests=0)
-    with mock.patch.dict(os.environ, KUBECONFIG=component.kubeconfig):
-        cluster = Cluster(installation.namespace)
+    cluster = Cluster(installation.namespace)
     mover = TimedMover(cluster, SERVICE)
     began, lines = time.monotonic(), []
     with Lease(cluster, SERVICE) as lease:
