@@ -144,7 +144,7 @@ class Observer:
             now=now,
             share=shares.challenger,
             ready=shares.ready,
-            failure=self._failure(view, state, challenger, shares),
+            failure=self._failure(view, state, challenger),
             carried=is_there and aim is Aim.PROMOTED,
             registered=follows and aim is Aim.PROMOTED,
             withdrawn=is_there and aim is Aim.ROLLED_BACK,
@@ -183,9 +183,10 @@ class Observer:
             return None
         return abort
 
-    def _failure(self, view: View, state: State, challenger: Challenger, shares: Shares) -> str:
+    def _failure(self, view: View, state: State, challenger: Challenger) -> str:
+        # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
-        labels = "" if shares.ready or is_over else self._mode.pod_labels(view, challenger)
+        labels = "" if is_over else self._mode.pod_labels(view, challenger)
         return pods.failure(self._cluster.pods(labels), self._cluster.last_words) if labels else ""
 
     def _is_done(self, view: View, state: State, goal: Goal) -> bool:

@@ -178,12 +178,25 @@ def test_no_data_is_never_promoted(mode):
     assert "errors: inconclusive" in state.reason
 
 
-def test_a_challenger_that_crashes_at_load_names_its_last_words(mode):
-    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+def crashed():
     waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
     died = {"terminated": {"exitCode": 3}}
     container = {"name": "kserve-container", "state": waiting, "lastState": died, "restartCount": 2}
-    bench.api.crashed = [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
+    return [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
+
+
+def test_a_challenger_that_stops_while_users_meet_it_goes_back_though_it_counts_as_ready(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    bench.api.crashed = crashed()
+    state = bench.end()
+    bench.check(state)
+    assert state.reason.startswith("the challenger stopped: kserve-container of pod pod-a: CrashLoopBackOff")
+
+
+def test_a_challenger_that_crashes_at_load_names_its_last_words(mode):
+    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+    bench.api.crashed = crashed()
     state = bench.end()
     bench.check(state)
     assert "OSError: the bundle is torn" in state.reason
