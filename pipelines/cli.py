@@ -51,6 +51,23 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"content-arena {version('content-arena')}")
+        raise typer.Exit
+
+
+@app.callback()
+def arena(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """See ``help`` above; this is where options of the program itself are declared."""
+
+
 @app.command()
 @says_errors
 def run(
@@ -135,6 +152,13 @@ def battle(
 
     home = ArenaHome.from_environment()
     is_folder = Path(victim).is_dir()
+    if victim.isdigit() or victim in set(Alias):
+        # The stage would say the same, after it has read the corpus.
+        _registry().resolve(victim)
+    elif not is_folder and "://" not in victim:
+        raise InputError(
+            f"there is no victim {victim}: give {', '.join(Alias)}, a version, a bundle folder, or a URL with http://"
+        )
     arguments = {
         **_data_arguments(data, lang, max_texts, text_column, label_column, Device.CPU),
         "victim": str(Path(victim).absolute()) if is_folder else victim,
@@ -166,35 +190,42 @@ def status(as_json: AsJson = False) -> None:
         out.print("The registry is empty: `arena run` trains the first champion.")
         return
     out.print(presentation.status_table(aliases))
+    others = presentation.others_line(registry.versions(), aliases)
+    if others:
+        out.print(others, highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
 @says_errors
 def promote(
-    force: Annotated[bool, typer.Option(help="Promote although gates failed; needs --reason.")] = False,
+    version: Annotated[str, typer.Argument(help="Alias or number of a version.")] = "challenger",
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote although gates failed or it was rejected; needs --reason.")
+    ] = False,
     reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the challenger the champion, if the gates of its evaluation passed. Exit code 1 if they did not."""
+    """Make the challenger, or any other version, the champion if its gates passed. Exit code 1 if they did not."""
     from content_arena.components.registry_promotion.publish import publish
 
     registry = _registry()
-    version = registry.version_of(registry.CHALLENGER)
-    if version is None:
-        raise RefusedError("there is no challenger to promote: `arena run` trains one")
+    if version == registry.CHALLENGER and registry.version_of(version) is None:
+        raise RefusedError("there is no challenger to promote: `arena run` trains one, or name a version's number")
     if force and not reason:
-        raise InputError("--force needs --reason: say why this version serves although gates failed")
-    champion = registry.version_of(registry.CHAMPION)
+        raise InputError("--force needs --reason: say why this version serves all the same")
+    number, champion = registry.resolve(version), registry.version_of(registry.CHAMPION)
+    if number == champion:
+        raise InputError(f"version {number} is the champion already")
     if force:
-        registry.note_override(version, str(reason))
+        registry.note_override(number, str(reason))
     else:
-        _check_verdict(registry, version, champion)
-    registry.promote(version, expected_champion=champion)
+        _check_verdict(registry, number, champion)
+    registry.promote(number, expected_champion=champion)
     publish(registry)
     if as_json:
-        print(json.dumps({"champion_version": str(version), "previous_version": str(champion) if champion else None}))
+        print(json.dumps({"champion_version": str(number), "previous_version": str(champion) if champion else None}))
     else:
-        out.print(f"Version {version} is the champion, version {champion} the previous one.")
+        out.print(f"Version {number} is the champion, version {champion} the previous one.")
 
 
 @app.command()
@@ -218,7 +249,9 @@ def rollback(
 @app.command()
 @says_errors
 def serve(
-    alias: Annotated[Alias, typer.Option(help="Which version to serve.")] = Alias.CHAMPION,
+    alias: Annotated[
+        str, typer.Option(help="Which version to serve: champion, challenger, previous or a version's number.")
+    ] = "champion",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
 ) -> None:
@@ -227,12 +260,15 @@ def serve(
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
     registry = _registry()
-    version = registry.resolve(alias.value)
+    version = registry.resolve(alias)
     path = registry.download(version)
     from content_arena.components.predictor.server import serve as serve_bundle
+    from content_arena.components.shared import bundle as bundles
 
-    err.print(f"serving {alias.value} (version {version}) on http://{host}:{port}, Ctrl-C ends it")
-    serve_bundle(path, port=port, host=host, alias=alias.value, version=str(version))
+    threshold = bundles.load(path).spec.threshold
+    what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
+    err.print(f"serving {what} on http://{host}:{port}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+    serve_bundle(path, port=port, host=host, alias=None if alias.isdigit() else alias, version=str(version))
 
 
 cluster_commands.add_to(app)
@@ -341,7 +377,10 @@ def _registry() -> Registry:
 
 
 def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:
-    """Refuses a version whose gates failed, or that was never judged against today's champion."""
+    """Refuses a version that was taken back, whose gates failed, or that was never judged against today's champion."""
+    rejection = registry.get(version).rejection
+    if rejection:
+        raise RefusedError(f"version {version} was rejected ({rejection}); --force --reason overrides")
     verdict = registry.verdict(version)
     if verdict is None:
         raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")

@@ -63,7 +63,8 @@ MaxTextsOption = Annotated[
     int | None,
     typer.Option(
         min=100,
-        help=f"Draw at most so many texts [default: {MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU].",
+        help="Draw at most so many texts.",
+        show_default=f"{MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU",
     ),
 ]
 TextColumnOption = Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -33,7 +33,10 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
 
 def battle_table(rows: list[dict[str, Any]], victim: str, rounds: int, seed: int) -> Table:
     """What got past a filter, a row a strategy."""
-    caption = f"budget {rounds} queries a text, seed {seed}; undone: the canonicaliser gives the text back"
+    caption = (
+        "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
+        f"changed. Budget {rounds} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
+    )
     table = Table(title=f"What gets past {victim}", caption=caption)
     for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):
         table.add_column(column, justify="left" if column in ("strategy", "in training") else "right")
@@ -55,10 +58,20 @@ def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
         table.add_column(alias, justify="right")
     table.add_row("version", *(str(version.version) for version in aliases.values()))
     table.add_row("generation", *(str(version.generation) for version in aliases.values()))
+    if any(version.override_reason for version in aliases.values()):
+        table.add_row("promoted by hand", *(version.override_reason or "" for version in aliases.values()))
     for name in sorted({name for version in aliases.values() for name in version.metrics}):
         show = _milliseconds if name.endswith("_ms") else _percent
         table.add_row(name.replace("_", " "), *(show(version.metrics.get(name)) for version in aliases.values()))
     return table
+
+
+def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, RegisteredVersion]) -> str:
+    """The versions that no alias points to, and which of them were taken back; empty if there are none."""
+    named = {version.version for version in aliases.values()}
+    others = [version for version in versions if version.version not in named]
+    shown = [f"{other.version}" + (f" (rejected: {other.rejection})" if other.rejection else "") for other in others]
+    return f"Other versions: {', '.join(shown)}" if shown else ""
 
 
 def version_json(version: RegisteredVersion) -> dict[str, Any]:

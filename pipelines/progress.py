@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from content_arena.components.shared.stage import StageLine
+from content_arena.pipelines.runner import EXIT_STAGE
 
 _PLAIN_INTERVAL = 10.0
 
@@ -56,7 +57,8 @@ class RunDisplay:
     ) -> None:
         running = self._running()
         if running is not None:
-            self._end(running, failed=error is not None)
+            # The exit stage runs after a failure, too: it is not what failed.
+            self._end(running, failed=error is not None and running.name != EXIT_STAGE)
         if self._live is not None:
             self._live.stop()
 

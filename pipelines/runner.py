@@ -25,7 +25,7 @@ _RUNS_KEPT = 3
 #: The last line of a traceback: type and message.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b.*")
 #: Runs after a failure too, and is not where it happened.
-_EXIT_STAGE = "close_run"
+EXIT_STAGE = "close_run"
 _QUIET = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONWARNINGS": "ignore",
@@ -223,7 +223,7 @@ class _StageLog(io.TextIOBase):
             if ends_traceback and self.exception is None:
                 self.exception = ends_traceback[0][:300]
             return
-        if found.stage != _EXIT_STAGE:
+        if found.stage != EXIT_STAGE:
             self.last_stage = found.stage
         # A stage that fails takes others with it; the first to say why is the cause.
         if found.is_error and self.first_error is None:

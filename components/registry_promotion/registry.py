@@ -25,6 +25,7 @@ _DIGEST = "bundle_sha256"
 _GENERATION = "generation"
 _SUCCEEDED = "succeeded_version"
 _REJECTED = "rejected"
+_OVERRIDE = "override_reason"
 _VERDICT = "verdict"
 
 
@@ -45,6 +46,16 @@ class RegisteredVersion:
     generation: int
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def override_reason(self) -> str | None:
+        """Why a person promoted it against the gates; None if nobody did."""
+        return self.tags.get(_OVERRIDE)
+
+    @property
+    def rejection(self) -> str | None:
+        """Why it was taken back; None if it was not."""
+        return self.tags.get(_REJECTED)
 
 
 class Registry:
@@ -250,8 +261,10 @@ class Registry:
         self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
 
     def note_override(self, version: int, reason: str) -> None:
-        """Keeps why a person promoted a version against the gates."""
-        self.client.set_model_version_tag(MODEL_NAME, str(version), "override_reason", reason[:500])
+        """Keeps why a person promotes a version against the gates, or although it was rejected, which is taken back."""
+        if self.get(version).rejection is not None:
+            self.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED)
+        self.client.set_model_version_tag(MODEL_NAME, str(version), _OVERRIDE, reason[:500])
 
     def record_verdict(self, version: int, champion: int, results: Sequence[GateResult]) -> None:
         """Keeps what the gates said about a version, and against which champion."""
@@ -289,6 +302,11 @@ class Registry:
         """The version behind every alias that is set."""
         found = {alias: self.version_of(alias) for alias in self.ALIASES}
         return {alias: self.get(version) for alias, version in found.items() if version is not None}
+
+    def versions(self) -> list[RegisteredVersion]:
+        """Every version, oldest first."""
+        found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
+        return [self.get(number) for number in sorted(int(version.version) for version in found)]
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException

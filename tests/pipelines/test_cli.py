@@ -219,3 +219,34 @@ def test_compile_writes_every_pipeline(tmp_path):
 def test_compile_into_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     assert arena("compile", "--out", tmp_path / "file").exit_code == 2
+
+
+def test_a_version_that_was_taken_back_is_seen_and_comes_again_only_by_hand(registry, register):
+    registry.promote(register(1), None)
+    registry.promote(register(2), 1)
+    assert arena("rollback", "--reason", "complaints").exit_code == 0
+    assert "2 (rejected: complaints)" in arena("status").stdout
+    refused = arena("promote", "2")
+    assert refused.exit_code == 1
+    assert "complaints" in refused.stderr
+    assert arena("promote", "2", "--force", "--reason", "they were wrong").exit_code == 0
+    assert registry.version_of("champion") == 2
+    assert registry.get(2).rejection is None
+    assert "they were wrong" in arena("status").stdout
+
+
+def test_the_champion_is_not_promoted_again(registry, register):
+    registry.promote(register(1), None)
+    assert arena("promote", "1").exit_code == 2
+
+
+@pytest.mark.parametrize("victim", ["nonsense", "localhost:8080"])
+def test_a_victim_that_is_none_is_said_before_anything_is_read(home, victim):
+    result = arena("battle", "--victim", victim)
+    assert result.exit_code == 2
+    assert "URL with http://" in result.stderr
+    assert not home.exists()
+
+
+def test_the_version():
+    assert arena("--version").stdout.startswith("content-arena ")
