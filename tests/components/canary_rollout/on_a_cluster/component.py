@@ -84,6 +84,16 @@ class Component:
         annotations = self.installation.service()["metadata"].get("annotations", {})
         return json.loads(annotations.get("content-arena/rollout", "{}"))
 
+    def reaches(self, phase: str, step: int, process: Process, seconds: float = 240) -> None:
+        """Waits until a rollout is there."""
+
+        def is_there() -> bool:
+            state = self.state()
+            return process.is_over or (state.get("phase"), state.get("step")) == (phase, step)
+
+        self.installation.wait(is_there, f"{phase} of step {step}", seconds)
+        assert not process.is_over, self.said
+
     @property
     def said(self) -> str:
         """What all its processes said so far."""

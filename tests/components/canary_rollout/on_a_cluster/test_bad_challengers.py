@@ -64,8 +64,7 @@ def test_that_begins_to_die_while_it_has_half_of_the_users(installation, compone
     """Users of a pod that dies are lost, as with any pod; it is taken back at once, and the others notice nothing."""
     installation.storage.put("2")
     process = component.begin(bake=60)
-    at_half = ("baking", 1)
-    installation.wait(lambda: (component.state().get("phase"), component.state()["step"]) == at_half, "a half", 200)
+    component.reaches("baking", 1, process)
     installation.storage.tear("2")
     begin = installation.now()
     installation.kill_pods("2")

@@ -16,17 +16,6 @@ def good(installation):
     installation.storage.put("2")
 
 
-def reaches(component, phase, step, process, seconds=240):
-    """Waits until a rollout is there, or past it."""
-
-    def is_there():
-        state = component.state()
-        return process.is_over or (state.get("phase"), state.get("step")) == (phase, step)
-
-    component.installation.wait(is_there, f"{phase} of step {step}: {component.said[-1500:]}", seconds)
-    assert not process.is_over, component.said
-
-
 def promoted(component, process):
     assert process.wait() == 0, component.said
     outcomes.is_promoted(component)
@@ -37,7 +26,7 @@ def promoted(component, process):
 @pytest.mark.parametrize(("phase", "step"), [("shifting", 1), ("baking", 1)])
 def test_the_api_server_away_for_half_a_minute(component, phase, step):
     process = component.begin(bake=15)
-    reaches(component, phase, step, process)
+    component.reaches(phase, step, process)
     component.wire.cut()
     time.sleep(30)
     assert not process.is_over
@@ -52,7 +41,7 @@ def test_killed_in_every_step(component):
                ("promoting", 2)]  # fmt: skip
     process = component.begin()
     for phase, step in moments:
-        reaches(component, phase, step, process)
+        component.reaches(phase, step, process)
         process.kill()
         component.forget_the_dead()
         process = component.begin("resume")
@@ -62,7 +51,7 @@ def test_killed_in_every_step(component):
 @pytest.mark.usefixtures("good")
 def test_a_dead_process_is_followed_once_its_lease_has_run_out(component):
     process = component.begin()
-    reaches(component, "baking", 1, process)
+    component.reaches("baking", 1, process)
     process.kill()
     promoted(component, component.begin("resume"))
 
@@ -70,7 +59,7 @@ def test_a_dead_process_is_followed_once_its_lease_has_run_out(component):
 def test_killed_while_it_takes_a_bad_one_back(installation, component):
     installation.storage.put("2", fault="version=7")
     process = component.begin()
-    reaches(component, "rolling_back", 0, process)
+    component.reaches("rolling_back", 0, process)
     process.kill()
     component.forget_the_dead()
     assert component.run("resume").code == 1
@@ -81,7 +70,7 @@ def test_killed_while_it_takes_a_bad_one_back(installation, component):
 @pytest.mark.usefixtures("good")
 def test_two_at_once(component):
     process = component.begin()
-    reaches(component, "baking", 0, process)
+    component.reaches("baking", 0, process)
     second = component.run()
     assert second.code == 2
     assert "a rollout of version 2 is under way" in component.said
@@ -94,7 +83,7 @@ def test_two_at_once(component):
 @pytest.mark.usefixtures("good")
 def test_a_person_edits_the_service(installation, component):
     process = component.begin(bake=15)
-    reaches(component, "baking", 1, process)
+    component.reaches("baking", 1, process)
     before = installation.service()["spec"]["predictor"].get("timeout")
     installation.patch({"spec": {"predictor": {"timeout": 77}}})
     assert process.wait() == 3, component.said
@@ -109,7 +98,7 @@ def test_a_person_edits_the_service(installation, component):
 @pytest.mark.usefixtures("good")
 def test_a_person_aborts(installation, component):
     process = component.begin(bake=15)
-    reaches(component, "baking", 1, process)
+    component.reaches("baking", 1, process)
     assert component.run("abort", reason="complaints").code == 0
     assert process.wait() == 1, component.said
     outcomes.is_rolled_back(component, "aborted: complaints")
