@@ -31,7 +31,7 @@ def says_errors(command: Command) -> Command:
             print(f"arena: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            print("arena: stopped; `arena run` begins a new run, and its training goes on from the last checkpoint", file=sys.stderr)
+            print("arena: stopped; the next `arena run` trains on from the last checkpoint", file=sys.stderr)
             raise typer.Exit(130) from None
 
     return run  # type: ignore[return-value]
