@@ -113,6 +113,8 @@ class LiveMeasurer:
         self, percent: int, now: float, stable: Stable, challenger: Challenger, ours: Variant, theirs: Variant
     ) -> list[Check]:
         champions, challengers = self._prober.look(percent, now, ours, theirs)
+        if percent == 100 and champions.victim is None:
+            return self._alone(challenger, theirs, challengers)
         checks = [
             judge_versions("version, probes", challengers.versions, challenger.version),
             _champions_version("champion's version, probes", champions.versions, stable, challenger),
@@ -122,6 +124,17 @@ class LiveMeasurer:
             return [*checks, *judge_probes(champions.result, challengers.result, self._limits, self._seed)]
         return [*checks, *(_missing(variant, probing) for variant, probing in ((ours, champions), (theirs, challengers))
                            if not probing.result)]  # fmt: skip
+
+    def _alone(self, challenger: Challenger, theirs: Variant, challengers: Probing) -> list[Check]:
+        """By the bounds alone: a champion that meets nobody any more may have been scaled to nothing."""
+        checks = [
+            judge_versions("version, probes", challengers.versions, challenger.version),
+            _answers(None, challengers, self._limits.error_rate),
+        ]
+        if not challengers.result:
+            return [*checks, _missing(theirs, challengers)]
+        judged = judge_probes(challengers.result, challengers.result, self._limits, self._seed)
+        return [*checks, *(check for check in judged if ", bound" in check.name)]
 
 
 def _judged(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
@@ -147,16 +160,18 @@ def _champions_version(name: str, found: frozenset[str], stable: Stable, challen
     return check
 
 
-def _answers(champions: Probing, challengers: Probing, limit: float) -> Check:
+def _answers(champions: Probing | None, challengers: Probing, limit: float) -> Check:
     """A challenger that answers probes with 5xx, where the champion does not, fails before any user meets it."""
-    ours, theirs = (share_of(probing.errors, probing.answers) for probing in (champions, challengers))
+    theirs = share_of(challengers.errors, challengers.answers)
+    # Of a champion that is not there, no errors are known that would excuse the challenger's.
+    excuse = share_of(champions.errors, champions.answers).low if champions else 0.0
     reason = f"{challengers.errors} of {challengers.answers} probes were answered with 5xx, wanted at most {limit:.4g}"
     # Of a few answers one error would be many: only what is over is judged.
-    if theirs.low is None or ours.low is None or not challengers.done.is_set():
+    if theirs.low is None or excuse is None or not challengers.done.is_set():
         return Check("errors, probes", Verdict.INCONCLUSIVE, "errors, probes: not measured yet")
     verdict = Verdict.PASS
     if theirs.low > limit:
-        verdict = Verdict.FAIL if ours.low <= limit else Verdict.INCONCLUSIVE
+        verdict = Verdict.FAIL if excuse <= limit else Verdict.INCONCLUSIVE
     return Check("errors, probes", verdict, f"errors, probes: {reason}")
 
 

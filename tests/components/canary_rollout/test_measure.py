@@ -109,6 +109,20 @@ def test_a_challenger_with_all_traffic_is_judged_by_bounds_and_probes(champion, 
     assert "errors, champion" not in named(found, PASS)
 
 
+def test_a_challenger_with_all_traffic_needs_no_champion_that_is_scaled_to_nothing(
+    champion, equal, tiny_bundle, probes
+):
+    turns = Turns(probes, Pods(None, equal))
+    turns.measure(100)
+    call(equal, CALLS)
+    found = turns.measure(100)
+    assert found.verdict is PASS, found
+    assert {"evasion, bound", "version, probes", "errors, probes"} <= named(found, PASS)
+    assert "evasion, champion" not in named(found, PASS)
+    with running(tiny_bundle.path, "--model_version", "9") as wrong:
+        assert "version, probes" in named(Turns(probes, Pods(None, wrong)).measure(100), FAIL)
+
+
 def test_probes_are_nobodys_traffic(champion, equal, probes):
     turns = Turns(probes, Pods(champion, equal))
     turns.measure()

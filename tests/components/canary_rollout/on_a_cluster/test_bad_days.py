@@ -45,6 +45,7 @@ def test_killed_in_every_step(component):
         process.kill()
         component.forget_the_dead()
         process = component.begin("resume")
+    # What was being measured when it was killed is measured again.
     promoted(component, process)
 
 

@@ -13,3 +13,4 @@ def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, compo
     assert process.code == 0, component.said
     outcomes.is_promoted(component)
     assert outcomes.count_answers(component) == {}
+    assert {"RolloutStarted", "RolloutShifting", "RolloutMove", "RolloutPromoted"} <= outcomes.events(component)
