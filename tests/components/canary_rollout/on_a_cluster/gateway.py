@@ -25,6 +25,7 @@ _HTTP = f"{_TYPES}.extensions.filters.network.http_connection_manager.v3.HttpCon
 _ROUTER = f"{_TYPES}.extensions.filters.http.router.v3.Router"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ROUTE = "users"
+_LEAVING_SECONDS = 5.0
 
 
 class Gateway:
@@ -35,6 +36,8 @@ class Gateway:
         self._folder.mkdir()
         self._written: dict[str, Json] = {}
         self._version = 0
+        self._named: set[str] = set()
+        self._leaving: dict[str, float] = {}
         self.port = _free_port()
         self.tell({}, {})
         (folder / "envoy.json").write_text(json.dumps(self._bootstrap()))
@@ -50,9 +53,16 @@ class Gateway:
         """Who gets how much, and who there is: addresses of each variant's pods."""
         for name, addresses in members.items():
             self._write(f"members-{name}", _members(name, addresses))
-        # What is new is there before it is named, what is gone is not named any more.
-        self._write("clusters", [self._cluster(name) for name in members])
+        # What is new is there before it is named, and what is not named any more goes a while later: Envoy reads the
+        # two files when it gets round to it. What is gone and still named is gone.
+        now = time.monotonic()
+        self._leaving |= dict.fromkeys(self._named - set(weights), now + _LEAVING_SECONDS)
+        self._leaving = {
+            name: until for name, until in self._leaving.items() if until > now and name not in {*weights, *members}
+        }
+        self._write("clusters", [self._cluster(name) for name in sorted({*members, *self._leaving})])
         self._write("routes", [_route(weights)])
+        self._named = set(weights) & set(members)
 
     def close(self) -> None:
         self._process.kill()
