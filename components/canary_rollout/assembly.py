@@ -125,44 +125,43 @@ def roll_out(
     mover = Mover(cluster, site.service, settle_seconds)
     # Said at once, and not only when another rollout's lease has been waited for.
     view = mover.look()
-    state: State | None = None
+    before: State | None = None
     if beginning is None:
-        state = annotations.record_of(view.service)
-        if state.phase.is_end:
-            _show(papers(state.rollout), site.service, state, say)
-            return state
-        name, parameters = state.rollout, state.parameters
-        measuring = Measuring.of(told, state.measuring)
+        before = annotations.record_of(view.service)
+        if before.phase.is_end:
+            _show(papers(before.rollout), site.service, before, say)
+            return before
+        name, parameters = before.rollout, before.parameters
+        measuring = Measuring.of(told, before.measuring)
     else:
         refuse_unfinished(view)
         name, parameters = new_name(beginning.challenger), beginning.parameters
         measuring = Measuring.of(told)
-    kept = papers(name)
+    kept, rollout = papers(name), None
 
-    def turned(now: State, measured: Measurement | None) -> None:
-        nonlocal state
-        state = now
-        figures(now, measured)
+    def state() -> State | None:
+        return (rollout and rollout.state) or before
 
     try:
         with _ends_on_sigterm(), Lease(cluster, site.service) as lease, contextlib.ExitStack() as last:
             measurer = measuring.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
-            last.callback(lambda: state and _show(kept, site.service, state, say))
+            last.callback(lambda: _show(kept, site.service, state(), say))
             last.callback(measurer.close)
-            figures = _figures(site, metrics_port)
-            history = History(kept.history)
+            turned, history = _figures(site, metrics_port), History(kept.history)
             rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, history, pace, turned)
             if beginning is not None:
-                state = rollout.begin(beginning.challenger, parameters, beginning.insist, name, measuring.noted())
+                rollout.begin(beginning.challenger, parameters, beginning.insist, name, measuring.noted())
                 if measuring.has_password:
                     say("the address of Prometheus is recorded without its password: a resume has to be told again")
             return rollout.run(should_leave)
     except KeyboardInterrupt as error:
-        raise Stopped(state) from error
+        raise Stopped(state()) from error
 
 
-def _show(kept: Papers, service: str, state: State, say: Callable[[str], None]) -> None:
+def _show(kept: Papers, service: str, state: State | None, say: Callable[[str], None]) -> None:
     """Makes the page; a full disk is not to change how a rollout ends."""
+    if state is None:
+        return
     try:
         timeline.write(kept.timeline, service, state, read(kept.history))
     except OSError as error:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from content_arena.components.shared.errors import ArenaError, InputError
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -46,17 +50,10 @@ class Cluster:
         Raises:
             InputError: There is no configuration to be found.
         """
-        from kubernetes import client, config
+        from kubernetes import client
 
         self.namespace = namespace
-        settings = client.Configuration()
-        try:
-            if context is None and is_in_pod():
-                config.load_incluster_config(settings)
-            else:
-                config.load_kube_config(context=context, client_configuration=settings)
-        except config.ConfigException as error:
-            raise InputError(f"no cluster is configured ({error}): set KUBECONFIG, or run inside a cluster") from error
+        settings = configured(context, is_from_inside=context is None and is_in_pod())
         # Retrying is decided where it is known what may be repeated.
         settings.retries = False
         self._client = client.ApiClient(settings)
@@ -203,8 +200,28 @@ def _path(kind: tuple[str, str, str], namespace: str) -> str:
     return f"{group}/{version}/namespaces/{namespace}/{plural}"
 
 
+def configured(context: str | None = None, *, is_from_inside: bool = False) -> Configuration:
+    """The API server's address and credentials, as kubectl would find them or as a pod does.
+
+    Raises:
+        InputError: There is nothing to be found, or it can not be read.
+    """
+    import yaml
+    from kubernetes import client, config
+
+    settings = client.Configuration()
+    try:
+        if is_from_inside:
+            config.load_incluster_config(settings)
+        else:
+            # Told here, for the client reads the variable only once, when it is imported.
+            config.load_kube_config(os.environ.get("KUBECONFIG") or "~/.kube/config", context, settings)
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"no cluster is configured ({said}): set KUBECONFIG, or run inside a cluster") from error
+    return settings
+
+
 def is_in_pod() -> bool:
     """Whether this process runs in a cluster, and is not told to talk to another."""
-    import os
-
     return "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG")

@@ -62,7 +62,11 @@ class Pace:
 
 
 class Rollout:
-    """Carries a rollout from wherever it stands to its end."""
+    """Carries a rollout from wherever it stands to its end.
+
+    Attributes:
+        state: As last read or written; None before that.
+    """
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class Rollout:
         self._pace, self._clock, self._sleep = pace, clock, sleep
         self._observer = Observer(cluster, mover.mode, registry, say)
         self._events = Events(cluster, instance, say)
+        self.state: State | None = None
         self._awaited = self._refused = ""
         self._told: tuple[Verdict | None, float] = (None, float("-inf"))
 
@@ -136,6 +141,7 @@ class Rollout:
         self._still_mine()
         version = view.service["metadata"]["resourceVersion"]
         service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
+        self.state = state
         self._tell(state, None, Action.NOTHING, None, self._entered(service, state))
         return state
 
@@ -184,7 +190,7 @@ class Rollout:
             InputError: The service is gone, or has no rollout.
         """
         view = self._mover.look()
-        state = annotations.record_of(view.service)
+        self.state = state = annotations.record_of(view.service)
         if state.phase.is_end:
             self._turned(state, None)
             return state
@@ -209,6 +215,7 @@ class Rollout:
             service = self._record(view, state, after)
             if service is None:
                 return state
+            self.state = after
             view = replace(view, service=service)
             event = self._entered(service, after)
         event = self._act(decision, view) or event

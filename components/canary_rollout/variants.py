@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from content_arena.components.canary_rollout.cluster import configured
 from content_arena.components.canary_rollout.standard import workload
 from content_arena.components.canary_rollout.state import Stable
 from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
-from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     import requests
@@ -113,13 +113,7 @@ class ApiServerProxy:
         Raises:
             InputError: There is no kubeconfig, or no such context.
         """
-        from kubernetes import client, config
-
-        self._settings = client.Configuration()
-        try:
-            config.load_kube_config(context=context, client_configuration=self._settings)
-        except config.ConfigException as error:
-            raise InputError(f"pods can not be reached from outside without a kubeconfig ({error})") from error
+        self._settings = configured(context)
 
     def url(self, pod: Json) -> str:
         """See :meth:`Doors.url`."""

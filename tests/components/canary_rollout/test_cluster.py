@@ -93,7 +93,7 @@ def test_no_permission_is_said_by_whom_and_for_what(cluster, tmp_path, monkeypat
 
 def load_from(monkeypatch, path):
     """The client reads the variable when it is imported."""
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    monkeypatch.setenv("KUBECONFIG", str(path))
 
 
 def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):

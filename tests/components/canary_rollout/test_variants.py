@@ -98,7 +98,7 @@ def api_server(tmp_path, monkeypatch):
     }
     (tmp_path / "config").write_text(yaml.safe_dump(config))
     # The client reads the variable when it is imported.
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     yield
     http.shutdown()
 
@@ -111,5 +111,5 @@ def test_from_outside_pods_are_reached_through_the_api_server(api_server):
 
 
 def test_a_context_that_is_not_there_is_refused(api_server):
-    with pytest.raises(InputError, match="without a kubeconfig"):
+    with pytest.raises(InputError, match="no cluster is configured"):
         ApiServerProxy("elsewhere")

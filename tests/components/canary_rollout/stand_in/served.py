@@ -1,0 +1,138 @@
+"""The stand-in's API server over real HTTP, with a kubeconfig that leads there and a world that goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
+from tests.components.canary_rollout.stand_in.api_server import ApiServer
+
+SERVICE, NAMESPACE = "filter", "arena"
+#: Real seconds that a second of the world takes.
+_BEAT = 0.01
+
+
+class Served:
+    """Serves while it is open.
+
+    ``forbidden`` names resources that nobody may touch; a 403 is worded as the real one words it.
+    """
+
+    def __init__(self, api: ApiServer, folder: Path) -> None:
+        self.api, self.forbidden, self._lock, self._over = api, set[str](), threading.Lock(), threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.kubeconfig = folder / "kubeconfig"
+        cluster = {"server": f"http://127.0.0.1:{self._server.server_port}"}
+        self.kubeconfig.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1", "kind": "Config", "current-context": "here",
+                    "clusters": [{"name": "here", "cluster": cluster}], "users": [{"name": "me", "user": {}}],
+                    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+                }
+            )
+        )  # fmt: skip
+        self._threads = [threading.Thread(target=turn, daemon=True) for turn in (self._server.serve_forever, self._go)]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Of the service."""
+        return self.api.world.service(SERVICE)["metadata"]["annotations"]
+
+    def annotate(self, **values: str | None) -> None:
+        with self._lock:
+            self.api.annotate(**values)
+
+    def __enter__(self) -> Served:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _go(self) -> None:
+        while not self._over.wait(_BEAT):
+            with self._lock:
+                self.api.world.tick()
+
+    def _answer(self, method: str, parts: list[str], query: dict[str, list[str]], body: Any) -> Any:
+        """``parts``: what follows ``/namespaces/NAMESPACE/``."""
+        api = self.api
+        match method, parts:
+            case "GET", ["inferenceservices", name] if name == SERVICE:
+                return api.service(name)
+            case "PATCH", ["inferenceservices", name] if name == SERVICE:
+                version = body["metadata"].pop("resourceVersion")
+                return api.patch_service(name, body, version, dry_run="dryRun" in query)
+            case "GET", ["httproutes", name] if name == SERVICE:
+                return api.route(name)
+            case "GET", ["deployments"]:
+                ready = api.ready_pods(SERVICE)
+                return {"items": [{"metadata": {"name": n}, "status": {"readyReplicas": k}} for n, k in ready.items()]}
+            case "GET", ["pods"]:
+                return {"items": api.pods(query["labelSelector"][0])}
+            case "GET", ["pods", pod, "log"]:
+                return api.last_words(pod, query["container"][0])
+            case "GET", ["leases", name]:
+                return api.lease(name)
+            case "POST", ["leases"]:
+                return api.write_lease(body)
+            case "PUT", ["leases", _]:
+                return api.write_lease(body)
+            case "POST", ["events"]:
+                api.create_event(body)
+                return {}
+        return None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _respond(self) -> None:
+                url = urlsplit(self.path)
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                namespace, *parts = url.path.partition("/namespaces/")[2].split("/")
+                status, found = 200, None
+                if parts[0] in served.forbidden:
+                    words = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
+                    status, found = 403, {"message": words}
+                elif namespace == NAMESPACE:
+                    status, found = self._asked(parts, parse_qs(url.query), json.loads(raw) if raw else None)
+                if found is None:
+                    status, found = 404, {"message": f"{'/'.join(parts)} not found"}
+                data = (found if isinstance(found, str) else json.dumps(found)).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def _asked(self, parts: list[str], query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+                try:
+                    with served._lock:
+                        return 200, served._answer(self.command, parts, query, body)
+                except ConflictError as error:
+                    return 409, {"message": str(error)}
+                except AwayError as error:
+                    return 503, {"message": str(error)}
+                except ClusterError as error:
+                    return 422, {"message": str(error)}
+
+            do_GET = do_PATCH = do_POST = do_PUT = _respond  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
