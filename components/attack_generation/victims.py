@@ -6,9 +6,11 @@ HTTP lives here and in ``predictor/`` only.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,18 @@ import numpy.typing as npt
 from content_arena.components.shared.errors import InputError, VictimError
 
 Scores = npt.NDArray[np.float32]
+#: The URLs of an endpoint that are understood, for errors.
+URL_FORMS = (
+    "http://HOST[:PORT] (the model content-filter), http://HOST/v1/models/NAME[:predict] or "
+    "http://HOST/v2/models/NAME[/infer]"
+)
 _TIMEOUT_SECONDS = 60.0
+_OUR_MODEL = "/v1/models/content-filter:predict"
+_V1_MODEL = re.compile(r"/v1/models/[^/:]+")
+_V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
+#: Where a path begins to speak of either protocol.
+_PROTOCOL = re.compile(r"/v[12](/|$)")
+_WITHOUT_SCHEME = re.compile(r"[\w.-]+:\d+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?|[\w.-]+/v[12]/.*", re.ASCII)
 
 
 class Victim(Protocol):
@@ -89,18 +102,20 @@ class EndpointVictim:
     """
 
     def __init__(self, url: str, threshold: float = 0.5, batch_size: int = 64) -> None:
-        """Takes a base URL, a V1 ``...:predict`` or a V2 ``.../infer`` URL.
+        """Takes any of :data:`URL_FORMS`; nothing is asked yet.
 
         Args:
             url: A base URL means V1 and the model name ``content-filter``.
             threshold: For servers that answer scores only.
             batch_size: Texts a request carries.
+
+        Raises:
+            InputError: The URL is none of these.
         """
         import requests
 
-        self._v2 = url.rstrip("/").endswith("/infer")
-        is_full = self._v2 or url.endswith(":predict")
-        self.url = url if is_full else f"{url.rstrip('/')}/v1/models/content-filter:predict"
+        self.url = _endpoint(url)
+        self._v2 = urlsplit(self.url).path.endswith("/infer")
         self.version = url
         self._fixed_threshold = threshold
         self._unflagged, self._flagged = -math.inf, math.inf
@@ -138,7 +153,8 @@ class EndpointVictim:
         except requests.RequestException as error:
             raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from error
         if response.status_code != 200:
-            raise VictimError(f"{self.url} answered HTTP {response.status_code} instead of scores")
+            advice = f": is it the right URL? {URL_FORMS}" if response.status_code in (404, 405) else ""
+            raise VictimError(f"{self.url} answered HTTP {response.status_code} instead of scores{advice}")
         try:
             answers = _read_v2(response.json()) if self._v2 else _read_v1(response.json())
         except (KeyError, TypeError, ValueError) as error:
@@ -166,7 +182,7 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
         threshold: For endpoints that answer scores only.
 
     Raises:
-        InputError: Nothing of that name.
+        InputError: Nothing of that name, or a URL that is not understood.
         RegistryError: The registry has no such alias or version.
         BundleError: The bundle is broken.
     """
@@ -181,9 +197,40 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
         return ContentFilter.open(registry.download(version), version=str(version))
     if Path(spec).is_dir():
         return ContentFilter.open(spec)
+    if _WITHOUT_SCHEME.fullmatch(spec):
+        raise InputError(f"no victim {spec!r}: a URL begins with http:// or https://, so give http://{spec}")
     raise InputError(
-        f"no victim {spec!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a URL or a bundle folder"
+        f"no victim {spec!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, or a "
+        f"URL: {URL_FORMS}"
     )
+
+
+def _endpoint(url: str) -> str:
+    """The URL that texts are posted to, completed from any of :data:`URL_FORMS`.
+
+    Raises:
+        InputError: It has no host, or its path begins like one of either protocol and names no model.
+    """
+    try:
+        parts = urlsplit(url)
+        known = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise InputError(f"{url} is no URL of a filter: give {URL_FORMS}")
+    path = parts.path.rstrip("/")
+    protocol = _PROTOCOL.search(path)
+    # What comes before is a gateway's prefix, and kept.
+    route = path[protocol.start() :] if protocol else path
+    if _V1_MODEL.fullmatch(route):
+        path += ":predict"
+    elif _V2_MODEL.fullmatch(route):
+        path += "/infer"
+    elif not route.endswith((":predict", "/infer")):
+        if protocol:
+            raise InputError(f"{url} names no model to ask: give {URL_FORMS}")
+        path += _OUR_MODEL
+    return parts._replace(path=path).geturl()
 
 
 def _read_v1(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401

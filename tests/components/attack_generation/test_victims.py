@@ -1,6 +1,7 @@
 """Victims behind HTTP: our own predictor, foreign servers, and servers that answer nonsense."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -53,6 +54,60 @@ def test_v2(server):
 def test_a_base_url_means_our_own_model(server):
     EndpointVictim(server["url"] + "/").score(TEXTS[:1])
     assert server["paths"] == ["/v1/models/content-filter:predict"]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("", "/v1/models/content-filter:predict"),
+        ("/gateway/", "/gateway/v1/models/content-filter:predict"),
+        ("/v1/models/theirs", "/v1/models/theirs:predict"),
+        ("/v1/models/theirs/", "/v1/models/theirs:predict"),
+        ("/v1/models/theirs:predict", "/v1/models/theirs:predict"),
+        ("/v1/models/infer:predict?key=1", "/v1/models/infer:predict?key=1"),
+        ("/v2/models/theirs", "/v2/models/theirs/infer"),
+        ("/v2/models/theirs/versions/3", "/v2/models/theirs/versions/3/infer"),
+        ("/v2/models/infer", "/v2/models/infer/infer"),
+        ("/v1/projects/1/endpoints/2:predict", "/v1/projects/1/endpoints/2:predict"),
+        ("/scores:predict", "/scores:predict"),
+        ("/prefix/v2/models/theirs/infer/", "/prefix/v2/models/theirs/infer"),
+    ],
+)
+def test_a_url_is_completed_to_where_the_model_answers(server, given, asked):
+    def answer(body):
+        if "inputs" in body:
+            return {"outputs": [{"name": "scores", "data": [0.5]}]}
+        return {"predictions": [0.5]}
+
+    server["make"] = answer
+    open_victim(server["url"] + given).score(TEXTS[:1])
+    assert server["paths"] == [asked]
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/models", "/v1/models/a/b", "/v2/models", "/v1/models/a:explain"])
+def test_a_url_that_names_no_model_is_refused_with_those_that_would(path):
+    with pytest.raises(InputError, match=r"names no model.*/v2/models/NAME"):
+        open_victim("http://127.0.0.1:9" + path)
+
+
+@pytest.mark.parametrize("url", ["http://", "http:///v1/models/a", "http://host:port", "http://[::1"])
+def test_a_url_without_a_host_is_refused(url):
+    with pytest.raises(InputError, match="is no URL of a filter"):
+        open_victim(url)
+
+
+@pytest.mark.parametrize(
+    "spec", ["localhost:18091", "127.0.0.1:8080/v1/models/a", "[::1]:80", "filter.example/v1/models/a"]
+)
+def test_a_url_that_lacks_its_scheme_is_told_so(spec):
+    with pytest.raises(InputError, match=f"so give http://{re.escape(spec)}"):
+        open_victim(spec)
+
+
+def test_a_path_that_is_not_there_is_answered_with_the_forms_of_a_url(server):
+    server["status"] = 404
+    with pytest.raises(VictimError, match=r"HTTP 404.*/v1/models/NAME"):
+        EndpointVictim(server["url"] + "/v1/models/nope").score(TEXTS)
 
 
 def test_the_threshold_is_learnt_from_the_verdicts_and_parts_them(server):
