@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 
-from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy
+from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy, edit_words
 from content_arena.components.shared.errors import InputError
 
 GROUP = "content_arena.strategies"
@@ -16,7 +16,7 @@ GROUP = "content_arena.strategies"
 #: Judged, never trained on: what they show is how the filter meets an attack it has not seen.
 HELD_OUT = ("diacritic_zalgo", "space_join", "wild_respell", "ko_coda")
 
-__all__ = ["FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "installed", "select"]
+__all__ = ["FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "edit_words", "installed", "select"]
 
 
 def installed() -> dict[str, Strategy]:

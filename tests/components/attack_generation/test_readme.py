@@ -1,0 +1,57 @@
+"""The README's strategy of one's own: installed from the README as it stands, and fought with."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[3] / "components" / "attack_generation" / "README.md"
+#: What a newcomer does after installing, in a process that finds the package.
+FIGHT = """
+import random
+from content_arena.components.attack_generation import strategies
+from content_arena.components.shared.canonical import canonicalise
+
+assert [strategy.name for strategy in strategies.select("en", ["cut"])] == ["cut"]
+cut = strategies.installed()["cut"]
+text = "you stupid idiot, nobody likes you"
+for intensity in (0.3, 1.0):
+    changed = cut.perturb(text, random.Random(0), intensity)
+    assert canonicalise(changed) not in (text, ""), changed
+    assert changed == cut.perturb(text, random.Random(0), intensity)
+assert cut.perturb(text, random.Random(0), 0.0) == text
+assert cut.perturb(text, random.Random(0), 1.0, (0, 10)).endswith(text[10:])
+"""
+
+
+def block(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    return found
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Where pip put the README's package."""
+    source, target = tmp_path / "my-strategies", tmp_path / "site"
+    source.mkdir()
+    (source / "my_strategies.py").write_text(block("python"), encoding="utf-8")
+    (source / "pyproject.toml").write_text(block("toml"), encoding="utf-8")
+    # What it is built with is here: no package index is asked.
+    options = ["--quiet", "--no-index", "--no-build-isolation", "--disable-pip-version-check", "--target", target]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, source], check=True)
+    return target
+
+
+def test_the_example_is_found_and_changes_what_the_filter_reads(installed):
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    result = subprocess.run([sys.executable, "-c", FIGHT], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_family_there_is_is_named():
+    from content_arena.components.attack_generation.strategies import FAMILIES
+
+    assert ", ".join(f"`{name}`" for name in FAMILIES[:-1]) + f" or `{FAMILIES[-1]}`" in README.read_text("utf-8")
