@@ -44,6 +44,9 @@ RolloutBakeOption = Annotated[float, typer.Option("--rollout-bake", min=0, help=
 RolloutApproveOption = Annotated[
     str, typer.Option("--rollout-approve-before", help="Steps that wait for a person, such as 25,100.")
 ]
+RolloutLimitOption = Annotated[
+    list[str], typer.Option("--rollout-limit", help="NAME=VALUE of a bound, such as p95_seconds=0.8; repeat for more.")
+]
 EndpointOption = Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")]
 
 
@@ -66,6 +69,7 @@ def compile_pipelines(
     rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
     rollout_bake: RolloutBakeOption = 300.0,
     rollout_approve_before: RolloutApproveOption = "",
+    rollout_limit: RolloutLimitOption = [],  # noqa: B006
 ) -> None:
     """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with `arena submit`."""
     try:
@@ -74,7 +78,7 @@ def compile_pipelines(
         raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
     placement = _placement(
         shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
-        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before),
+        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before, rollout_limit),
     )  # fmt: skip
     for pipeline in Pipeline:
         path = _compile(pipeline, placement, to)
@@ -112,6 +116,7 @@ def submit(
     rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
     rollout_bake: RolloutBakeOption = 300.0,
     rollout_approve_before: RolloutApproveOption = "",
+    rollout_limit: RolloutLimitOption = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Upload a pipeline to Kubeflow Pipelines, run it there once or again and again, and follow it.
@@ -126,7 +131,7 @@ def submit(
         raise InputError("give --every or --cron, not both")
     placement = _placement(
         shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
-        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before),
+        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before, rollout_limit),
     )  # fmt: skip
     # KFP's client prints links to standard output, where ours has the answer and nothing else.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
@@ -191,7 +196,7 @@ def _placement(
     )
 
 
-def _rollout(where: str | None, plan: str, bake: float, approvals: str) -> Any:  # noqa: ANN401
+def _rollout(where: str | None, plan: str, bake: float, approvals: str, limits: list[str]) -> Any:  # noqa: ANN401
     """Where challengers are rolled out; None for no rollout."""
     from content_arena.pipelines import rollout_options
     from content_arena.pipelines.placement import RolloutPlacement
@@ -204,7 +209,7 @@ def _rollout(where: str | None, plan: str, bake: float, approvals: str) -> Any: 
     parameters = rollout_options.parameters(plan, approvals, bake_seconds=bake)
     return RolloutPlacement(
         service=service, namespace=namespace, steps=parameters.steps, bake_seconds=bake,
-        approvals=parameters.approvals,
+        approvals=parameters.approvals, limits=rollout_options.limits(limits),
     )  # fmt: skip
 
 

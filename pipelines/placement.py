@@ -90,6 +90,7 @@ class RolloutPlacement:
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
+        limits: Bounds other than the usual ones, by name.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
     """
 
@@ -99,6 +100,7 @@ class RolloutPlacement:
     bake_seconds: float = 300.0
     min_requests: int = 400
     approvals: tuple[int, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
     prometheus: str = ""
 
 

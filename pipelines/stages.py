@@ -176,6 +176,7 @@ class Stages:
             bake_seconds=rollout.bake_seconds,
             min_requests=rollout.min_requests,
             approvals=list(rollout.approvals),
+            limits=dict(rollout.limits),
             prometheus=rollout.prometheus,
             models_uri=models_uri,
             **self.common,

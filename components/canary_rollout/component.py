@@ -1,6 +1,6 @@
 """KFP component of the stage roll_out."""
 
-from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
+from typing import Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -22,6 +22,7 @@ def roll_out(
     bake_seconds: float = 300.0,
     min_requests: int = 400,
     approvals: List[int] = [],  # noqa: B006, UP006
+    limits: Dict[str, float] = {},  # noqa: B006, UP006
     prometheus: str = "",
     models_uri: str = "",
     tracking_uri: str = "",
@@ -42,6 +43,7 @@ def roll_out(
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
+        limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
@@ -67,6 +69,7 @@ def roll_out(
         bake_seconds=bake_seconds,
         min_requests=min_requests,
         approvals=approvals,
+        limits=limits,
         prometheus=prometheus or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,

@@ -38,6 +38,7 @@ def roll_out_challenger(
     bake_seconds: float = Parameters.bake_seconds,
     min_requests: int = Parameters.min_requests,
     approvals: Sequence[int] = (),
+    limits: Mapping[str, float] | None = None,
     prometheus: str | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
@@ -57,6 +58,7 @@ def roll_out_challenger(
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
+        limits: Bounds other than the usual ones; see :class:`~content_arena.components.canary_rollout.analysis.Limits`.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
         models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
@@ -83,7 +85,7 @@ def roll_out_challenger(
             steps=tuple(steps), bake_seconds=bake_seconds, min_requests=min_requests, approvals=tuple(approvals)
         )
         beginning = Beginning(Challenger(version, _bundle_of(registry, version)), parameters)
-    told = {"corpus": corpus, "lang": lang} | ({"prometheus": prometheus} if prometheus else {})
+    told = {"limits": limits or {}, "corpus": corpus, "lang": lang} | ({"prometheus": prometheus} if prometheus else {})
     try:
         state = roll_out(
             site, Following(registry), told, beginning, say=lambda line: say(STAGE, line),

@@ -9,7 +9,9 @@ from content_arena.pipelines import arena, battle
 from content_arena.pipelines.placement import GPU_STAGES, Placement, RolloutPlacement
 
 GPU = Placement(shards=3, gpu_stages=GPU_STAGES, checkpoint_claim="arena-checkpoints", labels={"team": "trust"})
-ROLLOUT = Placement(rollout=RolloutPlacement(service="content-filter", steps=(0, 100), approvals=(100,)))
+ROLLOUT = Placement(
+    rollout=RolloutPlacement(service="content-filter", steps=(0, 100), approvals=(100,), limits={"psi": 0.4})
+)
 BUILDS = {
     "arena-rollout-cpu": arena.build(ROLLOUT), "retrain-rollout-cpu": arena.build_retrain(ROLLOUT),
     "arena": arena.build(GPU), "retrain": arena.build_retrain(GPU), "battle": battle.build(GPU),
@@ -188,5 +190,5 @@ def test_with_a_rollout_the_last_stage_does_and_the_exit_handler_leaves_it_in_or
     assert "promote-challenger" in tasks["roll-out"]["dependentTasks"]
     given = values(tasks["roll-out"])
     assert (given["service"], given["namespace"]) == ("content-filter", "content-arena")
-    assert (given["steps"], given["approvals"]) == ([0, 100], [100])
+    assert (given["steps"], given["approvals"], given["limits"]) == ([0, 100], [100], {"psi": 0.4})
     assert values(tasks["close-run"])["rollout_service"] == "content-filter"
