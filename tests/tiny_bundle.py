@@ -34,7 +34,12 @@ _DIMENSIONS = 4
 
 
 def make_tiny_bundle(
-    path: str | Path, *, weights_seed: int = 0, bias: float = -2.0, threshold: float = 0.5
+    path: str | Path,
+    *,
+    weights_seed: int = 0,
+    bias: float = -2.0,
+    threshold: float = 0.5,
+    metrics: dict[str, float] | None = None,
 ) -> bundles.Bundle:
     """Writes a bundle.
 
@@ -43,6 +48,7 @@ def make_tiny_bundle(
         weights_seed: Seed of the small noise on every word's weight: other seeds give other digests and scores.
         bias: Toxic logit of a text without known words; NaN for a model whose scores are no numbers.
         threshold: The bundle's.
+        metrics: What its training is to have measured.
     """
     destination = Path(path)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +59,9 @@ def make_tiny_bundle(
         _tokenizer(vocabulary).save(str(folder / bundles.TOKENIZER))
         onnx.save(_model(vocabulary, weights_seed, bias), str(folder / bundles.MODEL))
         (folder / "model_card.md").write_text("# Tiny filter\n\nFor tests.\n", encoding="utf-8")
-        spec = bundles.BundleSpec(base_model="tiny", lang="en", threshold=threshold, max_length=MAX_LENGTH)
+        spec = bundles.BundleSpec(
+            base_model="tiny", lang="en", threshold=threshold, max_length=MAX_LENGTH, metrics=metrics or {}
+        )
         return bundles.seal(folder, spec, destination)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

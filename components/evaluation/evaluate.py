@@ -25,7 +25,7 @@ from content_arena.components.shared.tracking import Tracking
 
 STAGE = "evaluate_challenger"
 #: Figures that go into the registry, MLflow and the command line's answer.
-HEADLINE = ("clean_f1", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms")
+HEADLINE = ("clean_f1", "evasion", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms")
 _LATENCY_TEXTS = 100
 _EXAMPLES = 40
 

@@ -52,10 +52,12 @@ def promote_challenger(
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)).version
-    challenger = registry.register(bundles.load(challenger_path), tracking.run_id)
+    bundle = bundles.load(challenger_path)
+    challenger = registry.register(bundle, tracking.run_id)
     say(STAGE, f"registered version {challenger.version}, generation {challenger.generation}")
     registry.record_metrics(champion, headline(evaluation["champion"]))
-    registry.record_metrics(challenger.version, headline(evaluation["challenger"]))
+    trained = {"validation_f1": bundle.spec.metrics.get("validation_f1")}
+    registry.record_metrics(challenger.version, trained | headline(evaluation["challenger"]))
     registry.set_alias(Registry.CHALLENGER, challenger.version)
     results = gates.judge(evaluation["champion"], evaluation["challenger"])
     passed = gates.is_promoted(results)

@@ -64,7 +64,7 @@ def test_the_answer_has_what_scripts_read(first):
     assert first["challenger_version"] == "2"
     assert isinstance(first["promoted"], bool)
     assert first["reasons"]
-    headline = {"clean_f1", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms"}
+    headline = {"clean_f1", "evasion", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms"}
     assert set(first["metrics"]) == {"champion", "challenger"}
     assert all(set(figures) == headline for figures in first["metrics"].values())
     assert len(first["attack_set_sha256"]) == 64

@@ -16,7 +16,7 @@ def world(tmp_path, make_bundle):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     registry = Registry(uri)
     registry.promote(registry.register(make_bundle("old"), Tracking(uri, "old").run_id).version, None)
-    challenger = make_bundle("new", weights_seed=1)
+    challenger = make_bundle("new", weights_seed=1, metrics={"validation_f1": 0.976})
 
     def promote(figures, champion="1", **options):
         (tmp_path / "evaluation.json").write_text(figures if isinstance(figures, str) else json.dumps(figures))
@@ -40,7 +40,16 @@ def test_a_better_challenger_becomes_champion(world):
     assert registry.version_of("champion") == 2
     assert registry.get(2).metrics["evasion_seen"] == pytest.approx(0.1)
     assert registry.get(1).metrics["evasion_seen"] == pytest.approx(0.3)
+    # What the gate judged, beside what it is made of.
+    assert registry.get(2).metrics["evasion"] == pytest.approx(verdict["gates"][1]["challenger"])
     assert "<html" in report.read_text()
+
+
+def test_what_the_training_measured_is_kept_with_the_version(world):
+    registry, promote, _ = world
+    promote(evaluation())
+    assert registry.get(2).metrics["validation_f1"] == pytest.approx(0.976)
+    assert "validation_f1" not in registry.get(1).metrics
 
 
 def test_a_refused_challenger_is_registered_and_told_why(world):
