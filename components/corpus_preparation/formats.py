@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from content_arena.components.corpus_preparation.labels import shown
+from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
 
 Columns = dict[str, list[object]]
@@ -34,6 +35,8 @@ _BOMS = {  # The mark of UTF-16 begins that of UTF-32, hence the order.
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+#: What spreadsheets of a language wrote before UTF-8; of every other one, WINDOWS-1252.
+_USUAL_ENCODINGS = {"ko": "CP949"}
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 
 
@@ -42,11 +45,12 @@ def is_undecodable(value: object) -> bool:
     return isinstance(value, str) and not value.isascii() and _UNDECODABLE.search(value) is not None
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path, lang: str) -> Columns:
     """Reads a file, its format told by its suffix.
 
     Args:
         path: The file.
+        lang: ISO 639 code of its texts; decides which encoding is guessed where a file is not UTF-8.
 
     Returns:
         The cells of each column, top to bottom; None for a cell that a JSON line leaves out.
@@ -65,9 +69,9 @@ def read_columns(path: Path) -> Columns:
     if kind in _PARQUET:
         columns = _read_parquet(raw, path)
     elif kind in _JSON_LINES:
-        columns = _read_json_lines(_decode(raw, path), path)
+        columns = _read_json_lines(_decode(raw, path, lang), path)
     else:
-        columns = _read_csv(_decode(raw, path), _DELIMITERS[kind], path)
+        columns = _read_csv(_decode(raw, path, lang), _DELIMITERS[kind], path)
     if not any(columns.values()):
         raise InputError(f"{path} has no rows, only the names of columns")
     return columns
@@ -76,7 +80,9 @@ def read_columns(path: Path) -> Columns:
 def _read_bytes(path: Path) -> bytes:
     try:
         if not path.exists():
-            raise InputError(f"no file {path}; give data the path of a file, hf://owner/name, or 'embedded'")
+            raise InputError(
+                f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'"
+            )
         if not path.is_file():
             raise InputError(
                 f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; name one file: {ACCEPTED}"
@@ -91,7 +97,7 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"{path} can not be read: {error.strerror or type(error).__name__}") from error
 
 
-def _decode(raw: bytes, path: Path) -> str:
+def _decode(raw: bytes, path: Path, lang: str) -> str:
     for bom, encoding in _BOMS.items():
         if raw.startswith(bom):
             try:
@@ -105,7 +111,8 @@ def _decode(raw: bytes, path: Path) -> str:
     text = raw.decode("utf-8-sig", "surrogateescape")
     lines = [line for line in text.split("\n") if line.strip()]
     if 2 * sum(map(is_undecodable, lines)) > len(lines):
-        raise InputError(f"{path} is mostly not UTF-8; save it as UTF-8 (for example: iconv -f CP949 -t UTF-8)")
+        encoding = _USUAL_ENCODINGS.get(lang, "WINDOWS-1252")
+        raise InputError(f"{path} is mostly not UTF-8; save it as UTF-8 (for example: iconv -f {encoding} -t UTF-8)")
     return text
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from content_arena.components.corpus_preparation import formats
 from content_arena.components.corpus_preparation.formats import Columns
 from content_arena.components.corpus_preparation.labels import JIGSAW_COLUMNS, read_jigsaw_labels, read_labels, shown
+from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
 
 EMBEDDED = "embedded"
@@ -65,13 +66,16 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
         InputError: The data can not be read, has no such columns, or labels that nobody told us the meaning of.
     """
     if not _LANG.fullmatch(lang):
-        raise InputError(f"lang {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
+        raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
     columns, source = _read(data, lang)
     found = {name.casefold(): name for name in reversed(columns)}
     text_name = _find(columns, found, text_column, TEXT_COLUMNS, "text")
     label_names = _label_columns(columns, found, label_column)
     if text_name in label_names:
-        raise InputError(f"column {shown(text_name)} can not be both text and label; name both columns")
+        raise InputError(
+            f"column {shown(text_name)} can not be both text and label; name both, with "
+            f"{named('text_column')} and {named('label_column')}"
+        )
 
     table = pd.DataFrame({"text": [_as_text(cell, text_name) for cell in columns[text_name]]}, dtype=object)
     for name in OPTIONAL_COLUMNS:
@@ -103,11 +107,11 @@ def _read(data: str, lang: str) -> tuple[Columns, str]:
     if data.startswith(HUB_PREFIX):
         return _read_hub(data), data
     if "://" in data:
-        raise InputError(f"data can not be read from {data.split('://')[0]}://; fetch the file and give its path")
+        raise InputError(f"nothing can be read from {data.split('://')[0]}://; fetch the file and give its path")
     if not data.strip():
-        raise InputError(f"data is empty; give '{EMBEDDED}', the path of a file, or {HUB_PREFIX}owner/name")
+        raise InputError(f"{named('data')} is empty; give '{EMBEDDED}', the path of a file, or {HUB_PREFIX}owner/name")
     path = Path(data).expanduser()
-    return formats.read_columns(path), path.name
+    return formats.read_columns(path, lang), path.name
 
 
 def _read_embedded(lang: str) -> Columns:
@@ -115,17 +119,17 @@ def _read_embedded(lang: str) -> Columns:
     there = sorted(file.name.removesuffix(".jsonl") for file in folder.iterdir() if file.name.endswith(".jsonl"))
     if lang not in there:
         raise InputError(
-            f"there is no embedded corpus in '{lang}', only in {', '.join(there) or 'no language'}; give data the path "
-            "of your own file"
+            f"there is no embedded corpus in '{lang}', only in {', '.join(there) or 'no language'}; name a "
+            f"file of your own with {named('data')}"
         )
     with resources.as_file(folder / f"{lang}.jsonl") as path:
-        return formats.read_columns(path)
+        return formats.read_columns(path, lang)
 
 
 def _read_hub(data: str) -> Columns:
     match = _HUB_NAME.fullmatch(data.removeprefix(HUB_PREFIX))
     if match is None:
-        raise InputError(f"data is no data set of the hub; write {HUB_PREFIX}owner/name[:config][/split]")
+        raise InputError(f"{named('data')} is no data set of the hub; write {HUB_PREFIX}owner/name[:config][/split]")
     import datasets
 
     datasets.disable_progress_bars()
@@ -154,8 +158,8 @@ def _find(columns: Columns, found: dict[str, str], wanted: str | None, usual: Se
         if name in found:
             return found[name]
     raise InputError(
-        f"no {role} column among {_listed(columns)}; name it with {role}_column, or call it '{usual[0]}' (the first "
-        "line of a CSV or TSV file has the names)"
+        f"no {role} column among {_listed(columns)}; name it with {named(f'{role}_column')}, or call it "
+        f"'{usual[0]}' (the first line of a CSV or TSV file has the names)"
     )
 
 
@@ -203,6 +207,7 @@ def _keep_language(
     if kept.empty:
         others = ", ".join(shown(cell) for cell, _ in Counter(cells).most_common(5))
         raise InputError(
-            f"no row has '{lang}' in column {shown(lang_column)}, which holds {others}; set lang to one of them"
+            f"no row has '{lang}' in column {shown(lang_column)}, which holds {others}; set "
+            f"{named('lang')} to one of them"
         )
     return kept, len(table) - len(kept)

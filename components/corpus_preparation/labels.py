@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
 
 ACCEPTED = "toxic/benign (or hate, offensive, abusive / normal, clean, none, neutral, non-toxic), 1/0, true/false"
@@ -91,10 +92,10 @@ def _refusal(unknown: Iterable[object], column: str) -> str:
     if all(number is not None and 0 < number < 1 for number in numbers):
         return (
             f"column {shown(column)} holds scores between 0 and 1 in {len(unknown)} rows, not labels; choose the score "
-            "from which a text counts as toxic and write 1 or 0, or name another column with label_column"
+            f"from which a text counts as toxic and write 1 or 0, or name another column with {named('label_column')}"
         )
-    named = [name for name, _ in Counter(map(shown, unknown)).most_common(5)]
+    values = [name for name, _ in Counter(map(shown, unknown)).most_common(5)]
     return (
-        f"column {shown(column)} holds unknown labels in {len(unknown)} rows: {', '.join(named)}; accepted are "
-        f"{ACCEPTED}; map or remove these rows, or name another column with label_column"
+        f"column {shown(column)} holds unknown labels in {len(unknown)} rows: {', '.join(values)}; accepted are "
+        f"{ACCEPTED}; map or remove these rows, or name another column with {named('label_column')}"
     )

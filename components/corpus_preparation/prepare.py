@@ -10,6 +10,7 @@ import pandas as pd
 
 from content_arena.components.corpus_preparation.cleaning import REASONS, clean
 from content_arena.components.corpus_preparation.ingest import ingest
+from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -49,20 +50,22 @@ def prepare(
     """
     started = time.perf_counter()
     if max_texts is not None and max_texts < 2 * MIN_TEXTS_PER_CLASS:
-        raise InputError(f"max_texts is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class")
+        raise InputError(
+            f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
+        )
     ingested = ingest(data, lang, text_column, label_column)
     say(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
 
     table, dropped = clean(ingested.table)
     dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
-    say(NAME, f"kept {len(table):,} texts; dropped: {_largest(dropped) or 'none'}")
+    say(NAME, f"kept {len(table):,} texts; {_dropped(dropped)}")
     _require_both_classes(table, dropped)
 
     table = name_texts(table)
     if max_texts is not None and len(table) > max_texts:
         n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
         dropped["over_max_texts"] = n_before - len(table)
-        say(NAME, f"drew {len(table):,} of {n_before:,} texts, because max_texts says so")
+        say(NAME, f"drew {len(table):,} of {n_before:,} texts, as {named('max_texts')} says")
     table = assign_splits(table, split_seed)
     records.write(records.Sample, table.drop(columns="key"), corpus_path)
 
@@ -84,10 +87,12 @@ def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict
     return counts | {f"dropped_{reason}": number for reason, number in dropped.items()}
 
 
-def _largest(dropped: Mapping[str, int], n: int | None = None) -> str:
-    """The reasons that dropped anything, the largest first."""
+def _dropped(dropped: Mapping[str, int], n: int | None = None) -> str:
+    """How many texts were dropped for which reason, the largest first."""
     by_size = sorted((item for item in dropped.items() if item[1]), key=lambda item: -item[1])
-    return ", ".join(f"{reason} {number:,}" for reason, number in by_size[:n])
+    if not by_size:
+        return "nothing was dropped"
+    return "dropped: " + ", ".join(f"{reason} {number:,}" for reason, number in by_size[:n])
 
 
 def _require_both_classes(table: pd.DataFrame, dropped: Mapping[str, int]) -> None:
@@ -95,6 +100,6 @@ def _require_both_classes(table: pd.DataFrame, dropped: Mapping[str, int]) -> No
     if min(number_of.values()) < MIN_TEXTS_PER_CLASS:
         found = " and ".join(f"{number:,} {label}" for label, number in number_of.items())
         raise InputError(
-            f"{found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed; dropped were: "
-            f"{_largest(dropped, 3) or 'none'}; give more labelled texts"
+            f"{found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed "
+            f"({_dropped(dropped, 3)}); give more labelled texts"
         )

@@ -163,11 +163,28 @@ def test_refuses_a_broken_file_in_one_line(tmp_path, name, content, said):
         assert said in refusal(path)
 
 
+def test_advises_on_the_encoding_by_language(tmp_path):
+    path = write(tmp_path / "a.csv", ("text,label\n" + "\n".join(["caf\u00e9,1"] * 9)).encode("latin-1"))
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in refusal(path)
+    path = write(tmp_path / "b.csv", ("text,label\n" + "\n".join(["바보,1"] * 9)).encode("cp949"))
+    with pytest.raises(InputError, match="iconv -f CP949 -t UTF-8"):
+        ingest(path, "ko")
+
+
+def test_names_what_to_give_as_the_command_line_and_a_pipeline_do(tmp_path):
+    path = write(tmp_path / "a.csv", "words,verdict\na,1\n")
+    assert "--text-column (text_column in a pipeline)" in refusal(path)
+    assert "--label-column (label_column in a pipeline)" in refusal(path, text_column="words")
+    path = write(tmp_path / "b.csv", "text,label\na,spam\n")
+    assert "--label-column (label_column in a pipeline)" in refusal(path)
+    assert "--data (data in a pipeline)" in refusal(tmp_path / "none.csv")
+
+
 def test_refuses_what_is_no_file(tmp_path):
     assert "no file" in refusal(tmp_path / "none.csv")
     assert "is a folder" in refusal(tmp_path)
     assert "can not be read" in refusal("a" * 5_000 + ".csv")
-    assert "data is empty" in refusal(" ")
+    assert "is empty" in refusal(" ")
     assert "s3://" in refusal("s3://bucket/data.csv")
 
 

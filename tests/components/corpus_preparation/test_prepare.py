@@ -76,6 +76,13 @@ def test_the_order_of_rows_changes_no_split(tmp_path):
     assert tables[0].equals(tables[1])
 
 
+def test_says_so_if_nothing_was_dropped(tmp_path, capsys):
+    prepare(write(tmp_path / "in.csv", rows()), "en", tmp_path / "out")
+    assert "kept 300 texts; nothing was dropped" in capsys.readouterr().out
+    line = refused(capsys, write(tmp_path / "few.csv", rows(49, 60)), "en", tmp_path / "out")
+    assert "needed (nothing was dropped); give more" in line
+
+
 def test_draws_a_sample_and_says_so(tmp_path, capsys):
     counts = prepare(write(tmp_path / "in.csv", rows()), "en", tmp_path / "out", max_texts=150)
     assert (counts["kept"], counts["toxic"], counts["dropped_over_max_texts"]) == (150, 60, 150)
@@ -99,7 +106,7 @@ def test_refuses_too_few_texts_and_says_what_became_of_them(tmp_path, capsys):
 
 def test_refuses_bad_data_in_one_line(tmp_path, capsys):
     assert "error: no file" in refused(capsys, str(tmp_path / "none.csv"), "en", tmp_path / "out")
-    assert "max_texts is 99" in refused(capsys, "embedded", "en", tmp_path / "out", max_texts=99)
+    assert "(max_texts in a pipeline) is 99" in refused(capsys, "embedded", "en", tmp_path / "out", max_texts=99)
 
 
 @pytest.mark.parametrize("path", EMBEDDED, ids=lambda path: path.stem)
