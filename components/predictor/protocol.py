@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 import uuid
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ OUTPUTS = [
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
     {"name": "model_version", "datatype": "BYTES", "shape": [-1]},
 ]
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _OUTPUT_NAMES = [output["name"] for output in OUTPUTS]
 _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "data", "parameters"})
 
@@ -83,14 +85,16 @@ def confidence(
 def parse_json(body: bytes) -> Any:  # noqa: ANN401
     """A body as JSON, whatever its declared content type.
 
-    The standard library's parser, because orjson refuses lone surrogates and an attacker's text is to be judged, not
-    to be sent away.
+    The standard library's parser, because orjson says no more of a lone surrogate than that the body is broken; here it
+    is the text it stands in that is refused, by its number.
 
     Raises:
-        RequestError: Not JSON, or nested too deep to read.
+        RequestError: Not UTF-8, not JSON, or nested too deep to read.
     """
     try:
         return json.loads(body)
+    except UnicodeDecodeError:
+        raise RequestError("the body is not valid UTF-8") from None
     except (ValueError, RecursionError):
         raise RequestError("the body is not JSON") from None
 
@@ -219,6 +223,8 @@ def _checked(instances: object, name: str) -> list[str]:
             raise RequestError(f"instance {index} has {len(text)} characters, at most {MAX_TEXT_LENGTH} are allowed")
         if not text or text.isspace():
             raise RequestError(f"instance {index} is empty")
+        if not text.isascii() and _SURROGATE.search(text):
+            raise RequestError(f"instance {index} holds half a surrogate pair, which is no character")
     return instances
 
 

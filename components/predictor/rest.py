@@ -61,7 +61,15 @@ async def _invalid_body(_: Request, error: RequestValidationError) -> JSONRespon
 
 
 async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
-    return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, error.headers)
+    text = HTTPStatus(error.status_code).phrase
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's only one: a V2 body that broke its reading of JSON otherwise than by bad syntax.
+        text = "the body is not valid UTF-8, or nested too deep to read"
+    return JSONResponse({"error": text}, error.status_code, error.headers)
+
+
+async def _post_only() -> None:
+    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
 
 
 _NOT_READY = _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
@@ -167,6 +175,20 @@ class _FilterREST(RESTServer):
             timeout_keep_alive=server.timeout_keep_alive,
         )
         self._version = version
+
+    def _register_endpoints(self, app: FastAPI) -> None:
+        # Before kserve's routes: its one of a model's readiness takes "NAME:predict" for a name.
+        app.add_api_route(
+            "/v1/models/{model_name}:predict", _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        )
+        # What else kserve could serve if packages were there that this server does without: no news to anybody.
+        chatter = logging.getLogger("kserve")
+        level = chatter.level
+        chatter.setLevel(logging.WARNING)
+        try:
+            super()._register_endpoints(app)
+        finally:
+            chatter.setLevel(level)
 
     def _add_middlewares(self, app: FastAPI) -> None:
         # kserve's own timing middleware is left out: two log lines per request, and request headers in its errors.

@@ -9,7 +9,7 @@ import requests
 
 from content_arena.components.shared.filter import ContentFilter
 
-TEXTS = ["you idiot", "nice day today", "Stupid book!", "안녕 바보", "i\u200bd\u200biot \ud800 \x00", "the weather"]
+TEXTS = ["you idiot", "nice day today", "Stupid book!", "안녕 바보", "i\u200bd\u200biot \U0001f600 \x00", "the weather"]
 SECRET = "hunter2-secret"
 
 
@@ -95,7 +95,9 @@ def binary(server, raw, n, parameters=None):
 REFUSED = {
     "no JSON": (b"not json " + SECRET.encode(), "not JSON"),
     "empty body": (b"", "not JSON"),
-    "not UTF-8": (b'{"instances": ["\xff\xfe\xff"]}', "not JSON"),
+    "not UTF-8": (b'{"instances": ["\xff\xfe\xff"]}', "not valid UTF-8"),
+    "half a surrogate pair": (b'{"instances": ["fine", "a \\ud800"]}', "instance 1 holds half a surrogate pair"),
+    "half a surrogate pair as bytes": (b'{"instances": ["\xed\xa0\x80"]}', "instance 0 holds half a surrogate pair"),
     "nested too deep": (b"[" * 100_000, "not JSON"),
     "list": ([SECRET], "object"),
     "string": (SECRET, "object"),
@@ -123,7 +125,9 @@ def test_v1_refuses(server, name):
 
 V2_REFUSED = {
     "no JSON": (b'{"inputs": ' + SECRET.encode(), "not JSON"),
-    "nested too deep": (b"[" * 100_000, "Bad Request"),
+    "not UTF-8": (b'{"inputs": ["\xff\xfe\xff"]}', "not valid UTF-8"),
+    "nested too deep": (b"[" * 100_000, "nested too deep"),
+    "half a surrogate pair": (tensor(["fine", "a \ud800"]), "instance 1 holds half a surrogate pair"),
     "list": ([SECRET], "no V2 inference request"),
     "string": (SECRET, "not JSON"),
     "no inputs": ({"instances": [SECRET]}, "no V2 inference request"),
@@ -173,6 +177,17 @@ def assert_refused(response, message):
 def test_the_limits_themselves_are_allowed(server):
     assert len(server.predict(json={"instances": ["x"] * 256}).json()["predictions"]) == 256
     assert server.predict(json={"instances": ["x" * 5_000]}).status_code == 200
+
+
+def test_a_text_of_invisible_characters_is_a_text_and_scored(server):
+    assert len(server.predict(json={"instances": ["\u200b"]}).json()["predictions"]) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+@pytest.mark.parametrize("model", ["content-filter", "other"])
+def test_only_post_predicts(server, method, model):
+    response = requests.request(method, f"{server.url}/v1/models/{model}:predict", timeout=10)
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 def test_a_body_over_16_mib_is_refused_before_it_is_read(server):
@@ -234,5 +249,6 @@ def test_the_log_holds_no_text_and_no_traceback(server):
     requests.get(f"{server.url}/{SECRET}?q={SECRET}", timeout=10)
     assert SECRET not in server.log
     assert "Traceback" not in server.log
+    assert "not registered" not in server.log
     since_start = server.log.split("Application startup complete", 1)[1]
     assert not any(word in since_start for word in ("_ms", "POST", "GET", "predict", "Deprecat"))
