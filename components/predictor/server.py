@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from content_arena.components.shared.errors import ArenaError, InputError
@@ -30,6 +30,7 @@ def serve(
     alias: str | None = None,
     version: str | None = None,
     threads: int | None = None,
+    announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
 
@@ -42,6 +43,7 @@ def serve(
         alias: Registry alias to report in ``content_arena_model_version``.
         version: Registry version to answer with; the bundle's own digest if None.
         threads: Model sessions side by side; the CPUs this process may use if None.
+        announce: Told the base URL when the port is had and the model is warm, not before.
 
     Raises:
         InputError: The port is in use, or may not be used.
@@ -60,7 +62,9 @@ def serve(
             metrics.announce(model.version, alias)
             port = listener.getsockname()[1]
             server = FilterServer(model, port)
-            logger.info("serving %s version %s on http://%s:%d", model.name, model.version, host, port)
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            logger.info("serving %s version %s on %s", model.name, model.version, url)
+            announce(url)
             try:
                 server.run(listener)
             except OSError as error:

@@ -1,6 +1,7 @@
 """Starting and ending: ports, bundles, warm-up, signals; what is imported."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -46,6 +47,18 @@ def test_port_in_use_is_said_before_anything_is_loaded(tmp_path, taken_port):
     assert result.stderr.count("\n") == 1
     with pytest.raises(InputError, match=f"port {taken_port} .* in use"):
         serve(tmp_path / "none", port=taken_port)
+
+
+def test_nothing_is_announced_that_is_not_served(tiny_bundle, make_bundle, taken_port, monkeypatch):
+    announced = []
+    with pytest.raises(InputError, match="in use"):
+        serve(tiny_bundle.path, port=taken_port, announce=announced.append)
+    with pytest.raises(BundleError, match="warm-up"):
+        serve(make_bundle(bias=float("nan")).path, port=0, announce=announced.append)
+    assert announced == []
+    monkeypatch.setattr("content_arena.components.predictor.rest.FilterServer.run", lambda *_: None)
+    serve(tiny_bundle.path, port=0, announce=announced.append)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", *announced)
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
