@@ -1,0 +1,175 @@
+"""The stage roll_out and the exit handler as Kubeflow Pipelines runs them: the component's command, its executor.
+
+What its launcher does is done by hand: it fills in ``{{$}}`` and reads what the executor left.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from content_arena.components.canary_rollout.component import roll_out
+from content_arena.components.canary_rollout.history import read
+from content_arena.components.registry_promotion.component import close_run
+from content_arena.components.shared.tracking import Tracking
+from tests.components.canary_rollout.on_a_cluster import outcomes
+from tests.components.canary_rollout.on_a_cluster.component import LIMITS
+from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
+
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("mode", ["Standard"], indirect=True)]
+
+_OUTPUTS = {"timeline": "system.HTML", "history": "system.Artifact", "metrics": "system.Metrics"}
+
+
+class Task:
+    """One task of a pipeline's run, as a process."""
+
+    def __init__(self, kfp_component, folder: Path, component, corpus: Path | None = None, **values) -> None:
+        folder.mkdir()
+        self.artifacts = {name: folder / name for name in _OUTPUTS} if corpus else {}
+        self._output, self._log = folder / "output.json", folder / "log"
+        given = {
+            "inputs": {
+                "parameterValues": values,
+                "artifacts": {"corpus": _artifact("corpus", "system.Dataset", corpus)} if corpus else {},
+            },
+            "outputs": {
+                "artifacts": {name: _artifact(name, _OUTPUTS[name], path) for name, path in self.artifacts.items()},
+                "parameters": {"rollout": {"outputFile": str(folder / "rollout")}} if corpus else {},
+                "outputFile": str(self._output),
+            },
+        }
+        container = kfp_component.component_spec.implementation.container
+        line = [part.replace("{{$}}", json.dumps(given)) for part in (*container.command, *container.args)]
+        environment = os.environ | {
+            "KUBECONFIG": component.kubeconfig,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, start_new_session=True)
+
+    def end(self, seconds: float = 400) -> int:
+        """Its exit code."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(self.log) from None
+
+    def kill(self) -> None:
+        """With signal 9, the shell and what it runs."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    @property
+    def is_over(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()[-4000:]
+
+    @property
+    def rollout(self) -> dict:
+        return json.loads(self._output.read_text())["parameterValues"]["rollout"]
+
+
+def _artifact(name, kind, path):
+    return {"artifacts": [{"name": name, "type": {"schemaTitle": kind}, "uri": str(path), "metadata": {}}]}
+
+
+@pytest.fixture
+def task(installation, component, probes, tmp_path):
+    """Makes the stage's task."""
+
+    def make(name="roll-out", **values):
+        usual = {
+            "verdict": {"challenger_version": 2, "passed": True}, "service": SERVICE,
+            "namespace": installation.namespace, "pipeline_run": "run-1", "lang": "en", "steps": [0, 100],
+            "bake_seconds": 6.0, "min_requests": 381, "limits": LIMITS, "tracking_uri": installation.registry,
+        }  # fmt: skip
+        return Task(roll_out, tmp_path / name, component, probes, **(usual | values))
+
+    return make
+
+
+@pytest.fixture
+def exit_handler(installation, component, tmp_path):
+    def make(state, name="close-run"):
+        status = {"state": state, "pipelineJobResourceName": "run-1", "pipelineTaskName": "arena", "error": {}}
+        return Task(
+            close_run, tmp_path / name, component, status=status, pipeline_run="run-1", rollout_service=SERVICE,
+            rollout_namespace=installation.namespace, tracking_uri=installation.registry,
+        )  # fmt: skip
+
+    return make
+
+
+def _run_of(installation):
+    tracking = Tracking(installation.registry, "run-1")
+    return tracking.client.get_run(tracking.run_id)
+
+
+def test_a_good_challenger_is_promoted_and_the_timeline_comes_out(installation, component, task, exit_handler):
+    installation.storage.put("2")
+    ran = task()
+    assert ran.end() == 0, ran.log
+    outcomes.is_promoted(component)
+    assert outcomes.count_answers(component) == {}
+    assert (ran.rollout["phase"], ran.rollout["percent"]) == ("promoted", 100)
+    assert "version 2 serves alone and is the champion" in ran.artifacts["timeline"].read_text()
+    assert read(ran.artifacts["history"])[-1].phase == "promoted"
+
+    again = task("roll-out-again")
+    assert again.end() == 0, again.log
+    assert again.rollout == ran.rollout, "a task that is tried again after its end has the same answer"
+    assert "Promoted" in again.artifacts["timeline"].read_text()
+
+    closed = exit_handler("SUCCEEDED")
+    assert closed.end() == 0, closed.log
+    assert "run finished, champion is version 2" in closed.log
+    assert _run_of(installation).info.status == "FINISHED"
+    assert _run_of(installation).data.metrics["roll_out.promoted"] == 1.0
+
+
+def test_a_challenger_that_crashes_is_an_answer_with_its_page_and_no_failed_task(installation, component, task):
+    installation.storage.put("2")
+    installation.storage.tear("2")
+    ran = task()
+    assert ran.end() == 0, ran.log
+    outcomes.is_rolled_back(component)
+    assert ran.rollout["phase"] == "rolled_back"
+    assert "the challenger does not start" in ran.rollout["reason"]
+    page = ran.artifacts["timeline"].read_text()
+    assert "Rolled back" in page
+    assert "the challenger does not start" in page
+
+
+def test_a_run_that_is_killed_is_left_in_order_by_its_exit_handler(installation, component, task, exit_handler):
+    installation.storage.put("2")
+    ran = task(steps=[0, 50, 100], bake_seconds=600.0)
+    installation.wait(lambda: component.state().get("phase") == "baking" or ran.is_over, "the challenger is up", 240)
+    ran.kill()
+    closed = exit_handler("RUNNING")
+    assert closed.end() == 0, closed.log
+    outcomes.is_rolled_back(component)
+    assert "nobody carried it on" in component.state()["reason"]
+    assert _run_of(installation).info.status == "KILLED"
+
+    again = exit_handler("RUNNING", "close-run-again")
+    began = time.time()
+    assert again.end() == 0, again.log
+    assert component.state()["since"] < began, "the second finds nothing to do"
+
+
+def test_what_did_not_pass_the_gates_meets_nobody(installation, component, task):
+    ran = task(verdict={"challenger_version": 2, "passed": False})
+    assert ran.end() == 0, ran.log
+    assert ran.rollout["phase"] == "refused"
+    assert component.state() == {}
+    assert "nothing was rolled out" in ran.artifacts["timeline"].read_text()
