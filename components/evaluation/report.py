@@ -34,6 +34,11 @@ FIGURES = (
     ("latency_p50_ms", "Latency p50", "lower", "ms"),
     ("latency_p95_ms", "Latency p95", "lower", "ms"),
 )
+#: One hundred texts on a machine that does other things too: a latency differs by less than this from run to run.
+CLEAR_MS, CLEAR_SHARE = 1.0, 0.3
+#: Of fewer clean test texts than this, one text more or less moves a figure by half a point.
+FEW_TEXTS = 200
+
 #: Key in the histogram, name, whether the texts are toxic.
 POPULATIONS = (
     ("toxic", "Clean toxic texts", True),
@@ -59,6 +64,8 @@ def render(evaluation: dict, verdict: dict | None) -> str:
         verdict=_verdict(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
         figures=[_figure(models, *figure) for figure in FIGURES],
+        clean=_clean_texts(models),
+        clear={"ms": f"{CLEAR_MS:g}", "share": f"{100 * CLEAR_SHARE:g}%"},
         comparisons=[
             _comparison(strategies, "Toxic texts: share that got past the filter", "evasion", MODELS),
             _comparison(
@@ -158,6 +165,17 @@ def _denominator(model: Mapping[str, Any], key: str) -> int | None:
     return {"clean_precision": fp + tp, "clean_recall": fn + tp}.get(key, tn + fp + fn + tp)
 
 
+def _clean_texts(models: Mapping[str, Mapping]) -> dict[str, Any] | None:
+    """How many untouched test texts there were, and whether these are few; None if neither model was measured."""
+    rows = _matrix(models["challenger"]) or _matrix(models["champion"])
+    if rows is None:
+        return None
+    n_benign, n_toxic = map(sum, rows)
+    n = n_benign + n_toxic
+    counts = {"n": f"{n:,}", "n_toxic": f"{n_toxic:,}", "n_benign": f"{n_benign:,}"}
+    return counts | {"few": n < FEW_TEXTS, "step": f"{100 / n:.1f}" if n > 0 else None}
+
+
 def _change(old: Rate, new: Rate, better: str, unit: str) -> dict[str, str] | None:
     """By how much the challenger differs and whether that is for the better; None if one was not measured."""
     if old.rate is None or new.rate is None:
@@ -166,6 +184,8 @@ def _change(old: Rate, new: Rate, better: str, unit: str) -> dict[str, str] | No
     size = {"share": f"{100 * difference:+.1f} points", "ms": f"{difference:+.1f} ms", "score": f"{difference:+.3f}"}
     if float(size[unit].split()[0]) == 0:
         return {"text": "no change", "kind": "same", "note": ""}
+    if unit == "ms" and abs(difference) < max(CLEAR_MS, CLEAR_SHARE * abs(old.rate)):
+        return {"text": size[unit].replace("-", "−"), "kind": "same", "note": "no clear difference"}
     kind = "better" if (difference > 0) == (better == "higher") else "worse"
     bounds = (old.low, old.high, new.low, new.high)
     overlap = None not in bounds and old.low <= new.high and new.low <= old.high

@@ -200,6 +200,36 @@ def test_every_value_may_be_null():
         Page(report.render(facts, changed))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (12.1, 12.0, "−0.1 ms ; no clear difference"),
+        (12.0, 15.5, "+3.5 ms ; no clear difference"),
+        (2.0, 2.9, "+0.9 ms ; no clear difference"),
+        (12.0, 15.6, "+3.6 ms, worse"),
+        (4.0, 2.8, "−1.2 ms, better"),
+    ],
+)
+def test_a_latency_is_better_or_worse_only_where_it_clearly_differs(old, new, said):
+    facts = evaluation()
+    facts["champion"]["latency_p95_ms"], facts["challenger"]["latency_p95_ms"] = old, new
+    assert f"{new:.1f} ms {said}" in Page(report.render(facts, None)).text.split("Latency p95")[1]
+
+
+def test_clean_texts_are_counted_and_few_of_them_said_to_be_few():
+    text = Page(PLAIN).text
+    assert "238 test texts nobody perturbed: 120 toxic, 118 benign" in text
+    assert "A small test split." not in text
+    facts = evaluation()
+    facts["challenger"]["confusion"] = [[90, 10], [9, 90]]
+    assert (
+        "Figures of 199 texts are coarse: one text more or less moves a share of them all by 0.5 points"
+        in Page(report.render(facts, None)).text
+    )
+    facts["challenger"]["confusion"] = [[90, 10], [9, 91]]
+    assert "A small test split." not in report.render(facts, None)
+
+
 def test_null_is_not_measured_and_never_nought():
     facts = evaluation()
     facts["challenger"] |= {"clean_auroc": None, "latency_p50_ms": math.nan, "evasion": rate(0.0, n=0)}
