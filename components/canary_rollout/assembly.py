@@ -62,12 +62,15 @@ class Stopped(KeyboardInterrupt):
     """The process was asked to end; the rollout is where it was, and can be resumed.
 
     Attributes:
-        state: As last recorded; None if it had not begun.
+        state: As last recorded; None if it was not seen to begin.
     """
 
     def __init__(self, state: State | None) -> None:
         """Says so."""
-        said = "the rollout is left as it is, `arena rollout resume` goes on" if state else "no rollout has begun"
+        said = "the rollout is left as it is, `arena rollout resume` goes on"
+        if state is None:
+            # Between the asking and the answer nobody here can tell.
+            said = "`arena rollout status` says whether a rollout had begun by then"
         super().__init__(f"stopped; {said}")
         self.state = state
 
