@@ -94,6 +94,15 @@ class Component:
         self.installation.wait(is_there, f"{phase} of step {step}", seconds)
         assert not process.is_over, self.said
 
+    def carries(self, process: Process) -> None:
+        """Waits until a process holds the lease, or is over."""
+
+        def is_so() -> bool:
+            lease = self.installation.api.get("leases", f"rollout-{SERVICE}") or {"spec": {}}
+            return process.is_over or f"_{process.pid}_" in lease["spec"].get("holderIdentity", "")
+
+        self.installation.wait(is_so, "the process holds the lease", 120)
+
     @property
     def said(self) -> str:
         """What all its processes said so far."""
@@ -148,6 +157,10 @@ class Process:
 
     def terminate(self) -> None:
         self._process.terminate()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def is_over(self) -> bool:
