@@ -267,8 +267,12 @@ def serve(
 
     threshold = bundles.load(path).spec.threshold
     what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
-    err.print(f"serving {what} on http://{host}:{port}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
-    serve_bundle(path, port=port, host=host, alias=None if alias.isdigit() else alias, version=str(version))
+
+    def announce(url: str) -> None:
+        err.print(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+
+    alias_shown = None if alias.isdigit() else alias
+    serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
 
 
 cluster_commands.add_to(app)
