@@ -16,7 +16,7 @@ import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
 from content_arena.pipelines import cluster_commands, presentation, rollout_commands
-from content_arena.pipelines.console import err, out, says_errors
+from content_arena.pipelines.console import err, out, says_errors, tell
 from content_arena.pipelines.options import (
     MAX_TEXTS_CPU,
     MAX_TEXTS_CUDA,
@@ -269,7 +269,7 @@ def serve(
     what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
 
     def announce(url: str) -> None:
-        err.print(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        tell(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
 
     alias_shown = None if alias.isdigit() else alias
     serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
