@@ -75,7 +75,9 @@ class KnativeKServe:
 
     def _traffic(self, latest: str, percent: int | None) -> list[Json]:
         before = self._rolled_out
-        if percent is not None and percent < 100 and before == latest and self._previous:
+        # Rolled out in full and taken back since; not so while a newer one comes up, or fails to.
+        is_taken_back = before == latest == self._revisions[-1].name
+        if percent is not None and percent < 100 and is_taken_back and self._previous:
             before = self._previous
         if percent is None or percent == 100 or not before:
             if self._rolled_out != latest:
