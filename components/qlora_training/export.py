@@ -60,6 +60,7 @@ def export(
     metrics: dict[str, float],
     destination: Path,
     provenance: Mapping[str, str] | None = None,
+    max_fpr: float = 1.0,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
 
@@ -71,6 +72,7 @@ def export(
         metrics: Figures of the training run, to be kept in the bundle.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: What it was trained on, by name; kept beside the settings.
+        max_fpr: See :func:`good_thresholds`.
 
     Raises:
         ParityError: Under 99 % of the validation verdicts survive the export.
@@ -94,7 +96,8 @@ def export(
             scores = _bundle_scores(bundles.Bundle(room, spec), texts)
             # Of thresholds that are equally good, one where int8 gives the trained model's verdicts: scores that
             # quantisation moves a little are then not on its edge.
-            candidates = [(cut, compare(trained_scores, scores, cut)) for cut in good_thresholds(scores, labels)]
+            cuts = good_thresholds(scores, labels, max_fpr)
+            candidates = [(cut, compare(trained_scores, scores, cut)) for cut in cuts]
             agreeing = [pair for pair in candidates if pair[1].agreement >= MIN_AGREEMENT]
             threshold, parity = (agreeing or candidates)[0]
             if agreeing:
@@ -122,7 +125,9 @@ def export(
         shutil.rmtree(room, ignore_errors=True)
 
 
-def good_thresholds(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> list[float]:
+def good_thresholds(
+    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], max_fpr: float = 1.0
+) -> list[float]:
     """The thresholds with the highest Matthews correlation and those as good as that, the nearest to 0.5 first.
 
     F1 looks at one class only: on a corpus that is mostly toxic it is highest where nearly everything is flagged.
@@ -133,6 +138,9 @@ def good_thresholds(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int6
     Args:
         scores: float32[n], probability of toxic.
         labels: int[n], 1 for toxic; both classes are there.
+        max_fpr: Share of the benign texts that may be flagged, in [0, 1]; thresholds that flag more come last. With the
+            champion's share on the same texts two models are compared at a matched operating point: a challenger is to
+            catch more, not to flag more.
     """
     from sklearn.metrics import roc_curve
 
@@ -146,7 +154,7 @@ def good_thresholds(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int6
     below = np.append(cuts[1:], 0.0)
     middles = (np.minimum(cuts, 1.0) + below) / 2
     good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
-    return sorted((float(cut) for cut in middles[good]), key=lambda cut: abs(cut - 0.5))
+    return [float(middles[i]) for i in sorted(good, key=lambda i: (fpr[i] > max_fpr, abs(middles[i] - 0.5)))]
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -20,6 +21,7 @@ from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -145,6 +147,13 @@ def _start(registry: Registry, version: str, settings: TrainingSettings) -> bund
     return bundle
 
 
+def _false_positive_rate(bundle: bundles.Bundle, validation: pd.DataFrame) -> float:
+    """Share of the benign texts that a filter flags, in [0, 1]."""
+    benign = validation.loc[validation["label"] == dataset.BENIGN, "text"].tolist()
+    with contextlib.closing(ContentFilter(bundle)) as champion:
+        return float((champion.score(benign) >= champion.threshold).mean())
+
+
 def _train(
     stage_name: str,
     corpus: pd.DataFrame,
@@ -175,7 +184,8 @@ def _train(
         say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
         provenance = {"corpus_sha256": records.corpus_digest(corpus), "started_from": started_from}
-        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance)
+        max_fpr = _false_positive_rate(start, validation) if start else 1.0
+        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance, max_fpr)
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
     tracking.log(stage_name, metrics, settings.as_dict())

@@ -161,6 +161,23 @@ def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, lo
     assert low < export.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
 
 
+def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 200)
+    scores = np.clip(rng.normal(0.35 + 0.3 * labels, 0.15), 0, 1).astype(np.float32)
+
+    def flagged(threshold):
+        return (scores[labels == 0] >= threshold).mean()
+
+    free = export.good_thresholds(scores, labels)
+    limit = min(map(flagged, free))
+    matched = export.good_thresholds(scores, labels, max_fpr=limit)
+    assert flagged(matched[0]) <= limit < flagged(free[0])
+    assert sorted(matched) == sorted(free)
+    # Where none is within it, all are as good as before.
+    assert export.good_thresholds(scores, labels, max_fpr=limit / 2) == free
+
+
 def test_a_verdict_that_rounding_decides_is_no_disagreement():
     assert export.compare(np.array([0.501, 0.52]), np.array([0.499, 0.48]), 0.5).agreement == 0.5
 
