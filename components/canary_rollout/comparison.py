@@ -89,12 +89,21 @@ def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
 
 
 def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:
-    """Upper end of the bin that a share of what was counted falls below; NaN if nothing was."""
-    total = sum(counts)
+    """What a share of the counted values is below, as Prometheus' ``histogram_quantile`` has it.
+
+    Linear within a bin, the first of which begins at 0.
+
+    Returns:
+        NaN if nothing was counted, infinite in the bin without an end: nobody knows how far it goes.
+    """
+    total, before, begin = sum(counts), 0, 0.0
     if not total:
         return math.nan
-    reached = np.cumsum(counts) >= share * total
-    return edges[int(np.argmax(reached))]
+    for end, count in zip(edges, counts, strict=True):
+        if count and before + count >= share * total:
+            return begin + (end - begin) * (share * total - before) / count
+        before, begin = before + count, end
+    return math.inf
 
 
 def psi(before: Sequence[int], after: Sequence[int]) -> tuple[float, float]:

@@ -211,8 +211,43 @@ def test_psi_of_a_thing_with_itself_is_nothing(counts):
     assert comparison.psi(counts, counts)[0] == pytest.approx(0)
 
 
-def test_quantiles_are_the_upper_end_of_their_bin():
-    assert comparison.quantile(EDGES, GOOD.latencies, 0.5) == 0.01
-    assert comparison.quantile(EDGES, GOOD.latencies, 0.99) == 0.1
-    assert comparison.quantile(EDGES, GOOD.latencies, 0.995) == 0.5
+def test_quantiles_are_prometheus_own():
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.25) == pytest.approx(0.005)
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.5) == pytest.approx(0.01)
+    assert comparison.quantile(EDGES, GOOD.latencies, 0.95) == pytest.approx(0.01 + 0.09 * 4_500 / 4_900)
+    assert comparison.quantile(EDGES, GOOD.latencies, 1.0) == pytest.approx(1.0)
+    assert comparison.quantile(EDGES, (0, 0, 0, 0, 0, 7), 0.5) == math.inf
     assert math.isnan(comparison.quantile(EDGES, NOTHING.latencies, 0.5))
+
+
+# Latency.
+
+
+def slowness(champion, challenger, limits=LIMITS):
+    ours, theirs = (replace(GOOD, latencies=latencies) for latencies in (champion, challenger))
+    return by_name(judge_traffic(ours, theirs, limits))
+
+
+def test_nothing_is_judged_beyond_the_last_bin():
+    slowest = (0, 0, 0, 0, 0, 10_000)
+    found = slowness(slowest, slowest, replace(LIMITS, p95_seconds=6.0))
+    assert {found["p95, bound"], found["p95, champion"]} == {INCONCLUSIVE}
+    # 1.5 times 4.7 s is beyond 5 s as well.
+    found = slowness((0, 0, 0, 0, 10_000, 0), slowest)
+    assert found["p95, champion"] is INCONCLUSIVE
+    assert found["p95, bound"] is FAIL
+
+
+def test_a_champions_place_in_its_bin_counts_and_not_the_end_of_it():
+    """Its p95 is 0.11 s, in a bin that ends at 0.5 s: 1.5 times that end let a challenger of 1 s pass."""
+    champion, challenger = (0, 9_488, 512, 0, 0, 0), (0, 0, 5_000, 5_000, 0, 0)
+    assert comparison.quantile(EDGES, champion, 0.95) == pytest.approx(0.11, abs=0.001)
+    limits = replace(LIMITS, p95_seconds=5.0, p99_seconds=5.0)
+    assert slowness(champion, challenger, limits)["p95, champion"] is FAIL
+    assert slowness(champion, champion, limits)["p95, champion"] is PASS
+
+
+@given(st.lists(st.integers(0, 5_000), min_size=5, max_size=5).filter(any))
+def test_an_equal_challenger_is_never_slower(counts):
+    found = slowness((*counts, 0), (*counts, 0))
+    assert FAIL not in {found["p95, champion"], found["p99, champion"]}
