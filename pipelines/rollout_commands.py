@@ -102,7 +102,7 @@ def start(
     reach: DoorOption = Door.AUTO,
     probe_corpus: CorpusOption = None,
     lang: LangOption = "en",
-    probe_texts: ProbesOption = 60,
+    probe_texts: ProbesOption = 120,
     probe_rounds: Annotated[int, typer.Option(min=1, help="Attempts on each attacked text.")] = 3,
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,

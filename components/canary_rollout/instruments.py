@@ -44,7 +44,7 @@ class Measuring:
     reach: Reach = Reach.PODS
     corpus: Path | None = None
     lang: str = "en"
-    texts_per_label: int = 60
+    texts_per_label: int = 120
     rounds: int = 3
     seed: int = 0
 

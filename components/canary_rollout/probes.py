@@ -62,7 +62,7 @@ def battery(
     corpus: Path | None = None,
     lang: str = "en",
     *,
-    texts_per_label: int = 60,
+    texts_per_label: int = 120,
     clean_per_label: int = 150,
     rounds: int = 3,
     seed: int = 0,

@@ -174,6 +174,23 @@ def test_no_success_among_few_texts_is_not_taken_for_none_ever():
     assert figure.high > 0.1
 
 
+@pytest.mark.parametrize(("texts", "verdict"), [(30, INCONCLUSIVE), (60, INCONCLUSIVE), (90, PASS)])
+def test_agreement_on_few_texts_is_not_taken_for_agreement_on_all(texts, verdict):
+    same = some_probes(texts, texts // 10, texts // 10)
+    found = probes(same, same)
+    assert {found["evasion, champion"], found["benign flagged, champion"], found["F1, champion"]} == {verdict}
+
+
+def test_texts_that_turn_over_by_little_widen_the_difference_by_little():
+    """On each of 100 texts one of 20 attacks succeeds, another one for each model."""
+    clusters = [f"text-{i // 20}" for i in range(2_000)]
+    ours = Ratio.rate([i % 20 == 0 for i in range(2_000)], clusters)
+    more = Ratio.rate([i % 20 == 0 or i % 40 == 1 for i in range(2_000)], clusters)
+    _, apart = comparison.compared(more, ours)
+    assert apart.rate == pytest.approx(0.025)
+    assert 0.01 < apart.low < apart.high < 0.04
+
+
 def test_f1_is_the_usual_one():
     from sklearn.metrics import f1_score
 
@@ -181,7 +198,8 @@ def test_f1_is_the_usual_one():
     flagged, toxic = rng.random(200) < 0.4, rng.random(200) < 0.5
     figure, apart = comparison.compared(*[Ratio.f1(flagged, toxic, names(200))] * 2)
     assert figure.rate == pytest.approx(f1_score(toxic, flagged))
-    assert (apart.rate, apart.low, apart.high) == (0, 0, 0)
+    assert apart.rate == 0
+    assert -0.05 < apart.low < 0 < apart.high < 0.05
 
 
 def test_trials_on_one_text_count_as_one():
