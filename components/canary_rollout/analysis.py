@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.comparison import Ratio, apart, compared, psi, quantile, share_of
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.evaluation.statistics import Rate
 
+#: Fewer answers, of either variant where they are compared, fail nothing.
+_LEAST_ANSWERS = 30
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -141,7 +143,10 @@ def judge_versions(name: str, found: frozenset[str], wanted: str) -> Check:
 
 
 def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
-    """Real traffic of both variants over the same window."""
+    """Real traffic of both variants over the same window.
+
+    A handful of answers fails nobody: the first ones of a process are slow, come together, and are of few users.
+    """
     checks = []
     for name, limit, margin in (
         ("errors", limits.error_rate, limits.error_margin),
@@ -160,10 +165,12 @@ def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[
                 limits.slower * quantile(champion.edges, champion.latencies, share),
             )
         )
-    flagged = apart(share_of(challenger.flagged, challenger.texts), share_of(champion.flagged, champion.texts))
+    ours, theirs = (share_of(window.flagged, window.texts, window.requests) for window in (challenger, champion))
+    flagged = apart(ours, theirs)
     checks.append(_difference_within("flagged", flagged, limits.flagged_margin))
-    checks.append(_psi("scores", champion.scores, challenger.scores, limits.psi))
-    return checks
+    checks.append(_psi("scores", champion, challenger, limits.psi))
+    both = min(champion.requests, challenger.requests)
+    return [_on_enough(check, challenger.requests if ", bound" in check.name else both) for check in checks]
 
 
 def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int = 0) -> list[Check]:
@@ -189,6 +196,14 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
     wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
     checks.append(_inside("F1, champion", difference, -limits.f1_margin, math.inf, wanted))
     return checks
+
+
+def _on_enough(check: Check, answers: int) -> Check:
+    # One error among few is one too many all the same.
+    if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS or check.name.startswith("errors"):
+        return check
+    reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
+    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def _below(name: str, found: Rate, limit: float) -> Check:
@@ -235,13 +250,14 @@ def _slow(name: str, window: Window, share: float, limit: float) -> Check:
     return _below(f"{name}, share slower than {edge:g} s", share_of(slower, sum(window.latencies)), 1 - share)
 
 
-def _psi(name: str, before: Sequence[int], after: Sequence[int], limit: float) -> Check:
-    value, noise = psi(before, after)
+def _psi(name: str, champion: Window, challenger: Window, limit: float) -> Check:
+    before, after = champion.scores, challenger.scores
+    value, noise = psi(before, after, (champion.requests, challenger.requests))
     verdict = Verdict.INCONCLUSIVE
     if value <= limit and noise <= limit / 2:
         verdict = Verdict.PASS
     elif value - 2 * noise > limit:
         verdict = Verdict.FAIL
-    counts = f"{sum(before)} and {sum(after)} texts"
+    counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
     reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"
     return Check(name, verdict, reason, value if math.isfinite(value) else None, most=limit)

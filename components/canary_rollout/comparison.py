@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from content_arena.components.evaluation.statistics import Rate, wilson
+from content_arena.components.evaluation.statistics import NOTHING, Rate
 
 _RESAMPLES = 1_000
 _LEVEL = 0.95
@@ -45,9 +45,26 @@ class Ratio:
         return cls(tuple(clusters), tuple(2.0 * (a and b) for a, b in both), tuple(float(a + b) for a, b in both))
 
 
-def share_of(count: int, total: int) -> Rate:
-    """A share with its interval, from counts."""
-    return wilson(np.arange(total) < count)
+def share_of(count: int, total: int, draws: int | None = None, level: float = _LEVEL) -> Rate:
+    """A share with its interval, from counts.
+
+    Args:
+        count: So many of ``total``.
+        total: What was counted.
+        draws: How often something was drawn independently, where that is less than ``total``: texts that arrive in one
+            request are alike, and in the worst case each request tells as much as one text (a design effect of texts /
+            requests; Kish 1965, section 5.4).
+        level: Of the interval.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    if total == 0:
+        return NOTHING
+    n = total if draws is None else min(total, draws)
+    if n == 0:
+        return Rate(None, total, None, None)
+    low, high = proportion_confint(n * count / total, n, alpha=1 - level, method="wilson")
+    return Rate(count / total, total, float(low), float(high))
 
 
 def apart(ours: Rate, theirs: Rate) -> Rate:
@@ -108,11 +125,16 @@ def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> flo
     return math.inf
 
 
-def psi(before: Sequence[int], after: Sequence[int]) -> tuple[float, float]:
+def psi(before: Sequence[int], after: Sequence[int], draws: tuple[int, int] | None = None) -> tuple[float, float]:
     """Population stability index of two histograms, and what it is on average where nothing differs.
 
     sum((q - p) ln(q / p)); 0 where they are equal. Half a count is added to each bin, so that an empty one does not
     make it infinite. Under no difference it is about (bins - 1) (1 / n + 1 / m) (Yurdakul 2018).
+
+    Args:
+        before: Texts in each bin.
+        after: Texts in each bin.
+        draws: In how many requests they arrived, as in :func:`share_of`.
 
     Returns:
         Both NaN where either is empty or they have other bins.
@@ -121,7 +143,8 @@ def psi(before: Sequence[int], after: Sequence[int]) -> tuple[float, float]:
         return math.nan, math.nan
     p, q = (np.asarray(counts, dtype=float) + 0.5 for counts in (before, after))
     p, q = p / p.sum(), q / q.sum()
-    noise = (len(before) - 1) * (1 / sum(before) + 1 / sum(after))
+    n, m = (min(pair) for pair in zip((sum(before), sum(after)), draws or (math.inf, math.inf), strict=True))
+    noise = (len(before) - 1) * (1 / n + 1 / m) if n and m else math.nan
     return float(np.sum((q - p) * np.log(q / p))), noise
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from content_arena.components.canary_rollout.analysis import (
     Check,
     Limits,
-    Window,
     judge_probes,
     judge_traffic,
     judge_versions,
@@ -24,8 +23,6 @@ from content_arena.components.canary_rollout.traffic import Challenger, Mode, Vi
 from content_arena.components.canary_rollout.variants import Variant, variants
 from content_arena.components.shared.errors import ArenaError
 
-#: Fewer answers show no latency: the first ones of a process are slow, and come together.
-_LEAST_ANSWERS = 30
 _NAMED = 3
 
 
@@ -101,7 +98,7 @@ class LiveMeasurer:
         if now <= begin:
             return 0, [Check("traffic", Verdict.INCONCLUSIVE, "the step is warming up, nothing is counted yet")]
         checks = [*counted.checks, judge_versions("version", counted.challenger.versions, challenger.version)]
-        judged = _judged(counted.champion, counted.challenger, self._limits)
+        judged = judge_traffic(counted.champion, counted.challenger, self._limits)
         if percent < 100:
             checks.append(_champions_version("champion's version", counted.champion.versions, stable, challenger))
         else:
@@ -135,19 +132,6 @@ class LiveMeasurer:
             return [*checks, _missing(theirs, challengers)]
         judged = judge_probes(challengers.result, challengers.result, self._limits, self._seed)
         return [*checks, *(check for check in judged if ", bound" in check.name)]
-
-
-def _judged(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
-    checks = judge_traffic(champion, challenger, limits)
-    if challenger.requests >= _LEAST_ANSWERS:
-        return checks
-    # One error among few is one too many all the same.
-    return [
-        replace(check, verdict=Verdict.INCONCLUSIVE, reason=f"{check.reason}; fewer than {_LEAST_ANSWERS} answers")
-        if check.verdict is Verdict.FAIL and not check.name.startswith("errors")
-        else check
-        for check in checks
-    ]
 
 
 def _champions_version(name: str, found: frozenset[str], stable: Stable, challenger: Challenger) -> Check:

@@ -238,6 +238,30 @@ def test_quantiles_are_prometheus_own():
     assert math.isnan(comparison.quantile(EDGES, NOTHING.latencies, 0.5))
 
 
+# Texts arrive in requests.
+
+
+def test_many_texts_in_few_requests_are_few():
+    """A hundred requests of a hundred texts: what is alike in each shows no more than a hundred texts would."""
+    batched = replace(GOOD, requests=100)
+    assert traffic(requests=100, texts=10_000, flagged=1_800)["flagged"] is INCONCLUSIVE
+    assert traffic(flagged=2_200)["flagged"] is FAIL
+    alone = comparison.share_of(10, 100)
+    together = comparison.share_of(1_000, 10_000, batched.requests)
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
+    found = by_name(judge_traffic(batched, batched, LIMITS))
+    assert found["flagged"] is PASS
+    few = replace(GOOD, requests=10)
+    found = by_name(judge_traffic(few, few, LIMITS))
+    assert {found["flagged"], found["scores"]} == {INCONCLUSIVE}
+
+
+def test_no_texts_of_one_request_fail_a_challenger():
+    one = replace(GOOD, requests=1, texts=4_096, flagged=4_096, scores=(0, 0, 4_096))
+    found = by_name(judge_traffic(GOOD, one, LIMITS))
+    assert {found["flagged"], found["scores"]} == {INCONCLUSIVE}
+
+
 # Latency.
 
 
