@@ -36,7 +36,7 @@ class Observation:
         now: Seconds since the epoch.
         share: Percentage of the traffic that the gateway gives to the challenger; None if it can not be told.
         ready: Whether every pod of the challenger that was asked for is ready.
-        failure: Why the challenger's pods will not serve; empty if nothing says so.
+        failure: Why the challenger's pods will not serve; empty if nothing says so, or there is no way back any more.
         carried: Whether stable carries the challenger and has all the traffic.
         registered: Whether the registry agrees that the challenger is the champion.
         withdrawn: Whether stable is as before, has all the traffic, and nothing of the challenger is left.

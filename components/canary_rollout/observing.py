@@ -137,6 +137,10 @@ class Observer:
         aim = _end(state)
         is_there = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
         follows, unheard = self._follows(state) if is_there else (False, "")
+        failure = self._failure(view, state, challenger)
+        if failure and self._too_late(view, state):
+            # There is nothing to go back to: who has to be asked in the end is told what it waits for.
+            failure, awaited = "", failure
         wish = wishes(view.service, state.challenger)
         for line in wish.ignored:
             self._say_once(line)
@@ -144,7 +148,7 @@ class Observer:
             now=now,
             share=shares.challenger,
             ready=shares.ready,
-            failure=self._failure(view, state, challenger),
+            failure=failure,
             carried=is_there and aim is Aim.PROMOTED,
             registered=follows and aim is Aim.PROMOTED,
             withdrawn=is_there and aim is Aim.ROLLED_BACK,
@@ -172,16 +176,22 @@ class Observer:
 
     def _abort(self, view: View, state: State, abort: str | None) -> str | None:
         """Why a person wants it rolled back; None too where there is no way back any more."""
-        is_late = state.phase is Phase.PROMOTING or state.then is Phase.PROMOTING
-        if abort is None or not is_late:
-            return abort
+        too_late = self._too_late(view, state) if abort is not None else ""
+        if too_late:
+            self._say_once(f"it is too late to abort: {too_late}")
+            return None
+        return abort
+
+    def _too_late(self, view: View, state: State) -> str:
+        """Why there is no way back from a promotion any more; empty if there is."""
+        if Phase.PROMOTING not in (state.phase, state.then):
+            return ""
         try:
             goal = Goal(Aim.ROLLED_BACK)
             self._mode.next_step(view, goal, state.stable, Challenger(state.challenger, state.storage_uri))
         except TrafficError as error:
-            self._say_once(f"it is too late to abort: {error}")
-            return None
-        return abort
+            return str(error)
+        return ""
 
     def _failure(self, view: View, state: State, challenger: Challenger) -> str:
         # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.

@@ -18,6 +18,7 @@ from content_arena.components.canary_rollout.state import Phase, State
 _EDIT = "edit"
 #: Prefix of the gate that is closed because the cluster refused.
 _REFUSAL = "refused"
+_STOPPED = "the challenger stopped"
 #: The state has to stay small.
 _KEPT_APPROVALS = 20
 
@@ -107,7 +108,7 @@ def _staging(state: State, seen: Observation) -> State:
 
 def _shifting(state: State, seen: Observation) -> State:
     if seen.failure:
-        return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
+        return _roll_back(state, seen, _stopped(seen))
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
     return _in_time(state, seen, state.parameters.move_seconds, f"the gateway did not give {state.percent} %")
@@ -115,7 +116,7 @@ def _shifting(state: State, seen: Observation) -> State:
 
 def _baking(state: State, seen: Observation) -> State:
     if seen.failure:
-        return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
+        return _roll_back(state, seen, _stopped(seen))
     if _is_late(state, seen):
         return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.share is not None and seen.share != state.percent:
@@ -175,9 +176,13 @@ def _undecided(state: State, seen: Observation, doubt: str) -> State:
 
 def _waiting(state: State, seen: Observation) -> State:
     """Opened by its gate only; a challenger that gets bad meanwhile goes back without asking."""
+    if seen.failure and state.then is not Phase.ROLLING_BACK and not seen.carried:
+        if not seen.edited:
+            return _roll_back(state, seen, _stopped(seen))
+        if _STOPPED not in state.reason:
+            # Not taken back over what a person changed; they have to know what it costs.
+            return replace(state, reason=f"{state.reason}; {_stopped(seen)}")
     if is_measured(state):
-        if seen.failure:
-            return _roll_back(state, seen, f"the challenger stopped: {seen.failure}")
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
             return _roll_back(state, seen, f"failed at {state.percent} % while waiting: {seen.cause}")
         # What happened an hour ago is not to hide what happens now.
@@ -195,6 +200,8 @@ def _waiting(state: State, seen: Observation) -> State:
 def _promoting(state: State, seen: Observation) -> State:
     if seen.carried and seen.registered:
         return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
+    if seen.failure and not seen.carried:
+        return _roll_back(state, seen, _stopped(seen))
     if seen.now - state.since > state.parameters.move_seconds:
         undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
         reason = _overdue(undone, state.parameters.move_seconds, seen)
@@ -223,6 +230,8 @@ def _hold(state: State, seen: Observation, what: str, then: Phase, reason: str) 
 def _hold_for_edit(state: State, seen: Observation) -> State:
     """Stops where it is; what a person changed is not overwritten."""
     reason = f"somebody edited the service: {seen.edited}; undo that and approve, or abort"
+    if seen.failure:
+        reason = f"{reason}; {_stopped(seen)}"
     if state.phase is not Phase.WAITING:
         # A bake that was disturbed begins again with the share.
         then = Phase.SHIFTING if state.phase is Phase.BAKING and state.step else state.phase
@@ -235,6 +244,10 @@ def _hold_for_edit(state: State, seen: Observation) -> State:
 
 def _roll_back(state: State, seen: Observation, reason: str) -> State:
     return state.enter(Phase.ROLLING_BACK, seen.now, reason)
+
+
+def _stopped(seen: Observation) -> str:
+    return f"{_STOPPED}: {seen.failure}"
 
 
 def _in_time(state: State, seen: Observation, limit: float, undone: str) -> State:

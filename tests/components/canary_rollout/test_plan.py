@@ -160,10 +160,36 @@ def test_a_dead_challenger_is_rolled_back_at_once(phase):
 def test_an_edit_is_not_overwritten_and_goes_on_once_undone():
     held = decide(baking, good(baking, edited="spec.predictor changed")).state
     assert (held.phase, held.gate) == (Phase.WAITING, "edit-1")
-    still = decide(held, good(held, edited="spec.predictor changed", approved="edit-1", failure="x"))
+    still = decide(held, good(held, edited="spec.predictor changed", approved="edit-1"))
     assert (still.action, still.state) == (Action.WAIT, held)
     undone = decide(held, good(held, approved="edit-1"))
     assert (undone.action, undone.percent) == (Action.SHIFT, 25)
+
+
+def test_a_challenger_that_stops_behind_an_edit_is_said_once_and_goes_back_once_the_edit_is_undone():
+    held = decide(baking, good(baking, edited="spec.predictor changed")).state
+    said = decide(held, good(held, edited="spec.predictor changed", failure="OOMKilled"))
+    assert (said.action, said.state.gate) == (Action.WAIT, "edit-1")
+    assert said.state.reason == f"{held.reason}; the challenger stopped: OOMKilled"
+    again = decide(said.state, good(held, edited="spec.predictor changed", failure="OOMKilled again"))
+    assert again.state == said.state
+    assert decide(said.state, good(held, failure="OOMKilled")).action is Action.ROLL_BACK
+    at_once = decide(baking, good(baking, edited="spec.predictor changed", failure="OOMKilled")).state
+    assert at_once.reason == said.state.reason
+
+
+PROMOTING = [
+    at(Phase.PROMOTING, step=3),
+    at(Phase.WAITING, step=3, gate="promote-1", then=Phase.PROMOTING, then_step=3),
+]
+
+
+@pytest.mark.parametrize("state", PROMOTING, ids=lambda state: state.phase.value)
+def test_a_challenger_that_stops_before_stable_carries_it_is_not_promoted(state):
+    decision = decide(state, Observation(now=START, failure="OOMKilled"))
+    assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
+    assert decision.state.reason == "the challenger stopped: OOMKilled"
+    assert decide(state, Observation(now=START, failure="OOMKilled", carried=True)).state == state
 
 
 def test_an_abort_wins_over_an_edit():

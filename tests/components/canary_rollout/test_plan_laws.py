@@ -85,6 +85,9 @@ def check(state, seen, decision):
         assert decision.action not in MOVES, "a person's edit overwritten"
     if seen.refused and seen.abort is None and state.phase is not Phase.WAITING:
         assert decision.action not in MOVES, "what was refused tried again unasked"
+    is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
+    if is_broken and Phase.PROMOTING in (state.phase, state.then):
+        assert after.phase is Phase.ROLLING_BACK, "users left on a challenger that stopped"
     if after.phase is Phase.WAITING:
         assert after.gate, "waits for nothing"
         assert after.then is not None, "waits for nothing"

@@ -194,6 +194,26 @@ def test_a_challenger_that_stops_while_users_meet_it_goes_back_though_it_counts_
     assert state.reason.startswith("the challenger stopped: kserve-container of pod pod-a: CrashLoopBackOff")
 
 
+def test_a_challenger_that_stops_as_it_is_about_to_be_promoted_goes_back(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 100)
+    patch_service = bench.api.patch_service
+
+    def dies(*what, **how):
+        if bench.state.phase is Phase.PROMOTING:
+            raise Killed
+        return patch_service(*what, **how)
+
+    bench.api.patch_service = dies
+    with pytest.raises(Killed):
+        bench.end()
+    bench.api.patch_service = patch_service
+    bench.api.crashed = crashed()
+    state = bench.end()
+    bench.check(state)
+    assert state.reason.startswith("the challenger stopped: ")
+
+
 def test_a_challenger_that_crashes_at_load_names_its_last_words(mode):
     bench = Bench(mode, broken=[TWO.storage_uri]).begun()
     bench.api.crashed = crashed()
