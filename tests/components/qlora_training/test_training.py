@@ -164,7 +164,7 @@ def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, lo
 def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 200)
-    scores = np.clip(rng.normal(0.35 + 0.3 * labels, 0.15), 0, 1).astype(np.float32)
+    scores = np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32)
 
     def flagged(threshold):
         return (scores[labels == 0] >= threshold).mean()
