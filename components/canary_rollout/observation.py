@@ -49,7 +49,7 @@ class Observation:
         approver: Who opened it.
         abort: Why a person wants it rolled back; None if nobody does.
         awaited: What the last action waits for; empty if for nothing.
-        refused: Why the last action can not be done, where patience does not help; empty if it could.
+        refused: Why the last action was not allowed, where patience seldom helps; empty if it was.
     """
 
     now: float

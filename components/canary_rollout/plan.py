@@ -74,7 +74,7 @@ def _transition(state: State, seen: Observation) -> State:
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
     if seen.edited and not is_abort and not state.gate.startswith(_EDIT):
         return _hold_for_edit(state, seen)
-    if seen.refused and state.phase is not Phase.WAITING:
+    if seen.refused and state.phase is not Phase.WAITING and not _is_tried_again(state, seen):
         reason = f"refused: {seen.refused}; put that right and approve, or abort"
         return _hold(state, seen, _REFUSAL, state.phase, reason)
     return _HANDLERS[state.phase](state, seen)
@@ -256,6 +256,12 @@ def _in_time(state: State, seen: Observation, limit: float, undone: str) -> Stat
     if seen.now - state.since > limit:
         return _roll_back(state, seen, _overdue(undone, limit, seen))
     return state
+
+
+def _is_tried_again(state: State, seen: Observation) -> bool:
+    """Whether a refusal is outwaited: users meet what is withdrawn until it is, and a refusal may pass by itself."""
+    is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    return is_ending and not seen.now - state.since > state.parameters.move_seconds
 
 
 def _overdue(undone: str, limit: float, seen: Observation) -> str:

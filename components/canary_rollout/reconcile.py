@@ -12,6 +12,8 @@ from content_arena.components.canary_rollout.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic import Challenger, Json, Mode, View
 
 _WHO = "reconcile"
+#: Gates behind which only patience ran out.
+_ENDING = ("promote", "withdraw", "refused")
 
 
 def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, registry: Follower) -> list[str]:
@@ -75,7 +77,7 @@ def _is_to_be_ended(state: State) -> bool:
     """Whether no person's judgement is needed to end it."""
     if state.phase is not Phase.WAITING:
         return True
-    return state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) and state.gate.startswith(("promote", "withdraw"))
+    return state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) and state.gate.startswith(_ENDING)
 
 
 def _wish(state: State) -> Json | None:

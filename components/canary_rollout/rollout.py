@@ -257,6 +257,8 @@ class Rollout:
     def _act(self, decision: Decision, view: View) -> str:
         """Does what was decided; what an Event told of it."""
         state = decision.state
+        # Decided on already; where it is tried again, only what comes of it now counts.
+        self._refused = ""
         try:
             if decision.action is Action.REGISTER:
                 self._registry.promote(state.challenger, state.stable.version)

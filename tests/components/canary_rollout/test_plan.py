@@ -128,6 +128,18 @@ def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
     assert decide(held, Observation(now=START + 40, approved=gate)).state.phase is phase
 
 
+@pytest.mark.parametrize(
+    ("phase", "action"), [(Phase.PROMOTING, Action.PROMOTE), (Phase.ROLLING_BACK, Action.ROLL_BACK)]
+)
+def test_an_end_that_is_refused_is_tried_again_before_a_person_is_asked(phase, action):
+    state = at(phase, step=2)
+    again = decide(state, Observation(now=START + 30, refused="denied"))
+    assert (again.action, again.state) == (action, state)
+    held = decide(state, Observation(now=START + 31, refused="denied"))
+    assert (held.action, held.state.gate) == (Action.WAIT, "refused-1")
+    assert "denied" in held.state.reason
+
+
 def test_waiting_for_a_person_does_not_use_up_the_deadline():
     held = at(Phase.WAITING, step=2, gate="step-100", then=Phase.SHIFTING, then_step=3)
     late = held.window + 5 * PARAMETERS.deadline_seconds

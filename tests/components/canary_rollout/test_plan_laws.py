@@ -83,7 +83,9 @@ def check(state, seen, decision):
         assert seen.withdrawn, "the registry ahead of the traffic"
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
-    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING:
+    is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.move_seconds
+    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
         assert decision.action not in MOVES, "what was refused tried again unasked"
     is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
     if is_broken and Phase.PROMOTING in (state.phase, state.then):

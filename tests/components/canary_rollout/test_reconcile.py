@@ -2,6 +2,7 @@
 
 import pytest
 
+from content_arena.components.canary_rollout.cluster import ClusterError
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.reconcile import reconcile
@@ -63,6 +64,23 @@ def test_a_registry_that_came_back_is_told(mode):
     assert bench.held().gate == "promote-1"
     bench.aliases.is_away = False
     assert "it is promoted" in healed(bench)[0]
+    bench.check(bench.state)
+    assert healed(bench) == []
+
+
+def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
+    bench = left_at(mode, Phase.ROLLING_BACK, verdicts={25: Verdict.FAIL})
+    patch_service = bench.api.patch_service
+
+    def denies(name, body, *what, **how):
+        if "spec" in body:
+            raise ClusterError("denied")
+        return patch_service(name, body, *what, **how)
+
+    bench.api.patch_service = denies
+    assert bench.held().gate == "refused-1"
+    bench.api.patch_service = patch_service
+    assert "it is rolled_back" in healed(bench)[0]
     bench.check(bench.state)
     assert healed(bench) == []
 

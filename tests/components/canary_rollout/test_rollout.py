@@ -318,6 +318,20 @@ def test_what_the_server_refuses_is_held_in_its_words_and_tried_again_once_appro
     assert state.approvals == ("refused-1 by alice",)
 
 
+def denied(count):
+    return [ClusterError("admission webhook denied the request: no")] * count
+
+
+def test_a_refusal_while_it_goes_back_is_tried_again_by_itself(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.ROLLING_BACK)
+    bench.api.refusals = denied(1)
+    state = process.run()
+    bench.check(state)
+    assert (state.approvals, bench.api.refusals) == ((), [])
+
+
 # People.
 
 
