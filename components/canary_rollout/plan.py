@@ -19,6 +19,8 @@ _EDIT = "edit"
 #: Prefix of the gate that is closed because the cluster refused.
 _REFUSAL = "refused"
 _STOPPED = "the challenger stopped"
+#: After it stands why a rollout goes back, whatever held it up on the way.
+_BACK = "; it goes back because: "
 #: The state has to stay small.
 _KEPT_APPROVALS = 20
 
@@ -190,8 +192,9 @@ def _waiting(state: State, seen: Observation) -> State:
             state = replace(state, window=seen.now)
     if not state.gate or seen.approved != state.gate or (state.gate.startswith(_EDIT) and seen.edited):
         return state
+    then = state.then or Phase.ROLLING_BACK
     return state.enter(
-        state.then or Phase.ROLLING_BACK, seen.now, f"{state.gate} approved by {seen.approver or 'somebody'}",
+        then, seen.now, _with_cause(state, then, f"{state.gate} approved by {seen.approver or 'somebody'}"),
         step=state.then_step, waited=state.waited + max(0.0, seen.now - state.since), inconclusives=0,
         approvals=(*state.approvals, f"{state.gate} by {seen.approver or 'somebody'}")[-_KEPT_APPROVALS:],
     )  # fmt: skip
@@ -214,7 +217,7 @@ def _rolling_back(state: State, seen: Observation) -> State:
         return state.enter(Phase.ROLLED_BACK, seen.now, state.reason)
     if seen.now - state.since > state.parameters.move_seconds:
         undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
-        reason = f"{_overdue(undone, state.parameters.move_seconds, seen)}; {state.reason}"
+        reason = _overdue(undone, state.parameters.move_seconds, seen)
         return _hold(state, seen, "withdraw", Phase.ROLLING_BACK, reason)
     return state
 
@@ -222,6 +225,7 @@ def _rolling_back(state: State, seen: Observation) -> State:
 def _hold(state: State, seen: Observation, what: str, then: Phase, reason: str) -> State:
     """Asks a person. The number makes the gate a new one each time: an old approval does not open it."""
     holds = state.holds + 1
+    reason = _with_cause(state, then, reason)
     return state.enter(
         Phase.WAITING, seen.now, reason, gate=f"{what}-{holds}", then=then, then_step=state.step, holds=holds
     )
@@ -240,6 +244,11 @@ def _hold_for_edit(state: State, seen: Observation) -> State:
     # Back to the step that was taken, not to the one that was waited for: it passes again, and asks again.
     then = state.then if state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) else Phase.BAKING
     return _hold(replace(state, waited=waited), seen, _EDIT, then or Phase.ROLLING_BACK, reason)
+
+
+def _with_cause(state: State, then: Phase, reason: str) -> str:
+    """A reason that does not hide why it goes back: the registry keeps that, and who asks for the exit is told it."""
+    return f"{reason}{_BACK}{state.reason.rpartition(_BACK)[2]}" if then is Phase.ROLLING_BACK else reason
 
 
 def _roll_back(state: State, seen: Observation, reason: str) -> State:

@@ -128,6 +128,18 @@ def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
     assert decide(held, Observation(now=START + 40, approved=gate)).state.phase is phase
 
 
+@pytest.mark.parametrize("trouble", [{}, {"refused": "denied"}, {"edited": "spec changed"}], ids=str)
+def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
+    state = replace(at(Phase.ROLLING_BACK, step=1), reason="failed at 25 %: 5xx")
+    for _ in range(3):
+        state = decide(state, Observation(now=state.since + 31, **trouble)).state
+        assert state.phase is Phase.WAITING
+        assert state.reason.endswith("failed at 25 %: 5xx")
+        state = decide(state, Observation(now=state.since + 1, approved=state.gate, approver="ann")).state
+    gate = state.approvals[-1].split()[0]
+    assert state.reason == f"{gate} approved by ann; it goes back because: failed at 25 %: 5xx"
+
+
 @pytest.mark.parametrize(
     ("phase", "action"), [(Phase.PROMOTING, Action.PROMOTE), (Phase.ROLLING_BACK, Action.ROLL_BACK)]
 )

@@ -82,6 +82,7 @@ def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
     bench.api.patch_service = patch_service
     assert "it is rolled_back" in healed(bench)[0]
     bench.check(bench.state)
+    assert "failed at 25 %: errors: fail" in bench.state.reason
     assert healed(bench) == []
 
 
