@@ -20,7 +20,8 @@ def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, r
     """Heals every disagreement between the registry's aliases, the service's spec and its traffic.
 
     A rollout that nobody carries on any more is ended: what was being promoted or withdrawn is, and whatever was on its
-    way up goes back. One that waits for a person's judgement goes on waiting. Who calls this holds the lease.
+    way up goes back. One that waits for a person's judgement goes back if a person aborts it, and else goes on waiting.
+    Who calls this holds the lease.
 
     Args:
         cluster: Where the service is.
@@ -30,20 +31,25 @@ def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, r
         registry: Has to agree.
 
     Returns:
-        What was done, a line each; nothing when called again.
+        What was done, a line each, or what is waited for; nothing when called again after the end.
 
     Raises:
         TrafficError: The service is in a state that no rollout made; it is left as it is.
     """
     done = []
-    state = annotations.recorded(cluster.service(service))
+    found = cluster.service(service)
+    state = annotations.recorded(found)
     if state is not None and not state.phase.is_end:
-        if not _is_to_be_ended(state):
-            return done
-        wish = _wish(state)
+        is_to_be_ended = _is_to_be_ended(state)
+        if not is_to_be_ended and annotations.wishes(found, state.challenger).abort is None:
+            return [_waits(state)]
+        wish = _wish(state) if is_to_be_ended else None
         if wish is not None:
             annotations.annotate(cluster, service, wish)
-        end = rollout.run(lambda now: now.phase is Phase.WAITING and now.gate != state.gate)
+        # An abort that comes too late opens no gate.
+        end = rollout.run(lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate))
+        if end.gate and end.gate == state.gate:
+            return [_waits(end)]
         was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
         done.append(f"{was}, it is {end.phase.value}: {end.reason}")
         if not end.phase.is_end:
@@ -71,6 +77,11 @@ def _is_unsaid(state: State, serving: str, registry: Follower) -> bool:
     """Whether the registry does not know that the last rollout was taken back."""
     is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
     return is_back and not registry.is_rejected(state.challenger, state.rollout)
+
+
+def _waits(state: State) -> str:
+    who = f"the rollout of version {state.challenger}"
+    return f"{who} goes on waiting for {state.gate} at {state.percent} %: {state.reason}"
 
 
 def _is_to_be_ended(state: State) -> bool:

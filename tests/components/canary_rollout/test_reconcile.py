@@ -8,7 +8,7 @@ from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.reconcile import reconcile
 from content_arena.components.canary_rollout.state import Phase
 from content_arena.components.canary_rollout.traffic import TrafficError
-from tests.components.canary_rollout.test_rollout import TWO, WORLDS, Bench, asking
+from tests.components.canary_rollout.test_rollout import ONE, QUICK, TWO, WORLDS, Bench, asking
 
 
 @pytest.fixture(params=WORLDS)
@@ -54,8 +54,29 @@ def test_what_was_being_withdrawn_is(mode):
 def test_what_waits_for_a_persons_judgement_goes_on_waiting(mode):
     bench = Bench(mode).begun(asking(25))
     state = bench.held()
-    assert healed(bench) == []
+    done = healed(bench)
+    assert len(done) == 1
+    assert done[0].startswith("the rollout of version 2 goes on waiting for step-25 at 0 %: ")
     assert bench.state == state
+
+
+def test_an_abort_of_what_waits_for_a_person_is_carried_out(mode):
+    for verdicts, parameters in (({}, asking(25)), ({25: Verdict.INCONCLUSIVE}, QUICK)):
+        bench = Bench(mode, verdicts=verdicts).begun(parameters)
+        bench.held()
+        bench.api.annotate(abort="2 by bob: not today")
+        assert "it is rolled_back: aborted: not today (bob)" in healed(bench)[0]
+        bench.check(bench.state)
+        assert healed(bench) == []
+
+
+def test_an_abort_over_an_edit_is_carried_out(mode):
+    bench = left_at(mode, Phase.BAKING)
+    bench.world.stored.patch({"spec": {"predictor": {"timeout": 7}}})
+    assert bench.held().gate == "edit-1"
+    bench.api.annotate(abort="2 by bob: not today")
+    assert "it is rolled_back: aborted: not today (bob)" in healed(bench)[0]
+    assert bench.serves == ONE
 
 
 def test_a_registry_that_came_back_is_told(mode):
