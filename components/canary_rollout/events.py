@@ -12,7 +12,8 @@ from content_arena.components.canary_rollout.state import Phase, State
 from content_arena.components.canary_rollout.traffic import Json
 
 CONTROLLER = "content-arena/rollout"
-_MAX_NOTE = 1000
+#: Bytes, not characters: the API server refuses an Event with a longer note.
+_MAX_NOTE = 1024
 _REASONS = {
     Phase.STAGING: "RolloutStarted",
     Phase.SHIFTING: "RolloutShifting",
@@ -72,7 +73,7 @@ class Events:
             "action": action,
             "reason": reason,
             "type": kind,
-            "note": note[:_MAX_NOTE],
+            "note": note.encode()[:_MAX_NOTE].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": service.get("apiVersion", "serving.kserve.io/v1beta1"),
                 "kind": "InferenceService",
