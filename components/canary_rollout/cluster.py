@@ -166,11 +166,15 @@ class Cluster:
                 auth_settings=["BearerToken"], _preload_content=False, _return_http_data_only=True,
                 _request_timeout=_SECONDS,
             )  # fmt: skip
-            return parse(response.data)
+            data = response.data
         except ApiException as error:
             raise _refusal(error, method, path) from error
         except (HTTPError, OSError) as error:
             raise AwayError(f"the API server does not answer ({type(error).__name__})") from error
+        try:
+            return parse(data)
+        except ValueError as error:
+            raise AwayError(f"the API server broke off its answer ({type(error).__name__})") from error
 
 
 class _MissingError(ClusterError):

@@ -155,17 +155,22 @@ class Rollout:
             The state at the end, or where it was left.
 
         Raises:
-            AwayError: The API server is away for longer than patience lasts.
+            AwayError: The API server is away, or refuses, for longer than patience lasts.
+            ClusterError: It refuses from the beginning.
         """
         away_since: float | None = None
+        has_turned = False
         while True:
             try:
                 state = self.turn()
-                away_since = None
+                away_since, has_turned = None, True
             except ConflictError:
                 # Somebody else wrote: look again.
                 pass
-            except AwayError as error:
+            except ClusterError as error:
+                # What was allowed a moment ago will be again: a server that starts refuses until it knows its roles.
+                if not (isinstance(error, AwayError) or has_turned):
+                    raise
                 if away_since is None:
                     away_since = self._clock()
                     self._say(f"{error}; nothing is moved meanwhile")

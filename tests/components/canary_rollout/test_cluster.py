@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
@@ -105,21 +106,43 @@ def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):
         Cluster(namespace).service("filter")
 
 
+def pointing_at(tmp_path, server):
+    settings = {
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(settings))
+    return path
+
+
 def test_a_server_that_hangs_up_is_away(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=lambda: server.accept()[0].close())
         thread.start()
-        cluster = {"server": f"https://127.0.0.1:{server.getsockname()[1]}"}
-        settings = {
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "c",
-        }
-        path = tmp_path / "kubeconfig"
-        path.write_text(json.dumps(settings))
-        load_from(monkeypatch, path)
+        load_from(monkeypatch, pointing_at(tmp_path, f"https://127.0.0.1:{server.getsockname()[1]}"))
         with pytest.raises(AwayError, match="does not answer"):
+            Cluster("default").service("filter")
+        thread.join()
+
+
+def test_an_answer_that_is_broken_off_is_no_answer(tmp_path, monkeypatch):
+    class Torn(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"metadata": {"na')
+
+        def log_message(self, *what):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Torn) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        load_from(monkeypatch, pointing_at(tmp_path, f"http://127.0.0.1:{server.server_port}"))
+        with pytest.raises(AwayError, match="broke off its answer"):
             Cluster("default").service("filter")
         thread.join()
 

@@ -306,6 +306,56 @@ def test_a_server_that_stays_away_is_left_in_the_end(mode):
     bench.check(bench.end())
 
 
+FORBIDDEN = "inferenceservices filter is forbidden"
+
+
+@pytest.mark.parametrize("call", ["service", "pods", "patch_service"])
+def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, call):
+    bench = Bench(mode).begun()
+    allowed, until = getattr(bench.api, call), bench.world.now + 40
+
+    def forgets(*what, **how):
+        if until - 20 < bench.world.now < until:
+            raise ClusterError(FORBIDDEN)
+        return allowed(*what, **how)
+
+    setattr(bench.api, call, forgets)
+    state = bench.end(until=lambda state: state.gate.startswith("refused"))
+    if state.gate:
+        # A move that is refused is a person's, as ever.
+        bench.api.annotate(approve=f"2/{state.gate} by alice")
+        state = bench.end()
+    bench.check(state)
+    assert state.phase is Phase.PROMOTED
+
+
+def test_a_right_that_is_missing_from_the_beginning_is_said_at_once(mode):
+    bench = Bench(mode).begun()
+    process, began = bench.process(), bench.world.now
+
+    def forbids(*what, **how):
+        raise ClusterError(FORBIDDEN)
+
+    bench.api.service = forbids
+    with pytest.raises(ClusterError, match="is forbidden"):
+        process.run()
+    assert bench.world.now == began
+
+
+def test_a_right_that_stays_away_is_left_in_the_end(mode):
+    bench = Bench(mode).begun()
+    process, service, began = bench.process(patience=20), bench.api.service, bench.world.now
+
+    def forbids(name):
+        if bench.world.now > began + 5:
+            raise ClusterError(FORBIDDEN)
+        return service(name)
+
+    bench.api.service = forbids
+    with pytest.raises(AwayError, match=r"is forbidden for 20 s: .*`arena rollout resume` goes on"):
+        process.run()
+
+
 def test_what_the_server_refuses_is_held_in_its_words_and_tried_again_once_approved(mode):
     bench = Bench(mode).begun()
     bench.api.refusals = [ClusterError("admission webhook denied the request: no")]
