@@ -3,6 +3,10 @@
 Every check asks two things of a figure: is it within an absolute bound, and within a margin of the champion's over the
 same window. Each is answered by a 95 % interval: all of it inside is a pass, all of it outside a fail, anything else
 inconclusive. So is whatever was not measured. The worst answer counts.
+
+A pass is looked for once, at the end of a bake; a fail at every turn, hundreds of times on counts that grow, and one
+in twenty intervals lies (repeated significance tests: Armitage, McPherson and Rowe 1969). So what users' traffic counts
+fails by 99.9 % intervals only, which together hold over such a series about as one of 95 % does by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from content_arena.components.evaluation.statistics import Rate
 
 #: Fewer answers, of either variant where they are compared, fail nothing.
 _LEAST_ANSWERS = 30
+#: Of the intervals by which users' traffic fails.
+_SURE = 0.999
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -152,9 +158,11 @@ def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[
         ("errors", limits.error_rate, limits.error_margin),
         ("throttled", limits.throttled_rate, limits.throttled_rate),
     ):
-        ours, theirs = (share_of(getattr(window, name), window.requests) for window in (challenger, champion))
-        checks.append(_below(f"{name}, bound", ours, limit))
-        checks.append(_difference_below(f"{name}, champion", apart(ours, theirs), margin))
+        (ours, surely), (theirs, they_surely) = (
+            _shares(getattr(window, name), window.requests) for window in (challenger, champion)
+        )
+        checks.append(_below(f"{name}, bound", ours, limit, surely))
+        checks.append(_difference_below(f"{name}, champion", apart(ours, theirs), margin, apart(surely, they_surely)))
     for name, share, limit in (("p95", 0.95, limits.p95_seconds), ("p99", 0.99, limits.p99_seconds)):
         checks.append(_slow(f"{name}, bound", challenger, share, limit))
         checks.append(
@@ -165,9 +173,12 @@ def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[
                 limits.slower * quantile(champion.edges, champion.latencies, share),
             )
         )
-    ours, theirs = (share_of(window.flagged, window.texts, window.requests) for window in (challenger, champion))
-    flagged = apart(ours, theirs)
-    checks.append(_difference_within("flagged", flagged, limits.flagged_margin))
+    (ours, surely), (theirs, they_surely) = (
+        _shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
+    )
+    checks.append(
+        _difference_within("flagged", apart(ours, theirs), limits.flagged_margin, apart(surely, they_surely))
+    )
     checks.append(_psi("scores", champion, challenger, limits.psi))
     both = min(champion.requests, challenger.requests)
     return [_on_enough(check, challenger.requests if ", bound" in check.name else both) for check in checks]
@@ -198,27 +209,34 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
     return checks
 
 
+def _shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate]:
+    """A share with the interval that passes it, and with the one that fails it."""
+    return share_of(count, total, draws), share_of(count, total, draws, _SURE)
+
+
 def _on_enough(check: Check, answers: int) -> Check:
-    # One error among few is one too many all the same.
-    if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS or check.name.startswith("errors"):
+    if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
         return check
     reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
     return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
-def _below(name: str, found: Rate, limit: float) -> Check:
-    return _inside(name, found, -math.inf, limit, f"at most {limit:.4g}")
+def _below(name: str, found: Rate, limit: float, surely: Rate | None = None) -> Check:
+    return _inside(name, found, -math.inf, limit, f"at most {limit:.4g}", surely)
 
 
-def _difference_below(name: str, found: Rate, margin: float) -> Check:
-    return _inside(name, found, -math.inf, margin, f"at most {margin:+.4g} from the champion's")
+def _difference_below(name: str, found: Rate, margin: float, surely: Rate | None = None) -> Check:
+    return _inside(name, found, -math.inf, margin, f"at most {margin:+.4g} from the champion's", surely)
 
 
-def _difference_within(name: str, found: Rate, margin: float) -> Check:
-    return _inside(name, found, -margin, margin, f"within {margin:.4g} of the champion's")
+def _difference_within(name: str, found: Rate, margin: float, surely: Rate | None = None) -> Check:
+    return _inside(name, found, -margin, margin, f"within {margin:.4g} of the champion's", surely)
 
 
-def _inside(name: str, found: Rate, lowest: float, highest: float, wanted: str) -> Check:
+def _inside(
+    name: str, found: Rate, lowest: float, highest: float, wanted: str, surely: Rate | None = None
+) -> Check:  # fmt: skip
+    """Passes by one interval, and fails by the other where there is one."""
     # Written so that NaN is neither.
     least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
     if found.rate is None or found.low is None or found.high is None:
@@ -226,10 +244,14 @@ def _inside(name: str, found: Rate, lowest: float, highest: float, wanted: str) 
     verdict = Verdict.INCONCLUSIVE
     if found.low >= lowest and found.high <= highest:
         verdict = Verdict.PASS
-    elif found.low > highest or found.high < lowest:
+    elif _is_outside(surely or found, lowest, highest):
         verdict = Verdict.FAIL
     shown = f"{found.rate:.4g} [{found.low:.4g}, {found.high:.4g}] on {found.n}"
     return Check(name, verdict, f"{name}: {shown}, wanted {wanted}", found.rate, found.low, found.high, least, most)
+
+
+def _is_outside(found: Rate, lowest: float, highest: float) -> bool:
+    return found.low is not None and found.high is not None and (found.low > highest or found.high < lowest)
 
 
 def _slow(name: str, window: Window, share: float, limit: float) -> Check:
@@ -247,7 +269,8 @@ def _slow(name: str, window: Window, share: float, limit: float) -> Check:
         reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so nobody knows what is slower"
         return Check(name, Verdict.INCONCLUSIVE, reason)
     slower = sum(count for end, count in zip(window.edges, window.latencies, strict=True) if end > edge)
-    return _below(f"{name}, share slower than {edge:g} s", share_of(slower, sum(window.latencies)), 1 - share)
+    found, surely = _shares(slower, sum(window.latencies))
+    return _below(f"{name}, share slower than {edge:g} s", found, 1 - share, surely)
 
 
 def _psi(name: str, champion: Window, challenger: Window, limit: float) -> Check:

@@ -238,6 +238,40 @@ def test_quantiles_are_prometheus_own():
     assert math.isnan(comparison.quantile(EDGES, NOTHING.latencies, 0.5))
 
 
+# Looked at every second.
+
+
+def looks(error_rate, seed, answers=1_500, every=3):
+    """When a challenger with errors by chance is failed for them, in answers; None if never."""
+    errors = np.cumsum(np.random.default_rng(seed).random(answers) < error_rate)
+    for n in range(every, answers, every):
+        window = replace(GOOD, requests=n, errors=int(errors[n - 1]))
+        if by_name(judge_traffic(GOOD, window, LIMITS))["errors, bound"] is FAIL:
+            return n
+    return None
+
+
+def test_a_challenger_within_its_bound_is_not_failed_by_looking_often():
+    assert sum(looks(0.008, seed, answers=400, every=10) is not None for seed in range(30)) <= 1
+
+
+@pytest.mark.parametrize(("error_rate", "within"), [(1.0, 30), (0.5, 30), (0.1, 150), (0.05, 600)])
+def test_real_errors_fail_soon(error_rate, within):
+    assert all((looks(error_rate, seed, within + 3) or math.inf) <= within for seed in range(5))
+
+
+@pytest.mark.parametrize(("requests", "errors", "verdict"), [
+    (17, 1, INCONCLUSIVE), (29, 29, INCONCLUSIVE), (30, 1, INCONCLUSIVE), (30, 2, INCONCLUSIVE), (30, 3, FAIL),
+])  # fmt: skip
+def test_one_error_among_the_first_answers_fails_nobody(requests, errors, verdict):
+    assert traffic(requests=requests, errors=errors)["errors, bound"] is verdict
+
+
+def test_a_slow_challenger_fails_on_its_first_answers():
+    found = traffic(requests=30, latencies=(0, 0, 0, 30, 0, 0))
+    assert {found["p95, bound"], found["p95, champion"]} == {FAIL}
+
+
 # Texts arrive in requests.
 
 

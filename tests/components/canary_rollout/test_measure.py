@@ -58,10 +58,10 @@ def equal(tiny_bundle):
 class Turns:
     """A measurer, its loop and its clock, which stands still while nobody winds it."""
 
-    def __init__(self, probes, pods, source=None):
+    def __init__(self, probes, pods, source=None, limits=LIMITS):
         self.window = self.now = time.time()
         prober = Prober(probes, pods, share=1.0, start=lambda work: work())
-        self.measurer = LiveMeasurer(source or PodMetrics(pods), prober, LIMITS, warmup_seconds=1.0)
+        self.measurer = LiveMeasurer(source or PodMetrics(pods), prober, limits, warmup_seconds=1.0)
 
     def measure(self, percent=50, ready=1):
         """The next turn, 10 s later."""
@@ -188,7 +188,7 @@ def test_a_champion_that_is_told_no_version_answers_with_its_bundles_digest(tiny
 def test_a_challenger_that_lets_more_past_fails(make_bundle, equal, probes):
     """Both catch every toxic text as it is; friendly words around it are enough for one of them."""
     with running(make_bundle(bias=-0.7).path, "--model_version", "1") as keen:
-        found = Turns(probes, Pods(keen, equal)).measure(percent=0)
+        found = Turns(probes, Pods(keen, equal), limits=replace(LIMITS, evasion_margin=0.0)).measure(percent=0)
     assert named(found, FAIL) == {"evasion, champion"}
 
 
@@ -262,7 +262,7 @@ class Fixed:
         return self._counted
 
 
-def test_one_error_among_few_fails_and_slowness_among_few_does_not(champion, equal, probes):
+def test_few_answers_fail_nothing(champion, equal, probes):
     path = "/v1/models/{model_name}:predict"
     requests = "content_arena_api_requests_total"
     counters = {
@@ -274,8 +274,10 @@ def test_one_error_among_few_fails_and_slowness_among_few_does_not(champion, equ
     turns = Turns(probes, Pods(champion, equal), Fixed(counters))
     turns.now += 10
     found = turns.measure()
-    assert named(found, FAIL) == {"errors, bound"}
-    assert "fewer than 30 answers" in next(check.reason for check in found.checks if check.name.startswith("p95, b"))
+    assert not named(found, FAIL)
+    reasons = {check.name.split(", share")[0]: check.reason for check in found.checks}
+    assert "fewer than 30 answers" in reasons["errors, bound"]
+    assert "fewer than 30 answers" in reasons["p95, bound"]
 
 
 def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, probes):
