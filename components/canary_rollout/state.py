@@ -12,7 +12,9 @@ from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.shared.errors import ArenaError, InputError
 
 SCHEMA = 1
+#: Both in characters: an annotation has to stay small.
 _MAX_REASON = 600
+_MAX_APPROVAL = 200
 
 
 class StateError(InputError):
@@ -110,6 +112,11 @@ class State:
     fingerprint: str = ""
     measuring: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    def __post_init__(self) -> None:
+        """Cuts what others wrote, whichever way it got here."""
+        object.__setattr__(self, "reason", self.reason[:_MAX_REASON])
+        object.__setattr__(self, "approvals", tuple(one[:_MAX_APPROVAL] for one in self.approvals))
+
     @property
     def percent(self) -> int:
         """The share that the challenger was last allowed."""
@@ -118,7 +125,7 @@ class State:
     def enter(self, phase: Phase, now: float, reason: str, **changes: Any) -> State:  # noqa: ANN401
         """The state after moving to another phase."""
         changes = {"gate": "", "then": None, "then_step": 0} | changes
-        return replace(self, phase=phase, since=now, window=now, reason=reason[:_MAX_REASON], **changes)
+        return replace(self, phase=phase, since=now, window=now, reason=reason, **changes)
 
     def dump(self) -> str:
         """As JSON, with the number of its schema."""

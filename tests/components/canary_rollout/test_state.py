@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,14 @@ def test_it_is_small_and_tells_its_schema():
     written = begun().enter(Phase.WAITING, 0, "x" * 10_000, approvals=("step-100 by somebody",) * 20).dump()
     assert len(written) < 4_000
     assert json.loads(written)["schema"] == 1
+
+
+def test_what_others_wrote_is_cut_whichever_way_it_gets_there():
+    state = replace(begun(), reason="x" * 10_000, approvals=("step-100 by " + "y" * 10_000,) * 20)
+    assert len(state.reason) == 600
+    assert state.approvals[0].startswith("step-100 by yyy")
+    assert len(state.dump()) < 8_000
+    assert load(state.dump()) == state
 
 
 def test_what_is_measured_as_usual_is_not_told_and_older_records_are_read():
