@@ -186,7 +186,7 @@ def put_in_order(
     mover.look()
     with _ends_on_sigterm(), Lease(cluster, site.service) as lease:
         rollout = _rollout(site, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
-        return reconcile(cluster, site.service, mover, rollout, registry)
+        return reconcile(cluster, site.service, mover, rollout, registry, lease.ensure)
 
 
 def _nothing(state: State, measured: Measurement | None) -> None:

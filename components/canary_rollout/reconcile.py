@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from content_arena.components.canary_rollout import annotations
 from content_arena.components.canary_rollout.measurement import Measurement
 from content_arena.components.canary_rollout.move import Mover, Services
@@ -16,7 +18,14 @@ _WHO = "reconcile"
 _ENDING = ("promote", "withdraw", "refused")
 
 
-def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, registry: Follower) -> list[str]:
+def reconcile(
+    cluster: Services,
+    service: str,
+    mover: Mover,
+    rollout: Rollout,
+    registry: Follower,
+    still_mine: Callable[[], None] = lambda: None,
+) -> list[str]:
     """Heals every disagreement between the registry's aliases, the service's spec and its traffic.
 
     A rollout that nobody carries on any more is ended: what was being promoted or withdrawn is, and whatever was on its
@@ -29,6 +38,7 @@ def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, r
         mover: Of that service.
         rollout: Carries on what has to be ended.
         registry: Has to agree.
+        still_mine: Raises if another process rolls out by now; asked before every write.
 
     Returns:
         What was done, a line each, or what is waited for; nothing when called again after the end.
@@ -45,6 +55,7 @@ def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, r
             return [_waits(state)]
         wish = _wish(state) if is_to_be_ended else None
         if wish is not None:
+            still_mine()
             annotations.annotate(cluster, service, wish)
         # An abort that comes too late opens no gate.
         end = rollout.run(lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate))
@@ -56,8 +67,10 @@ def reconcile(cluster: Services, service: str, mover: Mover, rollout: Rollout, r
             return done
         state = end
     serving = mover.mode.stable(mover.look())
+    still_mine()
     done += registry.heal(serving.version)
     if state is not None and _is_unsaid(state, serving.version, registry):
+        still_mine()
         registry.reject(state.challenger, serving.version, state.rollout, state.reason)
         done.append(f"version {state.challenger} is tagged rejected: {state.reason}")
     return done

@@ -265,6 +265,8 @@ class Rollout:
         # Decided on already; where it is tried again, only what comes of it now counts.
         self._refused = ""
         try:
+            if decision.action in (Action.REGISTER, Action.REJECT):
+                self._still_mine()
             if decision.action is Action.REGISTER:
                 self._registry.promote(state.challenger, state.stable.version)
             elif decision.action is Action.REJECT:

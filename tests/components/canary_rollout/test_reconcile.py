@@ -3,6 +3,7 @@
 import pytest
 
 from content_arena.components.canary_rollout.cluster import ClusterError
+from content_arena.components.canary_rollout.lease import HeldError
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.reconcile import reconcile
@@ -118,6 +119,19 @@ def test_an_alias_that_went_astray_follows_the_traffic_again(mode, ended):
     assert bench.aliases.champion == serves
     assert len(done) == (2 if ended is Verdict.FAIL else 1)
     assert healed(bench) == []
+
+
+def test_no_alias_is_healed_by_who_was_taken_over(mode):
+    bench = Bench(mode)
+    bench.aliases.champion = "9"
+
+    def lost():
+        raise HeldError("another has taken this rollout over")
+
+    mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
+    with pytest.raises(HeldError):
+        reconcile(bench.api, "filter", mover, bench.process(), bench.aliases, lost)
+    assert bench.aliases.champion == "9"
 
 
 def test_a_canary_that_no_rollout_made_is_left_and_said():

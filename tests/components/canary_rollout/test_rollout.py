@@ -90,12 +90,13 @@ class Bench:
         self.history = History(tmp_path / "rollout.jsonl") if tmp_path else None
         self.lines = []
 
-    def process(self, patience=600.0):
+    def process(self, patience=600.0, still_mine=lambda: None):
         """A new one: it remembers nothing."""
         mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
         return Rollout(
             self.api, mover, self.judge, self.aliases, service="filter", history=self.history, say=self.lines.append,
-            pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now, sleep=lambda seconds: self.world.tick(),
+            still_mine=still_mine, pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now,
+            sleep=lambda seconds: self.world.tick(),
         )  # fmt: skip
 
     def begun(self, parameters=QUICK, insist=None):
@@ -492,6 +493,16 @@ def test_a_registry_that_does_not_follow_is_held_with_its_words(mode):
     bench.aliases.is_away = False
     bench.api.annotate(approve="2/promote-1 by alice")
     bench.check(bench.end())
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_no_registry_is_written_before_it_is_sure_that_nobody_took_over(mode, verdict):
+    bench = Bench(mode, verdicts={25: verdict}).begun()
+    asked = []
+    bench.aliases.promote = bench.aliases.reject = lambda *what: asked.append("written")
+    process = bench.process(still_mine=lambda: asked.append("asked"))
+    process.run(lambda state: asked.count("written") == 3)
+    assert asked[-6:] == ["asked", "written"] * 3
 
 
 # What is refused.
