@@ -125,6 +125,6 @@ class Measuring:
 
 
 def _without_password(url: str) -> str:
-    """A URL without user and password."""
+    """A URL without user and password, and without a query, which may hold a token."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

@@ -26,6 +26,7 @@ from content_arena.components.shared.errors import InputError
 _SECONDS = 10.0
 #: Four times the interval at which most are scraped; whoever is older is not scraped any more.
 _STALE_SECONDS = 120.0
+_WANTED = "wanted something like http://prometheus:9090 (it is not shown here, since it may hold a password)"
 _FRESHEST = "content_arena_model_flagged_total"
 
 
@@ -50,9 +51,10 @@ class Prometheus:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise InputError(f"{url!r} is no address of a Prometheus ({error})") from error
+            # Neither the address nor what urllib says of it: either may hold a password.
+            raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{url!r} is no address of a Prometheus, wanted something like http://prometheus:9090")
+            raise InputError(f"that is no address of a Prometheus, {_WANTED}")
         self._url, self._namespace = url.rstrip("/"), namespace
         # Addresses may hold passwords, and reasons end up on the service.
         self._place = f"Prometheus at {parts.hostname}"

@@ -37,9 +37,10 @@ def test_what_is_told_goes_before_what_was_noted_bound_by_bound(corpus):
 
 
 def test_no_password_is_noted():
-    measuring = Measuring(prometheus="https://alice:secret@prometheus.example:9090/at?x=1")
+    measuring = Measuring(prometheus="https://alice:secret@prometheus.example:9090/at?token=hidden")
     assert measuring.has_password
-    assert measuring.noted() == {"prometheus": "https://prometheus.example:9090/at?x=1"}
+    assert measuring.noted() == {"prometheus": "https://prometheus.example:9090/at"}
+    assert Measuring(prometheus="https://prometheus.example/at?token=hidden").has_password
     assert not Measuring(prometheus="https://prometheus.example").has_password
 
 

@@ -167,3 +167,10 @@ def test_nothing_is_asked_before_the_window_begins(api):
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(InputError, match="no address of a Prometheus"):
         Prometheus(url, "arena")
+
+
+@pytest.mark.parametrize("url", ["htp://reader:secret@prometheus", "http://reader:secret@[", "https://?token=secret"])
+def test_what_is_refused_is_not_shown(url):
+    with pytest.raises(InputError, match="no address of a Prometheus") as caught:
+        Prometheus(url, "arena")
+    assert "secret" not in str(caught.value)
