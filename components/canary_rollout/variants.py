@@ -40,6 +40,8 @@ def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> 
     theirs = mode.pod_labels(view, challenger)
     if mode.name == "Knative":
         ours = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
+        # While the status lags behind, the latest revision is still stable's.
+        theirs = "" if theirs == ours else theirs
         return _variant("champion", ours, "-deployment"), _variant("challenger", theirs, "-deployment")
     ours = f"app=isvc.{workload(view.name, stable.name)}"
     return _variant("champion", ours, ""), _variant("challenger", theirs, "")

@@ -45,6 +45,9 @@ def test_knative_mode_tells_pods_by_their_revisions():
     assert champion.labels == "serving.knative.dev/revision=filter-predictor-00001"
     assert challenger.labels == "serving.knative.dev/revision=filter-predictor-00002"
     assert re.fullmatch(challenger.pod_names, "filter-predictor-00002-deployment-5d4f6b7c8-x2x9z")
+    # A status that lags behind names stable's revision still.
+    behind = replace(stable, revision="filter-predictor-00002")
+    assert variants(View(service), Knative(), behind, CHALLENGER)[1].labels == ""
     service["status"]["observedGeneration"] = 1
     assert variants(View(service), Knative(), stable, CHALLENGER)[1].pod_names == ""
 
