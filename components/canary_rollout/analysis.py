@@ -176,9 +176,7 @@ def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[
     (ours, surely), (theirs, they_surely) = (
         _shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
     )
-    checks.append(
-        _difference_within("flagged", apart(ours, theirs), limits.flagged_margin, apart(surely, they_surely))
-    )
+    checks.append(_difference_within("flagged", apart(ours, theirs), limits.flagged_margin, apart(surely, they_surely)))
     checks.append(_psi("scores", champion, challenger, limits.psi))
     both = min(champion.requests, challenger.requests)
     return [_on_enough(check, challenger.requests if ", bound" in check.name else both) for check in checks]
