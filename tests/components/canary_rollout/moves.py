@@ -1,0 +1,40 @@
+"""Drives the moves of one rollout, without a plan, in a cluster of this process."""
+
+from content_arena.components.canary_rollout.move import Mover
+from content_arena.components.canary_rollout.traffic import Aim, Challenger, Done, Goal
+
+TWO = Challenger("2", "s3://models/content-filter/2")
+STEPS = (1, 25, 50, 100)
+SETTLE = 5
+
+
+class Rollout:
+    """Moves one step a second; ``kill`` takes its memory away."""
+
+    def __init__(self, world):
+        self.world = world
+        self.kill()
+        self.stable = self.mover.mode.stable(self.mover.look())
+
+    def kill(self):
+        self.mover = Mover(self.world, "filter", SETTLE, clock=lambda: self.world.now)
+
+    def once(self, goal):
+        step = self.mover.step(self.mover.look(), goal, self.stable, TWO)
+        self.world.tick()
+        return step
+
+    def to(self, goal, limit=200):
+        for _ in range(limit):
+            step = self.once(goal)
+            if isinstance(step, Done):
+                return
+        raise AssertionError(f"{goal} not within {limit} s: {step}")
+
+    def through(self, *percents):
+        self.to(Goal(Aim.STAGED))
+        for percent in percents:
+            self.to(Goal(Aim.SHIFTED, percent))
+
+    def shares(self):
+        return self.mover.mode.shares(self.mover.look(), self.stable, TWO)
