@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from content_arena.components.registry_promotion.registry import MODEL_NAME, Registry
 from content_arena.components.shared.errors import InputError, RegistryError
 
-_REJECTED = "rejected"
 #: The rollout that rejected a version: one that a person insisted on later is another.
 _REJECTED_BY = "rejected_by_rollout"
 
@@ -71,9 +70,9 @@ class Following:
                 self._registry.reconcile()
             else:
                 self._registry.promote(version, expected_champion=None if champion is None else before)
-            for tag in (_REJECTED, _REJECTED_BY):
-                if tag in self._registry.get(version).tags:
-                    self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), tag)
+            self._registry.withdraw_rejection(version)
+            if _REJECTED_BY in self._registry.get(version).tags:
+                self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY)
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether this rollout's rejection of a version is all written down."""
@@ -113,9 +112,9 @@ class Following:
             return [*done, *registry.reconcile()]
 
     def _objection(self, version: int) -> str:
-        tags = self._registry.get(version).tags
-        if _REJECTED in tags:
-            return f"was rejected ({tags[_REJECTED]})"
+        rejection = self._registry.get(version).rejection
+        if rejection is not None:
+            return f"was rejected ({rejection})"
         verdict = self._registry.verdict(version)
         failed = [result.reason for result in verdict[1] if not result.passed] if verdict else []
         return f"failed its gates ({'; '.join(failed)})" if failed else ""

@@ -256,14 +256,18 @@ class Registry:
         """Tags a version as rejected."""
         self.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED, reason[:500])
 
+    def withdraw_rejection(self, version: int) -> None:
+        """Takes the tag of :meth:`reject` away, if there is one."""
+        if self.get(version).rejection is not None:
+            self.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED)
+
     def note_storage(self, version: int, uri: str) -> None:
         """Keeps where in object storage a version's bundle was published, whole."""
         self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
 
     def note_override(self, version: int, reason: str) -> None:
         """Keeps why a person promotes a version against the gates, or although it was rejected, which is taken back."""
-        if self.get(version).rejection is not None:
-            self.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED)
+        self.withdraw_rejection(version)
         self.client.set_model_version_tag(MODEL_NAME, str(version), _OVERRIDE, reason[:500])
 
     def record_verdict(self, version: int, champion: int, results: Sequence[GateResult]) -> None:
