@@ -45,6 +45,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+# What UTF-8 can carry: a lone surrogate is a code point and no character, and is refused with a 400.
+UNICODE_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 V1_LIKE = st.fixed_dictionaries({"instances": JSON | st.lists(ANY_TEXT | JSON, max_size=5)})
 TENSOR = st.fixed_dictionaries(
     {
@@ -104,7 +106,7 @@ def test_no_body_makes_a_5xx(server, body, headers, tail):
 
 
 @settings(max_examples=60, deadline=None)
-@given(texts=st.lists(ANY_TEXT.filter(lambda text: text.strip()), min_size=1, max_size=4))
+@given(texts=st.lists(UNICODE_TEXT.filter(lambda text: text.strip()), min_size=1, max_size=4))
 def test_any_text_gets_a_score_over_both_protocols(server, texts):
     v1 = server.predict(json={"instances": texts})
     tensor = {"name": "t", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
