@@ -28,8 +28,8 @@ install: .venv/.installed ## Make .venv with everything a developer needs
 arena: install ## Run the whole loop once: attack, label, train, evaluate, promote
 	$(BIN)/arena run
 
-test: install ## Run every test
-	$(BIN)/python -m pytest
+test: install ## Run every test, a file on one core at a time
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: install ## Check style
 	$(BIN)/ruff check .

@@ -19,6 +19,11 @@ import requests
 from tests.tiny_bundle import make_tiny_bundle
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker a core, and no more than memory for so many encoders; one where all of them would share a cluster."""
+    return 1 if os.environ.get("KUBECONFIG") else min(4, len(os.sched_getaffinity(0)))
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory):
     """A real bundle, not to be changed by any test."""
@@ -42,7 +47,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     keys = {"accessKey": "arena-test", "secretKey": "arena-test-secret"}
     identity = {"name": "arena", "credentials": [keys], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    ports = dict(zip(("s3", "master", "volume", "filer"), _free_ports(4), strict=True))
+    ports = dict(zip(("s3", "master", "volume", "filer"), free_ports(4), strict=True))
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     command = [
         str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
@@ -87,10 +92,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_ports(n: int) -> list[int]:
+def free_ports(n: int) -> list[int]:
     """Free ports whose gRPC ports, 10,000 above, are free as well."""
     found: list[int] = []
-    port = 20_000 + os.getpid() % 10_000
+    port = 20_000 + 97 * os.getpid() % 10_000
     while len(found) < n:
         port += 1
         if all(_is_free(candidate) for candidate in (port, port + 10_000)):

@@ -57,6 +57,7 @@ class Prober:
         share: float = 0.5,
         stale_seconds: float = 900.0,
         retry_seconds: float = 15.0,
+        pause_seconds: float = 0.5,
         start: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Takes what to probe with, and how to reach whom.
@@ -68,10 +69,12 @@ class Prober:
             share: Of the time, spent asking: one small request at a time, so that users keep the rest.
             stale_seconds: Figures older than this are taken again; the old ones count until then.
             retry_seconds: A battle that broke off is fought again after so long.
+            pause_seconds: Before a request that was answered with 5xx is sent again.
             start: Has work done beside the loop; in a thread if None.
         """
         self._battery, self._pods, self._doors = battery, pods, doors or PodAddresses()
         self._share, self._stale_seconds, self._retry_seconds = share, stale_seconds, retry_seconds
+        self._pause_seconds = pause_seconds
         self._start = start or _in_thread
         self._made: Battery | None = None
         self._making = threading.Lock()
@@ -117,7 +120,10 @@ class Prober:
             nobody.done.set()
             return nobody
         urls = [self._doors.url(pod) for pod in pods]
-        probing = Probing(now, PodsVictim(urls, self._doors.session(), self._share, self._stop))
+        victim = PodsVictim(
+            urls, self._doors.session(), self._share, self._stop, pause_seconds=self._pause_seconds
+        )  # fmt: skip
+        probing = Probing(now, victim)
         self._start(lambda: self._fight(probing))
         return probing
 

@@ -36,7 +36,6 @@ PROBE_HEADER = "x-content-arena-probe"
 _BATCH = 16
 #: A server that answers 5xx is asked again so often before that is its answer.
 _ATTEMPTS = 4
-_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,9 @@ class PodsVictim(EndpointVictim):
     """
 
     def __init__(
-        self, urls: Sequence[str], session: requests.Session, share: float = 0.5, stop: threading.Event | None = None
-    ) -> None:
+        self, urls: Sequence[str], session: requests.Session, share: float = 0.5, stop: threading.Event | None = None,
+        *, pause_seconds: float = 0.5,
+    ) -> None:  # fmt: skip
         """Takes the pods' base URLs.
 
         Args:
@@ -120,13 +120,14 @@ class PodsVictim(EndpointVictim):
             session: Of requests; opens connections to them.
             share: So much of the time at most is spent asking; the rest is the users'.
             stop: Once it is set, nothing is asked any more.
+            pause_seconds: Before an answer of 5xx is asked for again.
         """
         super().__init__(urls[0], batch_size=_BATCH)
         self._urls = itertools.cycle(EndpointVictim(url).url for url in urls)
         self._session = session
         self._session.headers[PROBE_HEADER] = "true"
         self._session.hooks["response"].append(self._note)
-        self._idle, self._stop = 1 / share - 1, stop or threading.Event()
+        self._idle, self._stop, self._pause_seconds = 1 / share - 1, stop or threading.Event(), pause_seconds
         self.versions: frozenset[str] = frozenset()
         self.answers = self.errors = 0
 
@@ -136,7 +137,7 @@ class PodsVictim(EndpointVictim):
             try:
                 return super()._ask(batch)
             except VictimError:
-                if self.errors == errors or attempt == _ATTEMPTS or self._stop.wait(_PAUSE_SECONDS):
+                if self.errors == errors or attempt == _ATTEMPTS or self._stop.wait(self._pause_seconds):
                     raise
         raise AssertionError("the loop above ends by itself")
 

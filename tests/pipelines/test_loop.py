@@ -1,23 +1,18 @@
 """The whole loop from the outside, small: a real encoder, a real QLoRA run, a real registry, a real server."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
-from content_arena.components.registry_promotion.registry import Registry
+from tests.conftest import free_ports
+from tests.pipelines.command import ARENA, SMALL, arena, environment, wait_until
 
 pytestmark = pytest.mark.slow
 
-ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli import main; main()"]
-SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "2", "--device", "cpu"]
 STAGES = {
     "prepare_corpus",
     "bootstrap_champion",
@@ -28,15 +23,6 @@ STAGES = {
     "evaluate_challenger",
     "promote_challenger",
 }
-
-
-def environment(home):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-    return {**kept, "ARENA_HOME": str(home)}
-
-
-def arena(home, *arguments):
-    return subprocess.run([*ARENA, *arguments], env=environment(home), capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +76,10 @@ def test_raw_logs_go_to_a_file_and_progress_to_standard_error(home, second):
 
 def test_a_served_champion_is_attacked_over_http_with_the_same_result(home, second):
     options = ["--texts", "8", "--rounds", "2", "--max-texts", "240", "--seed", "3", "--json"]
-    process = subprocess.Popen([*ARENA, "serve", "--port", "18473"], env=environment(home), stderr=subprocess.DEVNULL)
+    (port,) = free_ports(1)
+    process = subprocess.Popen([*ARENA, "serve", "--port", str(port)], env=environment(home), stderr=subprocess.DEVNULL)
     try:
-        url = "http://127.0.0.1:18473"
+        url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/v2/health/ready"), 60)
         answer = requests.post(f"{url}/v1/models/content-filter:predict", json={"instances": ["hello"]}, timeout=10)
         champion = json.loads(arena(home, "status", "--json").stdout)["champion"]["version"]
@@ -117,45 +104,8 @@ def test_an_endpoint_that_is_not_there_is_said(home, second):
     assert "is the server up?" in finished.stderr
 
 
-def test_killed_in_any_stage_the_next_run_works_and_there_is_one_champion(tmp_path):
-    home = tmp_path / "home"
-    for stage in ("bootstrap_champion", "evaluate_challenger"):
-        process = subprocess.Popen(
-            [*ARENA, "run", *SMALL, "--json"], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        for line in process.stderr:
-            if line.startswith(f"{stage}:"):
-                break
-        time.sleep(0.5)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        wait_until(lambda: not stages_running(home), 30)
-    finished = arena(home, "run", *SMALL, "--json")
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["champion_version"] == "1"
-    aliases = Registry(f"sqlite:///{home / 'mlflow.db'}").aliases()
-    assert "champion" in aliases
-
-
-def stages_running(home):
-    """Processes of stages that work for an arena's home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(home) in part for part in process.info["cmdline"] or []):
-            found.append(process)
-    return found
-
-
 def answers(url):
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def wait_until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)

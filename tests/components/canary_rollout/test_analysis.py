@@ -93,7 +93,7 @@ def test_no_limit_that_is_not_a_number_lets_anything_pass():
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [({"2"}, PASS), ({"1"}, FAIL), ({"1", "2"}, FAIL), (set(), INCONCLUSIVE)],
-    ids=str,
+    ids=["the challenger", "the champion", "both", "nobody"],
 )
 def test_who_answered_is_read_and_not_believed(found, verdict):
     assert judge_versions("challenger", frozenset(found), "2").verdict is verdict

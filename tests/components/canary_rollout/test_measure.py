@@ -60,7 +60,7 @@ class Turns:
 
     def __init__(self, probes, pods, source=None, limits=LIMITS):
         self.window = self.now = time.time()
-        prober = Prober(probes, pods, share=1.0, start=lambda work: work())
+        prober = Prober(probes, pods, share=1.0, pause_seconds=0.0, start=lambda work: work())
         self.measurer = LiveMeasurer(source or PodMetrics(pods), prober, limits, warmup_seconds=1.0)
 
     def measure(self, percent=50, ready=1):

@@ -1,0 +1,25 @@
+"""The command `arena` as a process, with a loop that is small."""
+
+import os
+import subprocess
+import sys
+import time
+
+ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli import main; main()"]
+SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "2", "--device", "cpu"]
+
+
+def environment(home):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
+    return {**kept, "ARENA_HOME": str(home)}
+
+
+def arena(home, *arguments):
+    return subprocess.run([*ARENA, *arguments], env=environment(home), capture_output=True, text=True, timeout=300)
+
+
+def wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
