@@ -1,6 +1,8 @@
 """Standard mode: Deployments, ``spec.canary``, and an HTTPRoute that carries the weights.
 
-KServe takes a canary's ready pods off stable's. So stable gets as many more for as long, before the canary gets any.
+KServe takes a canary's ready pods off stable's. So stable gets as many more for as long, before the canary gets any. How
+many that is goes by the pods that stable had when the rollout began: a canary has a fixed number of its own, and an
+autoscaler's ``minReplicas`` may be far below what the traffic takes.
 """
 
 from __future__ import annotations
@@ -64,9 +66,17 @@ class Standard:
             names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
             raise TrafficError(f"{view.name} has a canary that no rollout knows of ({names}): remove it at weight 0")
         predictor = view.predictor
+        serving = workload(view.name, predictor.get("name", ""))
+        told = weights(view.route)
+        if told != {serving: 100}:
+            raise TrafficError(
+                f"{view.name} is not settled: its HTTPRoute has to be accepted by the gateway and to name {serving} "
+                f"alone, it says {'nothing yet' if told is None else told}"
+            )
         return Stable(
             predictor.get("name", ""), version_of(predictor), storage_uri(predictor),
             predictor.get("minReplicas"), predictor.get("maxReplicas"), told_version(predictor),
+            pods=view.ready_pods.get(serving, 0),
         )  # fmt: skip
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
@@ -74,7 +84,7 @@ class Standard:
         told = weights(view.route)
         workloads = workload(view.name, challenger.name)
         canary = _canary(view, challenger)
-        wanted = canary["predictor"].get("minReplicas", 1) if canary else _pods(stable)
+        wanted = canary["predictor"].get("minReplicas", 1) if canary else _least(stable)
         ready = view.ready_pods.get(workloads, 0) >= wanted
         if canary:
             ready = ready and any(
@@ -90,7 +100,7 @@ class Standard:
         if goal.aim is Aim.ROLLED_BACK:
             return _withdraw(view, stable, challenger)
         if goal.aim is Aim.PROMOTED and _is_taken_over(view, challenger):
-            return self._after_promotion(view, challenger)
+            return self._after_promotion(view, stable, challenger)
         if view.predictor.get("name", "") != stable.name or storage_uri(view.predictor) != stable.storage_uri:
             raise TrafficError(
                 f"{view.name} serves {storage_uri(view.predictor)}, this began with {stable.storage_uri}"
@@ -113,12 +123,12 @@ class Standard:
         if canary is None and goal.aim is not Aim.STAGED:
             raise TrafficError(f"the canary {challenger.name} is gone from {view.name}")
         has = canary["predictor"].get("minReplicas", 1) if canary else 0
-        pods = max(has, _pods(stable, goal.percent))
+        pods = max(has, math.ceil(_strength(stable) * goal.percent / 100), 1)
         raised = _raised(stable, pods)
         if (view.predictor.get("minReplicas") or 1) < raised["minReplicas"]:
             return Patch({"spec": {"predictor": raised}}, f"{pods} more pods for stable, KServe takes them off again")
         if has < pods:
-            needed = _pods(stable) + pods - has
+            needed = _strength(stable) + pods - has
             if view.ready_pods.get(workload(view.name, stable.name), 0) < needed:
                 return Wait(f"stable has fewer than {needed} ready pods")
             percent = canary["trafficPercent"] if canary else 0
@@ -139,16 +149,21 @@ class Standard:
         now = self.shares(view, stable, challenger)
         if now.challenger != 100 or not now.ready or not view.settled:
             return Wait(f"the route does not yet show all traffic at a ready {challenger.name}")
-        predictor = {"name": challenger.name, "minReplicas": stable.min_replicas, "maxReplicas": stable.max_replicas}
+        # As many as it has: an autoscaler that begins with fewer would take seconds to find out that they do not do.
+        predictor = {"name": challenger.name, **_replicas(stable)}
+        if _strength(stable) > _least(stable):
+            predictor["minReplicas"] = _strength(stable)
         predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
         body = {"spec": {"predictor": predictor, "canary": _others(view, challenger)}}
         return Patch(body, f"{challenger.name} takes over the name")
 
-    def _after_promotion(self, view: View, challenger: Challenger) -> Step:
+    def _after_promotion(self, view: View, stable: Stable, challenger: Challenger) -> Step:
         told = weights(view.route)
         if told is None or told != {workload(view.name, challenger.name): 100}:
             return Wait(f"the route does not name {challenger.name} alone")
-        return Done() if view.settled else Wait("the gateway settles")
+        if not view.settled:
+            return Wait("the gateway settles")
+        return _put_back(view, stable) or Done()
 
 
 def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
@@ -172,29 +187,46 @@ def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
 
 
 def _after_withdrawal(view: View, stable: Stable, challenger: Challenger) -> Step:
-    replicas = _replicas(stable)
-    if any(view.predictor.get(name) != value for name, value in replicas.items()):
-        return Patch({"spec": {"predictor": replicas}}, "stable's own number of pods is back")
+    lacking = _put_back(view, stable)
+    if lacking:
+        return lacking
     told = weights(view.route)
     if told is None or workload(view.name, challenger.name) in told:
         return Wait(f"the route still names {challenger.name}")
-    if view.ready_pods.get(workload(view.name, stable.name), 0) < _pods(stable):
+    if view.ready_pods.get(workload(view.name, stable.name), 0) < _least(stable):
         return Wait("stable is not at full strength")
     return Done()
 
 
-def _pods(stable: Stable, percent: int = 100) -> int:
-    """Pods that a share of the traffic takes, by what stable has for all of it; one at least."""
-    return max(1, math.ceil((stable.min_replicas or 1) * percent / 100))
+def _least(stable: Stable) -> int:
+    """Pods that stable has whatever the traffic."""
+    return max(1, stable.min_replicas or 1)
+
+
+def _strength(stable: Stable) -> int:
+    """Pods that all of the traffic took when the rollout began."""
+    running = stable.pods or 0
+    if stable.max_replicas is not None:
+        # A rolling update has some more for a while.
+        running = min(running, stable.max_replicas)
+    return max(_least(stable), running)
 
 
 def _replicas(stable: Stable) -> Json:
     return {"minReplicas": stable.min_replicas, "maxReplicas": stable.max_replicas}
 
 
+def _put_back(view: View, stable: Stable) -> Patch | None:
+    """Stable's own number of pods, as it was before; None if it is."""
+    replicas = _replicas(stable)
+    if all(view.predictor.get(name) == value for name, value in replicas.items()):
+        return None
+    return Patch({"spec": {"predictor": replicas}}, "stable's own number of pods is back")
+
+
 def _raised(stable: Stable, pods: int) -> Json:
     limit = None if stable.max_replicas is None else stable.max_replicas + pods
-    return {"minReplicas": _pods(stable) + pods, "maxReplicas": limit}
+    return {"minReplicas": _strength(stable) + pods, "maxReplicas": limit}
 
 
 def _canary(view: View, challenger: Challenger) -> Json | None:

@@ -51,6 +51,7 @@ class Stable:
         max_replicas: As the spec had it; None if it had none.
         told_version: Value of CONTENT_ARENA_MODEL_VERSION in its spec; None if it had none.
         revision: Knative's name for it; empty in Standard mode.
+        pods: Ready pods, which an autoscaler may have made more than ``min_replicas``; None in Knative mode.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Stable:
     max_replicas: int | None = None
     told_version: str | None = None
     revision: str = ""
+    pods: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,46 @@ def test_a_rollback_leaves_everything_as_it_was(percents):
     assert (world.lost, world.least_stable, world.pods_of("v1")) == (0, 2, 2)
 
 
+@pytest.mark.parametrize("load", [3, 4, 6])
+def test_a_challenger_has_the_pods_that_its_share_takes_where_an_autoscaler_runs_more_than_the_least(load):
+    given = service(min_replicas=2)
+    world = StandardWorld(given, load=load)
+    world.tick(10)
+    rollout = Rollout(world)
+    rollout.through(*STEPS)
+    assert world.pods_of("v2") == load
+    rollout.to(Goal(Aim.PROMOTED))
+    world.tick(20)
+    after = world.stored.value["spec"]["predictor"]
+    assert (after["minReplicas"], after["maxReplicas"]) == (2, 6)
+    assert (world.lost, world.crowded, world.pods_of("v2")) == (0, 0, load)
+
+
+def test_a_rollback_crowds_nobody_where_an_autoscaler_runs_more_than_the_least():
+    given = service(min_replicas=2)
+    world = StandardWorld(given, load=5)
+    world.tick(10)
+    rollout = Rollout(world)
+    rollout.through(1, 25, 50)
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    world.tick(20)
+    assert world.stored.value["spec"] == given["spec"]
+    assert (world.lost, world.crowded, world.pods_of("v1")) == (0, 0, 5)
+
+
+def test_a_canary_sized_by_the_least_crowds_its_users():
+    world = naive(StandardWorld(service(), load=6), entry(0), entry(50))
+    assert world.crowded > 0
+
+
+def test_a_route_that_still_names_another_is_not_settled():
+    world = StandardWorld(service())
+    view = View(world.service("filter"), world.route("filter"), world.ready_pods("filter"))
+    view.route["spec"]["rules"][0]["backendRefs"].append({"name": "filter-v0-predictor", "weight": 5})
+    with pytest.raises(TrafficError, match="filter-v0-predictor"):
+        Standard().stable(view)
+
+
 def test_no_user_meets_the_rehearsal():
     world = StandardWorld(service())
     rollout = Rollout(world)

@@ -35,8 +35,11 @@ def workload(service: str, variant: str | None) -> str:
     return f"{service}-{variant}-predictor" if variant else f"{service}-predictor"
 
 
-def reconcile(service: Json, ready: Mapping[str, int]) -> Wanted:
-    """One turn of the controller, by the spec and each Deployment's ready pods."""
+def reconcile(service: Json, ready: Mapping[str, int], load: int = 0) -> Wanted:
+    """One turn of the controller, by the spec and each Deployment's ready pods; ``load``: pods that all traffic takes.
+
+    Stable has an autoscaler, a canary has none.
+    """
     name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
     stable = workload(name, predictor.get("name"))
     least = predictor.get("minReplicas") or 1
@@ -52,8 +55,9 @@ def reconcile(service: Json, ready: Mapping[str, int]) -> Wanted:
         canaries.append({"name": canary["name"], "ready": is_ready, "trafficPercent": percent,
                          "modelStatus": {"transitionStatus": ""}})  # fmt: skip
     taken = sum(ready.get(own, 0) for own in pods)
-    pods[stable] = max(1, least - taken)
     weights[stable] = 100 - sum(weights.values())
+    autoscaled = min(math.ceil(load * weights[stable] / 100), predictor.get("maxReplicas") or load)
+    pods[stable] = max(1, least - taken, autoscaled)
     return Wanted(pods, uris, weights, canaries)
 
 

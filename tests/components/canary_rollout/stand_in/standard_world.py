@@ -24,13 +24,24 @@ class StandardWorld:
     """Serves, loses and counts. ``lost`` is in percent of a second's requests, summed."""
 
     def __init__(
-        self, given: Json, *, start: int = 3, route_lag: int = 2, gateway_lag: int = 2, broken: Collection[str] = ()
+        self,
+        given: Json,
+        *,
+        start: int = 3,
+        route_lag: int = 2,
+        gateway_lag: int = 2,
+        broken: Collection[str] = (),
+        load: int = 0,
     ) -> None:
-        """``start``, ``route_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose pods never get ready."""
-        self.now, self.lost, self.met = 0, 0, {}
-        self._start, self._broken = start, set(broken)
+        """``start``, ``route_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose pods never get ready.
+
+        ``load``: pods that all of the traffic takes; ``crowded`` counts the seconds in which some variant had fewer than
+        its part of them.
+        """
+        self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
+        self._start, self._broken, self._load = start, set(broken), load
         self.stored = Stored(given)
-        wanted = standard.reconcile(self.stored.value, {})
+        wanted = standard.reconcile(self.stored.value, {}, load)
         self._uris = dict(wanted.uris)
         self._ages = {name: [start] * pods for name, pods in wanted.pods.items()}
         self._route = Stored(_route(wanted.weights))
@@ -67,7 +78,7 @@ class StandardWorld:
     def _turn(self) -> None:
         self.now += 1
         self._ages = {name: [age + 1 for age in ages] for name, ages in self._ages.items()}
-        wanted = standard.reconcile(self.stored.value, {name: self._ready(name) for name in self._ages})
+        wanted = standard.reconcile(self.stored.value, {name: self._ready(name) for name in self._ages}, self._load)
         # At once, whatever the gateway still sends there.
         self._ages = {name: self._ages.get(name, [])[:n] + [0] * (n - len(self._ages.get(name, [])))
                       for name, n in wanted.pods.items()}  # fmt: skip
@@ -86,6 +97,7 @@ class StandardWorld:
             if weight:
                 self.met[name] = self.met.get(name, 0) + weight
                 self.lost += weight * (self._ready(name) == 0)
+                self.crowded += 100 * self._ready(name) < weight * self._load
         if standard.workload("filter", "v1") in self._ages:
             self.least_stable = min(self.least_stable, self.pods_of("v1"))
 
