@@ -207,7 +207,7 @@ def _carry(
     from content_arena.components.canary_rollout.assembly import Stopped, roll_out
     from content_arena.components.canary_rollout.rollout import Pace
     from content_arena.components.canary_rollout.state import Phase
-    from content_arena.components.registry_promotion.publish import publish
+    from content_arena.components.registry_promotion.publish import publish_after
 
     try:
         state = roll_out(
@@ -222,7 +222,7 @@ def _carry(
             print(json.dumps(_answer(stopped.state) if stopped.state else {"error": str(stopped)}))
         raise typer.Exit(options.STOPPED) from None
     if state.phase is Phase.PROMOTED and registry is not None:
-        for line in publish(registry):
+        for line in publish_after(registry):
             tell(line)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:

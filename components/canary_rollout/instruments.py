@@ -113,7 +113,9 @@ class Measuring:
         from content_arena.components.canary_rollout.variants import ApiServerProxy, PodAddresses
 
         doors = PodAddresses() if self.reach is Reach.PODS else ApiServerProxy(context)
-        source = Prometheus(self.prometheus, namespace) if self.prometheus else PodMetrics(cluster.pods, doors)
+        source = (
+            Prometheus(self.prometheus, namespace, cluster.pods) if self.prometheus else PodMetrics(cluster.pods, doors)
+        )
 
         def made() -> Battery:
             return battery(

@@ -81,11 +81,10 @@ class Knative:
         """Equal for two views if the gateway was told the same."""
         return json.dumps([_is_current(view), _percentages(view)], sort_keys=True)
 
-    def pod_labels(self, view: View, challenger: Challenger) -> str:
-        """Label selector of the pods of the latest revision."""
-        revision = _component(view).get("latestCreatedRevision", "")
-        is_challenger = storage_uri(view.predictor) == challenger.storage_uri and _is_current(view)
-        return f"serving.knative.dev/revision={revision}" if revision and is_challenger else ""
+    def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
+        """Label selector of the challenger's pods; empty while the status speaks of another revision."""
+        revision = _revision(view, stable, challenger) if _is_current(view) else ""
+        return f"serving.knative.dev/revision={revision}" if revision else ""
 
     def _shift(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
         percent = view.predictor.get("canaryTrafficPercent")

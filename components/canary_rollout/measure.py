@@ -73,7 +73,7 @@ class LiveMeasurer:
         ]
         requests = 0
         try:
-            checks += self._probes(percent, now, stable, challenger, ours, theirs)
+            checks += self._probes(window, now, percent, stable, challenger, ours, theirs)
             # Nobody meets a challenger at 0 %, so there is nothing to count.
             if percent > 0:
                 requests, found = self._traffic(window, now, percent, stable, challenger, ours, theirs)
@@ -107,9 +107,10 @@ class LiveMeasurer:
         return counted.challenger.requests, [*checks, *judged]
 
     def _probes(
-        self, percent: int, now: float, stable: Stable, challenger: Challenger, ours: Variant, theirs: Variant
-    ) -> list[Check]:
-        champions, challengers = self._prober.look(percent, now, ours, theirs)
+        self, window: float, now: float, percent: int, stable: Stable, challenger: Challenger, ours: Variant,
+        theirs: Variant,
+    ) -> list[Check]:  # fmt: skip
+        champions, challengers = self._prober.look(window, now, ours, theirs)
         if percent == 100 and champions.victim is None:
             return self._alone(challenger, theirs, challengers)
         checks = [

@@ -196,7 +196,7 @@ class Observer:
     def _failure(self, view: View, state: State, challenger: Challenger) -> str:
         # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
-        labels = "" if is_over else self._mode.pod_labels(view, challenger)
+        labels = "" if is_over else self._mode.pod_labels(view, state.stable, challenger)
         return pods.failure(self._cluster.pods(labels), self._cluster.last_words) if labels else ""
 
     def _is_done(self, view: View, state: State, goal: Goal) -> bool:

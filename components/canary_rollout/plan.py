@@ -123,10 +123,10 @@ def _baking(state: State, seen: Observation) -> State:
         return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.share is not None and seen.share != state.percent:
         return state.enter(Phase.SHIFTING, seen.now, f"the gateway gives {seen.share} % instead of {state.percent} %")
-    elapsed = seen.now - state.window
-    if seen.verdict is Verdict.FAIL and elapsed >= state.parameters.warmup_seconds:
+    warm = state.window + state.parameters.warmup_seconds
+    if seen.verdict is Verdict.FAIL and seen.now >= warm:
         return _failed(state, seen)
-    if not elapsed >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
+    if not seen.now - max(warm, state.since) >= state.parameters.bake_seconds:
         return state
     doubt = _doubt(state, seen)
     return _undecided(state, seen, doubt) if doubt else _passed(state, seen)
@@ -140,9 +140,14 @@ def _doubt(state: State, seen: Observation) -> str:
         return "the gateway does not say what share the challenger has"
     if not seen.ready:
         return "not every pod of the challenger is ready"
-    if state.percent > 0 and not seen.requests >= state.parameters.min_requests:
-        return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
-    return ""
+    return _shortage(state, seen)
+
+
+def _shortage(state: State, seen: Observation) -> str:
+    """How many answers to users are missing; empty if none are."""
+    if state.percent == 0 or seen.requests >= state.parameters.min_requests:
+        return ""
+    return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
 
 
 def _passed(state: State, seen: Observation) -> State:
@@ -165,14 +170,16 @@ def _failed(state: State, seen: Observation) -> State:
     reason = f"failed at {state.percent} %: {seen.cause}"
     if failures > state.parameters.failure_limit:
         return _roll_back(state, seen, reason)
-    return replace(state, failures=failures, inconclusives=0, window=seen.now, reason=reason)
+    return replace(state, failures=failures, inconclusives=0, since=seen.now, window=seen.now, reason=reason)
 
 
 def _undecided(state: State, seen: Observation, doubt: str) -> State:
     inconclusives = state.inconclusives + 1
     reason = f"inconclusive at {state.percent} %: {doubt}"
     if inconclusives <= state.parameters.inconclusive_limit:
-        return replace(state, inconclusives=inconclusives, window=seen.now, reason=reason)
+        # With more answers the same window may tell; where there are enough of them, it has had its say.
+        window = state.window if _shortage(state, seen) else seen.now
+        return replace(state, inconclusives=inconclusives, since=seen.now, window=window, reason=reason)
     return _hold(state, seen, "measure", Phase.BAKING, reason)
 
 

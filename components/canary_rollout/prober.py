@@ -1,4 +1,4 @@
-"""When probes are sent: once a step, again when they are old, in threads of their own so that the loop goes on."""
+"""When probes are sent: once a window, again when they are old, in threads of their own so that the loop goes on."""
 
 from __future__ import annotations
 
@@ -83,16 +83,16 @@ class Prober:
         self._under_way: dict[str, Probing] = {}
         self._stop = threading.Event()
 
-    def look(self, percent: int, now: float, champion: Variant, challenger: Variant) -> tuple[Probing, Probing]:
-        """The latest battle against each variant at this step, over or not; begins one where it is due.
+    def look(self, window: float, now: float, champion: Variant, challenger: Variant) -> tuple[Probing, Probing]:
+        """The latest battle against each variant in this window, over or not; begins one where it is due.
 
         Args:
-            percent: Names the step: another one is probed anew.
+            window: When it began. Another one is probed anew, so that no battle is judged twice.
             now: Seconds since the epoch.
             champion: Variant that served before.
             challenger: Variant that is rolled out.
         """
-        key = (percent, champion.labels, challenger.labels)
+        key = (window, champion.labels, challenger.labels)
         if key != self._key:
             self.close()
             self._key, self._latest, self._under_way, self._stop = key, {}, {}, threading.Event()

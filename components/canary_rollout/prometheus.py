@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +21,11 @@ from content_arena.components.canary_rollout.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.variants import Variant
+from content_arena.components.canary_rollout.variants import Json, Variant, ready
 from content_arena.components.shared.errors import InputError
 
 _SECONDS = 10.0
-#: Four times the interval at which most are scraped; whoever is older is not scraped any more.
+#: Four times the interval at which most are scraped; whoever is older is not scraped any more, who is younger not yet.
 _STALE_SECONDS = 120.0
 _WANTED = "wanted something like http://prometheus:9090 (it is not shown here, since it may hold a password)"
 _FRESHEST = "content_arena_model_flagged_total"
@@ -36,12 +37,13 @@ class Prometheus:
     A library for this API would bring pandas and plotting for one GET.
     """
 
-    def __init__(self, url: str, namespace: str) -> None:
+    def __init__(self, url: str, namespace: str, pods: Callable[[str], Sequence[Json]]) -> None:
         """Takes where it is, and whose pods to ask for.
 
         Args:
             url: Like http://prometheus.monitoring:9090; may hold a path, a user and a password.
             namespace: Of the service.
+            pods: The pods that a label selector finds: each of them has to be scraped.
 
         Raises:
             InputError: It is no HTTP address.
@@ -55,7 +57,7 @@ class Prometheus:
             raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(f"that is no address of a Prometheus, {_WANTED}")
-        self._url, self._namespace = url.rstrip("/"), namespace
+        self._url, self._namespace, self._pods = url.rstrip("/"), namespace, pods
         # Addresses may hold passwords, and reasons end up on the service.
         self._place = f"Prometheus at {parts.hostname}"
         self._session = requests.Session()
@@ -102,11 +104,18 @@ class Prometheus:
         return float(rows[0]["value"][1]) if rows else None
 
     def _freshness(self, variant: Variant, now: float) -> Check:
-        rows = self._ask(f"max(timestamp({self._series(_FRESHEST, variant)}))", now)
+        """Whether every pod that answers users is scraped: what only some of them counted is not the variant's."""
+        rows = self._ask(f"max by (pod) (timestamp({self._series(_FRESHEST, variant)}))", now)
         name = f"{variant.role}'s counts"
         if not rows:
             return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of the {variant.role}'s pods")
-        age = now - float(rows[0]["value"][1])
+        ages = {row["metric"].get("pod", ""): now - float(row["value"][1]) for row in rows}
+        serving = {pod["metadata"]["name"] for pod in ready(self._pods(variant.labels), now - _STALE_SECONDS)}
+        unseen = sorted(serving - set(ages))
+        if unseen:
+            return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of {', '.join(unseen)}")
+        # A pod that is gone has had its say.
+        age = max((seen for pod, seen in ages.items() if pod in serving), default=min(ages.values()))
         verdict = Verdict.PASS if age <= _STALE_SECONDS else Verdict.INCONCLUSIVE
         return Check(name, verdict, f"the {variant.role}'s counts in {self._place} are {age:.0f} s old")
 

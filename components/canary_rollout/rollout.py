@@ -195,6 +195,8 @@ class Rollout:
             InputError: The service is gone, or has no rollout.
         """
         view = self._mover.look()
+        if self.state and not self.state.phase.is_end and annotations.recorded(view.service) is None:
+            return self._remember(view, self.state)
         self.state = state = annotations.record_of(view.service)
         if state.phase.is_end:
             self._turned(state, None)
@@ -214,7 +216,7 @@ class Rollout:
         seen = self._observer.observe(view, state, now, measured, awaited, self._refused)
         decision = decide(state, seen)
         after = decision.state
-        event = ""
+        event, is_news = "", False
         if after != state:
             self._awaited = self._refused = ""
             service = self._record(view, state, after)
@@ -222,10 +224,23 @@ class Rollout:
                 return state
             self.state = after
             view = replace(view, service=service)
-            event = self._entered(service, after)
+            # While it waits, a window follows the other, and nobody needs to be told.
+            is_news = replace(after, window=state.window) != state
+            event = self._entered(service, after) if is_news else ""
         event = self._act(decision, view) or event
-        self._tell(after, seen, decision.action, measured, event, is_news=after != state)
+        self._tell(after, seen, decision.action, measured, event, is_news=is_news)
         self._turned(after, measured)
+        return after
+
+    def _remember(self, view: View, state: State) -> State:
+        """Writes down again what somebody took away, and asks what they meant by it."""
+        edited = f"the annotation {annotations.ROLLOUT} was gone, it is written again"
+        after = decide(state, Observation(now=self._clock(), edited=edited)).state
+        service = self._record(view, None, after)
+        if service is None:
+            return state
+        self.state = after
+        self._tell(after, None, Action.NOTHING, None, self._entered(service, after))
         return after
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
@@ -241,7 +256,7 @@ class Rollout:
         except ArenaError as error:
             return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
 
-    def _record(self, view: View, before: State, after: State) -> Json | None:
+    def _record(self, view: View, before: State | None, after: State) -> Json | None:
         """Writes a state down; None if somebody wrote something that has to be looked at first."""
         looked = view.service
         for _ in range(_ATTEMPTS):

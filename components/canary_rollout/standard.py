@@ -1,7 +1,7 @@
 """Standard mode: Deployments, ``spec.canary``, and an HTTPRoute that carries the weights.
 
-KServe takes a canary's ready pods off stable's. So stable gets as many more for as long, before the canary gets any. How
-many that is goes by the pods that stable had when the rollout began: a canary has a fixed number of its own, and an
+KServe takes a canary's ready pods off stable's. So stable gets as many more for as long, before the canary gets any.
+How many that is goes by the pods that stable had when the rollout began: a canary has a fixed number of its own, and an
 autoscaler's ``minReplicas`` may be far below what the traffic takes.
 """
 
@@ -113,7 +113,7 @@ class Standard:
         """Equal for two views if the gateway was told the same."""
         return json.dumps(weights(view.route), sort_keys=True)
 
-    def pod_labels(self, view: View, challenger: Challenger) -> str:
+    def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
         """Label selector of the challenger's pods."""
         return f"app=isvc.{workload(view.name, challenger.name)}"
 

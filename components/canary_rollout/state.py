@@ -75,7 +75,7 @@ class State:
         stable: What served before.
         parameters: The plan; recorded, so that whoever resumes follows the plan it began with.
         started_at: Seconds since the epoch.
-        since: When the phase began, seconds since the epoch.
+        since: When the phase began, or when it was last judged in it, seconds since the epoch.
         window: When the measuring of this step began, seconds since the epoch.
         phase: Where it is.
         step: Index into ``parameters.path``: the last step that was decided on.

@@ -14,7 +14,7 @@ from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.state import Phase
 from content_arena.components.canary_rollout.traffic import Challenger
 from content_arena.components.registry_promotion.following import Following
-from content_arena.components.registry_promotion.publish import publish
+from content_arena.components.registry_promotion.publish import publish_after
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import say, stage
@@ -96,7 +96,7 @@ def roll_out_challenger(
         sys.exit(130)
     history_path.parent.mkdir(parents=True, exist_ok=True)
     history_path.touch()
-    for line in publish(registry, models_uri or None):
+    for line in publish_after(registry, models_uri or None):
         say(STAGE, line)
     tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})
     return {"version": version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}

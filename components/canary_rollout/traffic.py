@@ -168,7 +168,7 @@ class Mode(Protocol):
         """Equal for two views if the gateway was told the same."""
         ...
 
-    def pod_labels(self, view: View, challenger: Challenger) -> str:
+    def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
         """Label selector of the challenger's pods; empty while none can be told apart."""
         ...
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from content_arena.components.canary_rollout.cluster import configured
@@ -37,11 +39,9 @@ class Variant:
 
 def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> tuple[Variant, Variant]:
     """Champion and challenger, as a service has them now."""
-    theirs = mode.pod_labels(view, challenger)
+    theirs = mode.pod_labels(view, stable, challenger)
     if mode.name == "Knative":
         ours = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
-        # While the status lags behind, the latest revision is still stable's.
-        theirs = "" if theirs == ours else theirs
         return _variant("champion", ours, "-deployment"), _variant("challenger", theirs, "-deployment")
     ours = f"app=isvc.{workload(view.name, stable.name)}"
     return _variant("champion", ours, ""), _variant("challenger", theirs, "")
@@ -52,16 +52,26 @@ def _variant(role: str, labels: str, suffix: str) -> Variant:
     return Variant(role, labels, f"{re.escape(name)}{suffix}-[a-z0-9]+-[a-z0-9]+" if labels else "")
 
 
-def ready(pods: Iterable[Json]) -> list[Json]:
-    """Those that answer users."""
-    return [pod for pod in pods if _is_ready(pod)]
+def ready(pods: Iterable[Json], by: float = math.inf) -> list[Json]:
+    """Those that answer users.
+
+    Args:
+        pods: As the API server has them.
+        by: Only those that have been ready since then, seconds since the epoch.
+    """
+    return [pod for pod in pods if (since := _ready_since(pod)) is not None and since <= by]
 
 
-def _is_ready(pod: Json) -> bool:
+def _ready_since(pod: Json) -> float | None:
+    """None if it is not; 0 where nobody says since when."""
     status = pod.get("status", {})
-    is_leaving = bool(pod["metadata"].get("deletionTimestamp"))
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or []}
-    return not is_leaving and conditions.get("Ready") == "True" and bool(status.get("podIP"))
+    if pod["metadata"].get("deletionTimestamp") or not status.get("podIP"):
+        return None
+    for condition in status.get("conditions") or []:
+        if (condition["type"], condition["status"]) == ("Ready", "True"):
+            since = condition.get("lastTransitionTime")
+            return datetime.fromisoformat(since).timestamp() if since else 0.0
+    return None
 
 
 def port_of(pod: Json) -> int:

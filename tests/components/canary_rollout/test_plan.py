@@ -72,8 +72,22 @@ def test_the_rehearsal_needs_no_users():
 def test_doubt_measures_again_and_then_asks(changes):
     again = decide(baking, good(baking, **changes))
     assert (again.action, again.state.inconclusives, again.state.step) == (Action.MEASURE, 1, 1)
-    asked = decide(again.state, good(again.state, **changes))
+    asked = decide(again.state, good(again.state, now=again.state.since + WINDOW, **changes))
     assert (asked.state.phase, asked.state.gate, asked.percent) == (Phase.WAITING, "measure-1", 25)
+
+
+def test_answers_add_up_over_a_window_that_had_too_few():
+    end = baking.window + WINDOW
+    short = decide(baking, good(baking, now=end, requests=4)).state
+    assert (short.window, short.inconclusives) == (baking.window, 1)
+    bake = PARAMETERS.bake_seconds
+    assert decide(short, good(short, now=end + bake - 0.1)).state == short
+    assert decide(short, good(short, now=end + bake)).state.step == short.step + 1
+
+
+def test_a_window_that_had_enough_answers_and_did_not_pass_is_over():
+    again = decide(baking, good(baking, verdict=Verdict.INCONCLUSIVE)).state
+    assert again.window == again.since == baking.window + WINDOW
 
 
 def test_a_person_can_have_it_measured_again_and_no_more():

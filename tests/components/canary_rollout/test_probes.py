@@ -134,8 +134,8 @@ class Fought:
             self.pods.by_labels = {OURS.labels: [pod("a", 9)], THEIRS.labels: [pod("b", 9)]}
         self.prober = Prober(battery, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
 
-    def look(self, now, percent=0):
-        return self.prober.look(percent, now, OURS, THEIRS)
+    def look(self, now, window=0.0):
+        return self.prober.look(window, now, OURS, THEIRS)
 
 
 def end(probing, result=None, broke=""):
@@ -143,7 +143,7 @@ def end(probing, result=None, broke=""):
     probing.done.set()
 
 
-def test_probes_are_sent_once_a_step_not_at_every_turn():
+def test_probes_are_sent_once_a_window_not_at_every_turn():
     fought = Fought()
     first = fought.look(0.0)
     assert [probing.result for probing in first] == [None, None]
@@ -154,7 +154,8 @@ def test_probes_are_sent_once_a_step_not_at_every_turn():
     assert fought.look(2.0) == first
     assert fought.look(99.0) == first
     assert len(fought.pending) == 2
-    fought.look(99.0, percent=1)
+    anew = fought.look(99.0, window=99.0)
+    assert [probing.result for probing in anew] == [None, None]
     assert len(fought.pending) == 4
 
 
@@ -180,10 +181,10 @@ def test_what_broke_off_is_shown_and_fought_again_soon():
     assert len(fought.pending) == 4
 
 
-def test_another_step_breaks_off_the_one_before():
+def test_another_window_breaks_off_the_one_before():
     fought = Fought()
     under_way = fought.look(0.0)[0]
-    fought.look(1.0, percent=5)
+    fought.look(1.0, window=1.0)
     assert under_way.victim._stop.is_set()
 
 

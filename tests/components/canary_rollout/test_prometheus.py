@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,10 +15,12 @@ from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prometheus import Prometheus
 from content_arena.components.canary_rollout.variants import variants
 from content_arena.components.shared.errors import InputError
-from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, call, view
+from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, Pods, call, pod, view
 from tests.components.predictor.conftest import running
 from tests.manifests.monitoring.conftest import scraping
 
+#: What the API server has is no matter but where a test says so.
+PODS = Pods()
 CHAMPION, THEIRS = variants(view(), MODE, STABLE, CHALLENGER)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
 _PATIENCE = 30
@@ -53,7 +56,7 @@ def scene(tiny_bundle, tmp_path_factory):
             target(champion, "other-filter-v2-predictor-5d4f-abcde"),
         ]
         running_prometheus = stack.enter_context(scraping(tmp_path_factory.mktemp("prometheus"), targets))
-        source = Prometheus(running_prometheus.url, "arena")
+        source = Prometheus(running_prometheus.url, "arena", PODS)
 
         def both_are_scraped():
             counted = source.count(begin, time.time(), CHAMPION, THEIRS)
@@ -76,7 +79,7 @@ def wait_until(holds):
 @pytest.mark.slow
 def test_both_variants_are_counted_over_the_window_and_nothing_else(scene):
     url, begin, errors = scene
-    source = Prometheus(url, "arena")
+    source = Prometheus(url, "arena", PODS)
 
     def ask():
         return source.count(begin, time.time(), CHAMPION, THEIRS)
@@ -98,7 +101,7 @@ def test_both_variants_are_counted_over_the_window_and_nothing_else(scene):
 
 @pytest.mark.slow
 def test_a_namespace_that_is_not_scraped_is_inconclusive_and_named(scene):
-    counted = Prometheus(scene[0], "elsewhere").count(scene[1], time.time(), CHAMPION, THEIRS)
+    counted = Prometheus(scene[0], "elsewhere", PODS).count(scene[1], time.time(), CHAMPION, THEIRS)
     assert [check.verdict for check in counted.checks] == [Verdict.INCONCLUSIVE] * 2
     assert counted.checks[1].reason == "Prometheus at 127.0.0.1 has no counts of the challenger's pods"
     assert counted.challenger.requests == 0
@@ -106,9 +109,21 @@ def test_a_namespace_that_is_not_scraped_is_inconclusive_and_named(scene):
 
 @pytest.mark.slow
 def test_a_target_that_is_not_scraped_any_more_is_inconclusive(scene):
-    counted = Prometheus(scene[0], "arena").count(scene[1], time.time() + 200, CHAMPION, THEIRS)
+    counted = Prometheus(scene[0], "arena", PODS).count(scene[1], time.time() + 200, CHAMPION, THEIRS)
     assert {check.verdict for check in counted.checks[:2]} == {Verdict.INCONCLUSIVE}
     assert "s old" in counted.checks[0].reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "verdict"), [(300, Verdict.INCONCLUSIVE), (5, Verdict.PASS)])
+def test_a_pod_that_answers_users_and_is_not_scraped_is_inconclusive_unless_it_is_new(scene, seconds, verdict):
+    unseen, pods = pod("filter-v2-predictor-7c6b-zzzzz", 9), Pods()
+    since = datetime.fromtimestamp(time.time() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    unseen["status"]["conditions"][0]["lastTransitionTime"] = since
+    pods.by_labels[THEIRS.labels].append(unseen)
+    counted = Prometheus(scene[0], "arena", pods).count(scene[1], time.time(), CHAMPION, THEIRS)
+    assert [check.verdict for check in counted.checks[:2]] == [Verdict.PASS, verdict]
+    assert ("zzzzz" in counted.checks[1].reason) == (verdict is Verdict.INCONCLUSIVE)
 
 
 @pytest.fixture
@@ -146,7 +161,7 @@ def api():
 def test_an_answer_that_is_none_is_named_without_the_password(api, status, body, said):
     api["status"], api["body"] = status, body
     with pytest.raises(MeasureError, match=said) as caught:
-        Prometheus(api["url"], "arena").count(0.0, 10.0, CHAMPION, THEIRS)
+        Prometheus(api["url"], "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
     assert "Prometheus at 127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert api["queries"][0].startswith("/prometheus/api/v1/query?")
@@ -154,11 +169,11 @@ def test_an_answer_that_is_none_is_named_without_the_password(api, status, body,
 
 def test_a_prometheus_that_is_away_is_named():
     with pytest.raises(MeasureError, match=r"Prometheus at 127\.0\.0\.1 does not answer \(ConnectionError\)"):
-        Prometheus("http://127.0.0.1:9", "arena").count(0.0, 10.0, CHAMPION, THEIRS)
+        Prometheus("http://127.0.0.1:9", "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
 
 
 def test_nothing_is_asked_before_the_window_begins(api):
-    counted = Prometheus(api["url"], "arena").count(10.0, 5.0, CHAMPION, THEIRS)
+    counted = Prometheus(api["url"], "arena", PODS).count(10.0, 5.0, CHAMPION, THEIRS)
     assert counted.challenger.requests == 0
     assert api["queries"] == []
 
@@ -166,11 +181,11 @@ def test_nothing_is_asked_before_the_window_begins(api):
 @pytest.mark.parametrize("url", ["", "prometheus:9090", "ftp://prometheus", "http://"])
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(InputError, match="no address of a Prometheus"):
-        Prometheus(url, "arena")
+        Prometheus(url, "arena", PODS)
 
 
 @pytest.mark.parametrize("url", ["htp://reader:secret@prometheus", "http://reader:secret@[", "https://?token=secret"])
 def test_what_is_refused_is_not_shown(url):
     with pytest.raises(InputError, match="no address of a Prometheus") as caught:
-        Prometheus(url, "arena")
+        Prometheus(url, "arena", PODS)
     assert "secret" not in str(caught.value)

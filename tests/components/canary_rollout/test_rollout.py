@@ -403,6 +403,16 @@ def test_an_approval_opens_the_gate_of_its_version_only(mode):
     assert state.approvals == ("step-25 by alice",)
 
 
+def test_who_waits_for_long_is_not_told_so_again_and_again(mode, tmp_path):
+    bench = Bench(mode, tmp_path, verdicts={25: Verdict.INCONCLUSIVE}).begun()
+    bench.held()
+    told = len(bench.lines), len(bench.api.events)
+    process, until = bench.process(), bench.world.now + 40
+    process.run(lambda state: bench.world.now > until)
+    assert bench.state.window > bench.state.since
+    assert (len(bench.lines), len(bench.api.events)) == told
+
+
 def test_an_approval_is_used_once(mode):
     bench = Bench(mode).begun(asking(25, 100))
     bench.held()
@@ -456,6 +466,18 @@ def test_an_edit_that_nobody_watched_is_noticed_too(mode):
     bench.end(until=lambda state: state.percent == 25)
     edit(bench, timeout=7)
     assert "not as the rollout left it" in bench.held().reason
+
+
+def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode):
+    bench = Bench(mode).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    bench.api.annotate(rollout=None)
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    assert (state, state.gate) == (bench.state, "edit-1")
+    assert "content-arena/rollout was gone" in state.reason
+    bench.api.annotate(approve="2/edit-1 by alice")
+    bench.check(bench.end())
 
 
 def test_an_abort_goes_back_over_an_edit(mode):

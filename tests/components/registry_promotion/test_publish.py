@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from content_arena.components.registry_promotion.close_run import close_run
-from content_arena.components.registry_promotion.publish import publish
+from content_arena.components.registry_promotion.publish import publish, publish_after
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared.store import Store
 from content_arena.components.shared.tracking import Tracking
@@ -51,6 +51,15 @@ def test_the_address_may_come_from_the_environment(registry, register, root, mon
     registry.promote(register(1), None)
     monkeypatch.setenv("CONTENT_ARENA_MODELS_URI", root + "/")
     assert publish(registry)[-1] == f"{root}/champion is version 1"
+
+
+def test_where_all_else_is_done_a_store_that_does_not_answer_is_told(registry, register, root, monkeypatch):
+    registry.promote(register(1), None)
+    with monkeypatch.context() as away:
+        away.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        (line,) = publish_after(registry, root)
+    assert "not published yet" in line
+    assert publish_after(registry, root)[-1] == f"{root}/champion is version 1"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class StandardWorld:
     ) -> None:
         """``start``, ``route_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose pods never get ready.
 
-        ``load``: pods that all of the traffic takes; ``crowded`` counts the seconds in which some variant had fewer than
+        ``load``: pods that all of the traffic takes; ``crowded`` counts the seconds in which a variant had fewer than
         its part of them.
         """
         self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
