@@ -262,7 +262,7 @@ def _challenger(version: str, storage_uri: str | None, registry: Registry | None
         InputError: It is not said where its bundle is.
         RegistryError: There is no such version.
     """
-    from content_arena.components.canary_rollout.traffic import Challenger
+    from content_arena.components.canary_rollout.state import Challenger
 
     if registry is None:
         if storage_uri is None:

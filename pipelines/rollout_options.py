@@ -15,7 +15,7 @@ from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.assembly import Site
-    from content_arena.components.canary_rollout.observing import Follower
+    from content_arena.components.canary_rollout.follower import Follower
     from content_arena.components.canary_rollout.parameters import Parameters
     from content_arena.components.canary_rollout.state import State
     from content_arena.components.registry_promotion.registry import Registry
@@ -104,7 +104,7 @@ def registry(tracking_uri: str | None) -> Registry:
 
 def follower(registry: Registry | None) -> Follower:
     """What follows the traffic."""
-    from content_arena.components.canary_rollout.observing import NoRegistry
+    from content_arena.components.canary_rollout.follower import NoRegistry
     from content_arena.components.registry_promotion.following import Following
 
     return NoRegistry() if registry is None else Following(registry)
@@ -136,7 +136,7 @@ def measuring(
     bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str | None,
     texts: int | None, rounds: int | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """What was told of how both variants are measured; see ``instruments.Measuring.of``."""
+    """What was told of how both variants are measured; see ``instruments.Instruments.of``."""
     from content_arena.components.canary_rollout.cluster import is_in_pod
     from content_arena.components.canary_rollout.instruments import Reach
 

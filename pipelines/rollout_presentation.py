@@ -19,7 +19,7 @@ from content_arena.components.canary_rollout.lease import lease_name
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.rehearsal import Rehearsed
 from content_arena.components.canary_rollout.state import Phase, Stable, State
-from content_arena.components.canary_rollout.traffic import Challenger, TrafficError
+from content_arena.components.canary_rollout.traffic import TrafficError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.assembly import Beginning, Site
@@ -59,7 +59,7 @@ def look(site: Site) -> Seen:
     view = mover.look()
     state = record_of(view.service)
     try:
-        share = mover.mode.shares(view, state.stable, Challenger(state.challenger, state.storage_uri)).challenger
+        share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
     return Seen(state, share, _holder(cluster, site.service), time.time())

@@ -13,17 +13,16 @@ from typing import Any
 
 from content_arena.components.canary_rollout import annotations, timeline
 from content_arena.components.canary_rollout.cluster import Cluster
+from content_arena.components.canary_rollout.follower import Follower
 from content_arena.components.canary_rollout.history import History, read
-from content_arena.components.canary_rollout.instruments import Measuring
+from content_arena.components.canary_rollout.instruments import Instruments
 from content_arena.components.canary_rollout.lease import Lease
 from content_arena.components.canary_rollout.measurement import Measurement, Measurer
 from content_arena.components.canary_rollout.move import Mover
-from content_arena.components.canary_rollout.observing import Follower
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.reconcile import Unmeasured, reconcile
 from content_arena.components.canary_rollout.rollout import Pace, Rollout, new_name, refuse_unfinished
-from content_arena.components.canary_rollout.state import State
-from content_arena.components.canary_rollout.traffic import Challenger
+from content_arena.components.canary_rollout.state import Challenger, State
 
 USUAL = Pace()
 
@@ -107,7 +106,7 @@ def roll_out(
         site: Where.
         registry: Follows the traffic.
         told: With what both variants are measured, where it is not as usual, or as the rollout began:
-            :meth:`~content_arena.components.canary_rollout.instruments.Measuring.of`.
+            :meth:`~content_arena.components.canary_rollout.instruments.Instruments.of`.
         beginning: What to begin; None to go on with what is under way.
         say: Where it is told for whoever watches this process.
         papers: Where the records and the page of a rollout of that name go.
@@ -135,11 +134,11 @@ def roll_out(
             _show(papers(before.rollout), site.service, before, say)
             return before
         name, parameters = before.rollout, before.parameters
-        measuring = Measuring.of(told, before.measuring)
+        instruments = Instruments.of(told, before.measuring)
     else:
         refuse_unfinished(view)
         name, parameters = new_name(beginning.challenger), beginning.parameters
-        measuring = Measuring.of(told)
+        instruments = Instruments.of(told)
     kept, rollout = papers(name), None
 
     def state() -> State | None:
@@ -147,14 +146,14 @@ def roll_out(
 
     try:
         with _ends_on_sigterm(), Lease(cluster, site.service) as lease, contextlib.ExitStack() as last:
-            measurer = measuring.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
+            measurer = instruments.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
             last.callback(lambda: _show(kept, site.service, state(), say))
             last.callback(measurer.close)
             turned, history = _figures(site, metrics_port), History(kept.history)
             rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, history, pace, turned)
             if beginning is not None:
-                rollout.begin(beginning.challenger, parameters, beginning.insist, name, measuring.noted())
-                if measuring.has_password:
+                rollout.begin(beginning.challenger, parameters, beginning.insist, name, instruments.noted())
+                if instruments.has_password:
                     say("the address of Prometheus is recorded without its password: a resume has to be told again")
             return rollout.run(should_leave)
     except KeyboardInterrupt as error:

@@ -14,7 +14,7 @@ from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.cluster import Cluster
-    from content_arena.components.canary_rollout.measure import LiveMeasurer
+    from content_arena.components.canary_rollout.live_measurer import LiveMeasurer
 
 
 class Reach(StrEnum):
@@ -25,7 +25,7 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True)
-class Measuring:
+class Instruments:
     """With what both variants are measured.
 
     Attributes:
@@ -58,7 +58,7 @@ class Measuring:
 
         Not how pods are reached: that depends on where a process runs. Nor a password: many may read the service.
         """
-        usual = asdict(Measuring())
+        usual = asdict(Instruments())
         found = {name: value for name, value in asdict(self).items() if value != usual[name] and name != "reach"}
         if "limits" in found:
             found["limits"] = {name: value for name, value in found["limits"].items() if value != usual["limits"][name]}
@@ -69,7 +69,7 @@ class Measuring:
         return found
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> Measuring:
+    def of(cls, told: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> Instruments:
         """As told, else as noted when the rollout began, else as usual; each bound by itself.
 
         Args:
@@ -105,7 +105,7 @@ class Measuring:
         Raises:
             InputError: The address of Prometheus is none.
         """
-        from content_arena.components.canary_rollout.measure import LiveMeasurer
+        from content_arena.components.canary_rollout.live_measurer import LiveMeasurer
         from content_arena.components.canary_rollout.prober import Prober
         from content_arena.components.canary_rollout.probes import Battery, battery
         from content_arena.components.canary_rollout.prometheus import Prometheus

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 
-from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic import (
     Aim,
-    Challenger,
     Done,
     Goal,
     Json,

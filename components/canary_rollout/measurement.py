@@ -7,8 +7,8 @@ from typing import Protocol
 
 from content_arena.components.canary_rollout.analysis import Check
 from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.state import Stable
-from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
+from content_arena.components.canary_rollout.state import Challenger, Stable
+from content_arena.components.canary_rollout.traffic import Mode, View
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,32 @@ class Measurement:
     checks: tuple[Check, ...]
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What is to be judged: which window, at which share, and who is compared with whom.
+
+    Attributes:
+        window: When the window began, seconds since the epoch.
+        now: Seconds since the epoch.
+        percent: The challenger's share.
+        stable: What served before.
+        challenger: What is rolled out.
+        view: The service as just read.
+        mode: How it splits traffic.
+    """
+
+    window: float
+    now: float
+    percent: int
+    stable: Stable
+    challenger: Challenger
+    view: View
+    mode: Mode
+
+
 class Measurer(Protocol):
     """Measures both variants."""
 
-    def measure(
-        self,
-        window: float,
-        now: float,
-        percent: int,
-        stable: Stable,
-        challenger: Challenger,
-        view: View,
-        mode: Mode,
-    ) -> Measurement:
-        """Judges the window so far; called once every turn of the loop, and correct after a restart.
-
-        Args:
-            window: When the window began, seconds since the epoch.
-            now: Seconds since the epoch.
-            percent: The challenger's share.
-            stable: What served before.
-            challenger: What is rolled out.
-            view: The service as just read.
-            mode: How it splits traffic.
-        """
+    def measure(self, moment: Moment) -> Measurement:
+        """Judges the window so far; called once every turn of the loop, and correct after a restart."""
         ...

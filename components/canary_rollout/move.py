@@ -11,9 +11,8 @@ from typing import Protocol
 from content_arena.components.canary_rollout.cluster import ConflictError
 from content_arena.components.canary_rollout.knative import Knative
 from content_arena.components.canary_rollout.standard import Standard
-from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic import (
-    Challenger,
     Goal,
     Json,
     Mode,

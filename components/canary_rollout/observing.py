@@ -7,13 +7,13 @@ from typing import Protocol
 
 from content_arena.components.canary_rollout import edits, pods
 from content_arena.components.canary_rollout.annotations import wishes
+from content_arena.components.canary_rollout.follower import Follower
 from content_arena.components.canary_rollout.measurement import Measurement
 from content_arena.components.canary_rollout.move import fingerprint
 from content_arena.components.canary_rollout.observation import Observation
 from content_arena.components.canary_rollout.state import Phase, State
 from content_arena.components.canary_rollout.traffic import (
     Aim,
-    Challenger,
     Done,
     Goal,
     Json,
@@ -37,59 +37,6 @@ class Pods(Protocol):
     def last_words(self, pod: str, container: str) -> str:
         """The end of a container's log."""
         ...
-
-
-class Follower(Protocol):
-    """What is needed of a registry; versions are named as the service names them."""
-
-    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
-        """Whether it lets a version be rolled out; a person may insist with a reason."""
-        ...
-
-    def is_champion(self, challenger: str) -> bool:
-        """Whether it agrees that this version serves."""
-        ...
-
-    def promote(self, challenger: str, stable: str) -> None:
-        """Makes it agree."""
-        ...
-
-    def is_rejected(self, challenger: str, rollout: str) -> bool:
-        """Whether it agrees that this rollout rejected the version."""
-        ...
-
-    def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """Makes it agree."""
-        ...
-
-    def heal(self, serving: str) -> list[str]:
-        """Makes it agree about what serves; what had to be changed, a line each."""
-        ...
-
-
-class NoRegistry:
-    """Agrees with everything: for a service that no registry knows."""
-
-    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
-        """Every version may."""
-
-    def is_champion(self, challenger: str) -> bool:
-        """It does."""
-        return True
-
-    def promote(self, challenger: str, stable: str) -> None:
-        """There is nothing to do."""
-
-    def is_rejected(self, challenger: str, rollout: str) -> bool:
-        """It is."""
-        return True
-
-    def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """There is nothing to do."""
-
-    def heal(self, serving: str) -> list[str]:
-        """There is nothing to do."""
-        return []
 
 
 class Observer:
@@ -128,16 +75,15 @@ class Observer:
         Raises:
             AwayError: The API server does not answer.
         """
-        challenger = Challenger(state.challenger, state.storage_uri)
         edited = self._edited(view, state)
         try:
-            shares = self._mode.shares(view, state.stable, challenger)
+            shares = self._mode.shares(view, state.stable, state.candidate)
         except TrafficError as error:
             shares, refused = _UNTOLD, refused or str(error)
         aim = _end(state)
         is_there = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
         follows, unheard = self._follows(state) if is_there else (False, "")
-        failure = self._failure(view, state, challenger)
+        failure = self._failure(view, state)
         if failure and self._too_late(view, state):
             # There is nothing to go back to: who has to be asked in the end is told what it waits for.
             failure, awaited = "", failure
@@ -188,21 +134,20 @@ class Observer:
             return ""
         try:
             goal = Goal(Aim.ROLLED_BACK)
-            self._mode.next_step(view, goal, state.stable, Challenger(state.challenger, state.storage_uri))
+            self._mode.next_step(view, goal, state.stable, state.candidate)
         except TrafficError as error:
             return str(error)
         return ""
 
-    def _failure(self, view: View, state: State, challenger: Challenger) -> str:
+    def _failure(self, view: View, state: State) -> str:
         # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
-        labels = "" if is_over else self._mode.pod_labels(view, state.stable, challenger)
+        labels = "" if is_over else self._mode.pod_labels(view, state.stable, state.candidate)
         return pods.failure(self._cluster.pods(labels), self._cluster.last_words) if labels else ""
 
     def _is_done(self, view: View, state: State, goal: Goal) -> bool:
-        challenger = Challenger(state.challenger, state.storage_uri)
         try:
-            return isinstance(self._mode.next_step(view, goal, state.stable, challenger), Done)
+            return isinstance(self._mode.next_step(view, goal, state.stable, state.candidate), Done)
         except TrafficError:
             # Doing it says the same, and is heard.
             return False

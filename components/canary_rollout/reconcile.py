@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from content_arena.components.canary_rollout import annotations
-from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.follower import Follower
+from content_arena.components.canary_rollout.measurement import Measurement, Moment
 from content_arena.components.canary_rollout.move import Mover, Services
 from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.observing import Follower
 from content_arena.components.canary_rollout.rollout import Rollout
-from content_arena.components.canary_rollout.state import Phase, Stable, State
-from content_arena.components.canary_rollout.traffic import Challenger, Json, Mode, View
+from content_arena.components.canary_rollout.state import Phase, State
+from content_arena.components.canary_rollout.traffic import Json
 
 _WHO = "reconcile"
 #: Gates behind which only patience ran out.
@@ -79,9 +79,7 @@ def reconcile(
 class Unmeasured:
     """A measurer for who only takes back or finishes."""
 
-    def measure(
-        self, window: float, now: float, percent: int, stable: Stable, challenger: Challenger, view: View, mode: Mode
-    ) -> Measurement:
+    def measure(self, moment: Moment) -> Measurement:
         """Nothing is known."""
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
 

@@ -14,10 +14,9 @@ from content_arena.components.canary_rollout.cluster import AwayError, ClusterEr
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.standard import Standard, workload
-from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic import (
     Aim,
-    Challenger,
     Goal,
     Json,
     Mode,

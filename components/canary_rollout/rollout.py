@@ -15,17 +15,17 @@ from typing import Any, Protocol
 from content_arena.components.canary_rollout import annotations
 from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
 from content_arena.components.canary_rollout.events import Events, EventSink
+from content_arena.components.canary_rollout.follower import Follower
 from content_arena.components.canary_rollout.history import History, Record
-from content_arena.components.canary_rollout.measurement import Measurement, Measurer
+from content_arena.components.canary_rollout.measurement import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.move import Mover, Services, fingerprint
 from content_arena.components.canary_rollout.observation import Action, Observation, Verdict
-from content_arena.components.canary_rollout.observing import Follower, Observer, Pods
+from content_arena.components.canary_rollout.observing import Observer, Pods
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.plan import Decision, decide, is_measured
-from content_arena.components.canary_rollout.state import Phase, State, start
+from content_arena.components.canary_rollout.state import Challenger, Phase, State, start
 from content_arena.components.canary_rollout.traffic import (
     Aim,
-    Challenger,
     Goal,
     Json,
     Patch,
@@ -211,8 +211,7 @@ class Rollout:
         awaited = self._awaited
         if not awaited and state.phase in _AIMS:
             # A process that has just taken over has asked for nothing yet.
-            challenger = Challenger(state.challenger, state.storage_uri)
-            awaited = self._mover.awaited(view, _goal(state), state.stable, challenger)
+            awaited = self._mover.awaited(view, _goal(state), state.stable, state.candidate)
         seen = self._observer.observe(view, state, now, measured, awaited, self._refused)
         decision = decide(state, seen)
         after = decision.state
@@ -246,11 +245,9 @@ class Rollout:
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
         if not is_measured(state):
             return None
-        challenger = Challenger(state.challenger, state.storage_uri)
+        moment = Moment(state.window, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
         try:
-            return self._measurer.measure(
-                state.window, now, state.percent, state.stable, challenger, view, self._mover.mode
-            )
+            return self._measurer.measure(moment)
         except AwayError:
             raise
         except ArenaError as error:
@@ -298,13 +295,11 @@ class Rollout:
         return ""
 
     def _move(self, state: State, view: View) -> str:
-        challenger = Challenger(state.challenger, state.storage_uri)
-
         def noted(after: str) -> Json:
             self._still_mine()
             return {annotations.ROLLOUT: replace(state, fingerprint=after).dump()}
 
-        step = self._mover.step(view, _goal(state), state.stable, challenger, noted)
+        step = self._mover.step(view, _goal(state), state.stable, state.candidate, noted)
         if isinstance(step, Patch):
             self._awaited = ""
             self._say(step.why)

@@ -57,15 +57,15 @@ class PodMetrics:
             waiting = [reading.pending for reading in readings.values() if reading.pending is not None]
             if variant is challenger and now > begin and waiting:
                 self._queues.append(max(waiting))
-        ours, theirs = self._tallies[champion.labels], self._tallies[challenger.labels]
+        before, after = self._tallies[champion.labels], self._tallies[challenger.labels]
         queue = sum(self._queues) / len(self._queues) if self._queues else None
-        checks = [_watched(begin, now, max(ours.since, theirs.since)), *judge_queue(queue)]
+        checks = [_watched(begin, now, max(before.since, after.since)), *judge_queue(queue)]
         if unread:
             checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
-        if theirs.restarts:
-            reason = f"restarts of the challenger's containers: {theirs.restarts}; what they answered last is lost"
+        if after.restarts:
+            reason = f"restarts of the challenger's containers: {after.restarts}; what they answered last is lost"
             checks.append(Check("restarts", Verdict.INCONCLUSIVE, reason))
-        return Counted(window_of(ours.total), window_of(theirs.total), tuple(checks))
+        return Counted(window_of(before.total), window_of(after.total), tuple(checks))
 
     def _read(self, pods: Sequence[Json]) -> tuple[dict[str, Reading], list[str]]:
         """What each pod says, and why of those that say nothing."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import math
 
-from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic import (
     Aim,
-    Challenger,
     Done,
     Goal,
     Json,

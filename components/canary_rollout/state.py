@@ -65,6 +65,24 @@ class Stable:
 
 
 @dataclass(frozen=True)
+class Challenger:
+    """What is rolled out.
+
+    Attributes:
+        version: Of its model.
+        storage_uri: Where its bundle is.
+    """
+
+    version: str
+    storage_uri: str
+
+    @property
+    def name(self) -> str:
+        """Of its pods' variant, while it is a canary and afterwards."""
+        return f"v{self.version}"
+
+
+@dataclass(frozen=True)
 class State:
     """A rollout as recorded.
 
@@ -123,6 +141,11 @@ class State:
     def percent(self) -> int:
         """The share that the challenger was last allowed."""
         return self.parameters.path[self.step]
+
+    @property
+    def candidate(self) -> Challenger:
+        """What is rolled out, as the traffic knows it."""
+        return Challenger(self.challenger, self.storage_uri)
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Any) -> State:  # noqa: ANN401
         """The state after moving to another phase."""

@@ -11,8 +11,7 @@ from content_arena.components.canary_rollout.annotations import recorded
 from content_arena.components.canary_rollout.assembly import Beginning, Papers, Site, Stopped, roll_out
 from content_arena.components.canary_rollout.cluster import Cluster
 from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.state import Phase
-from content_arena.components.canary_rollout.traffic import Challenger
+from content_arena.components.canary_rollout.state import Challenger, Phase
 from content_arena.components.registry_promotion.following import Following
 from content_arena.components.registry_promotion.publish import publish_after
 from content_arena.components.registry_promotion.registry import Registry

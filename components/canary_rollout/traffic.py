@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from content_arena.components.canary_rollout.state import Stable
+from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.shared.errors import ArenaError, InputError
 
 Json = dict[str, Any]
@@ -47,24 +47,6 @@ class Goal:
 
     aim: Aim
     percent: int = 0
-
-
-@dataclass(frozen=True)
-class Challenger:
-    """What is rolled out.
-
-    Attributes:
-        version: Of its model.
-        storage_uri: Where its bundle is.
-    """
-
-    version: str
-    storage_uri: str
-
-    @property
-    def name(self) -> str:
-        """Of its pods' variant, while it is a canary and afterwards."""
-        return f"v{self.version}"
 
 
 @dataclass(frozen=True)

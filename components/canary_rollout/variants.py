@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from content_arena.components.canary_rollout.cluster import configured
 from content_arena.components.canary_rollout.standard import workload
-from content_arena.components.canary_rollout.state import Stable
-from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
+from content_arena.components.canary_rollout.state import Challenger, Stable
+from content_arena.components.canary_rollout.traffic import Mode, View
 
 if TYPE_CHECKING:
     import requests
@@ -37,14 +37,23 @@ class Variant:
     pod_names: str
 
 
-def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> tuple[Variant, Variant]:
+class Variants(NamedTuple):
+    """The two that are compared."""
+
+    champion: Variant
+    challenger: Variant
+
+
+def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> Variants:
     """Champion and challenger, as a service has them now."""
-    theirs = mode.pod_labels(view, stable, challenger)
+    labels, suffix = f"app=isvc.{workload(view.name, stable.name)}", ""
     if mode.name == "Knative":
-        ours = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
-        return _variant("champion", ours, "-deployment"), _variant("challenger", theirs, "-deployment")
-    ours = f"app=isvc.{workload(view.name, stable.name)}"
-    return _variant("champion", ours, ""), _variant("challenger", theirs, "")
+        labels = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
+        suffix = "-deployment"
+    return Variants(
+        _variant("champion", labels, suffix),
+        _variant("challenger", mode.pod_labels(view, stable, challenger), suffix),
+    )
 
 
 def _variant(role: str, labels: str, suffix: str) -> Variant:

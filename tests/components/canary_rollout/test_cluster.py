@@ -10,7 +10,8 @@ import yaml
 
 from content_arena.components.canary_rollout.cluster import AwayError, Cluster, ClusterError, ConflictError
 from content_arena.components.canary_rollout.move import Mover, fingerprint
-from content_arena.components.canary_rollout.traffic import Aim, Challenger, Goal, TrafficError
+from content_arena.components.canary_rollout.state import Challenger
+from content_arena.components.canary_rollout.traffic import Aim, Goal, TrafficError
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.stand_in import standard_world
 from tests.manifests.rendering import kubectl
@@ -157,6 +158,17 @@ def test_no_configuration_names_the_variable(tmp_path, monkeypatch):
 # A move, as far as it goes without a controller.
 
 
+def accepted(namespace):
+    """What a gateway says of the route, all of what the API server asks of that."""
+    condition = {
+        "type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    parents = [{"parentRef": {"name": "gateway"}, "controllerName": "test/gateway", "conditions": [condition]}]
+    kubectl("patch", "httproute", "filter", f"--namespace={namespace}", "--subresource=status", "--type=merge",
+            f"--patch={json.dumps({'status': {'parents': parents}})}")  # fmt: skip
+
+
 def route(namespace):
     refs = [{"name": "filter-v1-predictor", "port": 80, "weight": 100}]
     metadata = {"name": "filter", "namespace": namespace}
@@ -174,6 +186,9 @@ def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
     """Each patch of a promotion, checked by the server's definitions; stable's pods are said to be ready."""
     created(route(cluster.namespace))
     mover = Mover(cluster, "filter")
+    with pytest.raises(TrafficError, match="accepted"):
+        mover.mode.stable(mover.look())
+    accepted(cluster.namespace)
     stable = mover.mode.stable(mover.look())
     two = Challenger("2", "s3://models/content-filter/2")
     step = mover.step(mover.look(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from content_arena.components.canary_rollout.analysis import Limits
-from content_arena.components.canary_rollout.instruments import Measuring, Reach
+from content_arena.components.canary_rollout.instruments import Instruments, Reach
 from content_arena.components.shared.errors import InputError
 
 
@@ -17,48 +17,50 @@ def corpus(tmp_path):
 
 
 def test_what_is_as_usual_is_not_noted():
-    assert Measuring().noted() == {}
-    assert Measuring(reach=Reach.API_SERVER).noted() == {}, "that depends on where a process runs"
+    assert Instruments().noted() == {}
+    assert Instruments(reach=Reach.API_SERVER).noted() == {}, "that depends on where a process runs"
 
 
 def test_what_was_noted_measures_the_same(corpus):
-    began = Measuring(Limits(p95_seconds=0.8, psi=0.5), "http://prometheus:9090/p", Reach.PODS, corpus, "de", 40, 2, 7)
+    began = Instruments(
+        Limits(p95_seconds=0.8, psi=0.5), "http://prometheus:9090/p", Reach.PODS, corpus, "de", 40, 2, 7
+    )
     noted = began.noted()
     assert noted["limits"] == {"p95_seconds": 0.8, "psi": 0.5}
-    assert Measuring.of({}, noted) == began
+    assert Instruments.of({}, noted) == began
 
 
 def test_what_is_told_goes_before_what_was_noted_bound_by_bound(corpus):
-    began = Measuring(Limits(p95_seconds=0.8, psi=0.5), None, Reach.PODS, corpus, "de", 40)
+    began = Instruments(Limits(p95_seconds=0.8, psi=0.5), None, Reach.PODS, corpus, "de", 40)
     told = {"limits": {"psi": 0.3, "f1": 0.7}, "lang": "en", "reach": Reach.API_SERVER}
-    resumed = Measuring.of(told, began.noted())
+    resumed = Instruments.of(told, began.noted())
     assert resumed.limits == Limits(p95_seconds=0.8, psi=0.3, f1=0.7)
     assert resumed == replace(began, limits=resumed.limits, lang="en", reach=Reach.API_SERVER)
 
 
 def test_no_password_is_noted():
-    measuring = Measuring(prometheus="https://alice:secret@prometheus.example:9090/at?token=hidden")
-    assert measuring.has_password
-    assert measuring.noted() == {"prometheus": "https://prometheus.example:9090/at"}
-    assert Measuring(prometheus="https://prometheus.example/at?token=hidden").has_password
-    assert not Measuring(prometheus="https://prometheus.example").has_password
+    made = Instruments(prometheus="https://alice:secret@prometheus.example:9090/at?token=hidden")
+    assert made.has_password
+    assert made.noted() == {"prometheus": "https://prometheus.example:9090/at"}
+    assert Instruments(prometheus="https://prometheus.example/at?token=hidden").has_password
+    assert not Instruments(prometheus="https://prometheus.example").has_password
 
 
 def test_a_corpus_is_found_from_another_folder(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    noted = Measuring.of({"corpus": "corpus.parquet"}).noted()
+    noted = Instruments.of({"corpus": "corpus.parquet"}).noted()
     monkeypatch.chdir("/")
-    assert Measuring.of({}, noted).corpus == corpus
+    assert Instruments.of({}, noted).corpus == corpus
 
 
 def test_a_corpus_that_is_somewhere_else_by_now_has_to_be_told(corpus):
-    noted = Measuring(corpus=corpus).noted()
+    noted = Instruments(corpus=corpus).noted()
     corpus.unlink()
     with pytest.raises(InputError, match="--probe-corpus"):
-        Measuring.of({}, noted)
+        Instruments.of({}, noted)
 
 
 @pytest.mark.parametrize("noted", [{"limits": {"charm": 1.0}}, {"charm": 1.0}])
 def test_what_a_newer_arena_noted_is_refused(noted):
     with pytest.raises(InputError, match="charm"):
-        Measuring.of({}, noted)
+        Instruments.of({}, noted)

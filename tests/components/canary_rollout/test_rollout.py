@@ -15,8 +15,7 @@ from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.rollout import Pace, Rollout
-from content_arena.components.canary_rollout.state import Phase
-from content_arena.components.canary_rollout.traffic import Challenger
+from content_arena.components.canary_rollout.state import Challenger, Phase
 from content_arena.components.shared.errors import InputError, RegistryError
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
 from tests.components.canary_rollout.stand_in.api_server import ApiServer, Killed
@@ -40,8 +39,8 @@ class Judge:
 
     verdicts: dict = field(default_factory=dict)
 
-    def measure(self, window, now, percent, stable, challenger, view, mode):
-        verdict = self.verdicts.get(percent, Verdict.PASS)
+    def measure(self, moment):
+        verdict = self.verdicts.get(moment.percent, Verdict.PASS)
         check = Check("errors", verdict, f"errors: {verdict.value}")
         return Measurement(verdict, check.reason, 10, (check,))
 

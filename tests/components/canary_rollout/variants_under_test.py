@@ -10,8 +10,8 @@ import pandas as pd
 import requests
 
 from content_arena.components.canary_rollout.standard import Standard
-from content_arena.components.canary_rollout.state import Stable
-from content_arena.components.canary_rollout.traffic import Challenger, View
+from content_arena.components.canary_rollout.state import Challenger, Stable
+from content_arena.components.canary_rollout.traffic import View
 from content_arena.components.shared import records
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS
 

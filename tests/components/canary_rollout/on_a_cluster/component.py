@@ -20,9 +20,10 @@ from tests.manifests.rendering import MANIFESTS, kubectl
 _ROLE = MANIFESTS / "base/arena/access/rollout-role.yaml"
 _ACCOUNT = "rollout"
 #: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest. And few
-#: answers have to do: a rate of 20 % can be told from nothing by some twenty.
+#: answers have to do: a rate of 20 % can be told from nothing by some twenty, margins of 0.1 by 40 texts that agree.
 LIMITS = {
-    "evasion": 1.0, "evasion_margin": 0.02, "slower": 20.0, "error_rate": 0.2, "error_margin": 0.2,
+    "evasion": 1.0, "evasion_margin": 0.1, "benign_margin": 0.1, "f1_margin": 0.1, "slower": 20.0,
+    "error_rate": 0.2, "error_margin": 0.2,
     "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
 }  # fmt: skip
 #: Short, but with something of every step; that no more than 1 % is slow can be told from 381 answers on.

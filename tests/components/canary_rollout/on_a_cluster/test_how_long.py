@@ -13,7 +13,8 @@ from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.parameters import Parameters
 from content_arena.components.canary_rollout.rollout import Rollout
-from content_arena.components.canary_rollout.traffic import Challenger, Patch, Wait
+from content_arena.components.canary_rollout.state import Challenger
+from content_arena.components.canary_rollout.traffic import Patch, Wait
 from content_arena.components.registry_promotion.following import Following
 from content_arena.components.registry_promotion.registry import Registry
 from tests.components.canary_rollout.on_a_cluster import outcomes
@@ -43,7 +44,7 @@ class TimedMover(Mover):
 class Pleased:
     """Finds every window good: what is timed here is everything but the measuring."""
 
-    def measure(self, window, now, percent, stable, challenger, view, mode):
+    def measure(self, moment):
         return Measurement(Verdict.PASS, "not measured", 0, (Check("none", Verdict.PASS, "not measured"),))
 
 

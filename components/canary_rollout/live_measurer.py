@@ -15,12 +15,10 @@ from content_arena.components.canary_rollout.analysis import (
 )
 from content_arena.components.canary_rollout.comparison import share_of
 from content_arena.components.canary_rollout.counters import MeasureError, Source
-from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.measurement import Measurement, Moment
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prober import Prober, Probing
-from content_arena.components.canary_rollout.state import Stable
-from content_arena.components.canary_rollout.traffic import Challenger, Mode, View
-from content_arena.components.canary_rollout.variants import Variant, variants
+from content_arena.components.canary_rollout.variants import Variant, Variants, variants
 from content_arena.components.shared.errors import ArenaError
 
 _NAMED = 3
@@ -53,19 +51,10 @@ class LiveMeasurer:
         self._source, self._prober = source, prober
         self._limits, self._warmup_seconds, self._seed = limits or Limits(), warmup_seconds, seed
 
-    def measure(
-        self,
-        window: float,
-        now: float,
-        percent: int,
-        stable: Stable,
-        challenger: Challenger,
-        view: View,
-        mode: Mode,
-    ) -> Measurement:
+    def measure(self, moment: Moment) -> Measurement:
         """Judges the window so far."""
-        ours, theirs = variants(view, mode, stable, challenger)
-        is_ready = mode.shares(view, stable, challenger).ready
+        both = variants(moment.view, moment.mode, moment.stable, moment.challenger)
+        is_ready = moment.mode.shares(moment.view, moment.stable, moment.challenger).ready
         checks = [
             Check("ready", Verdict.PASS, "the challenger's pods are ready")
             if is_ready
@@ -73,10 +62,10 @@ class LiveMeasurer:
         ]
         requests = 0
         try:
-            checks += self._probes(window, now, percent, stable, challenger, ours, theirs)
+            checks += self._probes(moment, both)
             # Nobody meets a challenger at 0 %, so there is nothing to count.
-            if percent > 0:
-                requests, found = self._traffic(window, now, percent, stable, challenger, ours, theirs)
+            if moment.percent > 0:
+                requests, found = self._traffic(moment, both)
                 checks += found
         except ArenaError as error:
             checks.append(Check("measuring", Verdict.INCONCLUSIVE, str(error)))
@@ -86,76 +75,69 @@ class LiveMeasurer:
         """Breaks off what is under way."""
         self._prober.close()
 
-    def _traffic(
-        self, window: float, now: float, percent: int, stable: Stable, challenger: Challenger, ours: Variant,
-        theirs: Variant,
-    ) -> tuple[int, list[Check]]:  # fmt: skip
-        begin = window + self._warmup_seconds
+    def _traffic(self, moment: Moment, both: Variants) -> tuple[int, list[Check]]:
+        begin = moment.window + self._warmup_seconds
         try:
-            counted = self._source.count(begin, now, ours, theirs)
+            counted = self._source.count(begin, moment.now, both.champion, both.challenger)
         except MeasureError as error:
             return 0, [Check("traffic", Verdict.INCONCLUSIVE, str(error))]
-        if now <= begin:
+        if moment.now <= begin:
             return 0, [Check("traffic", Verdict.INCONCLUSIVE, "the step is warming up, nothing is counted yet")]
-        checks = [*counted.checks, judge_versions("version", counted.challenger.versions, challenger.version)]
-        judged = judge_traffic(counted.champion, counted.challenger, self._limits)
-        if percent < 100:
-            checks.append(_champions_version("champion's version", counted.champion.versions, stable, challenger))
+        champion, challenger = counted.champion, counted.challenger
+        checks = [*counted.checks, judge_versions("version", challenger.versions, moment.challenger.version)]
+        judged = judge_traffic(champion, challenger, self._limits)
+        if moment.percent < 100:
+            checks.append(_champions_version("champion's version", champion.versions, moment))
         else:
             # The champion meets nobody any more; what it did before was another window.
             judged = [check for check in judged if ", bound" in check.name]
-        return counted.challenger.requests, [*checks, *judged]
+        return challenger.requests, [*checks, *judged]
 
-    def _probes(
-        self, window: float, now: float, percent: int, stable: Stable, challenger: Challenger, ours: Variant,
-        theirs: Variant,
-    ) -> list[Check]:  # fmt: skip
-        champions, challengers = self._prober.look(window, now, ours, theirs)
-        if percent == 100 and champions.victim is None:
-            return self._alone(challenger, theirs, challengers)
-        checks = [
-            judge_versions("version, probes", challengers.versions, challenger.version),
-            _champions_version("champion's version, probes", champions.versions, stable, challenger),
-            _answers(champions, challengers, self._limits.error_rate),
+    def _probes(self, moment: Moment, both: Variants) -> list[Check]:
+        champion, challenger = self._prober.look(moment.window, moment.now, both.champion, both.challenger)
+        checks = [judge_versions("version, probes", challenger.versions, moment.challenger.version)]
+        if moment.percent == 100 and champion.victim is None:
+            return [*checks, *self._alone(challenger, both.challenger)]
+        checks += [
+            _champions_version("champion's version, probes", champion.versions, moment),
+            _answers(champion, challenger, self._limits.error_rate),
         ]
-        if champions.result and challengers.result:
-            return [*checks, *judge_probes(champions.result, challengers.result, self._limits, self._seed)]
-        return [*checks, *(_missing(variant, probing) for variant, probing in ((ours, champions), (theirs, challengers))
-                           if not probing.result)]  # fmt: skip
+        if champion.result and challenger.result:
+            return [*checks, *judge_probes(champion.result, challenger.result, self._limits, self._seed)]
+        probings = (both.champion, champion), (both.challenger, challenger)
+        return [*checks, *(_missing(variant, probing) for variant, probing in probings if not probing.result)]
 
-    def _alone(self, challenger: Challenger, theirs: Variant, challengers: Probing) -> list[Check]:
+    def _alone(self, challenger: Probing, variant: Variant) -> list[Check]:
         """By the bounds alone: a champion that meets nobody any more may have been scaled to nothing."""
-        checks = [
-            judge_versions("version, probes", challengers.versions, challenger.version),
-            _answers(None, challengers, self._limits.error_rate),
-        ]
-        if not challengers.result:
-            return [*checks, _missing(theirs, challengers)]
-        judged = judge_probes(challengers.result, challengers.result, self._limits, self._seed)
-        return [*checks, *(check for check in judged if ", bound" in check.name)]
+        errors = _answers(None, challenger, self._limits.error_rate)
+        if not challenger.result:
+            return [errors, _missing(variant, challenger)]
+        judged = judge_probes(challenger.result, challenger.result, self._limits, self._seed)
+        return [errors, *(check for check in judged if ", bound" in check.name)]
 
 
-def _champions_version(name: str, found: frozenset[str], stable: Stable, challenger: Challenger) -> Check:
+def _champions_version(name: str, found: frozenset[str], moment: Moment) -> Check:
     """Whether it is the champion that the challenger is compared with; if not, that is not the challenger's fault."""
-    check = judge_versions(name, found, stable.version)
+    check = judge_versions(name, found, moment.stable.version)
     if check.verdict is Verdict.FAIL:
         # A predictor that is told no version answers with its bundle's digest.
-        is_untold = stable.told_version is None and len(found) == 1 and challenger.version not in found
+        is_digest = len(found) == 1 and moment.challenger.version not in found
+        is_untold = moment.stable.told_version is None and is_digest
         return replace(check, verdict=Verdict.PASS if is_untold else Verdict.INCONCLUSIVE)
     return check
 
 
-def _answers(champions: Probing | None, challengers: Probing, limit: float) -> Check:
+def _answers(champion: Probing | None, challenger: Probing, limit: float) -> Check:
     """A challenger that answers probes with 5xx, where the champion does not, fails before any user meets it."""
-    theirs = share_of(challengers.errors, challengers.answers)
+    share = share_of(challenger.errors, challenger.answers)
     # Of a champion that is not there, no errors are known that would excuse the challenger's.
-    excuse = share_of(champions.errors, champions.answers).low if champions else 0.0
-    reason = f"{challengers.errors} of {challengers.answers} probes were answered with 5xx, wanted at most {limit:.4g}"
+    excuse = share_of(champion.errors, champion.answers).low if champion else 0.0
+    reason = f"{challenger.errors} of {challenger.answers} probes were answered with 5xx, wanted at most {limit:.4g}"
     # Of a few answers one error would be many: only what is over is judged.
-    if theirs.low is None or excuse is None or not challengers.done.is_set():
+    if share.low is None or excuse is None or not challenger.done.is_set():
         return Check("errors, probes", Verdict.INCONCLUSIVE, "errors, probes: not measured yet")
     verdict = Verdict.PASS
-    if theirs.low > limit:
+    if share.low > limit:
         verdict = Verdict.FAIL if excuse <= limit else Verdict.INCONCLUSIVE
     return Check("errors, probes", verdict, f"errors, probes: {reason}")
 

@@ -9,7 +9,8 @@ import pytest
 from content_arena.components.canary_rollout.analysis import Limits
 from content_arena.components.canary_rollout.counters import Counted, MeasureError, window_of
 from content_arena.components.canary_rollout.knative import Knative
-from content_arena.components.canary_rollout.measure import LiveMeasurer
+from content_arena.components.canary_rollout.live_measurer import LiveMeasurer
+from content_arena.components.canary_rollout.measurement import Moment
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.prober import Prober
 from content_arena.components.canary_rollout.probes import battery
@@ -65,7 +66,7 @@ class Turns:
 
     def measure(self, percent=50, ready=1):
         """The next turn, 10 s later."""
-        found = self.measurer.measure(self.window, self.now, percent, STABLE, CHALLENGER, view(ready), MODE)
+        found = self.measurer.measure(Moment(self.window, self.now, percent, STABLE, CHALLENGER, view(ready), MODE))
         self.now += 10.0
         return found
 
@@ -180,8 +181,8 @@ def test_a_champion_that_answers_with_another_version_is_not_the_challengers_fau
 def test_a_champion_that_is_told_no_version_answers_with_its_bundles_digest(tiny_bundle, equal, probes):
     with running(tiny_bundle.path) as untold:
         turns = Turns(probes, Pods(untold, equal))
-        arguments = (turns.window, turns.now, 0, replace(STABLE, told_version=None), CHALLENGER, view(), MODE)
-        found = turns.measurer.measure(*arguments)
+        stable = replace(STABLE, told_version=None)
+        found = turns.measurer.measure(Moment(turns.window, turns.now, 0, stable, CHALLENGER, view(), MODE))
     assert found.verdict is PASS, found
 
 
@@ -284,8 +285,8 @@ def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, 
     """Knative: before the challenger's revision has a name."""
     turns = Turns(probes, Pods(champion, equal))
     service = {"metadata": {"name": "filter"}, "spec": {"predictor": {"model": {}}}, "status": {}}
-    arguments = (turns.window, turns.now + 10, 50, replace(STABLE, revision="filter-1"), CHALLENGER)
-    found = turns.measurer.measure(*arguments, replace(view(), service=service), Knative())
+    stable, unnamed = replace(STABLE, revision="filter-1"), replace(view(), service=service)
+    found = turns.measurer.measure(Moment(turns.window, turns.now + 10, 50, stable, CHALLENGER, unnamed, Knative()))
     assert any("can not be told apart" in check.reason for check in found.checks)
     assert found.verdict is INCONCLUSIVE
 
