@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.components.canary_rollout.bench import WORLDS
 from tests.manifests.rendering import kubectl
 
 
@@ -30,3 +31,9 @@ def namespace() -> Iterator[str]:
         yield name
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(params=WORLDS)
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the service splits traffic."""
+    return request.param

@@ -9,12 +9,7 @@ from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.canary_rollout.reconcile import reconcile
 from content_arena.components.canary_rollout.state import Phase
 from content_arena.components.canary_rollout.traffic import TrafficError
-from tests.components.canary_rollout.test_rollout import ONE, QUICK, TWO, WORLDS, Bench, asking
-
-
-@pytest.fixture(params=WORLDS)
-def mode(request):
-    return request.param
+from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
 
 
 def healed(bench):

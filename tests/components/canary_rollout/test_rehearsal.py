@@ -6,7 +6,7 @@ from content_arena.components.canary_rollout.cluster import ClusterError
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.rehearsal import rehearse, validated
 from content_arena.components.canary_rollout.traffic import Aim
-from tests.components.canary_rollout.test_rollout import QUICK, TWO, WORLDS, Bench
+from tests.components.canary_rollout.bench import QUICK, TWO, WORLDS, Bench
 
 
 @pytest.mark.parametrize("mode", WORLDS)

@@ -1,0 +1,135 @@
+"""A whole rollout in a cluster of this process, to be run by one process after the other."""
+
+from dataclasses import dataclass, field
+
+from content_arena.components.canary_rollout.analysis import Check
+from content_arena.components.canary_rollout.annotations import record_of
+from content_arena.components.canary_rollout.history import History
+from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.move import Mover
+from content_arena.components.canary_rollout.observation import Verdict
+from content_arena.components.canary_rollout.parameters import Parameters
+from content_arena.components.canary_rollout.rollout import Pace, Rollout
+from content_arena.components.canary_rollout.state import Challenger, Phase
+from content_arena.components.shared.errors import InputError, RegistryError
+from tests.components.canary_rollout.stand_in import knative_world, standard_world
+from tests.components.canary_rollout.stand_in.api_server import ApiServer
+
+TWO = Challenger("2", "s3://models/content-filter/2")
+ONE = "s3://models/content-filter/1"
+SETTLE = 5
+WORLDS = {
+    "Standard": lambda **how: standard_world.StandardWorld(standard_world.service(), **how),
+    "Knative": lambda **how: knative_world.KnativeWorld(knative_world.service(), **how),
+}
+QUICK = Parameters(
+    steps=(0, 25, 100), bake_seconds=4, warmup_seconds=1, min_requests=5, start_seconds=120, move_seconds=60,
+    inconclusive_limit=1, deadline_seconds=5000,
+)  # fmt: skip
+
+
+@dataclass
+class Judge:
+    """Says what it is told to, of each share or else of all."""
+
+    verdicts: dict = field(default_factory=dict)
+
+    def measure(self, moment):
+        verdict = self.verdicts.get(moment.percent, Verdict.PASS)
+        check = Check("errors", verdict, f"errors: {verdict.value}")
+        return Measurement(verdict, check.reason, 10, (check,))
+
+
+@dataclass
+class Aliases:
+    """A registry of two aliases and a tag."""
+
+    champion: str = "1"
+    previous: str = ""
+    rejected: tuple = ()
+    is_away: bool = False
+
+    def check(self, challenger, stable, insist=None, *, dry_run=False):
+        if self.rejected and not insist:
+            raise InputError(f"version {challenger} was rejected ({self.rejected[2]})")
+
+    def is_champion(self, challenger):
+        return self.champion == challenger
+
+    def promote(self, challenger, stable):
+        if self.is_away:
+            raise RegistryError("the registry does not answer")
+        self.champion, self.previous = challenger, stable
+
+    def is_rejected(self, challenger, rollout):
+        return bool(self.rejected) and self.rejected[:2] == (challenger, rollout)
+
+    def reject(self, challenger, stable, rollout, reason):
+        self.rejected = (challenger, rollout, reason)
+
+    def heal(self, serving):
+        if self.champion == serving:
+            return []
+        self.champion = serving
+        return [f"champion is {serving}"]
+
+
+class Bench:
+    """A world, and processes that roll out in it one after the other."""
+
+    def __init__(self, mode, tmp_path=None, *, verdicts=None, **how):
+        self.world = WORLDS[mode](**how)
+        self.before = self.world.service("filter")["spec"]
+        self.api, self.judge, self.aliases = ApiServer(self.world), Judge(verdicts or {}), Aliases()
+        self.history = History(tmp_path / "rollout.jsonl") if tmp_path else None
+        self.lines = []
+
+    def process(self, patience=600.0, still_mine=lambda: None):
+        """A new one: it remembers nothing."""
+        mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
+        return Rollout(
+            self.api, mover, self.judge, self.aliases, service="filter", history=self.history, say=self.lines.append,
+            still_mine=still_mine, pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now,
+            sleep=lambda seconds: self.world.tick(),
+        )  # fmt: skip
+
+    def begun(self, parameters=QUICK, insist=None):
+        self.process().begin(TWO, parameters, insist)
+        return self
+
+    def end(self, limit=2000, until=lambda state: False):
+        last = self.world.now + limit
+        state = self.process().run(lambda state: until(state) or self.world.now > last)
+        assert self.world.now <= last, f"not within {limit} s: {state}"
+        return state
+
+    def held(self):
+        return self.end(until=lambda state: state.phase is Phase.WAITING)
+
+    @property
+    def state(self):
+        return record_of(self.world.service("filter"))
+
+    @property
+    def serves(self):
+        return self.world.service("filter")["spec"]["predictor"]["model"]["storageUri"]
+
+    def check(self, state):
+        """What holds at every end: nothing lost, one model serves, and the registry agrees."""
+        assert self.world.lost == 0
+        assert state.phase.is_end
+        spec = self.world.service("filter")["spec"]
+        assert "canary" not in spec
+        assert "canaryTrafficPercent" not in spec["predictor"]
+        annotations = self.world.service("filter")["metadata"]["annotations"]
+        assert "content-arena/approve" not in annotations
+        assert "content-arena/abort" not in annotations
+        if state.phase is Phase.PROMOTED:
+            assert (self.serves, self.aliases.champion, self.aliases.previous) == (TWO.storage_uri, "2", "1")
+        else:
+            assert spec == self.before
+            assert (self.aliases.champion, self.aliases.rejected) == ("1", ("2", state.rollout, state.reason))
+
+
+def asking(*approvals):
+    return Parameters(**(QUICK.as_dict() | {"steps": QUICK.steps, "approvals": approvals}))
