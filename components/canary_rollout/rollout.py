@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from content_arena.components.canary_rollout import annotations
+from content_arena.components.canary_rollout.chronicle import Chronicle
 from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
 from content_arena.components.canary_rollout.events import Events, EventSink
 from content_arena.components.canary_rollout.follower import Follower
-from content_arena.components.canary_rollout.history import History, Record
+from content_arena.components.canary_rollout.history import History
 from content_arena.components.canary_rollout.measurement import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.move import Mover, Services, fingerprint
 from content_arena.components.canary_rollout.observation import Action, Observation, Verdict
@@ -36,8 +37,6 @@ from content_arena.components.canary_rollout.traffic import (
 from content_arena.components.shared.errors import ArenaError, InputError, RegistryError
 
 _ATTEMPTS = 5
-#: A measurement is told again after so many seconds, though nothing came of it.
-_TELL_SECONDS = 30.0
 _AIMS = {
     Phase.STAGING: Aim.STAGED, Phase.SHIFTING: Aim.SHIFTED, Phase.PROMOTING: Aim.PROMOTED,
     Phase.ROLLING_BACK: Aim.ROLLED_BACK,
@@ -103,14 +102,13 @@ class Rollout:
             sleep: Waits so many seconds.
         """
         self._cluster, self._mover, self._measurer, self._registry = cluster, mover, measurer, registry
-        self._service, self._still_mine, self._history, self._say = service, still_mine, history, say
+        self._service, self._still_mine, self._say = service, still_mine, say
         self._turned = turned
         self._pace, self._clock, self._sleep = pace, clock, sleep
         self._observer = Observer(cluster, mover.mode, registry, say)
-        self._events = Events(cluster, instance, say)
+        self._chronicle = Chronicle(Events(cluster, instance, say), history, say, clock)
         self.state: State | None = None
         self._awaited = self._refused = ""
-        self._told: tuple[Verdict | None, float] = (None, float("-inf"))
 
     def begin(
         self, challenger: Challenger, parameters: Parameters, insist: str | None = None, name: str | None = None,
@@ -142,7 +140,7 @@ class Rollout:
         version = view.service["metadata"]["resourceVersion"]
         service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
         self.state = state
-        self._tell(state, None, Action.NOTHING, None, self._entered(service, state))
+        self._chronicle.tell(state, event=self._chronicle.entered(service, state))
         return state
 
     def run(self, should_leave: Callable[[State], bool] = lambda state: False) -> State:
@@ -225,9 +223,9 @@ class Rollout:
             view = replace(view, service=service)
             # While it waits, a window follows the other, and nobody needs to be told.
             is_news = replace(after, window=state.window) != state
-            event = self._entered(service, after) if is_news else ""
+            event = self._chronicle.entered(service, after) if is_news else ""
         event = self._act(decision, view) or event
-        self._tell(after, seen, decision.action, measured, event, is_news=is_news)
+        self._chronicle.tell(after, seen, decision.action, measured, event, is_news=is_news)
         self._turned(after, measured)
         return after
 
@@ -239,7 +237,7 @@ class Rollout:
         if service is None:
             return state
         self.state = after
-        self._tell(after, None, Action.NOTHING, None, self._entered(service, after))
+        self._chronicle.tell(after, event=self._chronicle.entered(service, after))
         return after
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
@@ -302,49 +300,9 @@ class Rollout:
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, noted)
         if isinstance(step, Patch):
             self._awaited = ""
-            self._say(step.why)
-            return self._events.moved(view.service, step.why)
+            return self._chronicle.moved(view.service, step.why)
         self._awaited = step.why if isinstance(step, Wait) else ""
         return ""
-
-    def _entered(self, service: Json, state: State) -> str:
-        held = f", waits for {state.gate}" if state.gate else ""
-        self._say(f"{state.phase.value} at {state.percent} %: {state.reason}{held}")
-        return self._events.entered(service, state)
-
-    def _tell(
-        self,
-        state: State,
-        seen: Observation | None,
-        action: Action,
-        measured: Measurement | None,
-        event: str,
-        *,
-        is_news: bool = True,
-    ) -> None:
-        verdict = measured.verdict if measured else None
-        before, at = self._told
-        is_due = measured is not None and (verdict != before or self._clock() - at >= _TELL_SECONDS)
-        if not (is_news or event or is_due):
-            return
-        if measured:
-            self._told = verdict, self._clock()
-        if self._history:
-            self._history.append(
-                Record(
-                    at=self._clock(),
-                    phase=state.phase.value,
-                    step=state.step,
-                    percent=state.percent,
-                    share=seen.share if seen else None,
-                    action=action.value,
-                    reason=state.reason,
-                    verdict=verdict,
-                    checks=measured.checks if measured else (),
-                    approvals=state.approvals,
-                    event=event,
-                )
-            )
 
 
 def _goal(state: State) -> Goal:
