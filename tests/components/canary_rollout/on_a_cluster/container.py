@@ -1,7 +1,8 @@
 """What runs in a pod's serving container: the real predictor, in a process forked from one that has it imported.
 
-Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``slow=S`` takes so many seconds more
-for every request; ``version=N`` answers with another version than it was told.
+Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``failing-once=PATH`` can score nothing
+from when there is such a file; ``slow=S`` takes so many seconds more for every request; ``version=N`` answers with another
+version than it was told.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fau
     if kind == "failing":
         os.environ["PREDICTOR_FAULT"] = fault
         ContentFilter.score = faulty_predictor.faulty
+    if kind == "failing-once":
+        well = ContentFilter.score
+        ContentFilter.score = lambda self, texts: _fail() if Path(value).exists() else well(self, texts)
     if kind == "slow":
         score = ContentFilter.score
         ContentFilter.score = lambda self, texts: time.sleep(float(value)) or score(self, texts)
@@ -52,3 +56,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fau
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _fail() -> None:
+    raise RuntimeError

@@ -72,3 +72,19 @@ def test_that_begins_to_die_while_it_has_half_of_the_users(installation, compone
     outcomes.is_rolled_back(component, "the challenger stopped", "exit code 2")
     assert set(outcomes.count_answers(component)) <= {503}
     assert installation.users.versions(begin)["1"] > 10 * sum(installation.users.lost().values())
+
+
+def test_that_answers_5xx_from_when_it_has_half_of_the_users_on(installation, component, tmp_path):
+    """Its own users meet that until their share is taken back, and nobody afterwards."""
+    turn = tmp_path / "turn"
+    installation.storage.put("2", fault=f"failing-once={turn}")
+    process = component.begin(bake=120)
+    component.reaches("baking", 1, process)
+    installation.wait(lambda: installation.users.versions()["2"] > 100, "users have met it", 60)
+    turn.touch()
+    assert process.wait() == 1, component.said
+    outcomes.is_rolled_back(component, "errors, ")
+    assert set(outcomes.count_answers(component)) == {500}
+    end = installation.now()
+    installation.wait(lambda: installation.users.versions(end)["1"] > 100, "users go on", 60)
+    assert installation.users.lost(end) == {}
