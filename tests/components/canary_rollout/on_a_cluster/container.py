@@ -1,8 +1,8 @@
 """What runs in a pod's serving container: the real predictor, in a process forked from one that has it imported.
 
-Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``failing-once=PATH`` can score nothing
-from when there is such a file; ``slow=S`` takes so many seconds more for every request; ``version=N`` answers with another
-version than it was told.
+Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``failing-once=PATH`` can score
+nothing from when there is such a file; ``slow=S`` takes so many seconds more for every request; ``version=N`` answers
+with another version than it was told.
 """
 
 from __future__ import annotations
