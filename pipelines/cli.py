@@ -292,9 +292,15 @@ def _data_arguments(
     label_column: str | None,
     device: Device,
 ) -> dict[str, Any]:
-    is_path = data != "embedded" and "://" not in data
+    if data != "embedded" and "://" not in data:
+        from content_arena.components.corpus_preparation import formats
+
+        path = Path(data).expanduser().absolute()
+        # The stage would say the same, seconds later.
+        formats.check_is_file(path)
+        data = str(path)
     return {
-        "data": str(Path(data).expanduser().absolute()) if is_path else data,
+        "data": data,
         "lang": lang,
         "max_texts": max_texts or (MAX_TEXTS_CUDA if _has_gpu(device) else MAX_TEXTS_CPU),
         "text_column": text_column,

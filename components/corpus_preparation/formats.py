@@ -77,16 +77,21 @@ def read_columns(path: Path, lang: str) -> Columns:
     return columns
 
 
+def check_is_file(path: Path) -> None:
+    """What can be said of a path without reading what is there.
+
+    Raises:
+        InputError: There is nothing, or no regular file.
+    """
+    if not path.exists():
+        raise InputError(f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'")
+    if not path.is_file():
+        raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; name one file: {ACCEPTED}")
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
-        if not path.exists():
-            raise InputError(
-                f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'"
-            )
-        if not path.is_file():
-            raise InputError(
-                f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; name one file: {ACCEPTED}"
-            )
+        check_is_file(path)
         if path.suffix.lower() != ".gz":
             return path.read_bytes()
         with gzip.open(path) as file:
