@@ -19,12 +19,12 @@ from tests.manifests.rendering import MANIFESTS, kubectl
 
 _ROLE = MANIFESTS / "base/arena/access/rollout-role.yaml"
 _ACCOUNT = "rollout"
-#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest. And few
-#: answers have to do: a rate of 20 % can be told from nothing by some twenty, margins of 0.1 by 40 texts that agree.
-LIMITS = {
-    "evasion": 1.0, "evasion_margin": 0.1, "benign_margin": 0.1, "f1_margin": 0.1, "slower": 20.0,
-    "error_rate": 0.2, "error_margin": 0.2,
-    "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
+#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest.
+EVADED = {"evasion": 1.0}
+#: Few answers have to do: a rate of 20 % can be told from nothing by some twenty, a margin of 0.1 by 40 texts that agree.
+LIMITS = EVADED | {
+    "evasion_margin": 0.1, "benign_margin": 0.1, "f1_margin": 0.1, "slower": 20.0, "error_rate": 0.2,
+    "error_margin": 0.2, "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
 }  # fmt: skip
 #: Short, but with something of every step; that no more than 1 % is slow can be told from 381 answers on.
 QUICK = {"plan": "0,50,100", "bake": 6, "warmup": 1, "min-requests": 381, "move-timeout": 60, "start-timeout": 90}
@@ -60,7 +60,7 @@ class Component:
             found |= QUICK if command == "start" else {}
         if command == "reconcile":
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
-        limits = LIMITS | given.pop("limits", {})
+        limits = ({} if given.pop("usual_limits", False) else LIMITS) | given.pop("limits", {})
         found |= {name.replace("_", "-"): value for name, value in given.items()}
         line = [str(Path(sys.executable).with_name("arena")), "rollout", command]
         for name, value in found.items():
