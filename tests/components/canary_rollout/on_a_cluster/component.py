@@ -21,7 +21,7 @@ _ROLE = MANIFESTS / "base/arena/access/rollout-role.yaml"
 _ACCOUNT = "rollout"
 #: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest.
 EVADED = {"evasion": 1.0}
-#: Few answers have to do: a rate of 20 % can be told from nothing by some twenty, a margin of 0.1 by 40 texts that agree.
+#: Few answers have to do: a rate of 20 % can be told from nothing by some twenty, a margin of 0.1 by 40 texts.
 LIMITS = EVADED | {
     "evasion_margin": 0.1, "benign_margin": 0.1, "f1_margin": 0.1, "slower": 20.0, "error_rate": 0.2,
     "error_margin": 0.2, "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
