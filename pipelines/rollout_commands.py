@@ -86,8 +86,10 @@ def start(
         int, typer.Option(min=0, help="Inconclusive judgements in a row before a person is asked.")
     ] = 3,
     approve_before: Annotated[str, typer.Option(help="Steps that wait for a person, such as 25,100.")] = "",
-    start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for the challenger's pods to come up.")] = 600.0,
-    move_timeout: Annotated[float, typer.Option(min=1, help="Seconds for the gateway to follow a move.")] = 300.0,
+    start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to come up, at each step.")] = 600.0,
+    move_timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for the gateway to follow, on top of that.")
+    ] = 300.0,
     deadline: Annotated[
         float, typer.Option(min=1, help="Seconds for all of it; waiting for a person does not count.")
     ] = 21_600.0,

@@ -68,11 +68,13 @@ class Counted:
         champion: Of the variant that served before.
         challenger: Of the variant that is rolled out.
         checks: Whether the counting itself can be relied on.
+        disturbed: Whether something was not counted and never will be.
     """
 
     champion: Window
     challenger: Window
     checks: tuple[Check, ...] = ()
+    disturbed: bool = False
 
 
 class Source(Protocol):

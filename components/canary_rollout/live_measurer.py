@@ -60,41 +60,42 @@ class LiveMeasurer:
             if is_ready
             else Check("ready", Verdict.INCONCLUSIVE, "not every pod of the challenger is ready")
         ]
-        requests = 0
+        requests, disturbed = 0, False
         try:
             checks += self._probes(moment, both)
             # Nobody meets a challenger at 0 %, so there is nothing to count.
             if moment.percent > 0:
-                requests, found = self._traffic(moment, both)
+                requests, disturbed, found = self._traffic(moment, both)
                 checks += found
         except ArenaError as error:
             checks.append(Check("measuring", Verdict.INCONCLUSIVE, str(error)))
-        return Measurement(worst(checks), _cause(checks, requests), requests, tuple(checks))
+        return Measurement(worst(checks), _cause(checks, requests), requests, tuple(checks), disturbed)
 
     def close(self) -> None:
         """Breaks off what is under way."""
         self._prober.close()
 
-    def _traffic(self, moment: Moment, both: Variants) -> tuple[int, list[Check]]:
+    def _traffic(self, moment: Moment, both: Variants) -> tuple[int, bool, list[Check]]:
         begin = moment.window + self._warmup_seconds
         try:
             counted = self._source.count(begin, moment.now, both.champion, both.challenger)
         except MeasureError as error:
-            return 0, [Check("traffic", Verdict.INCONCLUSIVE, str(error))]
+            return 0, False, [Check("traffic", Verdict.INCONCLUSIVE, str(error))]
         if moment.now <= begin:
-            return 0, [Check("traffic", Verdict.INCONCLUSIVE, "the step is warming up, nothing is counted yet")]
+            return 0, False, [Check("traffic", Verdict.INCONCLUSIVE, "the step is warming up, nothing is counted yet")]
         champion, challenger = counted.champion, counted.challenger
-        checks = [*counted.checks, judge_versions("version", challenger.versions, moment.challenger.version)]
+        checks = [judge_versions("version", challenger.versions, moment.challenger.version), *counted.checks]
         judged = judge_traffic(champion, challenger, self._limits)
         if moment.percent < 100:
             checks.append(_champions_version("champion's version", champion.versions, moment))
         else:
-            # The champion meets nobody any more; what it did before was another window.
+            # The champion meets nobody any more, and may be gone; what it did before was another window.
             judged = [check for check in judged if ", bound" in check.name]
-        return challenger.requests, [*checks, *judged]
+            checks = [check for check in checks if not check.name.startswith("champion")]
+        return challenger.requests, counted.disturbed, [*checks, *judged]
 
     def _probes(self, moment: Moment, both: Variants) -> list[Check]:
-        champion, challenger = self._prober.look(moment.window, moment.now, both.champion, both.challenger)
+        champion, challenger = self._prober.look(moment.probed, moment.now, both.champion, both.challenger)
         checks = [judge_versions("version, probes", challenger.versions, moment.challenger.version)]
         if moment.percent == 100 and champion.victim is None:
             return [*checks, *self._alone(challenger, both.challenger)]

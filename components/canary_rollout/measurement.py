@@ -20,12 +20,14 @@ class Measurement:
         cause: The first failing or else inconclusive check's reason, or a summary of a pass.
         requests: The challenger's judged answers to users.
         checks: Every check, with its verdict and its reason.
+        disturbed: Whether not all of the window could be counted, which no further answers mend.
     """
 
     verdict: Verdict
     cause: str
     requests: int
     checks: tuple[Check, ...]
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Moment:
 
     Attributes:
         window: When the window began, seconds since the epoch.
+        probed: Since when probes count, seconds since the epoch.
         now: Seconds since the epoch.
         percent: The challenger's share.
         stable: What served before.
@@ -43,6 +46,7 @@ class Moment:
     """
 
     window: float
+    probed: float
     now: float
     percent: int
     stable: Stable

@@ -65,6 +65,7 @@ class Mover:
         cluster: Services,
         service: str,
         settle_seconds: float = 5.0,
+        rest_seconds: float = 90.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Finds the mode from the service itself.
@@ -73,13 +74,14 @@ class Mover:
             cluster: Where it is.
             service: Name of the InferenceService.
             settle_seconds: How long a gateway may take from what its route says to what it does.
+            rest_seconds: How long an autoscaler may take to see a load: its turn and that of its metrics, with room.
             clock: Seconds, never going back.
 
         Raises:
             InputError: No such service, or none that can have a canary.
         """
         self._cluster, self._service = cluster, service
-        self._settle_seconds, self._clock = settle_seconds, clock
+        self._settle_seconds, self._rest_seconds, self._clock = settle_seconds, rest_seconds, clock
         self.mode = _MODES[mode_of(cluster.service(service))]()
         self._told, self._told_at = "", clock()
 
@@ -93,7 +95,10 @@ class Mover:
         now = self._clock()
         if told != self._told:
             self._told, self._told_at = told, now
-        return View(service, route, ready, now - self._told_at >= self._settle_seconds)
+        seconds = now - self._told_at
+        return View(
+            service, route, ready, settled=seconds >= self._settle_seconds, rested=seconds >= self._rest_seconds
+        )  # fmt: skip
 
     def step(
         self,

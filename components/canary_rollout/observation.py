@@ -45,6 +45,7 @@ class Observation:
         verdict: On the window that began at ``State.window``; None if it was not judged.
         cause: Why that verdict.
         requests: Answers of the challenger to users that were judged in the window.
+        disturbed: Whether not all of the window could be counted, which no further answers mend.
         approved: Gate that a person has opened; empty if none.
         approver: Who opened it.
         abort: Why a person wants it rolled back; None if nobody does.
@@ -64,6 +65,7 @@ class Observation:
     verdict: Verdict | None = None
     cause: str = ""
     requests: int = 0
+    disturbed: bool = False
     approved: str = ""
     approver: str = ""
     abort: str | None = None

@@ -103,6 +103,7 @@ class Observer:
             verdict=measured.verdict if measured else None,
             cause=measured.cause if measured else "",
             requests=measured.requests if measured else 0,
+            disturbed=bool(measured and measured.disturbed),
             approved=wish.approved,
             approver=wish.approver,
             abort=self._abort(view, state, wish.abort),

@@ -27,8 +27,8 @@ class Parameters:
         min_requests: Answers of the challenger to users that have to be judged at each step above 0.
         failure_limit: Failed judgements a step survives.
         inconclusive_limit: Inconclusive judgements in a row that a step survives; after one more, a person is asked.
-        start_seconds: How long the challenger's pods may take to come up.
-        move_seconds: How long the gateway may take to follow a move.
+        start_seconds: How long pods may take to come up: at first the challenger's, later more of both variants.
+        move_seconds: How long the gateway may take to follow a move, on top of that where pods are needed.
         deadline_seconds: How long the whole may take; time spent waiting for a person does not count.
         approvals: Steps that a person has to approve before they are taken.
 
@@ -46,6 +46,11 @@ class Parameters:
     move_seconds: float = 300.0
     deadline_seconds: float = 6 * 3600.0
     approvals: tuple[int, ...] = ()
+
+    @property
+    def shift_seconds(self) -> float:
+        """How long a move may take that waits for pods, of either variant, and then for the gateway."""
+        return self.start_seconds + self.move_seconds
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense."""

@@ -113,7 +113,7 @@ def _shifting(state: State, seen: Observation) -> State:
         return _roll_back(state, seen, _stopped(seen))
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
-    return _in_time(state, seen, state.parameters.move_seconds, f"the gateway did not give {state.percent} %")
+    return _in_time(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
 
 
 def _baking(state: State, seen: Observation) -> State:
@@ -126,7 +126,7 @@ def _baking(state: State, seen: Observation) -> State:
     warm = state.window + state.parameters.warmup_seconds
     if seen.verdict is Verdict.FAIL and seen.now >= warm:
         return _failed(state, seen)
-    if not seen.now - max(warm, state.since) >= state.parameters.bake_seconds:
+    if not seen.now - max(warm, state.judged) >= state.parameters.bake_seconds:
         return state
     doubt = _doubt(state, seen)
     return _undecided(state, seen, doubt) if doubt else _passed(state, seen)
@@ -140,14 +140,9 @@ def _doubt(state: State, seen: Observation) -> str:
         return "the gateway does not say what share the challenger has"
     if not seen.ready:
         return "not every pod of the challenger is ready"
-    return _shortage(state, seen)
-
-
-def _shortage(state: State, seen: Observation) -> str:
-    """How many answers to users are missing; empty if none are."""
-    if state.percent == 0 or seen.requests >= state.parameters.min_requests:
-        return ""
-    return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
+    if state.percent > 0 and not seen.requests >= state.parameters.min_requests:
+        return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
+    return ""
 
 
 def _passed(state: State, seen: Observation) -> State:
@@ -170,16 +165,17 @@ def _failed(state: State, seen: Observation) -> State:
     reason = f"failed at {state.percent} %: {seen.cause}"
     if failures > state.parameters.failure_limit:
         return _roll_back(state, seen, reason)
-    return replace(state, failures=failures, inconclusives=0, since=seen.now, window=seen.now, reason=reason)
+    return replace(state, failures=failures, inconclusives=0, window=seen.now, judged=0.0, reason=reason)
 
 
 def _undecided(state: State, seen: Observation, doubt: str) -> State:
     inconclusives = state.inconclusives + 1
     reason = f"inconclusive at {state.percent} %: {doubt}"
     if inconclusives <= state.parameters.inconclusive_limit:
-        # With more answers the same window may tell; where there are enough of them, it has had its say.
-        window = state.window if _shortage(state, seen) else seen.now
-        return replace(state, inconclusives=inconclusives, since=seen.now, window=window, reason=reason)
+        # With more answers the same window may tell; one that was disturbed, or had enough of them, has had its say.
+        if not seen.disturbed and 0 < seen.requests < state.parameters.min_requests:
+            return replace(state, inconclusives=inconclusives, judged=seen.now, reason=reason)
+        return replace(state, inconclusives=inconclusives, window=seen.now, judged=0.0, reason=reason)
     return _hold(state, seen, "measure", Phase.BAKING, reason)
 
 
@@ -196,7 +192,7 @@ def _waiting(state: State, seen: Observation) -> State:
             return _roll_back(state, seen, f"failed at {state.percent} % while waiting: {seen.cause}")
         # What happened an hour ago is not to hide what happens now.
         if seen.now - state.window >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
-            state = replace(state, window=seen.now)
+            state = replace(state, window=seen.now, judged=0.0)
     if not state.gate or seen.approved != state.gate or (state.gate.startswith(_EDIT) and seen.edited):
         return state
     then = state.then or Phase.ROLLING_BACK
@@ -212,9 +208,9 @@ def _promoting(state: State, seen: Observation) -> State:
         return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
     if seen.failure and not seen.carried:
         return _roll_back(state, seen, _stopped(seen))
-    if seen.now - state.since > state.parameters.move_seconds:
+    if seen.now - state.since > state.parameters.shift_seconds:
         undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
-        reason = _overdue(undone, state.parameters.move_seconds, seen)
+        reason = _overdue(undone, state.parameters.shift_seconds, seen)
         return _hold(state, seen, "promote", Phase.PROMOTING, reason)
     return state
 
@@ -222,9 +218,9 @@ def _promoting(state: State, seen: Observation) -> State:
 def _rolling_back(state: State, seen: Observation) -> State:
     if seen.withdrawn and seen.rejected:
         return state.enter(Phase.ROLLED_BACK, seen.now, state.reason)
-    if seen.now - state.since > state.parameters.move_seconds:
+    if seen.now - state.since > state.parameters.shift_seconds:
         undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
-        reason = _overdue(undone, state.parameters.move_seconds, seen)
+        reason = _overdue(undone, state.parameters.shift_seconds, seen)
         return _hold(state, seen, "withdraw", Phase.ROLLING_BACK, reason)
     return state
 
@@ -277,7 +273,7 @@ def _in_time(state: State, seen: Observation, limit: float, undone: str) -> Stat
 def _is_tried_again(state: State, seen: Observation) -> bool:
     """Whether a refusal is outwaited: users meet what is withdrawn until it is, and a refusal may pass by itself."""
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
-    return is_ending and not seen.now - state.since > state.parameters.move_seconds
+    return is_ending and not seen.now - state.since > state.parameters.shift_seconds
 
 
 def _overdue(undone: str, limit: float, seen: Observation) -> str:

@@ -1,4 +1,4 @@
-"""When probes are sent: once a window, again when they are old, in threads of their own so that the loop goes on."""
+"""When probes are sent: once a judgement, again when they are old, in threads so that the loop goes on."""
 
 from __future__ import annotations
 
@@ -78,24 +78,27 @@ class Prober:
         self._start = start or _in_thread
         self._made: Battery | None = None
         self._making = threading.Lock()
-        self._key: object = None
+        self._labels, self._since = ("", ""), 0.0
         self._latest: dict[str, Probing] = {}
         self._under_way: dict[str, Probing] = {}
         self._stop = threading.Event()
 
-    def look(self, window: float, now: float, champion: Variant, challenger: Variant) -> tuple[Probing, Probing]:
-        """The latest battle against each variant in this window, over or not; begins one where it is due.
+    def look(self, since: float, now: float, champion: Variant, challenger: Variant) -> tuple[Probing, Probing]:
+        """The latest battle against each variant, over or not; begins one where it is due.
 
         Args:
-            window: When it began. Another one is probed anew, so that no battle is judged twice.
+            since: Battles that were over before count no more, so that none is judged twice; seconds since the epoch.
             now: Seconds since the epoch.
             champion: Variant that served before.
             challenger: Variant that is rolled out.
         """
-        key = (window, champion.labels, challenger.labels)
-        if key != self._key:
+        labels = (champion.labels, challenger.labels)
+        if labels != self._labels:
             self.close()
-            self._key, self._latest, self._under_way, self._stop = key, {}, {}, threading.Event()
+            self._labels, self._latest, self._under_way, self._stop = labels, {}, {}, threading.Event()
+        if since != self._since:
+            # What is under way has not been judged, and may take longer than a window.
+            self._since, self._latest = since, {}
         return self._of(champion, now), self._of(challenger, now)
 
     def close(self) -> None:

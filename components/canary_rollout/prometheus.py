@@ -55,7 +55,7 @@ class Prometheus:
         except ValueError as error:
             # Neither the address nor what urllib says of it: either may hold a password.
             raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError(f"that is no address of a Prometheus, {_WANTED}")
         self._url, self._namespace, self._pods = url.rstrip("/"), namespace, pods
         # Addresses may hold passwords, and reasons end up on the service.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from content_arena.components.canary_rollout.cluster import AwayError, ClusterError
@@ -37,11 +37,13 @@ class Rehearsed:
     Attributes:
         goal: On the way to what.
         patch: What would be written.
+        whole: That and all before it, as one JSON merge patch to the service as it is today.
         objection: The API server's words if it would not take it today; empty if it would.
     """
 
     goal: Goal
     patch: Patch
+    whole: Patch
     objection: str = ""
 
 
@@ -58,33 +60,34 @@ def rehearse(
         *(Goal(Aim.SHIFTED, percent) for percent in parameters.path[1:]),
         Goal(Aim.PROMOTED, 100),
     ]
-    service = view.service
+    service, whole = view.service, {}
     for goal in goals:
         for _ in range(_MAX_PATCHES):
             step = mode.next_step(_followed(mode, service, stable, challenger), goal, stable, challenger)
             if not isinstance(step, Patch):
                 break
-            yield Rehearsed(goal, step)
+            whole = _merged(whole, step.body, keeps_null=True)
+            yield Rehearsed(goal, step, Patch(whole, step.why))
             service = _merged(service, step.body)
         else:
             raise TrafficError(f"{goal} takes more than {_MAX_PATCHES} patches")
 
 
 def validated(mover: Mover, view: View, rehearsed: Rehearsed) -> Rehearsed:
-    """With what the API server says to the patch, as a dry run against the service as it is today.
+    """With what the API server says to it and all before it, as a dry run against the service as it is today.
 
     Raises:
         ClusterError: It would not take it. The last patch is an exception: a guard against promotions of what has never
             been a canary is right to refuse it today.
     """
     try:
-        mover.check(view, rehearsed.patch)
+        mover.check(view, rehearsed.whole)
     except AwayError:
         raise
     except ClusterError as error:
         if rehearsed.goal.aim is not Aim.PROMOTED:
             raise
-        return Rehearsed(rehearsed.goal, rehearsed.patch, str(error))
+        return replace(rehearsed, objection=str(error))
     return rehearsed
 
 
@@ -104,7 +107,7 @@ def _followed(mode: Mode, service: Json, stable: Stable, challenger: Challenger)
         "traffic": [{"revisionName": name, "percent": share} for name, share in shares.items() if share],
     }
     status = {"observedGeneration": service["metadata"].get("generation"), "components": {"predictor": serving}}
-    return View(service | {"status": status}, settled=True)
+    return View(service | {"status": status}, settled=True, rested=True)
 
 
 def _standard(service: Json) -> View:
@@ -120,17 +123,17 @@ def _standard(service: Json) -> View:
     accepted = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
     route = {"metadata": {"name": name}, "spec": {"rules": [{"backendRefs": refs}]}, "status": accepted}
     status = {"canaryStatuses": [{"name": canary["predictor"]["name"], "ready": True} for canary in canaries]}
-    return View(service | {"status": status}, route, pods, settled=True)
+    return View(service | {"status": status}, route, pods, settled=True, rested=True)
 
 
-def _merged(target: Any, patch: Any) -> Any:  # noqa: ANN401
-    """RFC 7386."""
+def _merged(target: Any, patch: Any, *, keeps_null: bool = False) -> Any:  # noqa: ANN401
+    """RFC 7386; ``keeps_null`` where the target is a patch itself, and what the second takes away is to be told."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
     found = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
-        if value is None:
+        if value is None and not keeps_null:
             found.pop(key, None)
         else:
-            found[key] = _merged(found.get(key), value)
+            found[key] = _merged(found.get(key), value, keeps_null=keeps_null)
     return found

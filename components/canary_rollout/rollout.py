@@ -230,20 +230,25 @@ class Rollout:
         return after
 
     def _remember(self, view: View, state: State) -> State:
-        """Writes down again what somebody took away, and asks what they meant by it."""
-        edited = f"the annotation {annotations.ROLLOUT} was gone, it is written again"
-        after = decide(state, Observation(now=self._clock(), edited=edited)).state
-        service = self._record(view, None, after)
+        """Writes down again what somebody took away, and asks what they meant by it; an end needs no asking."""
+        after = state
+        if state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK):
+            edited = f"the annotation {annotations.ROLLOUT} was gone, it is written again"
+            after = decide(state, Observation(now=self._clock(), edited=edited)).state
+        service = self._record(view, state, after)
         if service is None:
             return state
         self.state = after
-        self._chronicle.tell(after, event=self._chronicle.entered(service, after))
+        if after != state:
+            self._chronicle.tell(after, event=self._chronicle.entered(service, after))
         return after
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
         if not is_measured(state):
             return None
-        moment = Moment(state.window, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
+        # While it waits, windows follow each other and nothing is judged but a failure.
+        probed = state.since if state.phase is Phase.WAITING else state.window
+        moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
         try:
             return self._measurer.measure(moment)
         except AwayError:
@@ -251,7 +256,7 @@ class Rollout:
         except ArenaError as error:
             return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
 
-    def _record(self, view: View, before: State | None, after: State) -> Json | None:
+    def _record(self, view: View, before: State, after: State) -> Json | None:
         """Writes a state down; None if somebody wrote something that has to be looked at first."""
         looked = view.service
         for _ in range(_ATTEMPTS):
@@ -293,13 +298,17 @@ class Rollout:
         return ""
 
     def _move(self, state: State, view: View) -> str:
+        left = state
+
         def noted(after: str) -> Json:
+            nonlocal left
             self._still_mine()
-            return {annotations.ROLLOUT: replace(state, fingerprint=after).dump()}
+            left = replace(state, fingerprint=after)
+            return {annotations.ROLLOUT: left.dump()}
 
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, noted)
         if isinstance(step, Patch):
-            self._awaited = ""
+            self._awaited, self.state = "", left
             return self._chronicle.moved(view.service, step.why)
         self._awaited = step.why if isinstance(step, Wait) else ""
         return ""

@@ -59,13 +59,15 @@ class PodMetrics:
                 self._queues.append(max(waiting))
         before, after = self._tallies[champion.labels], self._tallies[challenger.labels]
         queue = sum(self._queues) / len(self._queues) if self._queues else None
-        checks = [_watched(begin, now, max(before.since, after.since)), *judge_queue(queue)]
+        watched = _watched(begin, now, max(before.since, after.since))
+        checks = [watched, *judge_queue(queue)]
         if unread:
             checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
         if after.restarts:
             reason = f"restarts of the challenger's containers: {after.restarts}; what they answered last is lost"
             checks.append(Check("restarts", Verdict.INCONCLUSIVE, reason))
-        return Counted(window_of(before.total), window_of(after.total), tuple(checks))
+        disturbed = watched.verdict is not Verdict.PASS or after.restarts > 0
+        return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
 
     def _read(self, pods: Sequence[Json]) -> tuple[dict[str, Reading], list[str]]:
         """What each pod says, and why of those that say nothing."""

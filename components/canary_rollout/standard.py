@@ -60,6 +60,9 @@ class Standard:
                 f"{view.name} has no HTTPRoute, so nothing would ever be sent to a canary: install the Gateway API and "
                 "set enableGatewayApi in KServe's inferenceservice-config"
             )
+        beside = [part for part in ("transformer", "explainer") if view.service["spec"].get(part)]
+        if beside:
+            raise TrafficError(f"{view.name} has a {beside[0]}: its route does not tell predictors apart, so no canary")
         canaries = view.service["spec"].get("canary") or []
         if canaries:
             names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
@@ -148,10 +151,7 @@ class Standard:
         now = self.shares(view, stable, challenger)
         if now.challenger != 100 or not now.ready or not view.settled:
             return Wait(f"the route does not yet show all traffic at a ready {challenger.name}")
-        # As many as it has: an autoscaler that begins with fewer would take seconds to find out that they do not do.
-        predictor = {"name": challenger.name, **_replicas(stable)}
-        if _strength(stable) > _least(stable):
-            predictor["minReplicas"] = _strength(stable)
+        predictor = {"name": challenger.name, **_held(stable)}
         predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
         body = {"spec": {"predictor": predictor, "canary": _others(view, challenger)}}
         return Patch(body, f"{challenger.name} takes over the name")
@@ -181,17 +181,17 @@ def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
         return Patch(_entry(view, challenger, 0, pods), f"0 % for {challenger.name}")
     if told is None or told.get(workload(view.name, challenger.name), 0) != 0 or not view.settled:
         return Wait(f"the route does not yet show 0 % for {challenger.name}")
-    body = {"spec": {"canary": _others(view, challenger), "predictor": _replicas(stable)}}
-    return Patch(body, f"{challenger.name} is withdrawn, stable's own number of pods is back")
+    body = {"spec": {"canary": _others(view, challenger), "predictor": _held(stable)}}
+    return Patch(body, f"{challenger.name} is withdrawn, stable has as many pods as before")
 
 
 def _after_withdrawal(view: View, stable: Stable, challenger: Challenger) -> Step:
-    lacking = _put_back(view, stable)
-    if lacking:
-        return lacking
     told = weights(view.route)
     if told is None or workload(view.name, challenger.name) in told:
         return Wait(f"the route still names {challenger.name}")
+    lacking = _put_back(view, stable)
+    if lacking:
+        return lacking
     if view.ready_pods.get(workload(view.name, stable.name), 0) < _least(stable):
         return Wait("stable is not at full strength")
     return Done()
@@ -215,11 +215,23 @@ def _replicas(stable: Stable) -> Json:
     return {"minReplicas": stable.min_replicas, "maxReplicas": stable.max_replicas}
 
 
-def _put_back(view: View, stable: Stable) -> Patch | None:
-    """Stable's own number of pods, as it was before; None if it is."""
+def _held(stable: Stable) -> Json:
+    """Stable's own number of pods, and no fewer than all of the traffic takes.
+
+    An autoscaler that stable was kept from with more pods than it wanted, or that begins with a new stable, does not
+    know the load that comes: with its own least it would take pods away just then.
+    """
+    replicas = _replicas(stable)
+    return replicas | {"minReplicas": _strength(stable)} if _strength(stable) > _least(stable) else replicas
+
+
+def _put_back(view: View, stable: Stable) -> Patch | Wait | None:
+    """Stable's own number of pods, once its autoscaler has seen the load; None if it is back."""
     replicas = _replicas(stable)
     if all(view.predictor.get(name) == value for name, value in replicas.items()):
         return None
+    if not view.rested and _held(stable) != replicas:
+        return Wait("stable's autoscaler has not seen all of the traffic yet")
     return Patch({"spec": {"predictor": replicas}}, "stable's own number of pods is back")
 
 

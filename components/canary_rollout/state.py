@@ -15,6 +15,8 @@ SCHEMA = 1
 #: Both in characters: an annotation has to stay small.
 _MAX_REASON = 600
 _MAX_APPROVAL = 200
+#: Fields that came later: a state that lacks them is read, and one that does not need them is written without.
+_LATER = {"judged", "measuring"}
 
 
 class StateError(InputError):
@@ -93,8 +95,9 @@ class State:
         stable: What served before.
         parameters: The plan; recorded, so that whoever resumes follows the plan it began with.
         started_at: Seconds since the epoch.
-        since: When the phase began, or when it was last judged in it, seconds since the epoch.
-        window: When the measuring of this step began, seconds since the epoch.
+        since: When the phase began, seconds since the epoch.
+        window: Since when this step is measured, seconds since the epoch; a new one begins with each new look at it.
+        judged: When the window was judged, and went on because answers were too few; 0 if it was not.
         phase: Where it is.
         step: Index into ``parameters.path``: the last step that was decided on.
         waited: Seconds spent waiting for people so far.
@@ -131,6 +134,7 @@ class State:
     approvals: tuple[str, ...] = ()
     fingerprint: str = ""
     measuring: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    judged: float = 0.0
 
     def __post_init__(self) -> None:
         """Cuts what others wrote, whichever way it got here."""
@@ -149,15 +153,16 @@ class State:
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Any) -> State:  # noqa: ANN401
         """The state after moving to another phase."""
-        changes = {"gate": "", "then": None, "then_step": 0} | changes
+        changes = {"gate": "", "then": None, "then_step": 0, "judged": 0.0} | changes
         return replace(self, phase=phase, since=now, window=now, reason=reason, **changes)
 
     def dump(self) -> str:
         """As JSON, with the number of its schema."""
         values = asdict(self) | {"parameters": self.parameters.as_dict(), "schema": SCHEMA}
-        # As it was written before there was such a thing, where there is nothing to tell.
-        if not self.measuring:
-            del values["measuring"]
+        # As it was written before there were such things, where there is nothing to tell.
+        for name in _LATER:
+            if not values[name]:
+                del values[name]
         return json.dumps(values, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
@@ -183,7 +188,7 @@ def load(text: str) -> State:
         schema = values.pop("schema")
         if schema != SCHEMA:
             raise StateError(f"the rollout's state has schema {schema}, this version of the arena reads {SCHEMA}")
-        if set(values) | {"measuring"} != {one.name for one in fields(State)}:
+        if set(values) | _LATER != {one.name for one in fields(State)}:
             raise StateError("the rollout's state has other fields than this version of the arena writes")
         values["stable"] = Stable(**values["stable"])
         values["parameters"] = Parameters.from_dict(values["parameters"])

@@ -90,12 +90,14 @@ class View:
         route: Its HTTPRoute (Standard mode); None if there is none.
         ready_pods: Ready pods of each Deployment by its name (Standard mode).
         settled: Whether the gateway has been told the same for long enough to have let go of everything else.
+        rested: Whether for long enough that an autoscaler has seen the load there is now, too.
     """
 
     service: Json
     route: Json | None = None
     ready_pods: Mapping[str, int] = field(default_factory=dict)
     settled: bool = False
+    rested: bool = False
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from content_arena.components.registry_promotion.following import Following
-from content_arena.components.registry_promotion.publish import publish
+from content_arena.components.registry_promotion.publish import publish_after
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.stage import say, stage
@@ -51,7 +51,7 @@ def close_run(
     done = registry.reconcile()
     if rollout_service:
         done += _put_in_order(rollout_service, rollout_namespace, registry)
-    done += publish(registry, models_uri)
+    done += publish_after(registry, models_uri)
     for line in done:
         say(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")

@@ -6,7 +6,8 @@ import os
 
 from content_arena.components.registry_promotion.registry import Registry
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.store import Store, StoreError
+from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.store import Store
 
 #: Names the folder of the published versions where no parameter does.
 MODELS_URI = "CONTENT_ARENA_MODELS_URI"
@@ -54,7 +55,7 @@ def publish(registry: Registry, models_uri: str | None = None) -> list[str]:
 
 
 def publish_after(registry: Registry, models_uri: str | None = None) -> list[str]:
-    """:func:`publish` where what mattered is done already: a store that does not answer is told and is no error.
+    """:func:`publish` where what mattered is done already: what keeps it from being published is told, and no error.
 
     Args:
         registry: Knows the aliases.
@@ -65,5 +66,6 @@ def publish_after(registry: Registry, models_uri: str | None = None) -> list[str
     """
     try:
         return publish(registry, models_uri)
-    except StoreError as error:
-        return [f"champion and challenger are not published yet: {error}; `arena rollout reconcile` does it, too"]
+    except ArenaError as error:
+        where = models_uri or f"${MODELS_URI}"
+        return [f"champion and challenger are not published at {where} yet, the next run does it: {error}"]

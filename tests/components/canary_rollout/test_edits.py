@@ -25,6 +25,14 @@ def test_every_kind_of_change_is_named():
     )
 
 
+def test_what_may_hold_a_secret_is_named_and_not_quoted():
+    before, after = ({"predictor": {"model": {"env": [{"name": "TOKEN", "value": value}]}}} for value in ("old", "new"))
+    assert described(before, service(after)) == "spec.predictor.model.env is another one"
+    assert described(SPEC, service({**SPEC, "predictor": {**SPEC["predictor"], "args": ["--key=secret"]}})) == (
+        "spec.predictor.args is another one"
+    )
+
+
 def test_many_changes_stay_one_line():
     after = {"predictor": {f"field-{n}": "x" * 500 for n in range(9)}}
     text = described(SPEC, service(after))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis import Limits
+from content_arena.components.canary_rollout.analysis import Check, Limits
 from content_arena.components.canary_rollout.counters import Counted, MeasureError, window_of
 from content_arena.components.canary_rollout.knative import Knative
 from content_arena.components.canary_rollout.live_measurer import LiveMeasurer
@@ -66,9 +66,12 @@ class Turns:
 
     def measure(self, percent=50, ready=1):
         """The next turn, 10 s later."""
-        found = self.measurer.measure(Moment(self.window, self.now, percent, STABLE, CHALLENGER, view(ready), MODE))
+        found = self.measurer.measure(self.moment(percent, STABLE, view(ready), MODE))
         self.now += 10.0
         return found
+
+    def moment(self, percent, stable, seen, mode):
+        return Moment(self.window, self.window, self.now, percent, stable, CHALLENGER, seen, mode)
 
 
 def named(measurement, verdict):
@@ -123,6 +126,19 @@ def test_a_challenger_with_all_traffic_needs_no_champion_that_is_scaled_to_nothi
     assert "evasion, champion" not in named(found, PASS)
     with running(tiny_bundle.path, "--model_version", "9") as wrong:
         assert "version, probes" in named(Turns(probes, Pods(None, wrong)).measure(100), FAIL)
+
+
+def test_with_all_traffic_at_the_challenger_nobody_need_have_counted_the_champions(equal, probes):
+    class Prometheus:
+        def count(self, begin, now, champion, challenger):
+            counted = PodMetrics(Pods(None, equal)).count(now - 1, now, champion, challenger)
+            gone = Check("champion's counts", INCONCLUSIVE, "no counts of the champion's pods")
+            return replace(counted, checks=(gone,))
+
+    turns = Turns(probes, Pods(None, equal), Prometheus())
+    turns.measure(100)
+    assert "champion's counts" not in {check.name for check in turns.measure(100).checks}
+    assert "champion's counts" in named(turns.measure(50), INCONCLUSIVE)
 
 
 def test_probes_are_nobodys_traffic(champion, equal, probes):
@@ -182,7 +198,7 @@ def test_a_champion_that_is_told_no_version_answers_with_its_bundles_digest(tiny
     with running(tiny_bundle.path) as untold:
         turns = Turns(probes, Pods(untold, equal))
         stable = replace(STABLE, told_version=None)
-        found = turns.measurer.measure(Moment(turns.window, turns.now, 0, stable, CHALLENGER, view(), MODE))
+        found = turns.measurer.measure(turns.moment(0, stable, view(), MODE))
     assert found.verdict is PASS, found
 
 
@@ -286,7 +302,8 @@ def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, 
     turns = Turns(probes, Pods(champion, equal))
     service = {"metadata": {"name": "filter"}, "spec": {"predictor": {"model": {}}}, "status": {}}
     stable, unnamed = replace(STABLE, revision="filter-1"), replace(view(), service=service)
-    found = turns.measurer.measure(Moment(turns.window, turns.now + 10, 50, stable, CHALLENGER, unnamed, Knative()))
+    turns.now += 10
+    found = turns.measurer.measure(turns.moment(50, stable, unnamed, Knative()))
     assert any("can not be told apart" in check.reason for check in found.checks)
     assert found.verdict is INCONCLUSIVE
 

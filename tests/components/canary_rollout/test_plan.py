@@ -10,6 +10,7 @@ from content_arena.components.canary_rollout.state import Phase
 from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
 
 baking = at(Phase.BAKING, step=1)
+SHIFT = PARAMETERS.shift_seconds
 
 
 def walk(state, answers, limit=100):
@@ -72,22 +73,25 @@ def test_the_rehearsal_needs_no_users():
 def test_doubt_measures_again_and_then_asks(changes):
     again = decide(baking, good(baking, **changes))
     assert (again.action, again.state.inconclusives, again.state.step) == (Action.MEASURE, 1, 1)
-    asked = decide(again.state, good(again.state, now=again.state.since + WINDOW, **changes))
+    asked = decide(again.state, good(again.state, now=baking.window + 2 * WINDOW, **changes))
     assert (asked.state.phase, asked.state.gate, asked.percent) == (Phase.WAITING, "measure-1", 25)
 
 
 def test_answers_add_up_over_a_window_that_had_too_few():
     end = baking.window + WINDOW
     short = decide(baking, good(baking, now=end, requests=4)).state
-    assert (short.window, short.inconclusives) == (baking.window, 1)
+    assert (short.window, short.judged, short.inconclusives) == (baking.window, end, 1)
     bake = PARAMETERS.bake_seconds
     assert decide(short, good(short, now=end + bake - 0.1)).state == short
     assert decide(short, good(short, now=end + bake)).state.step == short.step + 1
 
 
-def test_a_window_that_had_enough_answers_and_did_not_pass_is_over():
-    again = decide(baking, good(baking, verdict=Verdict.INCONCLUSIVE)).state
-    assert again.window == again.since == baking.window + WINDOW
+@pytest.mark.parametrize(
+    "changes", [{"verdict": Verdict.INCONCLUSIVE}, {"requests": 0}, {"requests": 4, "disturbed": True}], ids=str
+)
+def test_a_window_that_further_answers_can_not_mend_is_over(changes):
+    again = decide(baking, good(baking, **changes)).state
+    assert (again.window, again.judged, again.since) == (baking.window + WINDOW, 0.0, baking.since)
 
 
 def test_a_person_can_have_it_measured_again_and_no_more():
@@ -126,7 +130,8 @@ def test_a_share_that_is_not_the_decided_one_is_set_again():
 
 
 @pytest.mark.parametrize(
-    ("phase", "limit"), [(Phase.STAGING, 60), (Phase.SHIFTING, 30)]
+    # More pods may have to come up before a share can follow.
+    ("phase", "limit"), [(Phase.STAGING, 60), (Phase.SHIFTING, SHIFT)],
 )  # fmt: skip
 def test_what_does_not_happen_in_time_is_rolled_back(phase, limit):
     state = at(phase, step=0 if phase is Phase.STAGING else 1)
@@ -137,16 +142,16 @@ def test_what_does_not_happen_in_time_is_rolled_back(phase, limit):
 @pytest.mark.parametrize(("phase", "gate"), [(Phase.PROMOTING, "promote-1"), (Phase.ROLLING_BACK, "withdraw-1")])
 def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
     state = at(phase, step=3)
-    held = decide(state, Observation(now=START + 31)).state
+    held = decide(state, Observation(now=START + SHIFT + 1)).state
     assert (held.phase, held.gate) == (Phase.WAITING, gate)
-    assert decide(held, Observation(now=START + 40, approved=gate)).state.phase is phase
+    assert decide(held, Observation(now=START + SHIFT + 9, approved=gate)).state.phase is phase
 
 
 @pytest.mark.parametrize("trouble", [{}, {"refused": "denied"}, {"edited": "spec changed"}], ids=str)
 def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
     state = replace(at(Phase.ROLLING_BACK, step=1), reason="failed at 25 %: 5xx")
     for _ in range(3):
-        state = decide(state, Observation(now=state.since + 31, **trouble)).state
+        state = decide(state, Observation(now=state.since + SHIFT + 1, **trouble)).state
         assert state.phase is Phase.WAITING
         assert state.reason.endswith("failed at 25 %: 5xx")
         state = decide(state, Observation(now=state.since + 1, approved=state.gate, approver="ann")).state
@@ -159,9 +164,9 @@ def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
 )
 def test_an_end_that_is_refused_is_tried_again_before_a_person_is_asked(phase, action):
     state = at(phase, step=2)
-    again = decide(state, Observation(now=START + 30, refused="denied"))
+    again = decide(state, Observation(now=START + SHIFT, refused="denied"))
     assert (again.action, again.state) == (action, state)
-    held = decide(state, Observation(now=START + 31, refused="denied"))
+    held = decide(state, Observation(now=START + SHIFT + 1, refused="denied"))
     assert (held.action, held.state.gate) == (Action.WAIT, "refused-1")
     assert "denied" in held.state.reason
 

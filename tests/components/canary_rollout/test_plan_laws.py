@@ -84,7 +84,7 @@ def check(state, seen, decision):
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
-    is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.move_seconds
+    is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.shift_seconds
     if seen.refused and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
         assert decision.action not in MOVES, "what was refused tried again unasked"
     is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
@@ -113,7 +113,8 @@ anything = st.fixed_dictionaries(
         "edited": st.sampled_from(["", "", "somebody did"]),
         "refused": st.sampled_from(["", "", "", "denied"]),
         "verdict": st.sampled_from([None, *Verdict]),
-        "requests": st.sampled_from([0, 5]),
+        "requests": st.sampled_from([0, 3, 5]),
+        "disturbed": st.booleans(),
         "approved": st.sampled_from(["step-100", "measure-1", "edit-1", "edit-2", "promote-1"]),
         "abort": st.sampled_from([None, None, None, "enough"]),
         "carried": st.booleans(),

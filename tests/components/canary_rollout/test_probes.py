@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -134,8 +135,8 @@ class Fought:
             self.pods.by_labels = {OURS.labels: [pod("a", 9)], THEIRS.labels: [pod("b", 9)]}
         self.prober = Prober(battery, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
 
-    def look(self, now, window=0.0):
-        return self.prober.look(window, now, OURS, THEIRS)
+    def look(self, now, since=0.0):
+        return self.prober.look(since, now, OURS, THEIRS)
 
 
 def end(probing, result=None, broke=""):
@@ -154,7 +155,7 @@ def test_probes_are_sent_once_a_window_not_at_every_turn():
     assert fought.look(2.0) == first
     assert fought.look(99.0) == first
     assert len(fought.pending) == 2
-    anew = fought.look(99.0, window=99.0)
+    anew = fought.look(99.0, since=99.0)
     assert [probing.result for probing in anew] == [None, None]
     assert len(fought.pending) == 4
 
@@ -181,10 +182,20 @@ def test_what_broke_off_is_shown_and_fought_again_soon():
     assert len(fought.pending) == 4
 
 
-def test_another_window_breaks_off_the_one_before():
+def test_a_battle_that_takes_longer_than_a_window_is_fought_to_its_end():
+    fought = Fought()
+    under_way = fought.look(0.0)
+    assert fought.look(50.0, since=50.0) == under_way
+    for probing in under_way:
+        end(probing, result="figures")
+    assert [probing.result for probing in fought.look(60.0, since=50.0)] == ["figures", "figures"]
+    assert len(fought.pending) == 2
+
+
+def test_other_pods_break_off_the_battle_against_the_ones_before():
     fought = Fought()
     under_way = fought.look(0.0)[0]
-    fought.look(1.0, window=1.0)
+    fought.prober.look(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
     assert under_way.victim._stop.is_set()
 
 

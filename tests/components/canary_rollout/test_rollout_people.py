@@ -86,16 +86,69 @@ def test_an_edit_that_nobody_watched_is_noticed_too(mode):
     assert "not as the rollout left it" in bench.held().reason
 
 
-def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode):
-    bench = Bench(mode).begun()
+def baking_at_25(bench):
     process = bench.process()
     process.run(lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    return process
+
+
+def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
     bench.api.annotate(rollout=None)
     state = process.run(lambda state: state.phase is Phase.WAITING)
     assert (state, state.gate) == (bench.state, "edit-1")
     assert "content-arena/rollout was gone" in state.reason
     bench.api.annotate(approve="2/edit-1 by alice")
     bench.check(bench.end())
+
+
+def test_who_takes_the_record_away_and_aborts_is_heard(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
+    bench.api.annotate(rollout=None, abort="2 by alice: broken")
+    state = process.run()
+    bench.check(state)
+    assert state.reason == "aborted: broken (alice)"
+
+
+def test_a_record_that_is_taken_away_right_after_a_move_does_not_make_that_an_edit(mode):
+    bench = Bench(mode).begun()
+    process, patch_service = bench.process(), bench.api.patch_service
+
+    def stripped(name, body, version, *, dry_run=False):
+        written = patch_service(name, body, version, dry_run=dry_run)
+        if not dry_run and "spec" in body:
+            bench.api.annotate(rollout=None)
+        return written
+
+    bench.api.patch_service = stripped
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    bench.api.patch_service = patch_service
+    bench.api.annotate(approve=f"2/{state.gate} by alice")
+    bench.check(process.run())
+
+
+def test_a_record_that_is_taken_away_again_and_again_is_told_once(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
+    bench.api.annotate(rollout=None)
+    process.turn()
+    told = len(bench.api.events)
+    for _ in range(5):
+        bench.api.annotate(rollout=None)
+        process.turn()
+    assert (bench.state.gate, len(bench.api.events)) == ("edit-1", told)
+
+
+def test_a_record_that_is_taken_away_does_not_keep_it_from_going_back(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.ROLLING_BACK)
+    bench.api.annotate(rollout=None)
+    state = process.run()
+    bench.check(state)
+    assert state.phase is Phase.ROLLED_BACK
 
 
 def test_an_abort_goes_back_over_an_edit(mode):

@@ -58,21 +58,24 @@ def test_a_challenger_has_the_pods_that_its_share_takes_where_an_autoscaler_runs
     rollout.through(*STEPS)
     assert world.pods_of("v2") == load
     rollout.to(Goal(Aim.PROMOTED))
-    world.tick(20)
+    world.tick(600)
     after = world.stored.value["spec"]["predictor"]
     assert (after["minReplicas"], after["maxReplicas"]) == (2, 6)
     assert (world.lost, world.crowded, world.pods_of("v2")) == (0, 0, load)
 
 
-def test_a_rollback_crowds_nobody_where_an_autoscaler_runs_more_than_the_least():
+@pytest.mark.parametrize("percents", [(1, 25, 50), STEPS], ids=str)
+def test_a_rollback_crowds_nobody_where_an_autoscaler_runs_more_than_the_least(percents):
+    """Nor where stable had so little to do for so long that its autoscaler would have taken its pods away."""
     given = service(min_replicas=2)
     world = StandardWorld(given, load=5)
     world.tick(10)
     rollout = Rollout(world)
-    rollout.through(1, 25, 50)
+    rollout.through(*percents)
+    world.tick(600)
     rollout.to(Goal(Aim.ROLLED_BACK))
-    world.tick(20)
     assert world.stored.value["spec"] == given["spec"]
+    world.tick(600)
     assert (world.lost, world.crowded, world.pods_of("v1")) == (0, 0, 5)
 
 
@@ -192,6 +195,14 @@ def test_no_route_is_refused_with_what_to_enable():
     world = StandardWorld(service())
     with pytest.raises(TrafficError, match="enableGatewayApi"):
         Standard().stable(View(world.service("filter"), None))
+
+
+@pytest.mark.parametrize("part", ["transformer", "explainer"])
+def test_a_service_whose_route_names_something_else_is_refused(part):
+    world = StandardWorld(service())
+    world.stored.patch({"spec": {part: {"containers": []}}})
+    with pytest.raises(TrafficError, match=f"has a {part}"):
+        Rollout(world)
 
 
 def test_somebody_elses_canary_is_refused():

@@ -58,7 +58,12 @@ def test_where_all_else_is_done_a_store_that_does_not_answer_is_told(registry, r
     with monkeypatch.context() as away:
         away.setenv("AWS_SECRET_ACCESS_KEY", "another")
         (line,) = publish_after(registry, root)
-    assert "not published yet" in line
+    assert f"not published at {root} yet" in line
+    with monkeypatch.context() as away:
+        away.delenv("S3_ENDPOINT_URL")
+        away.delenv("AWS_SECRET_ACCESS_KEY")
+        (line,) = publish_after(registry, root)
+    assert f"not published at {root} yet" in line
     assert publish_after(registry, root)[-1] == f"{root}/champion is version 1"
 
 

@@ -35,10 +35,10 @@ def workload(service: str, variant: str | None) -> str:
     return f"{service}-{variant}-predictor" if variant else f"{service}-predictor"
 
 
-def reconcile(service: Json, ready: Mapping[str, int], load: int = 0) -> Wanted:
-    """One turn of the controller, by the spec and each Deployment's ready pods; ``load``: pods that all traffic takes.
+def reconcile(service: Json, ready: Mapping[str, int], autoscaled: int = 0) -> Wanted:
+    """One turn of the controller, by the spec and each Deployment's ready pods.
 
-    Stable has an autoscaler, a canary has none.
+    ``autoscaled``: pods that stable's autoscaler wants; a canary has none.
     """
     name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
     stable = workload(name, predictor.get("name"))
@@ -56,8 +56,7 @@ def reconcile(service: Json, ready: Mapping[str, int], load: int = 0) -> Wanted:
                          "modelStatus": {"transitionStatus": ""}})  # fmt: skip
     taken = sum(ready.get(own, 0) for own in pods)
     weights[stable] = 100 - sum(weights.values())
-    autoscaled = min(math.ceil(load * weights[stable] / 100), predictor.get("maxReplicas") or load)
-    pods[stable] = max(1, least - taken, autoscaled)
+    pods[stable] = max(1, least - taken, min(autoscaled, predictor.get("maxReplicas") or autoscaled))
     return Wanted(pods, uris, weights, canaries)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection
 from typing import Any
@@ -10,6 +11,8 @@ from tests.components.canary_rollout.stand_in import standard
 from tests.components.canary_rollout.stand_in.objects import Stored
 
 Json = dict[str, Any]
+#: Seconds.
+_METRICS_LAG, _DOWNSCALE_WINDOW = 30, 300
 
 
 def service(min_replicas: int = 2, name: str = "v1") -> Json:
@@ -40,6 +43,9 @@ class StandardWorld:
         """
         self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
         self._start, self._broken, self._load = start, set(broken), load
+        # What it saw a while ago, and the most it wanted of late; by Deployment, as each has one of its own.
+        self._seen = deque([load], maxlen=_METRICS_LAG)
+        self._wanted, self._autoscales = deque([load], maxlen=_DOWNSCALE_WINDOW), ""
         self.stored = Stored(given)
         wanted = standard.reconcile(self.stored.value, {}, load)
         self._uris = dict(wanted.uris)
@@ -75,10 +81,29 @@ class StandardWorld:
             return 0
         return sum(age >= self._start for age in self._ages.get(name, []))
 
+    def _autoscaled(self) -> int:
+        """Pods that stable's autoscaler wants: it sees the load late, and scales down by the most of five minutes.
+
+        That is of what it wanted by the load alone, the least that it was given put aside.
+        """
+        if not self._load:
+            return 0
+        stable = standard.workload("filter", self.stored.value["spec"]["predictor"].get("name"))
+        if stable != self._autoscales:
+            self._autoscales = stable
+            # A new one begins with the pods that it finds.
+            self._seen.clear()
+            self._wanted.clear()
+            self._seen.append(self._ready(stable))
+        self._seen.append(math.ceil(self._load * self._gateway[0].get(stable, 0) / 100))
+        self._wanted.append(self._seen[0])
+        return max(self._wanted)
+
     def _turn(self) -> None:
         self.now += 1
         self._ages = {name: [age + 1 for age in ages] for name, ages in self._ages.items()}
-        wanted = standard.reconcile(self.stored.value, {name: self._ready(name) for name in self._ages}, self._load)
+        ready = {name: self._ready(name) for name in self._ages}
+        wanted = standard.reconcile(self.stored.value, ready, self._autoscaled())
         # At once, whatever the gateway still sends there.
         self._ages = {name: self._ages.get(name, [])[:n] + [0] * (n - len(self._ages.get(name, [])))
                       for name, n in wanted.pods.items()}  # fmt: skip
