@@ -32,6 +32,15 @@ class ArenaHome:
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.path / 'mlflow.db'}"
 
     @property
+    def shared_folders(self) -> list[Path]:
+        """What every stage writes to: this folder, and the one of a database that MLFLOW_TRACKING_URI names."""
+        scheme, _, database = self.tracking_uri.partition(":///")
+        folders = [self.path]
+        if scheme == "sqlite" and not Path(database).absolute().is_relative_to(self.path):
+            folders.append(Path(database).absolute().parent)
+        return folders
+
+    @property
     def checkpoints(self) -> Path:
         """Where trainings leave what they can resume from."""
         return self.path / "checkpoints"

@@ -98,11 +98,11 @@ def subprocesses() -> Any:  # noqa: ANN401
 def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Any:  # noqa: ANN401
     """Runs every task as a container of the component image.
 
-    The container is this machine's user and sees the arena's home and the given folders, under the same paths. It has
-    what a pod of ours has and no more: a read-only root, no capabilities, no new privileges.
+    The container is this machine's user and sees the arena's home, the registry's database and the given folders, under
+    the same paths. It has what a pod of ours has and no more: a read-only root, no capabilities, no new privileges.
 
     Args:
-        home: Mounted writable.
+        home: Mounted writable, as is the folder of a database elsewhere.
         image: Has to be here already; nothing is pulled.
         folders: Mounted read-only.
 
@@ -121,8 +121,10 @@ def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Any:  # 
         raise InputError(f"Docker has no image {image}: `make images` builds it") from error
     except DockerException as error:
         raise InputError(f"no Docker engine answers ({error}): start one, or use --runner subprocess") from error
-    home.path.mkdir(parents=True, exist_ok=True)
-    mounts = [docker.types.Mount(str(home.path), str(home.path), type="bind")]
+    mounts = []
+    for folder in home.shared_folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        mounts.append(docker.types.Mount(str(folder), str(folder), type="bind"))
     mounts += [
         docker.types.Mount(str(folder), str(folder), type="bind", read_only=True)
         for folder in dict.fromkeys(folder.absolute() for folder in folders)

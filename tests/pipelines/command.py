@@ -14,8 +14,9 @@ def environment(home):
     return {**kept, "ARENA_HOME": str(home)}
 
 
-def arena(home, *arguments):
-    return subprocess.run([*ARENA, *arguments], env=environment(home), capture_output=True, text=True, timeout=300)
+def arena(home, *arguments, **variables):
+    settings = environment(home) | variables
+    return subprocess.run([*ARENA, *arguments], env=settings, capture_output=True, text=True, timeout=600)
 
 
 def wait_until(condition, seconds):

@@ -1,9 +1,6 @@
 """The loop in containers: the same components, the same attacks, and no success that left nothing."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from kfp import dsl
@@ -12,19 +9,14 @@ from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines import runner
 from content_arena.pipelines.home import ArenaHome
 from tests import containers
+from tests.pipelines.command import arena
 
-ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli import main; main()"]
 SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "1", "--device", "cpu", "--json"]
 
 
 @pytest.fixture(scope="module")
 def image():
     return containers.require(COMPONENT_IMAGE)
-
-
-def arena(home, *arguments):
-    environment = {**os.environ, "ARENA_HOME": str(home)}
-    return subprocess.run([*ARENA, *arguments], env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.slow
@@ -36,6 +28,17 @@ def test_containers_come_to_a_verdict_over_the_same_attacks(image, tmp_path):
         found[kind] = json.loads(finished.stdout)
     assert found["docker"]["attack_set_sha256"] == found["subprocess"]["attack_set_sha256"]
     assert found["docker"]["reasons"]
+
+
+def test_a_database_elsewhere_is_seen_by_containers_too(image, tmp_path):
+    database = tmp_path / "registry" / "mlflow.db"
+    finished = arena(
+        tmp_path / "home", "battle", "--runner", "docker", "--victim", "champion", "--max-texts", "240",
+        MLFLOW_TRACKING_URI=f"sqlite:///{database}",
+    )  # fmt: skip
+    assert finished.returncode == 2
+    assert "the registry has no champion" in finished.stderr
+    assert database.is_file()
 
 
 def test_a_container_that_vanished_is_no_success(image, tmp_path):
