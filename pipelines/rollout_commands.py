@@ -74,7 +74,11 @@ def start(
         str | None, typer.Option(help="Where its bundle is; as the registry noted it if not given.")
     ] = None,
     plan: Annotated[
-        str, typer.Option(help="Percentages, rising from 0: the rehearsal no user meets. 0,100 is blue-green.")
+        str,
+        typer.Option(
+            help="Percentages, rising from 0: the rehearsal no user meets. 0,100 is blue-green; one that ends "
+            "below 100 asks a person before the rest."
+        ),
     ] = "0,1,5,25,50,100",
     bake: Annotated[float, typer.Option(min=0, help="Seconds each step is measured.")] = 300.0,
     warmup: Annotated[float, typer.Option(min=0, help="Seconds at each step's start that do not count.")] = 30.0,
@@ -123,6 +127,7 @@ def start(
     Try: arena rollout start 3 --dry-run
     """
     from content_arena.components.canary_rollout.assembly import Beginning
+    from content_arena.components.canary_rollout.instruments import Instruments
 
     parameters = options.parameters(
         plan, approve_before, bake_seconds=bake, warmup_seconds=warmup, min_requests=min_requests,
@@ -132,10 +137,11 @@ def start(
     where = options.site(service, namespace, context)
     registry = options.registry(tracking_uri) if with_registry else None
     beginning = Beginning(_challenger(version, storage_uri, registry), parameters, insist)
+    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
     if dry_run:
+        Instruments.of(told)
         _rehearse(where, beginning, options.follower(registry), as_json)
         return
-    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
     _carry(where, registry, told, beginning, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
@@ -162,7 +168,8 @@ def resume(
 ) -> None:
     """Go on with a rollout whose process ended, wherever it was, by the plan it began with.
 
-    It is judged as it began, too: bounds, Prometheus and probes are those of `start` unless told otherwise here.
+    It is judged as it began, too: bounds, Prometheus and probes are those of `start` unless told otherwise here. How
+    pods are reached (--reach) is not: that depends on where this process runs.
     Safe at any time: while another process lives, this one says so and ends with exit code 2.
     """
     where = options.site(service, namespace, context)
@@ -228,7 +235,7 @@ def _carry(
             tell(line)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:
-        text += f"\nIt waits for: arena rollout approve {state.gate} --service {where.service}"
+        text += f"\nIt waits for: {options.command(where, 'approve', state.gate)}"
     said(_answer(state), text, as_json)
     raise typer.Exit(options.exit_code(state))
 

@@ -53,7 +53,11 @@ DoorOption = Annotated[
 ]
 LimitOption = Annotated[
     list[str],
-    typer.Option("--limit", help="NAME=VALUE of a bound, such as p95_seconds=0.8 or evasion_margin=0.02; repeat."),
+    typer.Option(
+        "--limit",
+        help="NAME=VALUE of a bound, such as p95_seconds=0.8 (seconds) or evasion_margin=0.02 (a share); repeat. "
+        "A name that is none lists them all, with what they are by default.",
+    ),
 ]
 CorpusOption = Annotated[
     Path | None, typer.Option(help="Corpus (Parquet of prepare_corpus) whose test texts are the probes; else embedded.")
@@ -75,6 +79,14 @@ LeaveOption = Annotated[
 def exit_code(state: State) -> int:
     """How a rollout went."""
     return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
+
+
+def command(where: Site, *words: str) -> str:
+    """A command to type, with all that tells which service it is for."""
+    told = (("--service", where.service, SERVICE), ("--namespace", where.namespace, NAMESPACE))
+    options = [f"{name} {value}" for name, value, usual in told if value != usual]
+    options += [f"--context {where.context}"] if where.context else []
+    return " ".join(["arena rollout", *words, *options])
 
 
 def site(service: str, namespace: str, context: str | None) -> Site:
@@ -122,13 +134,16 @@ def limits(given: Sequence[str]) -> dict[str, float]:
     for pair in given:
         name, _, value = pair.partition("=")
         if name not in names:
-            raise InputError(f"no limit {name!r}; wanted NAME=VALUE, NAME one of: {', '.join(names)}")
+            usual = ", ".join(f"{field.name}={field.default}" for field in fields(Limits))
+            raise InputError(f"no limit {name!r}; wanted NAME=VALUE, one of (as they are by default): {usual}")
         try:
             values[name] = float(value)
         except ValueError:
             values[name] = math.nan
         if not math.isfinite(values[name]):
             raise InputError(f"limit {name} is {value!r}, wanted a number")
+        if values[name] < 0:
+            raise InputError(f"limit {name} is {value}, which nothing can meet: wanted 0 or more")
     return values
 
 

@@ -22,6 +22,7 @@ from content_arena.pipelines.rollout_options import (
 )
 
 if TYPE_CHECKING:
+    from content_arena.components.canary_rollout.assembly import Site
     from content_arena.components.canary_rollout.state import State
 
 
@@ -97,12 +98,15 @@ def approve(
         known = ", ".join(dict.fromkeys(name for name in (state.gate, *ahead) if name)) or "none"
         raise InputError(f"the rollout of version {state.challenger} has no gate {gate}; there is: {known}")
     who = by or getpass.getuser()
+    before = annotations.wishes(cluster.service(service), state.challenger)
     annotations.annotate(cluster, service, annotations.approval(state.challenger, gate, who))
-    said(
-        {"version": state.challenger, "gate": gate, "by": who},
-        f"{gate} of version {state.challenger} is approved by {who}.",
-        as_json,
-    )
+    text = f"{gate} of version {state.challenger} is approved by {who}."
+    if before.approved and before.approved != gate:
+        text += f" There is one approval at a time: {before.approved} by {before.approver or 'somebody'} is gone."
+    if gate.startswith("edit-"):
+        text += " It goes on once the edit is undone."
+    text += _carrier(cluster, options.site(service, namespace, context))
+    said({"version": state.challenger, "gate": gate, "by": who}, text, as_json)
 
 
 @says_errors
@@ -124,7 +128,15 @@ def abort(
     who = by or getpass.getuser()
     annotations.annotate(cluster, service, annotations.abortion(state.challenger, who, reason))
     answer = {"version": state.challenger, "by": who, "reason": reason}
-    said(answer, f"Version {state.challenger} is asked back by {who}: {reason}.", as_json)
+    text = f"Version {state.challenger} is asked back by {who}: {reason}."
+    said(answer, text + _carrier(cluster, options.site(service, namespace, context)), as_json)
+
+
+def _carrier(cluster: Any, where: Site) -> str:  # noqa: ANN401
+    """Who does it, where nobody would."""
+    from content_arena.pipelines.rollout_presentation import holder
+
+    return "" if holder(cluster, where.service) else f" Nobody carries it: {options.command(where, 'resume')}"
 
 
 def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, State]:

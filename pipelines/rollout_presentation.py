@@ -13,13 +13,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from content_arena.components.canary_rollout.annotations import record_of
+from content_arena.components.canary_rollout.annotations import Wishes, record_of, wishes
 from content_arena.components.canary_rollout.cluster import AwayError, Cluster, ClusterError
 from content_arena.components.canary_rollout.lease import lease_name
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.rehearsal import Rehearsed
 from content_arena.components.canary_rollout.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic import TrafficError
+from content_arena.pipelines.rollout_options import command
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.assembly import Beginning, Site
@@ -36,12 +37,16 @@ class Seen:
         share: What the gateway gives the challenger; None if it can not be told.
         holder: Who carries it; empty if nobody does.
         now: Seconds since the epoch.
+        where: The service.
+        wishes: What people want of it that has not been done.
     """
 
     state: State
     share: int | None
     holder: str
     now: float
+    where: Site
+    wishes: Wishes
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -62,7 +67,8 @@ def look(site: Site) -> Seen:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
-    return Seen(state, share, _holder(cluster, site.service), time.time())
+    wanted = Wishes() if state.phase.is_end else wishes(view.service, state.challenger)
+    return Seen(state, share, holder(cluster, site.service), time.time(), site, wanted)
 
 
 def follow(site: Site, interval: float, console: Console, tell: Callable[[str], None] | None) -> Seen:
@@ -75,10 +81,15 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
         tell: Takes one JSON a change instead; None to draw.
     """
     seen, told = look(site), ""
+    if seen.state.phase.is_end and not tell:
+        console.print("No rollout is under way; this is the last one.")
+    if not (tell or console.is_terminal):
+        # Where nothing can be drawn over, a line a change tells as much.
+        tell = _lines(console)
     with Live(table(seen), console=console, transient=tell is not None, auto_refresh=False) as live:
         while True:
             if tell:
-                text = json.dumps(seen.as_dict())
+                text = json.dumps(seen.as_dict(), sort_keys=True)
                 if text != told:
                     tell(text)
                     told = text
@@ -94,6 +105,22 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
                 continue
 
 
+def _lines(console: Console) -> Callable[[str], None]:
+    """Takes what is told of each change, and prints the phase, share and reason if they changed."""
+    before = ""
+
+    def tell(text: str) -> None:
+        nonlocal before
+        seen = json.loads(text)
+        gate = f", waits for {seen['gate']}" if seen["gate"] else ""
+        line = f"version {seen['challenger']}: {seen['phase']}, {seen['share']} % of the users: {seen['reason']}{gate}"
+        if line != before:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            before = line
+
+    return tell
+
+
 def table(seen: Seen) -> Group:
     """A rollout's steps, and where it is."""
     state = seen.state
@@ -106,11 +133,19 @@ def table(seen: Seen) -> Group:
     facts.add_row("share", "not to be told" if seen.share is None else f"{seen.share} % of the users")
     facts.add_row("because", Text(state.reason))
     if state.gate:
-        facts.add_row("waits for", Text(f"arena rollout approve {state.gate}", "yellow"))
+        facts.add_row("waits for", Text(command(seen.where, "approve", state.gate), "yellow"))
     for approval in state.approvals:
         facts.add_row("approved", Text(approval))
+    if seen.wishes.approved:
+        facts.add_row(
+            "asked", Text(f"{seen.wishes.approved} approved by {seen.wishes.approver or 'somebody'}, unused yet")
+        )
+    if seen.wishes.abort is not None:
+        facts.add_row("asked", Text(f"abort: {seen.wishes.abort}", "red"))
+    for line in seen.wishes.ignored:
+        facts.add_row("not heard", Text(line))
     if not state.phase.is_end:
-        facts.add_row("carried by", Text(seen.holder or "nobody: arena rollout resume"))
+        facts.add_row("carried by", Text(seen.holder or f"nobody: {command(seen.where, 'resume')}"))
     return Group(steps, facts)
 
 
@@ -162,7 +197,8 @@ def _step(index: int, percent: int, state: State) -> Text:
     return Text(f"● {percent} %", "green") if is_passed else Text(f"◐ {percent} %", _STYLES.get(state.phase, "cyan"))
 
 
-def _holder(cluster: Cluster, service: str) -> str:
+def holder(cluster: Cluster, service: str) -> str:
+    """Who carries a rollout, by its lease; empty if nobody does, or it may not be seen."""
     try:
         found = cluster.lease(lease_name(service))
     except ClusterError:

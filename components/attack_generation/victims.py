@@ -24,7 +24,7 @@ URL_FORMS = (
     "http://HOST/v2/models/NAME[/infer]"
 )
 _TIMEOUT_SECONDS = 60.0
-_OUR_MODEL = "/v1/models/content-filter:predict"
+OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
 #: Where a path begins to speak of either protocol.
@@ -229,7 +229,7 @@ def _endpoint(url: str) -> str:
     elif not route.endswith((":predict", "/infer")):
         if protocol:
             raise InputError(f"{url} names no model to ask: give {URL_FORMS}")
-        path += _OUR_MODEL
+        path += OUR_MODEL
     return parts._replace(path=path).geturl()
 
 

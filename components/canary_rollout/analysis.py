@@ -244,8 +244,11 @@ def _inside(
         verdict = Verdict.PASS
     elif _is_outside(surely or found, lowest, highest):
         verdict = Verdict.FAIL
-    shown = f"{found.rate:.4g} [{found.low:.4g}, {found.high:.4g}] on {found.n}"
-    return Check(name, verdict, f"{name}: {shown}, wanted {wanted}", found.rate, found.low, found.high, least, most)
+    # The lower end of nothing of many is nothing, whatever the arithmetic makes of it.
+    shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
+    too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
+    reason = f"{name}: {shown}, wanted {wanted}" + (": good, and too few to be sure" if too_few else "")
+    return Check(name, verdict, reason, found.rate, found.low, found.high, least, most)
 
 
 def _is_outside(found: Rate, lowest: float, highest: float) -> bool:

@@ -75,8 +75,9 @@ def record_of(service: Json) -> State:
     """
     state = recorded(service)
     if state is None:
-        name = service["metadata"]["name"]
-        raise InputError(f"{name} has had no rollout: `arena rollout start --service {name}` begins one")
+        name, namespace = service["metadata"]["name"], service["metadata"].get("namespace", "default")
+        start = f"arena rollout start --service {name} --namespace {namespace}"
+        raise InputError(f"{name} has had no rollout: `{start}` begins one")
     return state
 
 

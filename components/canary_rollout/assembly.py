@@ -145,7 +145,10 @@ def roll_out(
         return (rollout and rollout.state) or before
 
     try:
-        with _ends_on_sigterm(), Lease(cluster, site.service) as lease, contextlib.ExitStack() as last:
+        with _ends_on_sigterm(), Lease(cluster, site.service, say=say) as lease, contextlib.ExitStack() as last:
+            if before is not None:
+                held = f", waits for {before.gate}" if before.gate else ""
+                say(f"goes on {before.phase.value} at {before.percent} %: {before.reason}{held}")
             measurer = instruments.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
             last.callback(lambda: _show(kept, site.service, state(), say))
             last.callback(measurer.close)
@@ -183,7 +186,7 @@ def put_in_order(
     cluster = Cluster(site.namespace, site.context)
     mover = Mover(cluster, site.service, settle_seconds)
     mover.look()
-    with _ends_on_sigterm(), Lease(cluster, site.service) as lease:
+    with _ends_on_sigterm(), Lease(cluster, site.service, say=say) as lease:
         rollout = _rollout(site, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
         return reconcile(cluster, site.service, mover, rollout, registry, lease.ensure)
 

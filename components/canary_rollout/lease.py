@@ -62,6 +62,7 @@ class Lease:
         seconds: int = 30,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Asks nothing yet.
 
@@ -72,10 +73,11 @@ class Lease:
             seconds: How long it lasts without being renewed.
             clock: Seconds, never going back.
             sleep: Waits so many seconds.
+            say: Where it is said that a holder is waited for, who may be dead.
         """
         self.name, self.holder = lease_name(service), holder or holder_name()
         self._cluster, self._seconds = cluster, seconds
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._say = clock, sleep, say
         self._renewed_at = float("-inf")
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -98,8 +100,11 @@ class Lease:
                 raise HeldError(
                     f"{record[0]} is rolling out already (Lease {self.name}): `arena rollout watch` shows how far"
                 )
+            lasts = spec.get("leaseDurationSeconds") or self._seconds
+            if seen is None:
+                self._say(f"{record[0]} holds the Lease {self.name}: it is dead if it does not renew it for {lasts} s")
             seen = record
-            if self._clock() - since > (spec.get("leaseDurationSeconds") or self._seconds):
+            if self._clock() - since > lasts:
                 break
             self._sleep(1.0)
         try:

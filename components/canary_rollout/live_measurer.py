@@ -154,7 +154,7 @@ def _cause(checks: Sequence[Check], requests: int) -> str:
     """The worst checks' reasons, all that fit; or what a pass rests on."""
     verdict = worst(checks)
     if verdict is Verdict.PASS:
-        return f"{len(checks)} checks passed, on {requests} answers to users"
+        return f"{len(checks)} checks passed, on " + (f"{requests} answers to users" if requests else "probes alone")
     named = [check.reason for check in checks if check.verdict is verdict]
     more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return "; ".join(named[:_NAMED]) + more

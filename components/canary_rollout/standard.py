@@ -128,13 +128,13 @@ class Standard:
         pods = max(has, math.ceil(_strength(stable) * goal.percent / 100), 1)
         raised = _raised(stable, pods)
         if (view.predictor.get("minReplicas") or 1) < raised["minReplicas"]:
-            return Patch({"spec": {"predictor": raised}}, f"{pods} more pods for stable, KServe takes them off again")
+            return Patch({"spec": {"predictor": raised}}, f"pods of stable: {pods} more, KServe takes them off again")
         if has < pods:
             needed = _strength(stable) + pods - has
             if view.ready_pods.get(workload(view.name, stable.name), 0) < needed:
                 return Wait(f"stable has fewer than {needed} ready pods")
             percent = canary["trafficPercent"] if canary else 0
-            return Patch(_entry(view, challenger, percent, pods), f"{pods} pods for {challenger.name} at {percent} %")
+            return Patch(_entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
         now = self.shares(view, stable, challenger)
         if not now.ready:
             return Wait(f"not all of the {pods} pods of {challenger.name} are ready")

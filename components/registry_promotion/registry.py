@@ -97,7 +97,7 @@ class Registry:
         version = self.version_of(spec)
         if version is None:
             raise RegistryError(
-                f"the registry has no {spec}: run `arena run` first, `arena status` shows what is there"
+                f"the registry has no {spec}: `arena status` shows what is there, `arena run` makes a first one"
             )
         return version
 

@@ -120,7 +120,9 @@ def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(clust
 
     code, seen = answer(*EVERY["status"])
     assert (code, seen["gate"], seen["share"], seen["holder"]) == (0, "measure-1", 0, None)
-    assert "arena rollout approve measure-1" in rollout(*EVERY["status"]).stdout
+    shown = rollout(*EVERY["status"]).stdout
+    assert f"arena rollout approve measure-1 --service {SERVICE} --namespace {NAMESPACE}" in " ".join(shown.split())
+    assert "arena rollout resume" in shown
 
     is_refused(rollout("approve", "step-50", *WHERE), "no gate step-50", "measure-1")
     code, approved = answer(*EVERY["approve"], "--by", "alice")
@@ -129,9 +131,13 @@ def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(clust
 
     code, aborted = answer("abort", *WHERE, "--by", "bob", "--reason", "complaints")
     assert (code, aborted["reason"]) == (0, "complaints")
+    shown = " ".join(rollout(*EVERY["status"]).stdout.split())
+    assert "abort: complaints (bob)" in shown
+    assert "measure-1 approved by alice, unused yet" in shown
     code, end = answer(*RESUME)
     assert (code, end["phase"], end["reason"]) == (1, "rolled_back", "aborted: complaints (bob)")
 
+    assert "No rollout is under way" in rollout(*EVERY["watch"]).stderr
     result = rollout(*EVERY["watch"], "--json")
     assert (result.exit_code, json.loads(result.stdout)["phase"]) == (1, "rolled_back")
     for command in ("approve", "abort"):
@@ -268,9 +274,23 @@ def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
     assert cluster.api.writes == 0
 
 
+def test_who_approves_hears_what_it_replaces_and_that_nobody_carries_it(cluster):
+    rollout(*START, "--approve-before", "100")
+    rollout("approve", "step-100", *WHERE, "--by", "carol")
+    said = rollout(*EVERY["approve"], "--by", "dave").stdout
+    assert "step-100 by carol is gone" in said
+    assert "Nobody carries it: arena rollout resume" in said
+
+
+@pytest.mark.parametrize("limit", ["error_rate=-4", "latency=3", "p99_seconds=fast"])
+def test_a_bound_that_makes_no_sense_is_refused_by_a_dry_run_too(limit, cluster):
+    is_refused(rollout(*START, "--dry-run", "--limit", limit), limit.partition("=")[0])
+    is_refused(rollout(*START, "--dry-run", "--probe-corpus", "/nope"), "/nope")
+
+
 def test_a_second_start_is_sent_to_the_first(cluster):
     rollout(*START)
-    is_refused(rollout(*START), "a rollout of version 2 is under way", "arena rollout resume")
+    is_refused(rollout(*START), "a rollout of version 2 is under way", "arena rollout watch")
 
 
 def test_a_version_that_was_never_published(cluster, registry, make_bundle):

@@ -48,6 +48,12 @@ def victim(server, **options):
     return PodsVictim([server.url], PodAddresses().session(), **({"share": 1.0} | options))
 
 
+def test_pods_behind_the_api_servers_proxy_are_asked_by_their_whole_path():
+    proxy = "https://10.0.0.1:6443/api/v1/namespaces/arena/pods/content-filter-v2-predictor-7c6b-fghij:8080/proxy"
+    asked = PodsVictim([proxy], PodAddresses().session())
+    assert next(asked._urls) == f"{proxy}/v1/models/content-filter:predict"
+
+
 def users(server):
     """What counts as users' traffic."""
     samples = server.metrics()
