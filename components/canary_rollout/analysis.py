@@ -278,10 +278,12 @@ def _psi(name: str, champion: Window, challenger: Window, limit: float) -> Check
     before, after = champion.scores, challenger.scores
     value, noise = psi(before, after, (champion.requests, challenger.requests))
     verdict = Verdict.INCONCLUSIVE
-    if value <= limit and noise <= limit / 2:
-        verdict = Verdict.PASS
-    elif value - 2 * noise > limit:
-        verdict = Verdict.FAIL
+    # On few texts the index is mostly chance, and more than that where users send the same text: that tells nothing.
+    if noise <= limit / 2:
+        if value <= limit:
+            verdict = Verdict.PASS
+        elif value - 2 * noise > limit:
+            verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
     reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"
     return Check(name, verdict, reason, value if math.isfinite(value) else None, most=limit)
