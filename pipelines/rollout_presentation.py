@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -83,13 +84,14 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
     seen, told = look(site), ""
     if seen.state.phase.is_end and not tell:
         console.print("No rollout is under way; this is the last one.")
+    described = _as_json
     if not (tell or console.is_terminal):
         # Where nothing can be drawn over, a line a change tells as much.
-        tell = _lines(console)
+        described, tell = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with Live(table(seen), console=console, transient=tell is not None, auto_refresh=False) as live:
         while True:
             if tell:
-                text = json.dumps(seen.as_dict(), sort_keys=True)
+                text = described(seen)
                 if text != told:
                     tell(text)
                     told = text
@@ -105,20 +107,14 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
                 continue
 
 
-def _lines(console: Console) -> Callable[[str], None]:
-    """Takes what is told of each change, and prints the phase, share and reason if they changed."""
-    before = ""
+def _as_json(seen: Seen) -> str:
+    return json.dumps(seen.as_dict())
 
-    def tell(text: str) -> None:
-        nonlocal before
-        seen = json.loads(text)
-        gate = f", waits for {seen['gate']}" if seen["gate"] else ""
-        line = f"version {seen['challenger']}: {seen['phase']}, {seen['share']} % of the users: {seen['reason']}{gate}"
-        if line != before:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-            before = line
 
-    return tell
+def _as_line(seen: Seen) -> str:
+    state = seen.state
+    gate = f", waits for {state.gate}" if state.gate else ""
+    return f"version {state.challenger}: {state.phase.value}, {seen.share} % of the users: {state.reason}{gate}"
 
 
 def table(seen: Seen) -> Group:

@@ -147,8 +147,7 @@ def roll_out(
     try:
         with _ends_on_sigterm(), Lease(cluster, site.service, say=say) as lease, contextlib.ExitStack() as last:
             if before is not None:
-                held = f", waits for {before.gate}" if before.gate else ""
-                say(f"goes on {before.phase.value} at {before.percent} %: {before.reason}{held}")
+                say(f"goes on {before.summary}")
             measurer = instruments.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
             last.callback(lambda: _show(kept, site.service, state(), say))
             last.callback(measurer.close)

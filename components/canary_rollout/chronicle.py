@@ -34,8 +34,7 @@ class Chronicle:
 
     def entered(self, service: Json, state: State) -> str:
         """Another phase, gate or reason; what the Event said of it."""
-        held = f", waits for {state.gate}" if state.gate else ""
-        self._say(f"{state.phase.value} at {state.percent} %: {state.reason}{held}")
+        self._say(state.summary)
         return self._events.entered(service, state)
 
     def moved(self, service: Json, why: str) -> str:

@@ -151,6 +151,12 @@ class State:
         """What is rolled out, as the traffic knows it."""
         return Challenger(self.challenger, self.storage_uri)
 
+    @property
+    def summary(self) -> str:
+        """Where it is, why, and what it waits for."""
+        held = f", waits for {self.gate}" if self.gate else ""
+        return f"{self.phase.value} at {self.percent} %: {self.reason}{held}"
+
     def enter(self, phase: Phase, now: float, reason: str, **changes: Any) -> State:  # noqa: ANN401
         """The state after moving to another phase."""
         changes = {"gate": "", "then": None, "then_step": 0, "judged": 0.0} | changes
