@@ -114,7 +114,11 @@ def _as_json(seen: Seen) -> str:
 def _as_line(seen: Seen) -> str:
     state = seen.state
     gate = f", waits for {state.gate}" if state.gate else ""
-    return f"version {state.challenger}: {state.phase.value}, {seen.share} % of the users: {state.reason}{gate}"
+    return f"version {state.challenger}: {state.phase.value}, share {_share(seen)}: {state.reason}{gate}"
+
+
+def _share(seen: Seen) -> str:
+    return "not to be told" if seen.share is None else f"{seen.share} % of the users"
 
 
 def table(seen: Seen) -> Group:
@@ -126,7 +130,7 @@ def table(seen: Seen) -> Group:
     facts = Table(box=None, show_header=False, padding=(0, 1))
     facts.add_row("version", f"{state.challenger}, beside {state.stable.version}")
     facts.add_row("phase", Text(f"{state.phase.value.replace('_', ' ')} since {_ago(seen.now - state.since)}", style))
-    facts.add_row("share", "not to be told" if seen.share is None else f"{seen.share} % of the users")
+    facts.add_row("share", _share(seen))
     facts.add_row("because", Text(state.reason))
     if state.gate:
         facts.add_row("waits for", Text(command(seen.where, "approve", state.gate), "yellow"))
