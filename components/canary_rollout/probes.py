@@ -122,7 +122,6 @@ class PodsVictim(EndpointVictim):
             stop: Once it is set, nothing is asked any more.
             pause_seconds: Before an answer of 5xx is asked for again.
         """
-        # In full: the API server's own path to a pod begins like that of a model.
         asked = [f"{url}{OUR_MODEL}" for url in urls]
         super().__init__(asked[0], batch_size=_BATCH)
         self._urls = itertools.cycle(asked)

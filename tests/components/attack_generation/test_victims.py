@@ -71,6 +71,9 @@ def test_a_base_url_means_our_own_model(server):
         ("/v1/projects/1/endpoints/2:predict", "/v1/projects/1/endpoints/2:predict"),
         ("/scores:predict", "/scores:predict"),
         ("/prefix/v2/models/theirs/infer/", "/prefix/v2/models/theirs/infer"),
+        ("/v2/models/v1", "/v2/models/v1/infer"),
+        ("/api/v1/pods/a:80/proxy", "/api/v1/pods/a:80/proxy/v1/models/content-filter:predict"),
+        ("/api/v1/pods/a:80/proxy/v2/models/theirs", "/api/v1/pods/a:80/proxy/v2/models/theirs/infer"),
     ],
 )
 def test_a_url_is_completed_to_where_the_model_answers(server, given, asked):
