@@ -15,7 +15,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from content_arena.components.canary_rollout.comparison import Ratio, apart, compared, psi, quantile, share_of
+from content_arena.components.canary_rollout.comparison import (
+    Ratio,
+    apart,
+    compared,
+    highest_psi,
+    psi,
+    quantile,
+    share_of,
+)
 from content_arena.components.canary_rollout.observation import Verdict
 from content_arena.components.evaluation.statistics import Rate
 
@@ -282,7 +290,7 @@ def _psi(name: str, champion: Window, challenger: Window, limit: float) -> Check
     if noise <= limit / 2:
         if value <= limit:
             verdict = Verdict.PASS
-        elif value - 2 * noise > limit:
+        elif value > highest_psi(limit, noise, len(before), _SURE):
             verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
     reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"

@@ -148,6 +148,24 @@ def psi(before: Sequence[int], after: Sequence[int], draws: tuple[int, int] | No
     return float(np.sum((q - p) * np.log(q / p))), noise
 
 
+def highest_psi(true: float, noise: float, bins: int, level: float = _LEVEL) -> float:
+    """What an index that truly is ``true`` stays below with a probability of ``level``.
+
+    Divided by 1 / n + 1 / m it is noncentral chi-squared with bins - 1 degrees of freedom: for small differences an
+    index is Pearson's statistic, whose power this gives (Yurdakul 2018; Cochran 1952).
+
+    Args:
+        true: Of the distributions the texts are drawn from.
+        noise: As :func:`psi` has it.
+        bins: Of the histograms, 2 or more.
+        level: In (0, 1).
+    """
+    from scipy.stats import ncx2
+
+    scale = noise / (bins - 1)
+    return float(scale * ncx2.ppf(level, bins - 1, true / scale))
+
+
 def _no_narrower(found: Rate, texts: int) -> Rate:
     """At least as wide as Wilson's for that many texts: no resample of nothing but misses has a hit in it."""
     if texts < _MIN_TEXTS or found.rate is None or found.low is None or found.high is None:

@@ -229,6 +229,41 @@ def test_psi_of_a_thing_with_itself_is_nothing(counts):
     assert comparison.psi(counts, counts)[0] == pytest.approx(0)
 
 
+@pytest.mark.parametrize("true", [0.0, 0.25])
+def test_an_index_is_above_the_highest_as_often_as_is_said(true):
+    """Drawn 2,000 times from two distributions that are so far apart, over 20 bins."""
+    rng, texts = np.random.default_rng(0), 2_000
+    p = np.full(20, 1 / 20)
+    q = p + np.tile([1, -1], 10) * tilt(p, true)
+    above = 0
+    for _ in range(2_000):
+        value, noise = comparison.psi(rng.multinomial(texts, p), rng.multinomial(texts, q))
+        above += value > comparison.highest_psi(true, noise, 20, 0.95)
+    assert 0.03 < above / 2_000 < 0.07
+
+
+def tilt(p, true):
+    """By how much every other bin of an even distribution rises for an index of ``true``."""
+    from scipy.optimize import brentq
+
+    def apart(by):
+        q = p + np.tile([1, -1], len(p) // 2) * by
+        return np.sum((q - p) * np.log(q / p)) - true
+
+    return brentq(apart, 0, 0.9 * p[0])
+
+
+def in_bins(shares, texts):
+    counts = tuple(round(share * texts) for share in shares)
+    return replace(GOOD, requests=texts, texts=texts, flagged=texts // 10, scores=counts)
+
+
+@pytest.mark.parametrize(("texts", "verdict"), [(60, INCONCLUSIVE), (10_000, FAIL)])
+def test_scores_a_little_too_far_apart_fail_once_that_is_no_chance(texts, verdict):
+    checks = by_name(judge_traffic(in_bins((0.7, 0.2, 0.1), texts), in_bins((0.42, 0.38, 0.2), texts), LIMITS))
+    assert checks["scores"] is verdict
+
+
 def test_quantiles_are_prometheus_own():
     assert comparison.quantile(EDGES, GOOD.latencies, 0.25) == pytest.approx(0.005)
     assert comparison.quantile(EDGES, GOOD.latencies, 0.5) == pytest.approx(0.01)
