@@ -199,7 +199,7 @@ def _figures(site: Site, port: int | None) -> Callable[[State, Measurement | Non
         return _nothing
     from content_arena.components.canary_rollout.rollout_metrics import RolloutMetrics
 
-    metrics = RolloutMetrics(site.service)
+    metrics = RolloutMetrics(site.service, site.namespace)
     metrics.serve(port)
     return metrics.observe
 

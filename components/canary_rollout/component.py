@@ -24,6 +24,7 @@ def roll_out(
     approvals: List[int] = [],  # noqa: B006, UP006
     limits: Dict[str, float] = {},  # noqa: B006, UP006
     prometheus: str = "",
+    metrics_port: int = 9102,
     models_uri: str = "",
     tracking_uri: str = "",
 ) -> NamedTuple("Outputs", [("rollout", dict)]):
@@ -45,6 +46,7 @@ def roll_out(
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
+        metrics_port: Where Prometheus finds the rollout's own figures while it runs; nowhere if 0.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
@@ -71,6 +73,7 @@ def roll_out(
         approvals=approvals,
         limits=limits,
         prometheus=prometheus or None,
+        metrics_port=metrics_port or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )

@@ -20,25 +20,27 @@ if TYPE_CHECKING:
 class RolloutMetrics:
     """The figures of one rollout, for one registry of metrics."""
 
-    def __init__(self, service: str, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, service: str, namespace: str, registry: CollectorRegistry | None = None) -> None:
         """Declares the metrics.
 
         Args:
             service: Name of the InferenceService.
+            namespace: Where it is, which need not be where this process runs.
             registry: Where they are kept; one of their own if None.
         """
         from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Info
 
         self.registry = registry or CollectorRegistry()
-        self._service = service
+        self._about = (namespace, service)
+        about = ["namespace", "service"]
 
         def gauge(name: str, help_text: str, *labels: str) -> Gauge:
             full = f"content_arena_rollout_{name}"
-            return Gauge(full, help_text, ["service", *labels], registry=self.registry)
+            return Gauge(full, help_text, [*about, *labels], registry=self.registry)
 
-        self._info = Info("content_arena_rollout", "Which versions this is about.", ["service"], registry=self.registry)
+        self._info = Info("content_arena_rollout", "Which versions this is about.", about, registry=self.registry)
         self._phase = Enum(
-            "content_arena_rollout_phase", "Where the rollout is.", ["service"],
+            "content_arena_rollout_phase", "Where the rollout is.", about,
             states=[phase.value for phase in Phase], registry=self.registry,
         )  # fmt: skip
         self._step = gauge("step", "Steps that were taken; 0 is the rehearsal.")
@@ -52,11 +54,11 @@ class RolloutMetrics:
         self._requests = gauge("judged_requests", "Answers of the challenger to users in this window.")
         self._check = gauge("check", "1 for the verdict that a check has now.", "check", "verdict")
         self._verdicts = Counter(
-            "content_arena_rollout_verdicts_total", "Measurements by verdict.", ["service", "verdict"],
+            "content_arena_rollout_verdicts_total", "Measurements by verdict.", [*about, "verdict"],
             registry=self.registry,
         )  # fmt: skip
         for verdict in Verdict:
-            self._verdicts.labels(service, verdict.value)
+            self._verdicts.labels(*self._about, verdict.value)
 
     def observe(self, state: State, measurement: Measurement | None = None) -> None:
         """Takes over what is known after a turn of the loop.
@@ -65,10 +67,10 @@ class RolloutMetrics:
             state: As recorded.
             measurement: Of this turn; None if nothing was measured.
         """
-        self._info.labels(self._service).info(
+        self._info.labels(*self._about).info(
             {"rollout": state.rollout, "challenger": state.challenger, "champion": state.stable.version}
         )
-        self._phase.labels(self._service).state(state.phase.value)
+        self._phase.labels(*self._about).state(state.phase.value)
         for gauge, value in (
             (self._step, state.step),
             (self._steps, len(state.parameters.path) - 1),
@@ -79,17 +81,17 @@ class RolloutMetrics:
             (self._started, state.started_at),
             (self._since, state.since),
         ):
-            gauge.labels(self._service).set(value)
+            gauge.labels(*self._about).set(value)
         if measurement is None:
             return
-        self._requests.labels(self._service).set(measurement.requests)
-        self._verdicts.labels(self._service, measurement.verdict.value).inc()
+        self._requests.labels(*self._about).set(measurement.requests)
+        self._verdicts.labels(*self._about, measurement.verdict.value).inc()
         # Checks differ from step to step: what is not asked any more has no verdict.
         self._check.clear()
         for check in measurement.checks:
             for verdict in Verdict:
                 is_so = check.verdict is verdict
-                self._check.labels(self._service, check.name.split(", share slower")[0], verdict.value).set(is_so)
+                self._check.labels(*self._about, check.name.split(", share slower")[0], verdict.value).set(is_so)
 
     def serve(self, port: int, host: str = "0.0.0.0") -> int:  # noqa: S104 - Prometheus comes from outside
         """Serves them at ``/metrics`` until the process ends.

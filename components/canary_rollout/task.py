@@ -39,6 +39,7 @@ def roll_out_challenger(
     approvals: Sequence[int] = (),
     limits: Mapping[str, float] | None = None,
     prometheus: str | None = None,
+    metrics_port: int | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def roll_out_challenger(
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones; see :class:`~content_arena.components.canary_rollout.analysis.Limits`.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
+        metrics_port: Where Prometheus finds the rollout's own figures; nowhere if None.
         models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -88,7 +90,7 @@ def roll_out_challenger(
     try:
         state = roll_out(
             site, Following(registry), told, beginning, say=lambda line: say(STAGE, line),
-            papers=lambda name: Papers(history_path, timeline_path),
+            papers=lambda name: Papers(history_path, timeline_path), metrics_port=metrics_port,
         )  # fmt: skip
     except Stopped as stopped:
         say(STAGE, str(stopped))

@@ -15,11 +15,12 @@ from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.rollouts import START, at, begun
 
 PREFIX = "content_arena_rollout"
+ABOUT = {"namespace": "arena", "service": "filter"}
 
 
 @pytest.fixture
 def metrics():
-    return RolloutMetrics("filter")
+    return RolloutMetrics("filter", "arena")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def scrape(metrics):
     def read():
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
         return {
-            (sample.name.removeprefix(f"{PREFIX}_"), *(v for k, v in sorted(sample.labels.items()) if k != "service")):
+            (sample.name.removeprefix(f"{PREFIX}_"), *(v for k, v in sorted(sample.labels.items()) if k not in ABOUT)):
             sample.value for family in text_string_to_metric_families(text) for sample in family.samples
         }  # fmt: skip
 
@@ -77,9 +78,9 @@ def test_a_person_who_is_asked_can_be_alerted(metrics, scrape):
 def test_a_port_in_use_is_named(metrics):
     port = metrics.serve(0, "127.0.0.1")
     with pytest.raises(InputError, match=f"port {port} of"):
-        RolloutMetrics("other").serve(port, "127.0.0.1")
+        RolloutMetrics("other", "arena").serve(port, "127.0.0.1")
 
 
 def test_nothing_of_one_rollout_is_left_in_the_next(metrics):
     metrics.observe(begun())
-    assert RolloutMetrics("filter").registry is not metrics.registry
+    assert RolloutMetrics("filter", "arena").registry is not metrics.registry

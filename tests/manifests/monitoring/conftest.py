@@ -15,6 +15,12 @@ import pytest
 import requests
 import yaml
 
+from content_arena.components.canary_rollout.analysis import Check
+from content_arena.components.canary_rollout.measurement import Measurement
+from content_arena.components.canary_rollout.observation import Verdict
+from content_arena.components.canary_rollout.rollout_metrics import RolloutMetrics
+from content_arena.components.canary_rollout.state import Phase
+from tests.components.canary_rollout.rollouts import at
 from tests.components.metrics_exporter import history as histories
 from tests.components.predictor.conftest import running
 
@@ -59,6 +65,7 @@ def prometheus(tiny_bundle, tmp_path_factory):
             for variant, server in variants.items()
         ]
         targets.append({"targets": [f"127.0.0.1:{exporter}"], "labels": _labels("metrics-exporter", "exporter")})
+        targets.append({"targets": [f"127.0.0.1:{_rollout()}"], "labels": {"job": "rollout", "pod": "roll-out"}})
         for server in variants.values():
             _ask(server)
         _backfill(folder, next(iter(variants.values())), history.champion)
@@ -73,6 +80,14 @@ def prometheus(tiny_bundle, tmp_path_factory):
 def _labels(job, pod):
     """What the operator adds to a target."""
     return {"namespace": NAMESPACE, "job": job, "pod": pod}
+
+
+def _rollout():
+    """Port of a rollout's own figures, in a process that lives as long as the tests."""
+    metrics = RolloutMetrics("content-filter", NAMESPACE)
+    check = Check("errors, bound", Verdict.PASS, "")
+    metrics.observe(at(Phase.BAKING, step=1), Measurement(Verdict.PASS, "", 400, (check,)))
+    return metrics.serve(0, "127.0.0.1")
 
 
 def _ask(server):

@@ -1,6 +1,7 @@
 """The kustomize component, rendered by kubectl."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -26,9 +27,10 @@ def objects(tmp_path_factory):
 def test_what_there_is(objects):
     kinds = sorted(kind for kind, _ in objects if kind != "ConfigMap")
     assert kinds == [
-        "Deployment", "NetworkPolicy", "PodMonitor", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor",
+        "Deployment", "NetworkPolicy", "NetworkPolicy", "PodMonitor", "PodMonitor", "PrometheusRule", "Service",
+        "ServiceAccount", "ServiceMonitor",
     ]  # fmt: skip
-    assert sum(kind == "ConfigMap" for kind, _ in objects) == 6
+    assert sum(kind == "ConfigMap" for kind, _ in objects) == 7
     assert {found["metadata"]["namespace"] for found in objects.values()} == {"content-arena"}
     assert {found["metadata"]["labels"]["app.kubernetes.io/part-of"] for found in objects.values()} == {"content-arena"}
 
@@ -65,3 +67,20 @@ def test_labels_and_ports_meet(objects):
     assert service["spec"]["ports"][0]["targetPort"] == port["name"]
     assert policy["ingress"][0]["ports"][0]["port"] == port["containerPort"]
     assert f"--port={port['containerPort']}" in container["args"]
+
+
+def test_a_pipelines_rollout_is_scraped_where_it_serves(objects):
+    """By the label that its pod has, at the port of the component's default, past the monitoring namespace only."""
+    from content_arena.components.canary_rollout.component import roll_out
+
+    port = roll_out.component_spec.inputs["metrics_port"].default
+    monitor = objects["PodMonitor", "rollout"]["spec"]
+    policy = objects["NetworkPolicy", "rollout-metrics"]["spec"]
+    assert monitor["selector"] == policy["podSelector"] == {"matchLabels": {"content-arena/stage": "roll_out"}}
+    assert policy["ingress"][0]["ports"] == [{"port": port}]
+    addresses = [rule for rule in monitor["podMetricsEndpoints"][0]["relabelings"] if "replacement" in rule]
+    found = []
+    for address in ("10.1.2.3", "fd00::1"):
+        matching = [rule for rule in addresses if re.fullmatch(rule["regex"], address)]
+        found += [rule["replacement"].replace("$1", address) for rule in matching]
+    assert found == [f"10.1.2.3:{port}", f"[fd00::1]:{port}"]

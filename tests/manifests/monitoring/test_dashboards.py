@@ -28,11 +28,11 @@ def test_build_says_what_is_out_of_date(tmp_path):
     assert {path.name for path in tmp_path.glob("*.json")} == set(dashboards())
 
 
-def test_there_are_six_and_each_is_in_a_config_map_that_grafana_finds():
+def test_there_are_seven_and_each_is_in_a_config_map_that_grafana_finds():
     kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
     maps = kustomization["configMapGenerator"]
     assert sorted(file for entry in maps for file in entry["files"]) == [f"dashboards/{name}" for name in dashboards()]
-    assert len(maps) == 6
+    assert len(maps) == 7
     options = kustomization["generatorOptions"]
     assert options["disableNameSuffixHash"] is True
     assert options["labels"]["grafana_dashboard"] == "1"

@@ -92,6 +92,14 @@ def served(version):
     return metric("model_version", "1x3000", alias="none", model_version=version, pod="p")
 
 
+def rolls_out(name, value, **labels):
+    return metric(f"rollout_{name}", value, service="content-filter", **labels)
+
+
+def in_phase(phase, value):
+    return rolls_out("phase", value, content_arena_rollout_phase=phase)
+
+
 def registered(*, days_ago):
     """The series begin at time 0, so an age needs a moment before it."""
     return metric("last_registered_timestamp_seconds", f"{-days_ago * 86_400}x100")
@@ -139,6 +147,13 @@ CASES = [
     Case("ContentArenaFlaggedShareDrift", flagged(0, 0.005), False, "a single text", interval="15m", at=NEVER),
     Case("ContentArenaFlaggedShareDrift", flagged(0.1, 0.4, n_before=100), False, "few then", interval="15m", at=NEVER),
     Case("ContentArenaFlaggedShareDrift", flagged(0.1, 0.4, n_after=100), False, "few now", interval="15m", at=NEVER),
+    Case("ContentArenaRolloutWaiting", rolls_out("waiting_for_approval", "1x60"), True, "for a person",
+         at=[("29m", False), ("32m", True)]),
+    Case("ContentArenaRolloutWaiting", rolls_out("waiting_for_approval", "0x60"), False, "goes on",
+         at=[("60m", False)]),
+    Case("ContentArenaRolledBack", in_phase("rolling_back", "0x10 1 _x200"), True, "and its process ended",
+         at=[("9m", False), ("13m", True), ("90m", False)]),
+    Case("ContentArenaRolledBack", in_phase("promoted", "1x60"), False, "promoted", at=[("30m", False)]),
     Case("ContentArenaTrackingUnreadable", metric("exporter_up", "0x60", pod="a"), True, "down", at=MINUTES),
     Case("ContentArenaTrackingUnreadable", UP, False, "up", at=MINUTES),
     Case("ContentArenaExporterDown", served("2"), True, "not scraped", at=MINUTES),

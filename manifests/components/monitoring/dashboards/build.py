@@ -1,4 +1,4 @@
-"""Writes the six dashboards beside this file: ``python build.py``; ``--check`` only says whether they are up to date.
+"""Writes the seven dashboards beside this file: ``python build.py``; ``--check`` only says whether they are up to date.
 
 Exit codes: 0 done or up to date, 1 (with --check) out of date.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import inference
 import machine
+import rollout
 import training
 from grafana import Dashboard
 
@@ -21,6 +22,7 @@ DASHBOARDS: tuple[Dashboard, ...] = (
     training.TRAINING_DETAIL,
     inference.INFERENCE_DETAIL,
     training.BATTLES,
+    rollout.ROLLOUT,
 )
 
 

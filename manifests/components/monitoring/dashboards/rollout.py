@@ -1,0 +1,65 @@
+"""The rollout dashboard: how far a challenger is, and what it is judged by. All from the process that rolls out."""
+
+from __future__ import annotations
+
+from grafana import Dashboard, Panel
+
+_ALL = 'namespace="$namespace"'
+
+
+def _of(metric: str) -> str:
+    return f"content_arena_rollout_{metric}{{{_ALL}}}"
+
+
+def _checks(verdict: str) -> str:
+    return f'max by (check) (content_arena_rollout_check{{{_ALL}, verdict="{verdict}"}})'
+
+
+ROLLOUT = Dashboard(
+    "content-arena-rollout",
+    "Content Arena / Rollout",
+    "How far the challenger is, and why no further. Empty while nothing is rolled out.",
+    (
+        Panel("Phase", {"{{content_arena_rollout_phase}}": f"{_of('phase')} == 1"}, kind="stat", width=6),
+        Panel(
+            "Versions",
+            {"{{challenger}} beside {{champion}}": _of("info")},
+            kind="stat",
+            width=6,
+            help="What is rolled out, and what served before.",
+        ),
+        Panel("Under way for", {"{{service}}": f"time() - {_of('started_timestamp_seconds')}"}, "s", "stat", width=6),
+        Panel(
+            "Waits for a person",
+            {"{{service}}": _of("waiting_for_approval")},
+            kind="stat",
+            width=6,
+            help="Alert after half an hour.",
+        ),
+        Panel(
+            "Share of the users",
+            {"{{service}}": _of("share")},
+            "percentunit",
+            help="What the challenger was last allowed; [Inference] Requests shows what it got.",
+        ),
+        Panel("Steps", {"taken": _of("step"), "in the plan": _of("steps")}),
+        Panel("Answers judged", {"in this window": _of("judged_requests")}, help="Of the challenger, to users."),
+        Panel(
+            "Checks",
+            {"{{check}}": f"2 * {_checks('fail')} + {_checks('inconclusive')}"},
+            kind="bargauge",
+            help="0 passed, 1 too little is known, 2 failed.",
+        ),
+        Panel(
+            "Measurements",
+            {"{{verdict}}": f"sum by (verdict) (rate({_of('verdicts_total')}[$__rate_interval]))"},
+            "ops",
+            help="One a turn of the loop; only those at the end of a bake decide, unless they fail.",
+        ),
+        Panel(
+            "At this step",
+            {"failed": _of("failures"), "inconclusive in a row": _of("inconclusives")},
+            help="Failed and inconclusive judgements that count.",
+        ),
+    ),
+)
