@@ -33,7 +33,10 @@ def status(
     context: ContextOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a rollout is, what it waits for and who carries it. Reads the service and nothing else."""
+    """Show how far a rollout is, what it waits for and who carries it; before the first one, what serves.
+
+    Reads the service and its lease, and nothing else.
+    """
     from content_arena.pipelines import rollout_presentation
 
     seen = rollout_presentation.look(options.site(service, namespace, context))
@@ -84,7 +87,7 @@ def approve(
     from content_arena.components.canary_rollout.plan import gate_before
     from content_arena.components.canary_rollout.state import Phase
 
-    cluster, state = _under_way(service, namespace, context)
+    cluster, found, state = _under_way(service, namespace, context)
     is_on_its_way_up = state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK)
     ahead = [
         gate_before(step)
@@ -98,7 +101,7 @@ def approve(
         known = ", ".join(dict.fromkeys(name for name in (state.gate, *ahead) if name)) or "none"
         raise InputError(f"the rollout of version {state.challenger} has no gate {gate}; there is: {known}")
     who = by or getpass.getuser()
-    before = annotations.wishes(cluster.service(service), state.challenger)
+    before = annotations.wishes(found, state.challenger)
     annotations.annotate(cluster, service, annotations.approval(state.challenger, gate, who))
     text = f"{gate} of version {state.challenger} is approved by {who}."
     if before.approved and before.approved != gate:
@@ -124,7 +127,7 @@ def abort(
     """
     from content_arena.components.canary_rollout import annotations
 
-    cluster, state = _under_way(service, namespace, context)
+    cluster, _, state = _under_way(service, namespace, context)
     who = by or getpass.getuser()
     annotations.annotate(cluster, service, annotations.abortion(state.challenger, who, reason))
     answer = {"version": state.challenger, "by": who, "reason": reason}
@@ -139,8 +142,8 @@ def _carrier(cluster: Any, where: Site) -> str:  # noqa: ANN401
     return "" if holder(cluster, where.service) else f" Nobody carries it: {options.command(where, 'resume')}"
 
 
-def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, State]:
-    """The cluster, and the rollout that is under way in it.
+def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, dict[str, Any], State]:
+    """The cluster, the service, and the rollout that is under way there.
 
     Raises:
         InputError: None is.
@@ -149,7 +152,8 @@ def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, 
     from content_arena.components.canary_rollout.cluster import Cluster
 
     cluster = Cluster(namespace, context)
-    state = record_of(cluster.service(service))
+    found = cluster.service(service)
+    state = record_of(found)
     if state.phase.is_end:
         raise InputError(f"the last rollout of {service} is over: version {state.challenger} is {state.phase.value}")
-    return cluster, state
+    return cluster, found, state

@@ -14,13 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from content_arena.components.canary_rollout.annotations import Wishes, record_of, wishes
+from content_arena.components.canary_rollout.annotations import Wishes, recorded, wishes
 from content_arena.components.canary_rollout.cluster import AwayError, Cluster, ClusterError
 from content_arena.components.canary_rollout.lease import lease_name
 from content_arena.components.canary_rollout.move import Mover
 from content_arena.components.canary_rollout.rehearsal import Rehearsed
 from content_arena.components.canary_rollout.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic import TrafficError
+from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.rollout_options import command
 
 if TYPE_CHECKING:
@@ -54,16 +55,38 @@ class Seen:
         return json.loads(self.state.dump()) | {"share": self.share, "holder": self.holder or None}
 
 
-def look(site: Site) -> Seen:
+@dataclass(frozen=True)
+class Untouched:
+    """A service that has had no rollout.
+
+    Attributes:
+        stable: What serves.
+        mode: How it would split traffic.
+        where: The service.
+    """
+
+    stable: Stable
+    mode: str
+    where: Site
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        serving = {"version": self.stable.version, "storage_uri": self.stable.storage_uri}
+        return {"rollout": None, "mode": self.mode, "serving": serving}
+
+
+def look(site: Site) -> Seen | Untouched:
     """The rollout of a service as it is now.
 
     Raises:
-        InputError: No such service, or it has had no rollout.
+        InputError: No such service, or none that a rollout could begin on and that has had none.
     """
     cluster = Cluster(site.namespace, site.context)
     mover = Mover(cluster, site.service)
     view = mover.look()
-    state = record_of(view.service)
+    state = recorded(view.service)
+    if state is None:
+        return Untouched(mover.mode.stable(view), mover.mode.name, site)
     try:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
@@ -80,8 +103,11 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
         interval: Seconds between two looks.
         console: Where it is drawn.
         tell: Takes one JSON a change instead; None to draw.
+
+    Raises:
+        InputError: There is nothing to follow.
     """
-    seen, told = look(site), ""
+    told, seen = "", _look(site)
     if seen.state.phase.is_end and not tell:
         console.print("No rollout is under way; this is the last one.")
     described = _as_json
@@ -101,10 +127,17 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
                 return seen
             time.sleep(interval)
             try:
-                seen = look(site)
+                seen = _look(site)
             except AwayError:
                 # Shown as it was; the rollout itself waits too.
                 continue
+
+
+def _look(site: Site) -> Seen:
+    seen = look(site)
+    if isinstance(seen, Untouched):
+        raise InputError(f"{site.service} has had no rollout: {command(site, 'start')} begins one")
+    return seen
 
 
 def _as_json(seen: Seen) -> str:
@@ -121,8 +154,13 @@ def _share(seen: Seen) -> str:
     return "not to be told" if seen.share is None else f"{seen.share} % of the users"
 
 
-def table(seen: Seen) -> Group:
-    """A rollout's steps, and where it is."""
+def table(seen: Seen | Untouched) -> Group:
+    """A rollout's steps, and where it is; of a service without one, what serves."""
+    if isinstance(seen, Untouched):
+        return Group(
+            Text(f"Version {seen.stable.version} serves ({seen.stable.storage_uri}), {seen.mode} mode."),
+            Text(f"There has been no rollout: {command(seen.where, 'start')} begins one."),
+        )
     state = seen.state
     steps = Table(box=None, show_header=False, padding=(0, 1))
     steps.add_row(*(_step(index, percent, state) for index, percent in enumerate(state.parameters.path)))

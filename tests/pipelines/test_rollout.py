@@ -246,9 +246,18 @@ def test_a_state_that_can_not_be_read(command, cluster):
     is_refused(rollout(*EVERY[command]), "the rollout's state can not be read")
 
 
-@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile"}))
+@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status"}))
 def test_before_there_was_a_rollout(command, cluster):
     is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
+
+
+def test_before_there_was_a_rollout_status_says_what_serves(cluster):
+    result = rollout(*EVERY["status"])
+    assert result.exit_code == 0, result.output
+    assert "Version 1 serves" in result.stdout
+    assert "arena rollout start" in result.stdout
+    code, told = answer(*EVERY["status"])
+    assert (code, told["rollout"], told["mode"], told["serving"]["version"]) == (0, None, "Standard", "1")
 
 
 @pytest.mark.parametrize(
