@@ -7,8 +7,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from content_arena.components.registry_promotion.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,17 @@ class ArenaHome:
             yield
         finally:
             lock.release()
+
+
+def registry_here() -> Registry:
+    """The registry of this machine; asking an empty folder about its champion must not make a database in it.
+
+    Raises:
+        InputError: There is no arena here.
+    """
+    from content_arena.components.registry_promotion.registry import Registry
+
+    home = ArenaHome.from_environment()
+    if not home.exists():
+        raise InputError(f"there is no arena in {home.path}: `arena run` makes one, ARENA_HOME names another place")
+    return Registry(home.tracking_uri)
