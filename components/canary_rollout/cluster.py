@@ -219,7 +219,12 @@ def configured(context: str | None = None, *, is_from_inside: bool = False) -> C
             config.load_incluster_config(settings)
         else:
             # Told here, for the client reads the variable only once, when it is imported.
-            config.load_kube_config(os.environ.get("KUBECONFIG") or "~/.kube/config", context, settings)
+            path = os.environ.get("KUBECONFIG") or "~/.kube/config"
+            if context is not None:
+                known = [found["name"] for found in config.list_kube_config_contexts(path)[0]]
+                if context not in known:
+                    raise InputError(f"there is no context {context} in {path}: there is {', '.join(known) or 'none'}")
+            config.load_kube_config(path, context, settings)
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise InputError(f"no cluster is configured ({said}): set KUBECONFIG, or run inside a cluster") from error

@@ -219,7 +219,7 @@ def test_a_kubeconfig_that_is_none(content, tmp_path, monkeypatch):
 
 
 def test_a_context_that_there_is_not(cluster):
-    is_refused(rollout(*EVERY["status"], "--context", "nowhere"), "no cluster is configured", "nowhere")
+    is_refused(rollout(*EVERY["status"], "--context", "nowhere"), "there is no context nowhere in", "there is here")
 
 
 @pytest.mark.parametrize("command", EVERY)
