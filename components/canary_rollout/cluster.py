@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from content_arena.components.shared.errors import ArenaError, InputError
@@ -219,16 +221,31 @@ def configured(context: str | None = None, *, is_from_inside: bool = False) -> C
             config.load_incluster_config(settings)
         else:
             # Told here, for the client reads the variable only once, when it is imported.
-            path = os.environ.get("KUBECONFIG") or "~/.kube/config"
-            if context is not None:
-                known = [found["name"] for found in config.list_kube_config_contexts(path)[0]]
-                if context not in known:
-                    raise InputError(f"there is no context {context} in {path}: there is {', '.join(known) or 'none'}")
-            config.load_kube_config(path, context, settings)
+            config.load_kube_config(_kubeconfig(), context, settings)
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
+        known = [] if context is None or is_from_inside else _contexts()
+        if known and context not in known:
+            there = f"there is {', '.join(known)}"
+            raise InputError(f"there is no context {context} in {_kubeconfig()}: {there}") from error
         said = " ".join(str(error).split())
         raise InputError(f"no cluster is configured ({said}): set KUBECONFIG, or run inside a cluster") from error
     return settings
+
+
+def _kubeconfig() -> str:
+    return os.environ.get("KUBECONFIG") or "~/.kube/config"
+
+
+def _contexts() -> list[str]:
+    """Names of the contexts there are, for an error; the client's own list wants the current one to be in order."""
+    import yaml
+
+    names = []
+    for path in _kubeconfig().split(os.pathsep):
+        with contextlib.suppress(OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+            found = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
+            names += [str(entry["name"]) for entry in found.get("contexts") or []]
+    return names
 
 
 def is_in_pod() -> bool:

@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.traffic import Mode, View
 
 if TYPE_CHECKING:
     import requests
+    from requests.adapters import HTTPAdapter
 
 Json = dict[str, Any]
 _CONTAINERS = ("kserve-container", "user-container")
@@ -148,7 +149,11 @@ class ApiServerProxy:
 
         session = requests.Session()
         settings = self._settings
+        # The kubeconfig says whom to believe and who one is: not a REQUESTS_CA_BUNDLE, which would win, nor a .netrc.
+        session.trust_env = False
         session.verify = (settings.ssl_ca_cert or True) if settings.verify_ssl else False
+        if settings.tls_server_name:
+            session.mount("https://", _named(settings.tls_server_name))
         if settings.cert_file:
             session.cert = (settings.cert_file, settings.key_file)
 
@@ -160,3 +165,14 @@ class ApiServerProxy:
 
         session.auth = authorise
         return session
+
+
+def _named(name: str) -> HTTPAdapter:
+    """Checks a server's certificate for a name other than its address, as a kubeconfig's tls-server-name asks."""
+    from requests.adapters import HTTPAdapter
+
+    class Named(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what urllib3 takes
+            super().init_poolmanager(*arguments, **options, server_hostname=name, assert_hostname=name)
+
+    return Named()

@@ -2,12 +2,20 @@
 
 import json
 import re
+import ssl
 import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import certifi
 import pytest
+import requests
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from content_arena.components.canary_rollout.knative import Knative
 from content_arena.components.canary_rollout.traffic import View
@@ -111,6 +119,71 @@ def test_from_outside_pods_are_reached_through_the_api_server(api_server):
     asked, token = doors.session().get(f"{doors.url(pod('a', 9000))}/metrics", timeout=5).json()
     assert asked == "/api/v1/namespaces/arena/pods/a:9000/proxy/metrics"
     assert token == "Bearer letmein"
+
+
+@pytest.fixture
+def api_server_named(tmp_path, monkeypatch):
+    """One over TLS at an address that its certificate does not have: ``api.example``."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api.example")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("api.example")]), critical=False)
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "both.pem").write_bytes(private + certificate)
+    (tmp_path / "ca.pem").write_bytes(certificate)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "both.pem")
+    http = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    http.socket = tls.wrap_socket(http.socket, server_side=True)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+
+    def asked(**cluster):
+        cluster |= {
+            "server": f"https://127.0.0.1:{http.server_port}",
+            "certificate-authority": str(tmp_path / "ca.pem"),
+        }
+        config = {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": "letmein"}}],
+        }
+        (tmp_path / "config").write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        # Whom others are to believe, as many companies set it.
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+        doors = ApiServerProxy()
+        return doors.session().get(doors.url(pod("a", 9000)), timeout=5)
+
+    yield asked
+    http.shutdown()
+
+
+def test_an_api_server_is_asked_by_the_name_that_the_kubeconfig_tells(api_server_named):
+    assert api_server_named(**{"tls-server-name": "api.example"}).status_code == 404
+
+
+@pytest.mark.parametrize("cluster", [{}, {"tls-server-name": "other.example"}])
+def test_an_api_server_by_another_name_is_not_believed(api_server_named, cluster):
+    with pytest.raises(requests.exceptions.SSLError):
+        api_server_named(**cluster)
+
+
+def test_a_context_is_found_though_the_current_one_is_gone(api_server, tmp_path):
+    path = tmp_path / "config"
+    config = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(config | {"current-context": "gone"}))
+    assert ApiServerProxy("here").url(pod("a", 9000))
+    del config["current-context"]
+    path.write_text(yaml.safe_dump(config))
+    assert ApiServerProxy("here").url(pod("a", 9000))
+    with pytest.raises(InputError, match=r"there is no context elsewhere in .*: there is here"):
+        ApiServerProxy("elsewhere")
 
 
 def test_a_context_that_is_not_there_is_refused(api_server):
