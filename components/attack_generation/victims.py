@@ -28,7 +28,7 @@ OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
 #: Where a path begins to speak of either protocol; the API server's proxy has a `/v1/` of its own before that.
-_PROTOCOL = re.compile(r"/v[12](/models(/|$)|$)")
+_PROTOCOL = re.compile(r"/v[12]/models(/|$)|(?<!/api)/v[12](/|$)")
 _WITHOUT_SCHEME = re.compile(r"[\w.-]+:\d+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?|[\w.-]+/v[12]/.*", re.ASCII)
 
 

@@ -87,7 +87,10 @@ def test_a_url_is_completed_to_where_the_model_answers(server, given, asked):
     assert server["paths"] == [asked]
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/models", "/v1/models/a/b", "/v2/models", "/v1/models/a:explain"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1", "/v1/models", "/v1/models/a/b", "/v2/models", "/v1/models/a:explain", "/v1/model/a", "/v2/health/ready"],
+)
 def test_a_url_that_names_no_model_is_refused_with_those_that_would(path):
     with pytest.raises(InputError, match=r"names no model.*/v2/models/NAME"):
         open_victim("http://127.0.0.1:9" + path)
