@@ -35,7 +35,7 @@ def status(
 ) -> None:
     """Show how far a rollout is, what it waits for and who carries it; before the first one, what serves.
 
-    Reads the service and its lease, and nothing else.
+    Reads the service, its route, Deployments and lease; writes nothing.
     """
     from content_arena.pipelines import rollout_presentation
 

@@ -71,8 +71,9 @@ def _transition(state: State, seen: Observation) -> State:
     if state.phase.is_end:
         return state
     if seen.abort is not None and _can_go_back(state, seen):
-        stays = f"; what somebody edited stays: {seen.edited}" if seen.edited else ""
-        return _roll_back(state, seen, f"aborted: {seen.abort}{stays}")
+        # What of it is in the way of going back is overwritten, the rest stays: whoever reads this has to look.
+        edited = f"; somebody had edited the service: {seen.edited}" if seen.edited else ""
+        return _roll_back(state, seen, f"aborted: {seen.abort}{edited}")
     # Who aborts wants the rollback whatever else was changed.
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
     if seen.edited and not is_abort and not state.gate.startswith(_EDIT):

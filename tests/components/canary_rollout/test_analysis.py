@@ -258,7 +258,7 @@ def in_bins(shares, texts):
     return replace(GOOD, requests=texts, texts=texts, flagged=texts // 10, scores=counts)
 
 
-@pytest.mark.parametrize(("texts", "verdict"), [(60, INCONCLUSIVE), (10_000, FAIL)])
+@pytest.mark.parametrize(("texts", "verdict"), [(60, INCONCLUSIVE), (600, INCONCLUSIVE), (10_000, FAIL)])
 def test_scores_a_little_too_far_apart_fail_once_that_is_no_chance(texts, verdict):
     checks = by_name(judge_traffic(in_bins((0.7, 0.2, 0.1), texts), in_bins((0.42, 0.38, 0.2), texts), LIMITS))
     assert checks["scores"] is verdict

@@ -238,7 +238,7 @@ def test_a_challenger_that_stops_before_stable_carries_it_is_not_promoted(state)
 def test_an_abort_wins_over_an_edit():
     held = decide(baking, good(baking, edited="spec.canary changed")).state
     decision = decide(held, good(held, edited="spec.canary changed", abort="ann: not today"))
-    assert decision.state.reason == "aborted: ann: not today; what somebody edited stays: spec.canary changed"
+    assert decision.state.reason == "aborted: ann: not today; somebody had edited the service: spec.canary changed"
     assert decision.action is Action.ROLL_BACK
     assert "ann: not today" in decision.state.reason
     assert decide(decision.state, good(held, edited="spec.canary changed", abort="x")).action is Action.ROLL_BACK
