@@ -6,6 +6,7 @@ The annotation on the service says the same to whoever comes later.
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from content_arena.components.canary_rollout.measurement import Measurement
@@ -49,6 +50,7 @@ class RolloutMetrics:
         self._failures = gauge("failures", "Failed judgements at this step.")
         self._inconclusives = gauge("inconclusives", "Inconclusive judgements in a row at this step.")
         self._waiting = gauge("waiting_for_approval", "1 while a person is asked.")
+        self._going_back = gauge("going_back", "1 from when it is to be taken back until it is.")
         self._started = gauge("started_timestamp_seconds", "When the rollout began.")
         self._since = gauge("phase_timestamp_seconds", "When its phase began.")
         self._requests = gauge("judged_requests", "Answers of the challenger to users in this window.")
@@ -78,6 +80,7 @@ class RolloutMetrics:
             (self._failures, state.failures),
             (self._inconclusives, state.inconclusives),
             (self._waiting, state.phase is Phase.WAITING),
+            (self._going_back, Phase.ROLLING_BACK in (state.phase, state.then)),
             (self._started, state.started_at),
             (self._since, state.since),
         ):
@@ -93,12 +96,12 @@ class RolloutMetrics:
                 is_so = check.verdict is verdict
                 self._check.labels(*self._about, check.name.split(", share slower")[0], verdict.value).set(is_so)
 
-    def serve(self, port: int, host: str = "0.0.0.0") -> int:  # noqa: S104 - Prometheus comes from outside
+    def serve(self, port: int, host: str | None = None) -> int:
         """Serves them at ``/metrics`` until the process ends.
 
         Args:
             port: TCP port; 0 for any free one.
-            host: Address to listen on.
+            host: Address to listen on; every one of the machine if None.
 
         Returns:
             The port.
@@ -108,6 +111,8 @@ class RolloutMetrics:
         """
         from prometheus_client import start_http_server
 
+        # The one that means both where a machine has IPv6, as pods of such clusters do.
+        host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104 - Prometheus is outside
         try:
             server, _ = start_http_server(port, host, self.registry)
         except (OSError, OverflowError) as error:

@@ -1,5 +1,6 @@
 """What a rollout tells Prometheus, as Prometheus reads it."""
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,24 @@ def test_a_rollback_has_no_share(metrics, scrape):
 def test_a_person_who_is_asked_can_be_alerted(metrics, scrape):
     metrics.observe(at(Phase.WAITING, gate="step-100"))
     assert scrape()["waiting_for_approval",] == 1
+
+
+def test_one_that_does_not_get_back_can_be_alerted(metrics, scrape):
+    metrics.observe(at(Phase.BAKING))
+    assert scrape()["going_back",] == 0
+    metrics.observe(at(Phase.ROLLING_BACK))
+    assert scrape()["going_back",] == 1
+    metrics.observe(at(Phase.WAITING, gate="withdraw-1", then=Phase.ROLLING_BACK))
+    assert scrape()["going_back",] == 1
+    metrics.observe(at(Phase.ROLLED_BACK))
+    assert scrape()["going_back",] == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_both_kinds_of_addresses_are_served(metrics, host):
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    assert requests.get(f"http://{host}:{metrics.serve(0)}/metrics", timeout=5).ok
 
 
 def test_a_port_in_use_is_named(metrics):

@@ -39,10 +39,17 @@ class Prometheus:
 
     def values(self, expression):
         """The finite values of an instant query."""
+        numbers = [float(row["value"][1]) for row in self._ask(expression)]
+        return [number for number in numbers if abs(number) < float("inf")]
+
+    def labels(self, expression):
+        """The labels of everything that an instant query finds."""
+        return [row["metric"] for row in self._ask(expression)]
+
+    def _ask(self, expression):
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30).json()
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
-        numbers = [float(row["value"][1]) for row in answer["data"]["result"]]
-        return [number for number in numbers if abs(number) < float("inf")]
+        return answer["data"]["result"]
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +119,7 @@ def _exporter(uri):
 
 
 def _backfill(folder, server, version):
-    """Last week's recordings, so that `offset 1w` has something to look at: the same bounds, other shares."""
+    """Last week's recordings and a count of an hour ago, so that `offset` has something to look at."""
     bounds = re.findall(
         r'content_arena_model_score_bucket{le="([^"]+)"', requests.get(f"{server.url}/metrics", timeout=10).text
     )
@@ -125,9 +132,11 @@ def _backfill(folder, server, version):
     }
     series |= {f'content_arena:score:cdf_1h{{{model},le="{le}"}}': (n + 1) / len(bounds) for n, le in enumerate(bounds)}
     assert len(bounds) == 21
-    start = int(time.time()) - _WEEK
+    now = int(time.time())
+    past = [(name, value, now - _WEEK) for name, value in series.items()]
+    past.append((f"content_arena_rejected_versions{{{labels}}}", 0.0, now - 3_600 - 300))
     lines = []
-    for name, value in series.items():
+    for name, value, start in past:
         lines.append(f"# TYPE {name.partition('{')[0]} gauge")
         lines += [f"{name} {value} {start + step}" for step in range(0, 600, 60)]
     # A name's type is said once, above all its series.
@@ -139,12 +148,13 @@ def _backfill(folder, server, version):
 
 
 @contextlib.contextmanager
-def scraping(folder, targets):
+def scraping(folder, targets=(), discovered=()):
+    """Runs Prometheus with the arena's rules; ``discovered`` are scrape configs beside that of the targets."""
     (folder / "rules.yaml").write_text(yaml.safe_dump(groups()))
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yaml"],
-        "scrape_configs": [{"job_name": "arena", "static_configs": targets}],
+        "scrape_configs": [{"job_name": "arena", "static_configs": list(targets)}, *discovered],
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -38,7 +38,7 @@ CHAMPION = {"alias": "champion", "model_version": "2", "source": "registry", "bu
 
 
 def predict(name, value, **labels):
-    route = {"path": "/v1/models/{model_name}:predict", "variant": "content-filter-v2", "model_version": "2"}
+    route = {"path": "/v1/models/{model_name}:predict", "variant": "content-filter-v2-predictor", "model_version": "2"}
     return metric(f"api_{name}", value, **route, **labels)
 
 
@@ -96,10 +96,6 @@ def rolls_out(name, value, **labels):
     return metric(f"rollout_{name}", value, service="content-filter", **labels)
 
 
-def in_phase(phase, value):
-    return rolls_out("phase", value, content_arena_rollout_phase=phase)
-
-
 def registered(*, days_ago):
     """The series begin at time 0, so an age needs a moment before it."""
     return metric("last_registered_timestamp_seconds", f"{-days_ago * 86_400}x100")
@@ -151,9 +147,12 @@ CASES = [
          at=[("29m", False), ("32m", True)]),
     Case("ContentArenaRolloutWaiting", rolls_out("waiting_for_approval", "0x60"), False, "goes on",
          at=[("60m", False)]),
-    Case("ContentArenaRolledBack", in_phase("rolling_back", "0x10 1 _x200"), True, "and its process ended",
-         at=[("9m", False), ("13m", True), ("90m", False)]),
-    Case("ContentArenaRolledBack", in_phase("promoted", "1x60"), False, "promoted", at=[("30m", False)]),
+    Case("ContentArenaRolloutNotBack", rolls_out("going_back", "0x10 1x60"), True, "refused",
+         at=[("10m", False), ("18m", True)]),
+    Case("ContentArenaRolloutNotBack", rolls_out("going_back", "0x10 1x3 _x60"), False, "back", at=[("30m", False)]),
+    Case("ContentArenaVersionRejected", metric("rejected_versions", "1x80 2x200"), True, "one more",
+         at=[("79m", False), ("83m", True), ("150m", False)]),
+    Case("ContentArenaVersionRejected", metric("rejected_versions", "2x200"), False, "long ago", at=[("150m", False)]),
     Case("ContentArenaTrackingUnreadable", metric("exporter_up", "0x60", pod="a"), True, "down", at=MINUTES),
     Case("ContentArenaTrackingUnreadable", UP, False, "up", at=MINUTES),
     Case("ContentArenaExporterDown", served("2"), True, "not scraped", at=MINUTES),

@@ -47,12 +47,14 @@ class Dashboard:
         title: What Grafana calls it.
         help: What it answers.
         panels: In reading order.
+        namespaces: Metric whose namespaces can be chosen.
     """
 
     name: str
     title: str
     help: str
     panels: Sequence[Panel]
+    namespaces: str = "content_arena_exporter_up"
 
     def as_dict(self) -> dict[str, Any]:
         """Grafana's JSON model."""
@@ -66,7 +68,7 @@ class Dashboard:
             "refresh": "30s",
             "time": {"from": "now-6h", "to": "now"},
             "links": [{"type": "dashboards", "tags": ["content-arena"], "asDropdown": True, "title": "Content Arena"}],
-            "templating": {"list": [_datasource(), _namespace()]},
+            "templating": {"list": [_datasource(), _namespace(self.namespaces)]},
             "panels": _place(self.panels),
         }
 
@@ -75,8 +77,8 @@ def _datasource() -> dict[str, Any]:
     return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
 
 
-def _namespace() -> dict[str, Any]:
-    query = "label_values(content_arena_exporter_up, namespace)"
+def _namespace(metric: str) -> dict[str, Any]:
+    query = f"label_values({metric}, namespace)"
     return {
         "name": "namespace",
         "label": "Arena",
@@ -102,8 +104,10 @@ def _place(panels: Sequence[Panel]) -> list[dict[str, Any]]:
 
 def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
     form = "heatmap" if panel.kind == "heatmap" else "time_series"
+    # One number is what is so now: the last value of the hours shown may be of something that is gone.
+    instant = {"instant": True, "range": False} if panel.kind in ("stat", "bargauge") else {}
     targets = [
-        {"refId": letter, "datasource": _SOURCE, "expr": expression, "legendFormat": legend, "format": form}
+        {"refId": letter, "datasource": _SOURCE, "expr": expression, "legendFormat": legend, "format": form} | instant
         for letter, (legend, expression) in zip(_letters(), panel.queries.items(), strict=False)
     ]
     return {

@@ -30,11 +30,11 @@ ROLLOUT = Dashboard(
         ),
         Panel("Under way for", {"{{service}}": f"time() - {_of('started_timestamp_seconds')}"}, "s", "stat", width=6),
         Panel(
-            "Waits for a person",
-            {"{{service}}": _of("waiting_for_approval")},
+            "Needs somebody",
+            {"waits for a person": _of("waiting_for_approval"), "is to go back": _of("going_back")},
             kind="stat",
             width=6,
-            help="Alert after half an hour.",
+            help="Alerts after half an hour of waiting, and after five minutes of not getting back.",
         ),
         Panel(
             "Share of the users",
@@ -62,4 +62,5 @@ ROLLOUT = Dashboard(
             help="Failed and inconclusive judgements that count.",
         ),
     ),
+    namespaces="content_arena_rollout_info",
 )
