@@ -19,6 +19,7 @@ _GROUPS = {
     "events": "apis/events.k8s.io/v1",
     "services": "api/v1",
     "pods": "api/v1",
+    "configmaps": "api/v1",
 }
 
 

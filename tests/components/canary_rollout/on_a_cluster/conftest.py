@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from content_arena.components.shared import records
 from tests.components.canary_rollout.on_a_cluster.component import Component
 from tests.components.canary_rollout.on_a_cluster.installation import Installation
+from tests.components.canary_rollout.on_a_cluster.kubelet import Kubelet
+from tests.components.canary_rollout.on_a_cluster.storage import Storage
+from tests.components.canary_rollout.on_a_cluster.workloads import RunsPods
 from tests.components.canary_rollout.variants_under_test import corpus
 from tests.manifests.rendering import kubectl
 
@@ -27,12 +32,18 @@ def champion() -> dict:
 
 
 @pytest.fixture
-def installation(namespace, tmp_path, mode, champion):
+def pods() -> Callable[[str, Storage, Path], RunsPods]:
+    """Who runs the pods; a module may take a real node."""
+    return Kubelet
+
+
+@pytest.fixture
+def installation(namespace, tmp_path, mode, champion, pods):
     """Version 1 serves, four users call it, version 2 is in the registry and has no bundle yet."""
     name = f"{namespace}-{uuid.uuid4().hex[:4]}"
     kubectl("create", "namespace", name)
     try:
-        made = Installation(name, tmp_path / "installation", mode, champion)
+        made = Installation(name, tmp_path / "installation", mode, champion, pods)
         try:
             made.start()
             made.publish("challenger")

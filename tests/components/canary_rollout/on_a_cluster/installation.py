@@ -25,7 +25,10 @@ _PREDICTOR = MANIFESTS / "base/arena/predictor"
 class Installation:
     """Version 1 serves with two pods; version 2 waits in the registry as challenger."""
 
-    def __init__(self, namespace: str, folder: Path, mode: str, champion: dict[str, float]) -> None:
+    def __init__(
+        self, namespace: str, folder: Path, mode: str, champion: dict[str, float],
+        pods: Callable[[str, storage.Storage, Path], workloads.RunsPods] = Kubelet,
+    ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.namespace, self.mode, self.folder = namespace, mode, folder
         self.storage = storage.Storage(folder / "models")
@@ -37,17 +40,17 @@ class Installation:
         self.api = Api(namespace)
         runtime = yaml.safe_load((_PREDICTOR / "serving-runtime.yaml").read_text())
         self.gateway = Gateway(folder / "gateway")
-        self.kubelet = Kubelet(namespace, self.storage, folder)
+        self.pods = pods(namespace, self.storage, folder)
         if mode == "Standard":
             follower = RouteFollower(namespace, SERVICE, self.gateway)
-            kserve = StandardKServe(namespace, SERVICE, runtime, follower.dropped)
+            kserve = StandardKServe(namespace, SERVICE, runtime, self.pods, follower.dropped)
             turns = [kserve.turn, follower.turn]
         else:
-            turns = [KnativeKServe(namespace, SERVICE, runtime, self.gateway).turn]
+            turns = [KnativeKServe(namespace, SERVICE, runtime, self.pods, self.gateway).turn]
         refusals.install(namespace)
         self.users: Users
         self._create()
-        self._loops = [Loop(turn) for turn in (*turns, self.kubelet.turn)]
+        self._loops = [Loop(turn) for turn in (*turns, self.pods.turn)]
         self.before: Json = {}
 
     def start(self) -> None:
@@ -66,7 +69,7 @@ class Installation:
                 loop.stop()
             except Exception as error:
                 errors.append(error)
-        self.kubelet.close()
+        self.pods.close()
         self.gateway.close()
         refusals.remove(self.namespace)
         if errors:
@@ -105,7 +108,7 @@ class Installation:
         """Kills the processes of a version's pods, as a node that runs out of memory does."""
         for pod in self.api.list("pods", f"{workloads.SERVICE_LABEL}={SERVICE}"):
             if _told(pod) == version:
-                self.kubelet.kill(pod["metadata"]["name"])
+                self.pods.kill(pod["metadata"]["name"])
 
     def answers(self) -> bool:
         """Whether a user would be answered."""

@@ -34,8 +34,11 @@ class _Revision:
 class KnativeKServe:
     """Reconciles one service, and tells the gateway."""
 
-    def __init__(self, namespace: str, service: str, runtime: Json, gateway: Gateway) -> None:
+    def __init__(
+        self, namespace: str, service: str, runtime: Json, runs: workloads.RunsPods, gateway: Gateway
+    ) -> None:  # fmt: skip
         self._api, self._service, self._runtime, self._gateway = Api(namespace), service, runtime, gateway
+        self._template = runs.template
         self._revisions: list[_Revision] = []
         self._rolled_out = self._previous = ""
         self._weights: dict[str, int] = {}
@@ -97,7 +100,7 @@ class KnativeKServe:
             own = {"app": revision.name, "component": "predictor", _REVISION_LABEL: revision.name}
             labels = revision.predictor.get("labels", {}) | own | {workloads.SERVICE_LABEL: self._service}
             name = f"{revision.name}-deployment"
-            pods = workloads.template(revision.predictor, self._runtime, labels)
+            pods = self._template(revision.predictor, self._runtime, labels)
             owner = workloads.owner_of(service)
             workloads.apply(self._api, deployments.get(name), name, replicas, labels, pods, owner)
 

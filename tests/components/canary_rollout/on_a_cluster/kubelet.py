@@ -11,6 +11,7 @@ import multiprocessing
 import random
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +90,24 @@ class Kubelet:
         self._next = 0
         self._session = requests.Session()
         self._session.trust_env = False
+
+    def template(self, predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
+        """Pods for nobody else; see :class:`~tests.components.canary_rollout.on_a_cluster.workloads.RunsPods`."""
+        model = predictor["model"]
+        (serving,) = runtime["spec"]["containers"]
+        kept = ("name", "args", "ports", "readinessProbe", "lifecycle", "terminationMessagePolicy")
+        serving = {key: serving[key] for key in kept if key in serving}
+        serving |= {"image": "none", "env": model.get("env") or []}
+        first = {"name": INITIALIZER, "image": "none", "terminationMessagePolicy": "FallbackToLogsOnError"}
+        first["env"] = [{"name": STORAGE_VARIABLE, "value": model.get("storageUri", "")}]
+        spec = {
+            "schedulerName": SCHEDULER,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": predictor.get("terminationGracePeriodSeconds", 30),
+            "initContainers": [first],
+            "containers": [serving],
+        }
+        return {"metadata": {"labels": dict(labels)}, "spec": spec}
 
     def turn(self) -> None:
         found = {pod["metadata"]["uid"]: pod for pod in self._api.list("pods", "component=predictor")}

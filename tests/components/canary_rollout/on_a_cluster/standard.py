@@ -27,8 +27,12 @@ _CONTROLLER = "stand-in.example.com/gateway"
 class StandardKServe:
     """Reconciles one service."""
 
-    def __init__(self, namespace: str, service: str, runtime: Json, dropped: Callable[[str, float], None]) -> None:
+    def __init__(
+        self, namespace: str, service: str, runtime: Json, runs: workloads.RunsPods,
+        dropped: Callable[[str, float], None],
+    ) -> None:  # fmt: skip
         self._api, self._service, self._runtime, self._dropped = Api(namespace), service, runtime, dropped
+        self._template = runs.template
         self._route: Json = {}
         self._route_at = 0.0
         self._observed = 0
@@ -43,7 +47,7 @@ class StandardKServe:
         wanted = standard.reconcile(service, {name: workloads.ready(item) for name, item in deployments.items()})
         for name, predictor in self._predictors(service).items():
             labels = self._labels(name, predictor)
-            pods = workloads.template(predictor, self._runtime, labels)
+            pods = self._template(predictor, self._runtime, labels)
             owner = workloads.owner_of(service)
             workloads.apply(self._api, deployments.get(name), name, wanted.pods[name], labels, pods, owner)
             if name not in services:

@@ -36,6 +36,11 @@ class Storage:
         model = self._folder / version / bundles.MODEL
         model.write_bytes(model.read_bytes()[:100])
 
+    @property
+    def published(self) -> dict[str, Path]:
+        """Folders by version."""
+        return {path.name: path for path in self._folder.iterdir() if (path / bundles.MODEL).is_file()}
+
     def folder_of(self, address: str) -> Path | None:
         """None if nothing is there."""
         folder = self._folder / address.removeprefix(_BUCKET).strip("/")

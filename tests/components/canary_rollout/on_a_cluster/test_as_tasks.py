@@ -136,6 +136,7 @@ def test_a_good_challenger_is_promoted_and_the_timeline_comes_out(installation, 
     installation.storage.put("2")
     ran = task()
     installation.wait(lambda: "baking" in _scraped() or ran.is_over, "Prometheus can see it", 240)
+    assert not ran.is_over, ran.log
     assert ran.end() == 0, ran.log
     outcomes.is_promoted(component)
     assert outcomes.count_answers(component) == {}

@@ -1,16 +1,36 @@
-"""What both controllers make: Deployments whose pods the stand-in's kubelet runs, put together as KServe does."""
+"""What both controllers make: Deployments, put together as KServe does."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Protocol
 
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
-from tests.components.canary_rollout.on_a_cluster.kubelet import INITIALIZER, SCHEDULER, STORAGE_VARIABLE
 
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 _HASH = "stand-in/template"
+
+
+class RunsPods(Protocol):
+    """Who runs the pods of one namespace."""
+
+    def template(self, predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
+        """The pods of a predictor."""
+        ...
+
+    def turn(self) -> None:
+        """Does what there is to be done; called again and again."""
+        ...
+
+    def kill(self, name: str) -> None:
+        """Kills the process of a pod, as a node that runs out of memory does."""
+        ...
+
+    def close(self) -> None:
+        """Stops."""
+        ...
 
 
 def inherited(stable: Json, canary: Json) -> Json:
@@ -18,25 +38,6 @@ def inherited(stable: Json, canary: Json) -> Json:
     merged = stable | canary
     merged["model"] = stable["model"] | canary.get("model", {})
     return merged
-
-
-def template(predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
-    """The pods of a predictor."""
-    model = predictor["model"]
-    (serving,) = runtime["spec"]["containers"]
-    kept = ("name", "args", "ports", "readinessProbe", "lifecycle", "terminationMessagePolicy")
-    serving = {key: serving[key] for key in kept if key in serving}
-    serving |= {"image": "none", "env": model.get("env") or []}
-    first = {"name": INITIALIZER, "image": "none", "terminationMessagePolicy": "FallbackToLogsOnError"}
-    first["env"] = [{"name": STORAGE_VARIABLE, "value": model.get("storageUri", "")}]
-    spec = {
-        "schedulerName": SCHEDULER,
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": predictor.get("terminationGracePeriodSeconds", 30),
-        "initContainers": [first],
-        "containers": [serving],
-    }
-    return {"metadata": {"labels": dict(labels)}, "spec": spec}
 
 
 def apply(
