@@ -96,23 +96,26 @@ class LiveMeasurer:
 
     def _probes(self, moment: Moment, both: Variants) -> list[Check]:
         champion, challenger = self._prober.look(moment.probed, moment.now, both.champion, both.challenger)
-        checks = [judge_versions("version, probes", challenger.versions, moment.challenger.version)]
+        version = judge_versions("version, probes", challenger.versions, moment.challenger.version)
         if moment.percent == 100 and champion.victim is None:
-            return [*checks, *self._alone(challenger, both.challenger)]
+            return [*self._alone(challenger, both.challenger), version]
+        probings = (both.champion, champion), (both.challenger, challenger)
+        # Why there is nothing stands before what follows from it: a reason names the first few.
+        checks = [_missing(variant, probing) for variant, probing in probings if not probing.result]
         checks += [
+            version,
             _champions_version("champion's version, probes", champion.versions, moment),
             _answers(champion, challenger, self._limits.error_rate),
         ]
         if champion.result and challenger.result:
-            return [*checks, *judge_probes(champion.result, challenger.result, self._limits, self._seed)]
-        probings = (both.champion, champion), (both.challenger, challenger)
-        return [*checks, *(_missing(variant, probing) for variant, probing in probings if not probing.result)]
+            checks += judge_probes(champion.result, challenger.result, self._limits, self._seed)
+        return checks
 
     def _alone(self, challenger: Probing, variant: Variant) -> list[Check]:
         """By the bounds alone: a champion that meets nobody any more may have been scaled to nothing."""
         errors = _answers(None, challenger, self._limits.error_rate)
         if not challenger.result:
-            return [errors, _missing(variant, challenger)]
+            return [_missing(variant, challenger), errors]
         judged = judge_probes(challenger.result, challenger.result, self._limits, self._seed)
         return [errors, *(check for check in judged if ", bound" in check.name)]
 
@@ -155,6 +158,6 @@ def _cause(checks: Sequence[Check], requests: int) -> str:
     verdict = worst(checks)
     if verdict is Verdict.PASS:
         return f"{len(checks)} checks passed, on " + (f"{requests} answers to users" if requests else "probes alone")
-    named = [check.reason for check in checks if check.verdict is verdict]
+    named = list(dict.fromkeys(check.reason for check in checks if check.verdict is verdict))
     more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return "; ".join(named[:_NAMED]) + more

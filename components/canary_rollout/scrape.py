@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.variants import Doors, Json, PodAddresses, Variant, ready
+from content_arena.components.canary_rollout.variants import Doors, Json, PodAddresses, ReachError, Variant, ready
 
 _SECONDS = 5.0
 _AT_ONCE = 8
@@ -91,7 +91,7 @@ class PodMetrics:
             return parse(response.text)
         except requests.RequestException as error:
             return type(error).__name__
-        except MeasureError as error:
+        except (MeasureError, ReachError) as error:
             return str(error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from content_arena.components.canary_rollout.cluster import configured
 from content_arena.components.canary_rollout.standard import workload
 from content_arena.components.canary_rollout.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic import Mode, View
+from content_arena.components.shared.errors import ArenaError
 
 if TYPE_CHECKING:
     import requests
@@ -93,6 +95,10 @@ def port_of(pod: Json) -> int:
     return _PORT
 
 
+class ReachError(ArenaError):
+    """A pod may not be reached this way."""
+
+
 class Doors(Protocol):
     """A way to reach a single pod, past every Service and gateway."""
 
@@ -164,7 +170,18 @@ class ApiServerProxy:
             return request
 
         session.auth = authorise
+        session.hooks["response"].append(_refused)
         return session
+
+
+def _refused(response: requests.Response, *_: object, **__: object) -> None:
+    """Tells the API server's own refusal from what a pod answers."""
+    if response.status_code != 403:
+        return
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        if response.json()["kind"] == "Status":
+            said = response.json()["message"]
+            raise ReachError(f"{said}; roll out from inside the cluster, or as somebody who may do that")
 
 
 def _named(name: str) -> HTTPAdapter:

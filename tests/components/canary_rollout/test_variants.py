@@ -19,7 +19,14 @@ from cryptography.x509.oid import NameOID
 
 from content_arena.components.canary_rollout.knative import Knative
 from content_arena.components.canary_rollout.traffic import View
-from content_arena.components.canary_rollout.variants import ApiServerProxy, PodAddresses, port_of, ready, variants
+from content_arena.components.canary_rollout.variants import (
+    ApiServerProxy,
+    PodAddresses,
+    ReachError,
+    port_of,
+    ready,
+    variants,
+)
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, pod, view
 
@@ -92,9 +99,15 @@ def api_server(tmp_path, monkeypatch):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
+            answers = {
+                "forbidden": (403, {"kind": "Status", "message": 'user cannot get resource "pods/proxy"'}),
+                "private": (403, {"detail": "for others"}),
+            }
+            usual = (200, [self.path, self.headers["Authorization"]])
+            status, body = answers.get(self.path.rpartition("/")[2], usual)
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps([self.path, self.headers["Authorization"]]).encode())
+            self.wfile.write(json.dumps(body).encode())
 
         def log_message(self, *_):
             pass
@@ -119,6 +132,13 @@ def test_from_outside_pods_are_reached_through_the_api_server(api_server):
     asked, token = doors.session().get(f"{doors.url(pod('a', 9000))}/metrics", timeout=5).json()
     assert asked == "/api/v1/namespaces/arena/pods/a:9000/proxy/metrics"
     assert token == "Bearer letmein"
+
+
+def test_what_the_api_server_forbids_is_told_from_what_a_pod_answers(api_server):
+    doors = ApiServerProxy()
+    with pytest.raises(ReachError, match=r'cannot get resource "pods/proxy".*from inside the cluster'):
+        doors.session().get(f"{doors.url(pod('a', 9000))}/forbidden", timeout=5)
+    assert doors.session().get(f"{doors.url(pod('a', 9000))}/private", timeout=5).status_code == 403
 
 
 @pytest.fixture
