@@ -19,6 +19,7 @@ from content_arena.pipelines.options import (
     AsJson,
     DataOption,
     Device,
+    HeldOutOption,
     LabelColumnOption,
     LangOption,
     MaxTextsOption,
@@ -61,6 +62,7 @@ def run(
     max_texts: MaxTextsOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    held_out: HeldOutOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
@@ -75,6 +77,7 @@ def run(
     home = ArenaHome.from_environment()
     arguments = {
         **_data_arguments(data, lang, max_texts, text_column, label_column, device),
+        **_held_out(held_out),
         "base_model": str(Path(base_model).absolute()) if Path(base_model).is_dir() else base_model,
         "rounds": rounds,
         "texts_per_label": texts,
@@ -109,6 +112,7 @@ def battle(
     max_texts: MaxTextsOption = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
+    held_out: HeldOutOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
@@ -129,6 +133,7 @@ def battle(
         )
     arguments = {
         **_data_arguments(data, lang, max_texts, text_column, label_column, Device.CPU),
+        **_held_out(held_out),
         "victim": str(Path(victim).absolute()) if is_folder else victim,
         "rounds": rounds,
         "texts_per_label": texts,
@@ -167,6 +172,16 @@ def _data_arguments(
         "text_column": text_column,
         "label_column": label_column,
     }
+
+
+def _held_out(names: list[str] | None) -> dict[str, Any]:
+    if not names:
+        return {}
+    from content_arena.components.attack_generation import strategies
+
+    # The stage would say the same, after it has read the corpus.
+    strategies.check_installed(names)
+    return {"held_out_strategies": names}
 
 
 def _has_gpu(device: Device) -> bool:

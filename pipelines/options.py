@@ -69,6 +69,15 @@ MaxTextsOption = Annotated[
 ]
 TextColumnOption = Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")]
 LabelColumnOption = Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")]
+HeldOutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--held-out",
+        metavar="STRATEGY",
+        help="Judge by a strategy that is never trained on; repeat for more.",
+        show_default="diacritic_zalgo, space_join, wild_respell, ko_coda",
+    ),
+]
 RunnerOption = Annotated[
     Runner,
     typer.Option(help="Run the stages as processes, or as containers of the component image ($CONTENT_ARENA_IMAGE)."),

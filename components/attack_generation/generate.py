@@ -158,8 +158,10 @@ def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategie
     """The strategies of a language: those that may be trained on, and those that are judged only.
 
     Raises:
-        InputError: Nothing is left to train on.
+        InputError: A name that no strategy has, or nothing is left to train on.
     """
+    # A misspelt one would be trained on.
+    strategies.check_installed(held_out)
     available = strategies.select(lang)
     seen = [strategy for strategy in available if strategy.name not in held_out]
     if not seen:

@@ -107,6 +107,20 @@ def test_an_arena_that_never_ran(home, command):
     assert not home.exists()
 
 
+@pytest.mark.parametrize("command", [["run"], ["battle", "--victim", "http://127.0.0.1:9"]])
+def test_a_strategy_to_hold_out_that_there_is_not(home, command):
+    result = arena(*command, "--held-out", "homoglyph_swap", "--held-out", "homoglyf")
+    assert result.exit_code == 2
+    assert "no strategy homoglyf; installed: " in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_the_help_names_the_strategies_that_are_held_out():
+    from content_arena.components.attack_generation.strategies import HELD_OUT
+
+    assert ", ".join(HELD_OUT) in " ".join(arena("run", "--help").stdout.replace("│", " ").split())
+
+
 def test_no_champion_to_serve(registry):
     result = arena("serve")
     assert result.exit_code == 2

@@ -16,7 +16,7 @@ GROUP = "content_arena.strategies"
 #: Judged, never trained on: what they show is how the filter meets an attack it has not seen.
 HELD_OUT = ("diacritic_zalgo", "space_join", "wild_respell", "ko_coda")
 
-__all__ = ["FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "edit_words", "installed", "select"]
+__all__ = ["FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "check_installed", "edit_words", "installed", "select"]
 
 
 def installed() -> dict[str, Strategy]:
@@ -38,6 +38,18 @@ def installed() -> dict[str, Strategy]:
     return found
 
 
+def check_installed(names: Iterable[str]) -> None:
+    """Refuses names that no strategy has.
+
+    Raises:
+        InputError: A name that is not installed; the message lists those that are.
+    """
+    available = installed()
+    unknown = [name for name in sorted(set(names)) if name not in available]
+    if unknown:
+        raise InputError(f"no strategy {', '.join(unknown)}; installed: {', '.join(available)}")
+
+
 def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
     """The installed strategies that speak a language, in alphabetical order.
 
@@ -50,9 +62,7 @@ def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
     """
     available = installed()
     wanted = sorted(available if names is None else set(names))
-    unknown = [name for name in wanted if name not in available]
-    if unknown:
-        raise InputError(f"no strategy {', '.join(unknown)}; installed: {', '.join(available)}")
+    check_installed(wanted)
     chosen = [available[name] for name in wanted if available[name].speaks(lang)]
     if not chosen:
         raise InputError(f"none of the strategies {', '.join(wanted)} works on language {lang!r}")
