@@ -27,8 +27,10 @@ _TIMEOUT_SECONDS = 60.0
 OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
-#: Where a path begins to speak of either protocol; the API server's proxy has a `/v1/` of its own before that.
-_PROTOCOL = re.compile(r"/v[12]/models(/|$)|(?<!/api)/v[12](/|$)")
+#: Where a path speaks of either protocol: what is before that, as the API server's own `/api/v1/`, is a prefix.
+_MODELS = re.compile(r"/v[12]/models(/|$)")
+#: One that begins like either, and does not.
+_NEARLY = re.compile(r"(.*/proxy)?/v[12](/|$)")
 _WITHOUT_SCHEME = re.compile(r"[\w.-]+:\d+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?|[\w.-]+/v[12]/.*", re.ASCII)
 
 
@@ -219,7 +221,7 @@ def _endpoint(url: str) -> str:
     if not known:
         raise InputError(f"{url} is no URL of a filter: give {URL_FORMS}")
     path = parts.path.rstrip("/")
-    protocol = _PROTOCOL.search(path)
+    protocol = _MODELS.search(path) or _NEARLY.match(path)
     # What comes before is a gateway's prefix, and kept.
     route = path[protocol.start() :] if protocol else path
     if _V1_MODEL.fullmatch(route):

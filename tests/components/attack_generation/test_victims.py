@@ -72,6 +72,8 @@ def test_a_base_url_means_our_own_model(server):
         ("/scores:predict", "/scores:predict"),
         ("/prefix/v2/models/theirs/infer/", "/prefix/v2/models/theirs/infer"),
         ("/v2/models/v1", "/v2/models/v1/infer"),
+        ("/v1/filter/v1/models/theirs", "/v1/filter/v1/models/theirs:predict"),
+        ("/team/v2/filter", "/team/v2/filter/v1/models/content-filter:predict"),
         ("/api/v1/pods/a:80/proxy", "/api/v1/pods/a:80/proxy/v1/models/content-filter:predict"),
         ("/api/v1/pods/a:80/proxy/v2/models/theirs", "/api/v1/pods/a:80/proxy/v2/models/theirs/infer"),
     ],
@@ -89,7 +91,16 @@ def test_a_url_is_completed_to_where_the_model_answers(server, given, asked):
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/models", "/v1/models/a/b", "/v2/models", "/v1/models/a:explain", "/v1/model/a", "/v2/health/ready"],
+    [
+        "/v1",
+        "/v1/models",
+        "/v1/models/a/b",
+        "/v2/models",
+        "/v1/models/a:explain",
+        "/v1/model/a",
+        "/v2/health/ready",
+        "/api/v1/pods/a:80/proxy/v1/model/a",
+    ],
 )
 def test_a_url_that_names_no_model_is_refused_with_those_that_would(path):
     with pytest.raises(InputError, match=r"names no model.*/v2/models/NAME"):
