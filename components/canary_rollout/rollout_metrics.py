@@ -111,10 +111,17 @@ class RolloutMetrics:
         """
         from prometheus_client import start_http_server
 
-        # The one that means both where a machine has IPv6, as pods of such clusters do.
-        host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104 - Prometheus is outside
+        host = host or ("::" if _means_both() else "0.0.0.0")  # noqa: S104 - Prometheus comes from outside
         try:
             server, _ = start_http_server(port, host, self.registry)
         except (OSError, OverflowError) as error:
             raise InputError(f"metrics can not be served on port {port} of {host}: {error}") from error
         return server.server_port
+
+
+def _means_both() -> bool:
+    """Whether IPv6's "every address" is every one of IPv4 too, as pods of either kind of cluster need it."""
+    if not socket.has_dualstack_ipv6():
+        return False
+    with socket.socket(socket.AF_INET6) as probe:
+        return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)

@@ -91,6 +91,12 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield gauge("registered_versions", "Versions in the registry.", (), [((), len(snapshot.registered))])
     yield gauge("rejected_versions", "Versions rejected or taken back.", (), [((), snapshot.n_rejected)])
+    yield gauge(
+        "last_rejected_timestamp_seconds",
+        "Unix time at which the last version was rejected or taken back.",
+        (),
+        [((), snapshot.last_rejected)],
+    )
 
 
 def _evasion(snapshot: Snapshot) -> Iterator[Metric]:

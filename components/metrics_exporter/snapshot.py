@@ -70,6 +70,7 @@ class Snapshot:
         aliases: The version behind every alias that is set.
         registered: When each version was registered (Unix time, seconds), by version.
         n_rejected: Versions that were rejected or taken back.
+        last_rejected: When the last of them was (Unix time, seconds); None if there is none.
         verdict: What the gates said about the newest version they judged; empty if they judged none.
         training: The newest training; None before the first.
     """
@@ -78,6 +79,7 @@ class Snapshot:
     aliases: Mapping[str, RegisteredVersion] = field(default_factory=dict)
     registered: Mapping[int, float] = field(default_factory=dict)
     n_rejected: int = 0
+    last_rejected: float | None = None
     verdict: tuple[GateResult, ...] = ()
     training: Training | None = None
 
@@ -109,12 +111,14 @@ class Reader:
         experiment = registry.client.get_experiment_by_name(tracking.EXPERIMENT)
         runs = self._runs(registry.client, experiment.experiment_id) if experiment else ()
         judged = [int(version.version) for version in versions if "verdict" in version.tags]
+        rejected = [version.tags for version in versions if "rejected" in version.tags]
         _, gates = (registry.verdict(max(judged)) if judged else None) or (0, [])
         return Snapshot(
             runs=runs,
             aliases=registry.aliases() if versions else {},
             registered={int(version.version): version.creation_timestamp / 1000 for version in versions},
-            n_rejected=sum("rejected" in version.tags for version in versions),
+            n_rejected=len(rejected),
+            last_rejected=max((float(tags["rejected_at"]) for tags in rejected if "rejected_at" in tags), default=None),
             verdict=tuple(gates),
             training=_training(registry.client, experiment.experiment_id, runs) if experiment else None,
         )

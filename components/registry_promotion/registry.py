@@ -255,6 +255,7 @@ class Registry:
     def reject(self, version: int, reason: str) -> None:
         """Tags a version as rejected."""
         self.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED, reason[:500])
+        self.client.set_model_version_tag(MODEL_NAME, str(version), "rejected_at", f"{time.time():.0f}")
 
     def withdraw_rejection(self, version: int) -> None:
         """Takes the tag of :meth:`reject` away, if there is one."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from content_arena.pipelines.placement import RESOURCES
 from tests.manifests import rendering
 from tests.manifests.rendering import EVERYTHING, MANIFESTS, OVERLAYS, Renderer, find, matches, of_kind, pods
 
@@ -142,6 +143,8 @@ def test_selectors_select(manifests: Renderer, folder: str):
     objects = manifests.objects(folder)
     job = manifests.objects("jobs/arena-run") if folder in OVERLAYS else []
     labels = [pod.labels for pod in pods(objects + job)]
+    # What pipelines/placement.py puts on the pod of each stage.
+    labels += [{"app.kubernetes.io/part-of": "content-arena", "content-arena/stage": stage} for stage in RESOURCES]
     for item in of_kind(objects, "NetworkPolicy"):
         selectors = [item["spec"]["podSelector"]]
         for rule in item["spec"].get("ingress", []) + item["spec"].get("egress", []):

@@ -41,6 +41,7 @@ def write(folder: Path) -> History:
     Tracking(uri, "run-2").finish("FAILED")
     third = Tracking(uri, "run-3")
     three = _round(registry, third, folder / "three", seed=3, champion=two, evasion=(0.1, 0.2), training=training)
+    registry.reject(three, "more attacks past")
     fourth = Tracking(uri, "run-4")
     _battle(fourth, victim=two, evasion=0.25)
     nested = fourth.client.create_run(

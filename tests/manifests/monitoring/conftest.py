@@ -119,7 +119,7 @@ def _exporter(uri):
 
 
 def _backfill(folder, server, version):
-    """Last week's recordings and a count of an hour ago, so that `offset` has something to look at."""
+    """Last week's recordings, so that `offset 1w` has something to look at: the same bounds, other shares."""
     bounds = re.findall(
         r'content_arena_model_score_bucket{le="([^"]+)"', requests.get(f"{server.url}/metrics", timeout=10).text
     )
@@ -132,11 +132,9 @@ def _backfill(folder, server, version):
     }
     series |= {f'content_arena:score:cdf_1h{{{model},le="{le}"}}': (n + 1) / len(bounds) for n, le in enumerate(bounds)}
     assert len(bounds) == 21
-    now = int(time.time())
-    past = [(name, value, now - _WEEK) for name, value in series.items()]
-    past.append((f"content_arena_rejected_versions{{{labels}}}", 0.0, now - 3_600 - 300))
+    start = int(time.time()) - _WEEK
     lines = []
-    for name, value, start in past:
+    for name, value in series.items():
         lines.append(f"# TYPE {name.partition('{')[0]} gauge")
         lines += [f"{name} {value} {start + step}" for step in range(0, 600, 60)]
     # A name's type is said once, above all its series.

@@ -19,12 +19,22 @@ import yaml
 from .expressions import FOLDER
 
 Json = dict[str, Any]
+_NAMESPACE = "__meta_kubernetes_namespace"
 _POD = "__meta_kubernetes_pod"
 
 
 @contextlib.contextmanager
-def discovered(name: str, pods: Callable[[], Sequence[Json]], interval: str = "1s") -> Iterator[Json]:
-    """The scrape config of one of our PodMonitors over these pods, for as long as the block lasts."""
+def discovered(
+    name: str, pods: Callable[[], Sequence[Json]], *, namespace: str = "content-arena", interval: str = "1s"
+) -> Iterator[list[Json]]:
+    """The scrape configs of one of our PodMonitors over these pods, for as long as the block lasts.
+
+    Args:
+        name: Of the PodMonitor.
+        pods: Asked for again and again.
+        namespace: That the PodMonitor would be in.
+        interval: Between two scrapes.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -40,35 +50,44 @@ def discovered(name: str, pods: Callable[[], Sequence[Json]], interval: str = "1
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         where = {"url": f"http://127.0.0.1:{server.server_port}/", "refresh_interval": "1s"}
-        yield _scrape_config(name, interval) | {"http_sd_configs": [where]}
+        yield [config | {"http_sd_configs": [where]} for config in _scrape_configs(name, namespace, interval)]
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _scrape_config(name: str, interval: str) -> Json:
+def _scrape_configs(name: str, namespace: str, interval: str) -> list[Json]:
     (monitor,) = [
         found
         for found in yaml.safe_load_all((FOLDER / "monitors.yaml").read_text(encoding="utf-8"))
         if (found["kind"], found["metadata"]["name"]) == ("PodMonitor", name)
     ]
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    rules = [{"action": "drop", "source_labels": [f"{_POD}_phase"], "regex": "(Failed|Succeeded)"}]
-    for label, value in monitor["spec"]["selector"]["matchLabels"].items():
-        rules.append({"action": "keep", "source_labels": [f"{_POD}_label_{_label(label)}"], "regex": value})
-    if "port" in endpoint:
-        rules.append({"action": "keep", "source_labels": [f"{_POD}_container_port_name"], "regex": endpoint["port"]})
-    for source, target in (
-        ("__meta_kubernetes_namespace", "namespace"),
-        (f"{_POD}_container_name", "container"),
-        (f"{_POD}_name", "pod"),
-    ):
-        rules.append({"source_labels": [source], "target_label": target})
-    rules += [{_snake(key): value for key, value in rule.items()} for rule in endpoint["relabelings"]]
-    return {
-        "job_name": name, "scrape_interval": interval, "metrics_path": endpoint["path"],
-        "honor_labels": endpoint.get("honorLabels", False), "relabel_configs": rules,
-    }  # fmt: skip
+    spec = monitor["spec"]
+    common = [{"action": "drop", "source_labels": [f"{_POD}_phase"], "regex": "(Failed|Succeeded)"}]
+    if not spec.get("namespaceSelector", {}).get("any"):
+        common.append({"action": "keep", "source_labels": [_NAMESPACE], "regex": namespace})
+    for label, value in spec["selector"]["matchLabels"].items():
+        common.append({"action": "keep", "source_labels": [f"{_POD}_label_{_label(label)}"], "regex": value})
+    configs = []
+    for number, endpoint in enumerate(spec["podMetricsEndpoints"]):
+        rules = list(common)
+        if "port" in endpoint:
+            port = f"{_POD}_container_port_name"
+            rules.append({"action": "keep", "source_labels": [port], "regex": endpoint["port"]})
+        for source, target in (
+            (_NAMESPACE, "namespace"),
+            (f"{_POD}_container_name", "container"),
+            (f"{_POD}_name", "pod"),
+        ):
+            rules.append({"source_labels": [source], "target_label": target})
+        rules += [{_snake(key): value for key, value in rule.items()} for rule in endpoint["relabelings"]]
+        configs.append(
+            {
+                "job_name": f"{name}/{number}", "scrape_interval": interval, "metrics_path": endpoint["path"],
+                "honor_labels": endpoint.get("honorLabels", False), "relabel_configs": rules,
+            }
+        )  # fmt: skip
+    return configs
 
 
 def _targets(pod: Json) -> Iterator[Json]:
@@ -77,7 +96,7 @@ def _targets(pod: Json) -> Iterator[Json]:
     if not address:
         return
     labels = {
-        "__meta_kubernetes_namespace": pod["metadata"]["namespace"],
+        _NAMESPACE: pod["metadata"]["namespace"],
         f"{_POD}_name": pod["metadata"]["name"],
         f"{_POD}_ip": address,
         f"{_POD}_phase": pod["status"].get("phase", "Unknown"),

@@ -14,6 +14,7 @@ from .conftest import scraping
 from .pod_monitor import discovered
 
 pytestmark = pytest.mark.slow
+VARIANTS = ("content-filter-v2-predictor", "content-filter-predictor-00003")
 #: A loopback address of its own, as a pod has: its port is always the same.
 _STAGE_IP, _STAGE_PORT = "127.0.91.2", 9102
 
@@ -33,15 +34,20 @@ def prometheus(tiny_bundle, tmp_path_factory):
     metrics.serve(_STAGE_PORT, _STAGE_IP)
     with running(tiny_bundle.path, "--model_version", "2") as server:
         serving = [{"name": "http", "containerPort": server.port}]
-        others = [{"name": "http-usermetric", "containerPort": server.port}]
+        by_knative = [{"name": "user-port", "containerPort": server.port}]
+        queue = [{"name": "http-usermetric", "containerPort": server.port}]
         stage = {"content-arena/stage": "roll_out"}
         pods = [
             pod("content-filter-v2-predictor-5d4f-abcde", "content-arena", "127.0.0.1",
                 {"app.kubernetes.io/name": "predictor", "app": "isvc.content-filter-v2-predictor"},
-                ("kserve-container", serving), ("queue-proxy", others)),
+                ("kserve-container", serving)),
+            pod("content-filter-v1-predictor-5d4f-abcde", "elsewhere", "127.0.0.1",
+                {"app.kubernetes.io/name": "predictor", "app": "isvc.content-filter-v1-predictor"},
+                ("kserve-container", serving)),
             pod("content-filter-predictor-00003-deployment-7c6b-fghij", "content-arena", "127.0.0.1",
                 {"app.kubernetes.io/name": "predictor", "app": "content-filter-predictor-00003",
-                 "serving.knative.dev/revision": "content-filter-predictor-00003"}, ("kserve-container", serving)),
+                 "serving.knative.dev/revision": "content-filter-predictor-00003"},
+                ("kserve-container", by_knative), ("queue-proxy", queue)),
             pod("arena-x7k2-system-container-impl-1", "kubeflow", _STAGE_IP, stage, ("wait", []), ("main", [])),
             pod("arena-x7k2-system-container-impl-2", "kubeflow", _STAGE_IP,
                 {"content-arena/stage": "train_qlora"}, ("main", [])),
@@ -49,7 +55,7 @@ def prometheus(tiny_bundle, tmp_path_factory):
         with (
             discovered("predictor", lambda: pods) as predictors,
             discovered("rollout", lambda: pods) as rollouts,
-            scraping(tmp_path_factory.mktemp("prometheus"), discovered=[predictors, rollouts]) as found,
+            scraping(tmp_path_factory.mktemp("prometheus"), discovered=[*predictors, *rollouts]) as found,
         ):
             yield found
 
@@ -70,7 +76,7 @@ def test_a_pipelines_rollout_is_scraped_once_and_is_about_the_services_namespace
     assert found["instance"] == f"{_STAGE_IP}:{_STAGE_PORT}"
 
 
-@pytest.mark.parametrize("variant", ["content-filter-v2-predictor", "content-filter-predictor-00003"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_predictor_is_scraped_at_its_own_port_with_its_variant(prometheus, variant):
     """The Deployment's in Standard mode, the revision in Knative mode."""
     (found,) = labels_of(prometheus, f'content_arena_model_version{{variant="{variant}"}}')
@@ -79,7 +85,11 @@ def test_a_predictor_is_scraped_at_its_own_port_with_its_variant(prometheus, var
 
 
 def test_nothing_else_is_scraped(prometheus):
-    labels_of(prometheus, "content_arena_rollout_step")
-    labels_of(prometheus, "content_arena_model_version")
+    """Neither the queue-proxy, nor other stages, nor predictors of other namespaces."""
+    for found in (
+        "content_arena_rollout_step",
+        *(f'content_arena_model_version{{variant="{name}"}}' for name in VARIANTS),
+    ):
+        labels_of(prometheus, found)
     assert len(prometheus.labels("up")) == 3
     assert prometheus.values("sum(up)") == [3]

@@ -101,6 +101,8 @@ class KnativeKServe:
             labels = revision.predictor.get("labels", {}) | own | {workloads.SERVICE_LABEL: self._service}
             name = f"{revision.name}-deployment"
             pods = self._template(revision.predictor, self._runtime, labels)
+            for port in pods["spec"]["containers"][0]["ports"]:
+                port["name"] = "user-port"
             owner = workloads.owner_of(service)
             workloads.apply(self._api, deployments.get(name), name, replicas, labels, pods, owner)
 

@@ -22,8 +22,8 @@ def prometheus(installation, tmp_path):
     folder.mkdir()
     api = Api(installation.namespace)
     with (
-        discovered("predictor", lambda: api.list("pods")) as config,
-        scraping(folder, discovered=[config]) as running,
+        discovered("predictor", lambda: api.list("pods"), namespace=installation.namespace) as configs,
+        scraping(folder, discovered=configs) as running,
     ):
         variant = {"Standard": "content-filter-v1-predictor", "Knative": "content-filter-predictor-00001"}
         ups = f'count(up{{variant="{variant[installation.mode]}"}} == 1)'
