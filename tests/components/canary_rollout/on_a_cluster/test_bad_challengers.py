@@ -47,7 +47,7 @@ def test_that_answers_with_the_wrong_version(installation, component):
     assert installation.users.versions().keys() == {"1"}
 
 
-@pytest.mark.parametrize("champion", [{"bias": -0.7}])
+@pytest.mark.parametrize("champion", [{"bias": -0.3}])
 def test_that_lets_more_attacks_past(installation, component):
     installation.storage.put("2")
     taken_back(component, "evasion, champion", limits={"evasion_margin": 0.05})
