@@ -4,12 +4,14 @@ After knative/serving, pkg/apis/serving: fieldmask.go (PodSpecMask, ContainerMas
 """
 
 import os
+import shutil
 
 import pytest
 import yaml
 
 from tests.manifests.rendering import MANIFESTS, find, kubectl
 
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
 _REFUSED_POD = {
     "activeDeadlineSeconds", "deploymentStrategy", "hostNetwork", "initContainers", "restartPolicy", "scaleMetric",
     "scaleTarget", "securityContext", "terminationGracePeriodSeconds", "topologySpreadConstraints",
