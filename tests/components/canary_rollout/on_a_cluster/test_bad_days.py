@@ -70,7 +70,8 @@ def test_killed_while_it_takes_a_bad_one_back(installation, component):
 
 @pytest.mark.usefixtures("good")
 def test_two_at_once(component):
-    process = component.begin()
+    # Longer than it takes the second and the third to begin, and to see that the lease is renewed.
+    process = component.begin(bake=20)
     component.reaches("baking", 0, process)
     second = component.run()
     assert second.code == 2
