@@ -53,11 +53,18 @@ def fingerprint(service: Json) -> str:
     return hashlib.sha256(json.dumps(service["spec"], sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _asked_for(service: Json) -> str:
+    """The shares that a spec asks for, in either mode."""
+    predictor = service["spec"]["predictor"]
+    canaries = [entry.get("trafficPercent") for entry in service["spec"].get("canary") or []]
+    return json.dumps([predictor.get("canaryTrafficPercent"), canaries])
+
+
 class Mover:
     """Moves the traffic of one service.
 
-    What it remembers is only since when the gateway has been told the same: a process that takes over waits for that
-    again, and loses seconds, not requests.
+    What it remembers is only since when the same has been asked for and the gateway been told the same: a process that
+    takes over waits for that again, and loses seconds, not requests.
     """
 
     def __init__(
@@ -84,6 +91,7 @@ class Mover:
         self._settle_seconds, self._rest_seconds, self._clock = settle_seconds, rest_seconds, clock
         self.mode = _MODES[mode_of(cluster.service(service))]()
         self._told, self._told_at = "", clock()
+        self._asked, self._asked_at = "", clock()
 
     def look(self) -> View:
         """The service as it is now."""
@@ -95,10 +103,13 @@ class Mover:
         now = self._clock()
         if told != self._told:
             self._told, self._told_at = told, now
-        seconds = now - self._told_at
-        return View(
-            service, route, ready, settled=seconds >= self._settle_seconds, rested=seconds >= self._rest_seconds
-        )  # fmt: skip
+        # A share that was asked for and taken back at once may still be on its way to the route, which looks as before.
+        asked = _asked_for(service)
+        if asked != self._asked:
+            self._asked, self._asked_at = asked, now
+        is_settled = now - max(self._told_at, self._asked_at) >= self._settle_seconds
+        is_rested = now - self._told_at >= self._rest_seconds
+        return View(service, route, ready, settled=is_settled, rested=is_rested)
 
     def step(
         self,

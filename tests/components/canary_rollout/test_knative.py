@@ -170,3 +170,16 @@ def test_a_promotion_without_all_traffic_is_refused():
     rollout.through(1)
     with pytest.raises(TrafficError, match="does not have 100 %"):
         rollout.once(Goal(Aim.PROMOTED))
+
+
+@pytest.mark.parametrize("status_lag", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("pause", [0, 1, 2, 3, 4, 5])
+def test_what_is_taken_back_as_soon_as_it_was_given_loses_nothing(status_lag, pause):
+    world = KnativeWorld(service(), status_lag=status_lag)
+    rollout = Rollout(world)
+    rollout.to(Goal(Aim.STAGED))
+    rollout.once(Goal(Aim.SHIFTED, 25))
+    world.tick(pause)
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    world.tick(10)
+    assert world.lost == 0

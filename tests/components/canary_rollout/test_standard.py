@@ -138,6 +138,20 @@ def test_killed_and_slow_as_may_be_nothing_is_lost(lag, days, min_replicas, last
     assert (world.lost, world.least_stable) == (0, min_replicas)
 
 
+@pytest.mark.parametrize("route_lag", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("pause", [0, 1, 2, 3, 4, 5])
+def test_what_is_taken_back_as_soon_as_it_was_given_loses_nothing(route_lag, pause):
+    """The share is on its way to the route when the pods behind it are to go."""
+    world = StandardWorld(service(2), route_lag=route_lag)
+    rollout = Rollout(world)
+    rollout.to(Goal(Aim.STAGED))
+    rollout.once(Goal(Aim.SHIFTED, 25))
+    world.tick(pause)
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    world.tick(10)
+    assert (world.lost, world.least_stable) == (0, 2)
+
+
 @settings(max_examples=30, deadline=None)
 @given(lags, seconds)
 def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
