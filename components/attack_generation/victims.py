@@ -24,7 +24,7 @@ URL_FORMS = (
     "http://HOST/v2/models/NAME[/infer]"
 )
 _TIMEOUT_SECONDS = 60.0
-OUR_MODEL = "/v1/models/content-filter:predict"
+_OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
 #: Where a path speaks of either protocol: what is before that, as the API server's own `/api/v1/`, is a prefix.
@@ -116,7 +116,7 @@ class EndpointVictim:
         """
         import requests
 
-        self.url = _endpoint(url)
+        self.url = endpoint(url)
         self._v2 = urlsplit(self.url).path.endswith("/infer")
         self.version = url
         self._fixed_threshold = threshold
@@ -207,7 +207,7 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
     )
 
 
-def _endpoint(url: str) -> str:
+def endpoint(url: str) -> str:
     """The URL that texts are posted to, completed from any of :data:`URL_FORMS`.
 
     Raises:
@@ -231,7 +231,7 @@ def _endpoint(url: str) -> str:
     elif not route.endswith((":predict", "/infer")):
         if protocol:
             raise InputError(f"{url} names no model to ask: give {URL_FORMS}")
-        path += OUR_MODEL
+        path += _OUR_MODEL
     return parts._replace(path=path).geturl()
 
 

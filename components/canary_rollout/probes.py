@@ -20,7 +20,7 @@ from content_arena.components.attack_generation import battle
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
-from content_arena.components.attack_generation.victims import OUR_MODEL, CachedVictim, EndpointVictim
+from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
 from content_arena.components.canary_rollout.analysis import Probes
 from content_arena.components.canary_rollout.comparison import Ratio
 from content_arena.components.evaluation import metrics
@@ -122,7 +122,7 @@ class PodsVictim(EndpointVictim):
             stop: Once it is set, nothing is asked any more.
             pause_seconds: Before an answer of 5xx is asked for again.
         """
-        asked = [f"{url}{OUR_MODEL}" for url in urls]
+        asked = [endpoint(url) for url in urls]
         super().__init__(asked[0], batch_size=_BATCH)
         self._urls = itertools.cycle(asked)
         self._session = session

@@ -5,7 +5,7 @@ A user's own package adds one by naming a :class:`Strategy` subclass in that gro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 
 from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy, edit_words
@@ -44,10 +44,7 @@ def check_installed(names: Iterable[str]) -> None:
     Raises:
         InputError: A name that is not installed; the message lists those that are.
     """
-    available = installed()
-    unknown = [name for name in sorted(set(names)) if name not in available]
-    if unknown:
-        raise InputError(f"no strategy {', '.join(unknown)}; installed: {', '.join(available)}")
+    _check(names, installed())
 
 
 def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
@@ -62,8 +59,14 @@ def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
     """
     available = installed()
     wanted = sorted(available if names is None else set(names))
-    check_installed(wanted)
+    _check(wanted, available)
     chosen = [available[name] for name in wanted if available[name].speaks(lang)]
     if not chosen:
         raise InputError(f"none of the strategies {', '.join(wanted)} works on language {lang!r}")
     return chosen
+
+
+def _check(names: Iterable[str], available: Mapping[str, Strategy]) -> None:
+    unknown = [name for name in sorted(set(names)) if name not in available]
+    if unknown:
+        raise InputError(f"no strategy {', '.join(unknown)}; installed: {', '.join(available)}")

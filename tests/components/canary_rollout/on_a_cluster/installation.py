@@ -13,7 +13,6 @@ from tests.components.canary_rollout.on_a_cluster import refusals, storage, work
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json, Loop
 from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
 from tests.components.canary_rollout.on_a_cluster.knative import KnativeKServe
-from tests.components.canary_rollout.on_a_cluster.kubelet import Kubelet
 from tests.components.canary_rollout.on_a_cluster.standard import RouteFollower, StandardKServe
 from tests.components.canary_rollout.on_a_cluster.users import Users
 from tests.manifests.rendering import MANIFESTS
@@ -27,7 +26,7 @@ class Installation:
 
     def __init__(
         self, namespace: str, folder: Path, mode: str, champion: dict[str, float],
-        pods: Callable[[str, storage.Storage, Path], workloads.RunsPods] = Kubelet,
+        pods: Callable[[str, storage.Storage, Path], workloads.RunsPods],
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.namespace, self.mode, self.folder = namespace, mode, folder
