@@ -19,7 +19,7 @@ help: ## Show what there is to make
 
 install: .venv/.installed ## Make .venv with everything a developer needs
 
-.venv/.installed: setup.cfg pyproject.toml constraints.txt
+.venv/.installed: setup.cfg setup.py pyproject.toml constraints.txt
 	@echo "Installing into .venv: about 3 GB, torch the largest part; a few minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -188,7 +188,7 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
         RegistryError: The registry has no such alias or version.
         BundleError: The bundle is broken.
     """
-    from content_arena.components.registry_promotion.registry import Registry
+    from content_arena.components.registry.registry import Registry
     from content_arena.components.shared.filter import ContentFilter
 
     if spec.startswith(("http://", "https://")):

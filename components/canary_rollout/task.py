@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from content_arena.components.canary_rollout.annotations import recorded
-from content_arena.components.canary_rollout.assembly import Beginning, Papers, Site, Stopped, roll_out
-from content_arena.components.canary_rollout.cluster import Cluster
-from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.state import Challenger, Phase
-from content_arena.components.registry_promotion.following import Following
-from content_arena.components.registry_promotion.publish import publish_after
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.canary_rollout.controller.annotations import recorded
+from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.launch import Beginning, Papers, Site, Stopped, roll_out
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.registry.publish import publish_after
+from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.sync import Following
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
@@ -58,10 +58,10 @@ def roll_out_challenger(
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
-        limits: Bounds other than the usual ones; see :class:`~content_arena.components.canary_rollout.analysis.Limits`.
+        limits: Bounds other than the usual ones; see ``Limits`` in ``analysis.checks``.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
         metrics_port: Where Prometheus finds the rollout's own figures; nowhere if None.
-        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
+        models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:

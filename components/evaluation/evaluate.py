@@ -16,7 +16,7 @@ from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.strategies import HELD_OUT
 from content_arena.components.evaluation import metrics, report
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter

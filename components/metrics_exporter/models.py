@@ -14,7 +14,7 @@ from content_arena.components.metrics_exporter.figures import BATTLE_EVASION, EV
 if TYPE_CHECKING:
     # See refresh.py.
     from content_arena.components.metrics_exporter.snapshot import PipelineRun, Snapshot
-    from content_arena.components.registry_promotion.registry import RegisteredVersion
+    from content_arena.components.registry.registry import RegisteredVersion
 
 _EVASION_BY = re.compile(r"evaluate_challenger\.(champion|challenger)\.evasion_by\.(.+)")
 

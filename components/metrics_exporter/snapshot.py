@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from content_arena.components.registry_promotion.gates import GateResult
-from content_arena.components.registry_promotion.registry import MODEL_NAME, RegisteredVersion, Registry
+from content_arena.components.registry.gates import GateResult
+from content_arena.components.registry.registry import MODEL_NAME, RegisteredVersion, Registry
 from content_arena.components.shared import tracking
 from content_arena.components.shared.errors import InputError
 

@@ -16,8 +16,8 @@ import pandas as pd
 from content_arena.components.attack_generation.strategies import HELD_OUT
 from content_arena.components.qlora_training import dataset, export, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.registry_promotion.publish import publish
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.publish import publish
+from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -95,7 +95,7 @@ def bootstrap_champion(
         pipeline_run: Id of the pipeline run.
         corpus_seconds: What preparing the corpus took, to be kept beside the other stages' times.
         checkpoints: See :func:`train_qlora`.
-        models_uri: See :func:`content_arena.components.registry_promotion.publish.publish`.
+        models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:

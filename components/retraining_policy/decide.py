@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from content_arena.components.attack_generation.generate import evasion
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.policy import Decision, Observation, Policy, decide
 from content_arena.components.shared import records
 from content_arena.components.shared.stage import say, stage

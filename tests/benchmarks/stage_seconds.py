@@ -14,10 +14,11 @@ import warnings
 from unittest import mock
 
 from content_arena.components.shared.errors import ArenaError
-from content_arena.pipelines import arena, runner
-from content_arena.pipelines.home import ArenaHome
-from content_arena.pipelines.options import MAX_TEXTS_CPU
-from content_arena.pipelines.stages import STAGES
+from content_arena.pipelines.cli.options import MAX_TEXTS_CPU
+from content_arena.pipelines.definitions import arena
+from content_arena.pipelines.definitions.stages import STAGES
+from content_arena.pipelines.execution import local as runner
+from content_arena.pipelines.execution.home import ArenaHome
 from tests.benchmarks import report
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from content_arena.pipelines.stages import STAGES
+from content_arena.pipelines.definitions.stages import STAGES
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 FOLDERS = sorted(path.parent for path in COMPONENTS.glob("*/component.py"))

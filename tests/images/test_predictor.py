@@ -10,8 +10,8 @@ import requests
 import yaml
 from docker.types import Mount
 
-from content_arena.components.registry_promotion.publish import publish
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.publish import publish
+from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.components.shared.store import Store
 from content_arena.components.shared.tracking import Tracking

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from content_arena.pipelines.placement import RESOURCES
+from content_arena.pipelines.definitions.placement import RESOURCES
 from tests.manifests import rendering
 from tests.manifests.rendering import EVERYTHING, MANIFESTS, OVERLAYS, Renderer, find, matches, of_kind, pods
 
@@ -209,7 +209,7 @@ def test_production_brings_neither_storage_nor_database(manifests: Renderer):
 
 
 def test_gpus_are_asked_for_as_the_pipelines_ask(manifests: Renderer):
-    placement = pytest.importorskip("content_arena.pipelines.placement")
+    placement = pytest.importorskip("content_arena.pipelines.definitions.placement")
     gpu = placement.GpuPlacement()
     (pod,) = pods(manifests.objects("overlays/gpu/arena-run"))
     assert pod.spec["nodeSelector"] == dict([gpu.node_label])

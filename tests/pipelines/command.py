@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli import main; main()"]
+ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli.app import main; main()"]
 SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "2", "--device", "cpu"]
 
 

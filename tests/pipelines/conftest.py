@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from content_arena.pipelines.cli import app
+from content_arena.pipelines.cli.app import app
 
 
 @pytest.fixture(scope="session")

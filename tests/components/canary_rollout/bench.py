@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.annotations import record_of
-from content_arena.components.canary_rollout.history import History
-from content_arena.components.canary_rollout.measurement import Measurement
-from content_arena.components.canary_rollout.move import Mover
-from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.rollout import Pace, Rollout
-from content_arena.components.canary_rollout.state import Challenger, Phase
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.controller.annotations import record_of
+from content_arena.components.canary_rollout.controller.rollout import Pace, Rollout
+from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.reporting.history import History
+from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.shared.errors import InputError, RegistryError
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
 from tests.components.canary_rollout.stand_in.api_server import ApiServer

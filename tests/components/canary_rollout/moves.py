@@ -1,8 +1,8 @@
 """Drives the moves of one rollout, without a plan, in a cluster of this process."""
 
-from content_arena.components.canary_rollout.move import Mover
-from content_arena.components.canary_rollout.state import Challenger
-from content_arena.components.canary_rollout.traffic import Aim, Done, Goal
+from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal
+from content_arena.components.canary_rollout.traffic.mover import Mover
 
 TWO = Challenger("2", "s3://models/content-filter/2")
 STEPS = (1, 25, 50, 100)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.plan import Observation, Verdict
-from content_arena.components.canary_rollout.state import Phase, Stable, State, start
+from content_arena.components.canary_rollout.plan.decide import Observation, Verdict
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase, Stable, State, start
 
 STABLE = Stable("v1", "1", "s3://models/content-filter/1", 2, 6)
 PARAMETERS = Parameters(

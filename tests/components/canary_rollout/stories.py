@@ -6,11 +6,18 @@ import math
 import random
 from dataclasses import replace
 
-from content_arena.components.canary_rollout.analysis import Check, Limits, Window, judge_traffic, judge_versions, worst
-from content_arena.components.canary_rollout.history import Record
-from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.state import Phase, Stable, start
+from content_arena.components.canary_rollout.analysis.checks import (
+    Check,
+    Limits,
+    Window,
+    judge_traffic,
+    judge_versions,
+    worst,
+)
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase, Stable, start
+from content_arena.components.canary_rollout.reporting.history import Record
 
 START = 1_790_000_000.0
 PARAMETERS = Parameters(steps=(0, 1, 5, 25, 50, 100), approvals=(25,))

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import requests
 
-from content_arena.components.canary_rollout.standard import Standard
-from content_arena.components.canary_rollout.state import Challenger, Stable
-from content_arena.components.canary_rollout.traffic import View
+from content_arena.components.canary_rollout.plan.state import Challenger, Stable
+from content_arena.components.canary_rollout.traffic.mode import View
+from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared import records
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS
 

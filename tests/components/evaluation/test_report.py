@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.evaluation import charts, display, report
-from content_arena.components.registry_promotion import gates
+from content_arena.components.registry import gates
 
 _VOID = {"meta", "br"}
 

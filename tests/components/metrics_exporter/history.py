@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from content_arena.components.registry_promotion import gates
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry import gates
+from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.tracking import Tracking
 from tests.tiny_bundle import make_tiny_bundle
 

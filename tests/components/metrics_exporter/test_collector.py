@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from content_arena.components.metrics_exporter.collector import ArenaCollector, families
 from content_arena.components.metrics_exporter.refresh import Reading
 from content_arena.components.metrics_exporter.snapshot import PipelineRun, Snapshot, Training
-from content_arena.components.registry_promotion import gates
-from content_arena.components.registry_promotion.registry import RegisteredVersion
+from content_arena.components.registry import gates
+from content_arena.components.registry.registry import RegisteredVersion
 
 
 def samples(snapshot):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.attack_generation import battle, strategies
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.decide import decide_retraining
 from content_arena.components.retraining_policy.policy import Policy
 from content_arena.components.shared import records

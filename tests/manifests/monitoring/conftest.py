@@ -15,11 +15,11 @@ import pytest
 import requests
 import yaml
 
-from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.measurement import Measurement
-from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.rollout_metrics import RolloutMetrics
-from content_arena.components.canary_rollout.state import Phase
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.state import Phase
+from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
 from tests.components.canary_rollout.rollouts import at
 from tests.components.metrics_exporter import history as histories
 from tests.components.predictor.conftest import running

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from content_arena.components.canary_rollout.rollout_metrics import RolloutMetrics
-from content_arena.components.canary_rollout.state import Phase
+from content_arena.components.canary_rollout.plan.state import Phase
+from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
 from tests.components.canary_rollout.rollouts import at
 from tests.components.predictor.conftest import running
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from content_arena.pipelines.cluster_commands import compile_pipelines
-from content_arena.pipelines.options import GpuStage
+from content_arena.pipelines.cli.options import GpuStage
+from content_arena.pipelines.cli.submit import compile_pipelines
 from tests.manifests.rendering import kubectl
 from tests.pipelines.backend.driver import Driver
 from tests.pipelines.backend.pod import pod

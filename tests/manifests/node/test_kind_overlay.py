@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.registry.registry import Registry
 from tests.manifests.rendering import NAMESPACE, kubectl
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]

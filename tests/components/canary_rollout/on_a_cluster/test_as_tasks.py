@@ -16,8 +16,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from content_arena.components.canary_rollout.component import roll_out
-from content_arena.components.canary_rollout.history import read
-from content_arena.components.registry_promotion.component import close_run
+from content_arena.components.canary_rollout.reporting.history import read
+from content_arena.components.promotion.component import close_run
 from content_arena.components.shared.tracking import Tracking
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.component import LIMITS

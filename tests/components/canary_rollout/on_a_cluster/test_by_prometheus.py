@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from content_arena.components.canary_rollout.history import read
+from content_arena.components.canary_rollout.reporting.history import read
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.api import Api
 from tests.manifests.monitoring.conftest import scraping

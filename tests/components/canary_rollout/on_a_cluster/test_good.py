@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from content_arena.components.canary_rollout.parameters import Parameters
+from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared import records
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.component import EVADED

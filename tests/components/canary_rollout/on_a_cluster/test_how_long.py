@@ -5,18 +5,18 @@ from collections import Counter
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis import Check
-from content_arena.components.canary_rollout.cluster import Cluster
-from content_arena.components.canary_rollout.lease import Lease
-from content_arena.components.canary_rollout.measurement import Measurement
-from content_arena.components.canary_rollout.move import Mover
-from content_arena.components.canary_rollout.observation import Verdict
-from content_arena.components.canary_rollout.parameters import Parameters
-from content_arena.components.canary_rollout.rollout import Rollout
-from content_arena.components.canary_rollout.state import Challenger
-from content_arena.components.canary_rollout.traffic import Patch, Wait
-from content_arena.components.registry_promotion.following import Following
-from content_arena.components.registry_promotion.registry import Registry
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.lease import Lease
+from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import Patch, Wait
+from content_arena.components.canary_rollout.traffic.mover import Mover
+from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.sync import Following
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
 from tests.components.canary_rollout.on_a_cluster.storage import uri

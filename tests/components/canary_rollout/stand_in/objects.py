@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from content_arena.components.canary_rollout.cluster import ConflictError
+from content_arena.components.canary_rollout.kube.client import ConflictError
 
 Json = dict[str, Any]
 

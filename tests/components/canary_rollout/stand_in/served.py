@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from content_arena.components.canary_rollout.cluster import AwayError, ClusterError, ConflictError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 SERVICE, NAMESPACE = "filter", "arena"

@@ -1,0 +1,132 @@
+"""With what both variants are measured: told when a rollout begins, noted with it, found again when it is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from content_arena.components.canary_rollout.kube.client import Cluster
+    from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
+
+
+class Reach(StrEnum):
+    """How the pods of a variant are reached, past gateway and Services."""
+
+    PODS = "pods"
+    API_SERVER = "api-server"
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """With what both variants are measured.
+
+    Attributes:
+        limits: The bounds.
+        prometheus: URL of a Prometheus; the pods' own metrics if None.
+        reach: How pods are reached.
+        corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
+        lang: Of the texts.
+        texts_per_label: Texts of each label to attack.
+        rounds: Attempts allowed on a toxic text.
+        seed: Of the attempts and the resampling.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    prometheus: str | None = None
+    reach: Reach = Reach.PODS
+    corpus: Path | None = None
+    lang: str = "en"
+    texts_per_label: int = 120
+    rounds: int = 3
+    seed: int = 0
+
+    @property
+    def has_password(self) -> bool:
+        """Whether something of it is not noted."""
+        return bool(self.prometheus) and _without_password(self.prometheus) != self.prometheus
+
+    def noted(self) -> dict[str, Any]:
+        """What is not as usual, to be recorded with the rollout so that whoever resumes it judges by the same.
+
+        Not how pods are reached: that depends on where a process runs. Nor a password: many may read the service.
+        """
+        usual = asdict(Instruments())
+        found = {name: value for name, value in asdict(self).items() if value != usual[name] and name != "reach"}
+        if "limits" in found:
+            found["limits"] = {name: value for name, value in found["limits"].items() if value != usual["limits"][name]}
+        if self.prometheus:
+            found["prometheus"] = _without_password(self.prometheus)
+        if self.corpus:
+            found["corpus"] = str(self.corpus.absolute())
+        return found
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> Instruments:
+        """As told, else as noted when the rollout began, else as usual; each bound by itself.
+
+        Args:
+            told: Values by the names of the attributes; ``limits`` by the names of its own.
+            noted: What :meth:`noted` gave.
+
+        Raises:
+            InputError: What was noted can not be read, or the corpus is not here.
+        """
+        noted = noted or {}
+        try:
+            values = {**noted, **told, "limits": Limits(**{**noted.get("limits", {}), **told.get("limits", {})})}
+            corpus = values.get("corpus")
+            made = cls(**(values | {"corpus": None if corpus is None else Path(corpus)}))
+        except TypeError as error:
+            raise InputError(
+                f"what the rollout is measured with can not be read ({error}): is this arena older than the one that "
+                "began it?"
+            ) from error
+        if made.corpus is not None and not made.corpus.is_file():
+            raise InputError(f"there is no corpus {made.corpus}: --probe-corpus says where the probes' texts are")
+        return made
+
+    def measurer(self, namespace: str, context: str | None, cluster: Cluster, warmup_seconds: float) -> LiveMeasurer:
+        """What measures; to be closed in the end.
+
+        Args:
+            namespace: Of the service.
+            context: Of the kubeconfig; its current one if None.
+            cluster: Where the pods are.
+            warmup_seconds: So much of a window's beginning is not counted.
+
+        Raises:
+            InputError: The address of Prometheus is none.
+        """
+        from content_arena.components.canary_rollout.measuring.endpoints import ApiServerProxy, PodAddresses
+        from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
+        from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
+        from content_arena.components.canary_rollout.measuring.prober import Prober
+        from content_arena.components.canary_rollout.measuring.probes import Battery, battery
+        from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
+
+        doors = PodAddresses() if self.reach is Reach.PODS else ApiServerProxy(context)
+        source = (
+            Prometheus(self.prometheus, namespace, cluster.pods) if self.prometheus else PodMetrics(cluster.pods, doors)
+        )
+
+        def made() -> Battery:
+            return battery(
+                self.corpus, self.lang, texts_per_label=self.texts_per_label, rounds=self.rounds, seed=self.seed
+            )
+
+        prober = Prober(made, cluster.pods, doors)
+        return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
+
+
+def _without_password(url: str) -> str:
+    """A URL without user and password, and without a query, which may hold a token."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

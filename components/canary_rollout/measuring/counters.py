@@ -1,0 +1,228 @@
+"""From counters that only grow to what one variant did in one window. Pure.
+
+Pods and Prometheus tell the same series of the predictor, so a window is made of either in one way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from content_arena.components.canary_rollout.analysis.checks import Check, Window
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.measuring.endpoints import Variant
+from content_arena.components.shared.errors import ArenaError
+
+REQUESTS = "content_arena_api_requests_total"
+LATENCIES = "content_arena_api_request_duration_seconds_bucket"
+FLAGGED = "content_arena_model_flagged_total"
+SCORES = "content_arena_model_score_bucket"
+#: The labels that a window is made from; everything else is summed over.
+LABELS = {
+    REQUESTS: ("path", "status", "model_version"),
+    LATENCIES: ("path", "le"),
+    FLAGGED: ("is_toxic", "model_version"),
+    SCORES: ("le",),
+}
+PENDING = "content_arena_model_pending_texts"
+#: A quarter of what a predictor lets wait before it refuses: on average over a window, that is no burst any more.
+LONGEST_QUEUE = 1_024.0
+#: Ends of the paths on which texts are judged, in both protocols; health and scrapes are answered on others.
+PREDICTIONS = (":predict", "/infer")
+STARTED = "process_start_time_seconds"
+#: Linux tells when a process began to within a second; one that has just begun has answered nobody yet.
+STARTED_WITHIN = 1.0
+
+#: A metric's name and its labels in alphabetical order.
+Series = tuple[str, tuple[tuple[str, str], ...]]
+Counters = Mapping[Series, float]
+
+
+class MeasureError(ArenaError):
+    """Something could not be measured; the message says what, and where it was looked for."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One scrape of one process.
+
+    Attributes:
+        started: When the process began, seconds since the epoch by its own clock; None if it does not say.
+        counters: Its counters.
+        pending: Texts that wait there; None if it does not say.
+    """
+
+    started: float | None
+    counters: Counters
+    pending: float | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Real traffic of both variants over the same window.
+
+    Attributes:
+        champion: Of the variant that served before.
+        challenger: Of the variant that is rolled out.
+        checks: Whether the counting itself can be relied on.
+        disturbed: Whether something was not counted and never will be.
+    """
+
+    champion: Window
+    challenger: Window
+    checks: tuple[Check, ...] = ()
+    disturbed: bool = False
+
+
+class Source(Protocol):
+    """Where the counts of real traffic come from."""
+
+    def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
+        """What both variants did from ``begin`` to ``now``; asked again and again while time goes on.
+
+        Asked before ``begin`` it gets ready, and has counted nothing.
+
+        Raises:
+            MeasureError: It can not be told.
+        """
+        ...
+
+
+def parse(exposition: str) -> Reading:
+    """Reads what a predictor serves at ``/metrics``.
+
+    Raises:
+        MeasureError: It is not Prometheus' text format.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    started, pending, counters = None, None, {}
+    try:
+        for family in text_string_to_metric_families(exposition):
+            for sample in family.samples:
+                if sample.name in LABELS and is_prediction(sample.labels):
+                    counters[sample.name, tuple(sorted(sample.labels.items()))] = float(sample.value)
+                elif sample.name == STARTED:
+                    started = float(sample.value)
+                elif sample.name == PENDING:
+                    pending = float(sample.value)
+    except ValueError as error:
+        raise MeasureError(f"what is served there is no Prometheus text ({type(error).__name__})") from error
+    return Reading(started, counters, pending)
+
+
+def judge_queue(pending: float | None) -> list[Check]:
+    """Whether a challenger keeps up; nothing of a predictor that does not say: it refuses once too many texts wait.
+
+    Args:
+        pending: Texts that waited at its busiest pod, on average over the window.
+    """
+    if pending is None:
+        return []
+    verdict = Verdict.PASS if pending <= LONGEST_QUEUE else Verdict.FAIL
+    reason = f"queue: {pending:.0f} texts wait on average, wanted at most {LONGEST_QUEUE:.0f}"
+    return [Check("queue", verdict, reason, pending, most=LONGEST_QUEUE)]
+
+
+def is_prediction(labels: Mapping[str, str]) -> bool:
+    """Whether a series is about texts that were judged."""
+    return "path" not in labels or labels["path"].endswith(PREDICTIONS)
+
+
+def is_another_life(before: Reading, after: Reading) -> bool:
+    """Whether a process began anew between two readings: it says so, or a counter fell."""
+    if before.started is not None and after.started is not None and before.started != after.started:
+        return True
+    return any(after.counters.get(series, 0.0) < value for series, value in before.counters.items())
+
+
+def increase(before: Reading, after: Reading) -> Counters:
+    """What was counted between two readings; of a process that began anew, what its new life has counted."""
+    old = {} if is_another_life(before, after) else before.counters
+    return {series: value - old.get(series, 0.0) for series, value in after.counters.items()}
+
+
+class Tally:
+    """What the pods of one variant counted from one moment on.
+
+    A pod's first reading is where it is counted from, unless the pod began after that moment: then all of it is. What
+    a process counted between its last reading and its end is lost, and nobody can say what it was.
+    """
+
+    def __init__(self, begin: float) -> None:
+        """Counts from ``begin`` on, seconds since the epoch."""
+        self._begin = begin
+        self._last: dict[str, Reading] = {}
+        self._total: dict[Series, float] = defaultdict(float)
+        self.since = math.inf
+        self.restarts = 0
+
+    @property
+    def total(self) -> Counters:
+        """All that was counted, of pods that are gone too."""
+        return self._total
+
+    def see(self, readings: Mapping[str, Reading], now: float) -> None:
+        """Adds what each pod counted since it was last read.
+
+        Args:
+            readings: By pod, those that could be read.
+            now: Seconds since the epoch.
+        """
+        if now <= self._begin:
+            self._last |= readings
+            self.since = now
+            return
+        self.since = min(self.since, now)
+        for pod, reading in readings.items():
+            before = self._last.get(pod)
+            self._last[pod] = reading
+            if before is not None:
+                self.restarts += is_another_life(before, reading)
+                counted = increase(before, reading)
+            else:
+                is_new = reading.started is not None and reading.started >= self._begin - STARTED_WITHIN
+                counted = reading.counters if is_new else {}
+            for series, value in counted.items():
+                self._total[series] += value
+
+
+def window_of(counters: Counters) -> Window:
+    """What was counted, as the analysis reads it; parts that are missing are empty."""
+    edges, latencies = _bins(counters, LATENCIES)
+    return Window(
+        requests=_sum(counters, REQUESTS),
+        errors=_sum(counters, REQUESTS, lambda labels: labels["status"].startswith("5")),
+        throttled=_sum(counters, REQUESTS, lambda labels: labels["status"] == "429"),
+        edges=edges,
+        latencies=latencies,
+        texts=_sum(counters, FLAGGED),
+        flagged=_sum(counters, FLAGGED, lambda labels: labels["is_toxic"] == "true"),
+        scores=_bins(counters, SCORES)[1],
+        versions=frozenset(
+            dict(labels)["model_version"]
+            for (name, labels), value in counters.items()
+            if name in (REQUESTS, FLAGGED) and value > 0
+        ),
+    )
+
+
+def _sum(
+    counters: Counters, wanted: str, holds: Callable[[Mapping[str, str]], bool] = lambda labels: True
+) -> int:  # fmt: skip
+    # Prometheus' own increases are no whole numbers.
+    return round(sum(value for (name, labels), value in counters.items() if name == wanted and holds(dict(labels))))
+
+
+def _bins(counters: Counters, wanted: str) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Upper ends of a histogram's bins, and what fell into each; one bin without an end if there are none."""
+    below: dict[float, float] = defaultdict(float, {math.inf: 0.0})
+    for (name, labels), value in counters.items():
+        if name == wanted:
+            below[float(dict(labels)["le"])] += value
+    edges = tuple(sorted(below))
+    sums = [round(below[edge]) for edge in edges]
+    return edges, tuple(max(0, after - before) for before, after in zip([0, *sums], sums, strict=False))

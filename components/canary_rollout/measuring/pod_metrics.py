@@ -1,0 +1,109 @@
+"""Real traffic as the pods themselves tell it, for clusters without Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.measuring.counters import (
+    Counted,
+    MeasureError,
+    Reading,
+    Tally,
+    judge_queue,
+    parse,
+    window_of,
+)
+from content_arena.components.canary_rollout.measuring.endpoints import (
+    Doors,
+    Json,
+    PodAddresses,
+    ReachError,
+    Variant,
+    ready,
+)
+
+_SECONDS = 5.0
+_AT_ONCE = 8
+#: So much of a window has to have been watched; a process that was restarted in it begins to count then.
+_LEAST_WATCHED = 0.5
+
+
+class PodMetrics:
+    """Scrapes every ready pod of both variants at each turn.
+
+    What it remembers is the window's beginning: after a restart it counts from then on, and says so until it has
+    watched enough of the window.
+    """
+
+    def __init__(self, pods: Callable[[str], Sequence[Json]], doors: Doors | None = None) -> None:
+        """Takes what lists pods and what reaches them.
+
+        Args:
+            pods: The pods that a label selector finds.
+            doors: How a pod is reached; by its address if None.
+        """
+        self._pods, self._doors = pods, doors or PodAddresses()
+        self._begin = -1.0
+        self._tallies: dict[str, Tally] = {}
+        self._queues: list[float] = []
+
+    def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
+        """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.count`."""
+        if begin != self._begin:
+            self._begin, self._tallies, self._queues = begin, {}, []
+        unread: list[str] = []
+        for variant in (champion, challenger):
+            if not variant.labels:
+                raise MeasureError(f"the pods of the {variant.role} can not be told apart yet")
+            readings, failed = self._read(ready(self._pods(variant.labels)))
+            self._tallies.setdefault(variant.labels, Tally(begin)).see(readings, now)
+            unread += failed
+            waiting = [reading.pending for reading in readings.values() if reading.pending is not None]
+            if variant is challenger and now > begin and waiting:
+                self._queues.append(max(waiting))
+        before, after = self._tallies[champion.labels], self._tallies[challenger.labels]
+        queue = sum(self._queues) / len(self._queues) if self._queues else None
+        watched = _watched(begin, now, max(before.since, after.since))
+        checks = [watched, *judge_queue(queue)]
+        if unread:
+            checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
+        if after.restarts:
+            reason = f"restarts of the challenger's containers: {after.restarts}; what they answered last is lost"
+            checks.append(Check("restarts", Verdict.INCONCLUSIVE, reason))
+        disturbed = watched.verdict is not Verdict.PASS or after.restarts > 0
+        return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
+
+    def _read(self, pods: Sequence[Json]) -> tuple[dict[str, Reading], list[str]]:
+        """What each pod says, and why of those that say nothing."""
+        readings, failed = {}, []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for pod, found in zip(pods, pool.map(self._ask, pods), strict=True):
+                if isinstance(found, Reading):
+                    readings[pod["metadata"]["name"]] = found
+                else:
+                    failed.append(f"pod {pod['metadata']['name']} can not be read: {found}")
+        return readings, failed
+
+    def _ask(self, pod: Json) -> Reading | str:
+        import requests
+
+        try:
+            with self._doors.session() as session:
+                response = session.get(f"{self._doors.url(pod)}/metrics", timeout=_SECONDS)
+            if response.status_code != 200:
+                return f"HTTP {response.status_code}"
+            return parse(response.text)
+        except requests.RequestException as error:
+            return type(error).__name__
+        except (MeasureError, ReachError) as error:
+            return str(error)
+
+
+def _watched(begin: float, now: float, since: float) -> Check:
+    whole, part = max(0.0, now - begin), max(0.0, now - max(begin, since))
+    is_enough = whole > 0 and part >= _LEAST_WATCHED * whole
+    reason = f"{part:.0f} of {whole:.0f} s of the window were watched"
+    return Check("watched", Verdict.PASS if is_enough else Verdict.INCONCLUSIVE, reason)

@@ -1,0 +1,182 @@
+"""A battle sent straight to the pods of each variant: what gets past it, and what it flags, right now, in this cluster.
+
+Both variants meet the very same attempts: a ladder's attempts are fixed by text, strategy and seed before anybody is
+asked. A table of attacks that some battle has kept would not do: it kept what worked best on the champion.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from content_arena.components.attack_generation import battle
+from content_arena.components.attack_generation.generate import split_strategies
+from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
+from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
+from content_arena.components.canary_rollout.analysis.checks import Probes
+from content_arena.components.canary_rollout.analysis.intervals import Ratio
+from content_arena.components.evaluation import metrics
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError, VictimError
+
+if TYPE_CHECKING:
+    import requests
+
+#: The predictor counts a request with this header as nobody's traffic.
+PROBE_HEADER = "x-content-arena-probe"
+#: Small: a user's text waits behind no more than these.
+_BATCH = 16
+#: A server that answers 5xx is asked again so often before that is its answer.
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Battery:
+    """What a variant is probed with.
+
+    Attributes:
+        clean: Rows of Sample that nobody perturbs.
+        attacked: Those of them that are attacked, toxic and benign.
+        strategies: With what; seen in training and held out.
+        rounds: Attempts allowed on a toxic text.
+        seed: Of the attempts.
+    """
+
+    clean: pd.DataFrame
+    attacked: pd.DataFrame
+    strategies: Sequence[Strategy]
+    rounds: int = 3
+    seed: int = 0
+
+
+def battery(
+    corpus: Path | None = None,
+    lang: str = "en",
+    *,
+    texts_per_label: int = 120,
+    clean_per_label: int = 150,
+    rounds: int = 3,
+    seed: int = 0,
+    held_out: Sequence[str] = HELD_OUT,
+) -> Battery:
+    """Draws the probes from texts that no model was trained on.
+
+    Args:
+        corpus: Parquet of Sample, whose test split is used; the embedded corpus if None.
+        lang: ISO 639-1 code of the texts.
+        texts_per_label: Texts of each label to attack.
+        clean_per_label: Texts of each label to send as they are.
+        rounds: Attempts allowed on a toxic text.
+        seed: The same seed gives the same probes.
+        held_out: Strategies that are never trained on.
+
+    Raises:
+        InputError: The corpus can not be read, or its test split lacks toxic or benign texts.
+    """
+    table = records.read(records.Sample, corpus) if corpus is not None else _embedded(lang)
+    table = table[table["lang"] == lang]
+    clean = battle.sample_texts(table, "test", max(clean_per_label, texts_per_label), seed)
+    if clean["label"].nunique() < 2:
+        raise InputError(f"probes need toxic and benign {lang} texts in the test split of {corpus or 'the corpus'}")
+    seen, unseen = split_strategies(lang, held_out)
+    attacked = battle.sample_texts(table, "test", texts_per_label, seed)
+    return Battery(clean, attacked, [*seen, *unseen], rounds, seed)
+
+
+def _embedded(lang: str) -> pd.DataFrame:
+    from content_arena.components.corpus_preparation.prepare import prepare
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "corpus.parquet"
+        prepare("embedded", lang, path)
+        return records.read(records.Sample, path)
+
+
+class PodsVictim(EndpointVictim):
+    """The pods of one variant in turn, asked slowly and as nobody's traffic.
+
+    Attributes:
+        versions: Every ``model_version`` that answered.
+        answers: How many requests were answered.
+        errors: How many of them with a status of 500 or more.
+    """
+
+    def __init__(
+        self, urls: Sequence[str], session: requests.Session, share: float = 0.5, stop: threading.Event | None = None,
+        *, pause_seconds: float = 0.5,
+    ) -> None:  # fmt: skip
+        """Takes the pods' base URLs.
+
+        Args:
+            urls: One or more.
+            session: Of requests; opens connections to them.
+            share: So much of the time at most is spent asking; the rest is the users'.
+            stop: Once it is set, nothing is asked any more.
+            pause_seconds: Before an answer of 5xx is asked for again.
+        """
+        asked = [endpoint(url) for url in urls]
+        super().__init__(asked[0], batch_size=_BATCH)
+        self._urls = itertools.cycle(asked)
+        self._session = session
+        self._session.headers[PROBE_HEADER] = "true"
+        self._session.hooks["response"].append(self._note)
+        self._idle, self._stop, self._pause_seconds = 1 / share - 1, stop or threading.Event(), pause_seconds
+        self.versions: frozenset[str] = frozenset()
+        self.answers = self.errors = 0
+
+    def _ask(self, batch: list[str]) -> list[float]:
+        for attempt in itertools.count(1):
+            self.url, errors = next(self._urls), self.errors
+            try:
+                return super()._ask(batch)
+            except VictimError:
+                if self.errors == errors or attempt == _ATTEMPTS or self._stop.wait(self._pause_seconds):
+                    raise
+        raise AssertionError("the loop above ends by itself")
+
+    def _note(self, response: requests.Response, *_: object, **__: object) -> None:
+        self.answers += 1
+        self.errors += response.status_code >= 500
+        self.versions |= frozenset(_versions(response))
+        if self._stop.wait(self._idle * response.elapsed.total_seconds()):
+            raise VictimError("the probes were stopped")
+
+
+def _versions(response: requests.Response) -> Iterator[str]:
+    try:
+        predictions = response.json()["predictions"]
+    except (KeyError, TypeError, ValueError):
+        return
+    for prediction in predictions:
+        if isinstance(prediction, dict) and "model_version" in prediction:
+            yield str(prediction["model_version"])
+
+
+def probe(probes: Battery, victim: PodsVictim) -> Probes:
+    """Fights one variant.
+
+    Raises:
+        VictimError: It stopped answering.
+    """
+    cached = CachedVictim(victim)
+    clean_scores = cached.score(probes.clean["text"].tolist())
+    fought = battle.fight(
+        probes.attacked, cached, probes.strategies, seed=probes.seed, search=LadderSearch(probes.rounds)
+    )
+    attacks = metrics.judged(fought.attacks)
+    caught, benign = metrics.toxic_caught(attacks), metrics.benign_perturbed(attacks)
+    is_toxic = (probes.clean["label"] == "toxic").tolist()
+    return Probes(
+        evasion=Ratio.rate(metrics.got_through(caught).tolist(), caught["base_id"].tolist()),
+        benign_flagged=Ratio.rate(metrics.flagged(benign).tolist(), benign["base_id"].tolist()),
+        f1=Ratio.f1((clean_scores >= victim.threshold).tolist(), is_toxic, probes.clean["base_id"].tolist()),
+        versions=victim.versions,
+    )

@@ -1,0 +1,142 @@
+"""Real traffic as Prometheus has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.measuring.counters import (
+    LABELS,
+    PENDING,
+    PREDICTIONS,
+    STARTED,
+    STARTED_WITHIN,
+    Counted,
+    Counters,
+    MeasureError,
+    Series,
+    judge_queue,
+    window_of,
+)
+from content_arena.components.canary_rollout.measuring.endpoints import Json, Variant, ready
+from content_arena.components.shared.errors import InputError
+
+_SECONDS = 10.0
+#: Four times the interval at which most are scraped; whoever is older is not scraped any more, who is younger not yet.
+_STALE_SECONDS = 120.0
+_WANTED = "wanted something like http://prometheus:9090 (it is not shown here, since it may hold a password)"
+_FRESHEST = "content_arena_model_flagged_total"
+
+
+class Prometheus:
+    """Asks Prometheus' HTTP API; pods are told apart by the label ``pod``, as its operator sets it.
+
+    A library for this API would bring pandas and plotting for one GET.
+    """
+
+    def __init__(self, url: str, namespace: str, pods: Callable[[str], Sequence[Json]]) -> None:
+        """Takes where it is, and whose pods to ask for.
+
+        Args:
+            url: Like http://prometheus.monitoring:9090; may hold a path, a user and a password.
+            namespace: Of the service.
+            pods: The pods that a label selector finds: each of them has to be scraped.
+
+        Raises:
+            InputError: It is no HTTP address.
+        """
+        import requests
+
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            # Neither the address nor what urllib says of it: either may hold a password.
+            raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise InputError(f"that is no address of a Prometheus, {_WANTED}")
+        self._url, self._namespace, self._pods = url.rstrip("/"), namespace, pods
+        # Addresses may hold passwords, and reasons end up on the service.
+        self._place = f"Prometheus at {parts.hostname}"
+        self._session = requests.Session()
+
+    def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
+        """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.count`."""
+        for variant in (champion, challenger):
+            if not variant.pod_names:
+                raise MeasureError(f"the pods of the {variant.role} can not be told apart yet")
+        if now <= begin:
+            return Counted(window_of({}), window_of({}))
+        checks = [self._freshness(variant, now) for variant in (champion, challenger)]
+        windows = [window_of(self._increases(variant, begin, now)) for variant in (champion, challenger)]
+        return Counted(*windows, (*checks, *judge_queue(self._queue(challenger, begin, now))))
+
+    def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
+        found: dict[Series, float] = {}
+        for metric, labels in LABELS.items():
+            for row in self._ask(self._increase(metric, variant, begin, now), now):
+                wanted = tuple(sorted((name, row["metric"].get(name, "")) for name in labels))
+                found[metric, wanted] = float(row["value"][1])
+        return found
+
+    def _increase(self, metric: str, variant: Variant, begin: float, now: float) -> str:
+        """How far counters rose, pods together.
+
+        PromQL's ``increase`` would count fractions beyond the samples it has, and miss what a counter was born with:
+        the first error of a pod, and all of a burst between two scrapes. So the value at the window's beginning is
+        taken off the last one; where there is none, nothing if the pod was scraped before or is new itself, and else
+        the first value. Only of a pod that restarted ``increase`` knows more.
+        """
+        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        series, started = self._series(metric, variant), self._series(STARTED, variant)
+        known = f"count by (pod) ({self._series(_FRESHEST, variant)} offset {span})"
+        new = f"count by (pod) (last_over_time({started}[{span}]) >= {begin - STARTED_WITHIN:.3f})"
+        last, first = f"last_over_time({series}[{span}])", f"min_over_time({series}[{span}])"
+        base = f"({series} offset {span} or ({first} unless on (pod) ({known} or {new})) or 0 * {last})"
+        rise = f"clamp_min({last} - {base}, 0) unless resets({series}[{span}]) > 0 or increase({series}[{span}])"
+        return f"sum by ({', '.join(LABELS[metric])}) ({rise})"
+
+    def _queue(self, variant: Variant, begin: float, now: float) -> float | None:
+        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        rows = self._ask(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
+        return float(rows[0]["value"][1]) if rows else None
+
+    def _freshness(self, variant: Variant, now: float) -> Check:
+        """Whether every pod that answers users is scraped: what only some of them counted is not the variant's."""
+        rows = self._ask(f"max by (pod) (timestamp({self._series(_FRESHEST, variant)}))", now)
+        name = f"{variant.role}'s counts"
+        if not rows:
+            return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of the {variant.role}'s pods")
+        ages = {row["metric"].get("pod", ""): now - float(row["value"][1]) for row in rows}
+        serving = {pod["metadata"]["name"] for pod in ready(self._pods(variant.labels), now - _STALE_SECONDS)}
+        unseen = sorted(serving - set(ages))
+        if unseen:
+            return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of {', '.join(unseen)}")
+        # A pod that is gone has had its say.
+        age = max((seen for pod, seen in ages.items() if pod in serving), default=min(ages.values()))
+        verdict = Verdict.PASS if age <= _STALE_SECONDS else Verdict.INCONCLUSIVE
+        return Check(name, verdict, f"the {variant.role}'s counts in {self._place} are {age:.0f} s old")
+
+    def _series(self, metric: str, variant: Variant) -> str:
+        # Backslashes are doubled because PromQL reads them in the string before the expression does.
+        pods = variant.pod_names.replace("\\", "\\\\")
+        path = f', path=~".+({"|".join(PREDICTIONS)})"' if "path" in LABELS.get(metric, ()) else ""
+        return f'{metric}{{namespace="{self._namespace}", pod=~"{pods}"{path}}}'
+
+    def _ask(self, expression: str, now: float) -> list[dict[str, Any]]:
+        import requests
+
+        query = {"query": expression, "time": f"{now:.3f}"}
+        try:
+            response = self._session.get(f"{self._url}/api/v1/query", params=query, timeout=_SECONDS)
+            answer = response.json()
+        except requests.JSONDecodeError as error:
+            raise MeasureError(f"{self._place} answers HTTP {response.status_code} and no JSON") from error
+        except requests.RequestException as error:
+            raise MeasureError(f"{self._place} does not answer ({type(error).__name__})") from error
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            said = answer.get("error", "nothing") if isinstance(answer, dict) else "nothing"
+            raise MeasureError(f"{self._place} refuses (HTTP {response.status_code}): {said}")
+        return answer["data"]["result"]

@@ -1,0 +1,1 @@
+"""What a rollout reports: Events, history, timeline page, Prometheus metrics."""

@@ -1,0 +1,93 @@
+"""What happened in a rollout, one JSON object a line: for people, and for the page of its timeline.
+
+The annotation on the service is all that a rollout needs to go on; this is what it leaves behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One turn of the loop that is worth telling.
+
+    Attributes:
+        at: Seconds since the epoch.
+        phase: Of the state, one of :class:`~content_arena.components.canary_rollout.plan.state.Phase`.
+        step: Index into the plan's path.
+        percent: The share that the challenger was last allowed.
+        share: The share that the gateway gives it; None if that can not be told.
+        action: One of :class:`~content_arena.components.canary_rollout.plan.observation.Action`.
+        reason: Why it is in this phase.
+        verdict: Of the window; None if it was not judged.
+        checks: Every check that was made.
+        approvals: Gates that people opened so far, ``<gate> by <who>``.
+        event: What was told as a Kubernetes Event; empty if nothing was.
+    """
+
+    at: float
+    phase: str
+    step: int
+    percent: int
+    share: int | None
+    action: str
+    reason: str
+    verdict: Verdict | None = None
+    checks: tuple[Check, ...] = ()
+    approvals: tuple[str, ...] = ()
+    event: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"checks": [asdict(check) for check in self.checks], "approvals": list(self.approvals)}
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Record:
+        """Reads :meth:`as_dict` back."""
+        checks = tuple(Check(**(check | {"verdict": Verdict(check["verdict"])})) for check in given.get("checks", ()))
+        verdict = None if given.get("verdict") is None else Verdict(given["verdict"])
+        return cls(**(given | {"checks": checks, "verdict": verdict, "approvals": tuple(given.get("approvals", ()))}))
+
+
+class History:
+    """A file of records that only grows; several processes, one after the other, may write it."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the folder if it is not there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+
+    def append(self, record: Record) -> None:
+        """Adds a line; a process that dies in it leaves a line that is passed over."""
+        line = json.dumps(record.as_dict(), separators=(",", ":"), allow_nan=False)
+        with self.path.open("a+b") as file:
+            torn = file.tell() > 0 and self._last_byte() != b"\n"
+            file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+
+    def records(self) -> Sequence[Record]:
+        """All that can be read, in order."""
+        return read(self.path)
+
+    def _last_byte(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(-1, 2)
+            return file.read(1)
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a file, without the line that a killed process may have left unfinished."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            found.append(Record.from_dict(json.loads(line)))
+        except ValueError:
+            continue
+    return found

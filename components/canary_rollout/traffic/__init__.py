@@ -1,0 +1,1 @@
+"""How traffic moves in KServe's Standard and Knative modes, and what would be written (dry run)."""

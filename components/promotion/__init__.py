@@ -1,0 +1,1 @@
+"""The stage promote_challenger and the exit task close_run."""

@@ -1,0 +1,72 @@
+"""The stage close_run, a pipeline's exit handler: whatever happened, leave registry and records in order."""
+
+from __future__ import annotations
+
+from content_arena.components.registry.publish import publish_after
+from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.sync import Following
+from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.tracking import Tracking
+
+STAGE = "close_run"
+#: MLflow's word for how a KFP run ended. A run that a person terminated is still RUNNING when its exit handler starts.
+_MLFLOW_STATUS = {
+    "SUCCEEDED": "FINISHED",
+    "COMPLETE": "FINISHED",
+    "FAILED": "FAILED",
+    "RUNNING": "KILLED",
+    # KFP's documentation promises this word, no backend was seen to send it.
+    "CANCELLED": "KILLED",
+}
+
+
+@stage(STAGE)
+def close_run(
+    state: str,
+    *,
+    pipeline_run: str,
+    rollout_service: str = "",
+    rollout_namespace: str = "",
+    models_uri: str | None = None,
+    tracking_uri: str | None = None,
+) -> list[str]:
+    """Heals what a killed stage may have left half-done, and closes the run in MLflow.
+
+    Nothing here depends on how the run ended but the word in MLflow: a registry is put in order after a success too.
+
+    Args:
+        state: How the run ended: ``PipelineTaskFinalStatus.state``.
+        pipeline_run: Id of the pipeline run.
+        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_namespace: Where it is.
+        models_uri: See :func:`content_arena.components.registry.publish.publish`.
+        tracking_uri: MLflow server; the environment's if None.
+
+    Returns:
+        What had to be done, a line each; nothing when called again.
+    """
+    tracking = Tracking(tracking_uri, pipeline_run)
+    registry = Registry(tracking_uri)
+    done = registry.reconcile()
+    if rollout_service:
+        done += _put_in_order(rollout_service, rollout_namespace, registry)
+    done += publish_after(registry, models_uri)
+    for line in done:
+        say(STAGE, line)
+    status = _MLFLOW_STATUS.get(state, "FAILED")
+    tracking.finish(status)
+    champion = registry.version_of(Registry.CHAMPION)
+    say(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
+    return done
+
+
+def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]:
+    """Ends what a killed rollout has left; the run is closed whatever comes of it."""
+    from content_arena.components.canary_rollout.launch import Site, put_in_order
+
+    try:
+        return put_in_order(Site(service, namespace), Following(registry), say=lambda line: say(STAGE, line))
+    except ArenaError as error:
+        say(STAGE, f"the rollout of {service} is left as it is: {error}")
+        return []

@@ -1,0 +1,87 @@
+"""KFP components of the stages promote_challenger and close_run."""
+
+from typing import NamedTuple, Optional
+
+from kfp import dsl
+
+from content_arena.components.shared.images import COMPONENT_IMAGE
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def promote_challenger(
+    challenger: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
+    champion_version: str,
+    pipeline_run: str,
+    move_champion: bool = True,
+    models_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+    tracking_uri: Optional[str] = None,  # noqa: UP045
+) -> NamedTuple("Outputs", [("verdict", dict)]):
+    """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
+
+    Args:
+        challenger: The challenger's bundle.
+        evaluation: JSON of evaluate_challenger.
+        metrics: promoted (1 or 0) and a figure a gate.
+        report: The final page: verdict, reasons, figures, times.
+        champion_version: The champion it was compared with.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        move_champion: Whether passing the gates makes it the champion; false where a rollout decides that.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+
+    Returns:
+        verdict: passed, promoted, versions, generation, reasons, gates, seconds a stage.
+    """
+    from pathlib import Path
+    from typing import NamedTuple
+
+    from content_arena.components.promotion import promote
+
+    verdict = promote.promote_challenger(
+        Path(challenger.path),
+        Path(evaluation.path),
+        Path(report.path),
+        champion_version=champion_version,
+        pipeline_run=pipeline_run,
+        move_champion=move_champion,
+        models_uri=models_uri,
+        tracking_uri=tracking_uri,
+    )
+    metrics.log_metric("promoted", float(verdict["promoted"] or False))
+    for gate in verdict["gates"]:
+        metrics.log_metric(f"gate_{gate['gate']}", float(gate["passed"]))
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict)
+
+
+@dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
+def close_run(
+    status: dsl.PipelineTaskFinalStatus,
+    pipeline_run: str,
+    rollout_service: str = "",
+    rollout_namespace: str = "",
+    models_uri: Optional[str] = None,  # noqa: UP045
+    tracking_uri: Optional[str] = None,  # noqa: UP045
+) -> None:
+    """Leaves registry, object storage and records in order, however the run ended; a pipeline's exit handler.
+
+    Args:
+        status: How the run ended; filled in by KFP.
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_namespace: Where it is.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+    """
+    from content_arena.components.promotion import close_run
+
+    close_run.close_run(
+        status.state,
+        pipeline_run=pipeline_run,
+        rollout_service=rollout_service,
+        rollout_namespace=rollout_namespace,
+        models_uri=models_uri,
+        tracking_uri=tracking_uri,
+    )

@@ -1,0 +1,1 @@
+"""The model registry on MLflow: versions, aliases, gates, and object storage that follows them."""

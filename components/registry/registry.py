@@ -1,0 +1,323 @@
+"""The model registry: which version serves, which wants to, which served before.
+
+MLflow's aliases are last-writer-wins. Each alias move is one call, made in an order in which a process killed between
+two calls leaves exactly one champion, and every move is read back.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import ClassVar
+
+from content_arena.components.registry.gates import GateResult
+from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared import tracking
+from content_arena.components.shared.errors import RefusedError, RegistryError
+
+MODEL_NAME = "content-filter"
+_METRIC = "metric."
+_DIGEST = "bundle_sha256"
+_GENERATION = "generation"
+_SUCCEEDED = "succeeded_version"
+_REJECTED = "rejected"
+_OVERRIDE = "override_reason"
+_VERDICT = "verdict"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of the registered model.
+
+    Attributes:
+        version: Number given by the registry, from 1.
+        digest: SHA-256 (hex) of its bundle.
+        generation: How many rounds of the arena lie behind it; 0 for the first champion.
+        metrics: Figures of its last evaluation, by name.
+        tags: Every other tag.
+    """
+
+    version: int
+    digest: str
+    generation: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def override_reason(self) -> str | None:
+        """Why a person promoted it against the gates; None if nobody did."""
+        return self.tags.get(_OVERRIDE)
+
+    @property
+    def rejection(self) -> str | None:
+        """Why it was taken back; None if it was not."""
+        return self.tags.get(_REJECTED)
+
+
+class Registry:
+    """Versions and aliases of the registered model ``content-filter``."""
+
+    CHAMPION: ClassVar[str] = "champion"
+    CHALLENGER: ClassVar[str] = "challenger"
+    PREVIOUS: ClassVar[str] = "previous"
+    ALIASES: ClassVar[tuple[str, ...]] = (CHAMPION, CHALLENGER, PREVIOUS)
+    #: Tag with the address in object storage that a version was published at.
+    STORAGE_URI: ClassVar[str] = "storage_uri"
+    #: Tag with the digest of the corpus that a version was trained on.
+    CORPUS_SHA256: ClassVar[str] = "corpus_sha256"
+
+    def __init__(self, tracking_uri: str | None = None) -> None:
+        """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
+        self.client = tracking.connect(tracking_uri)
+        self.uri = str(self.client.tracking_uri)
+
+    def version_of(self, alias: str) -> int | None:
+        """The version an alias points to; None if it points to none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return int(self.client.get_model_version_by_alias(MODEL_NAME, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def resolve(self, spec: str) -> int:
+        """The version that an alias or a number names.
+
+        Raises:
+            RegistryError: There is none.
+        """
+        if spec.isdigit():
+            return self.get(int(spec)).version
+        version = self.version_of(spec)
+        if version is None:
+            raise RegistryError(
+                f"the registry has no {spec}: `arena status` shows what is there, `arena run` makes a first one"
+            )
+        return version
+
+    def get(self, version: int) -> RegisteredVersion:
+        """One version with its tags.
+
+        Raises:
+            RegistryError: There is none.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_model_version(MODEL_NAME, str(version))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise RegistryError(f"the registry has no version {version} of {MODEL_NAME}") from error
+        tags = dict(found.tags)
+        metrics = {k.removeprefix(_METRIC): float(tags.pop(k)) for k in list(tags) if k.startswith(_METRIC)}
+        return RegisteredVersion(version, tags.pop(_DIGEST, ""), int(tags.pop(_GENERATION, 0)), metrics, tags)
+
+    def register(self, bundle: bundles.Bundle, run_id: str, generation: int | None = None) -> RegisteredVersion:
+        """Logs a bundle as an MLflow model and registers it; a bundle that is registered already keeps its version.
+
+        Args:
+            bundle: What to register.
+            run_id: MLflow run that made it.
+            generation: Number of the round; one more than the highest so far if None.
+        """
+        import mlflow
+
+        digest = bundle.spec.digest
+        versions = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
+        for found in versions:
+            if found.tags.get(_DIGEST) == digest:
+                return self.get(int(found.version))
+        if generation is None:
+            generation = 1 + max((int(found.tags.get(_GENERATION, 0)) for found in versions), default=-1)
+        # Not the fluent call with an active run: stages log into a run that other stages share.
+        with tracking.active_run(self.client, run_id):
+            info = mlflow.pyfunc.log_model(
+                name=MODEL_NAME,
+                python_model=str(Path(__file__).with_name("mlflow_model.py")),
+                artifacts={"bundle": str(bundle.path)},
+                pip_requirements=[f"content-arena=={metadata.version('content-arena')}"],
+            )
+        self._ensure_model()
+        tags = {_DIGEST: digest, _GENERATION: str(generation), "base_model": bundle.spec.base_model}
+        tags |= {"lang": bundle.spec.lang, self.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", ""))}
+        created = self.client.create_model_version(
+            MODEL_NAME, info.model_uri, run_id=run_id, tags=tags, model_id=info.model_id
+        )
+        return self.get(int(created.version))
+
+    def set_alias(self, alias: str, version: int) -> None:
+        """Points an alias to a version and reads it back.
+
+        Raises:
+            RegistryError: Somebody else moved it in between.
+        """
+        self.client.set_registered_model_alias(MODEL_NAME, alias, str(version))
+        now = self.version_of(alias)
+        if now != version:
+            raise RegistryError(
+                f"alias {alias} was set to {version} and reads {now}: somebody else moves it, try again"
+            )
+
+    def promote(self, version: int, expected_champion: int | None) -> None:
+        """Makes a version the champion and the champion so far the previous one.
+
+        Args:
+            version: The new champion.
+            expected_champion: The champion the decision was made against; None if there was none.
+
+        Raises:
+            RegistryError: The champion is another by now; nothing was moved.
+        """
+        champion = self.version_of(self.CHAMPION)
+        if champion == version and self.predecessor(version) == expected_champion:
+            # A retry of a promotion that was killed half-way, or whose answer was lost.
+            self._settle(version, expected_champion)
+            return
+        if champion != expected_champion:
+            raise RegistryError(
+                f"the champion is version {champion}, the decision was made against {expected_champion}: run again"
+            )
+        if champion == version:
+            raise RegistryError(f"version {version} is the champion already")
+        # Tags first: after each call there is one champion, and its predecessor is known.
+        if champion is not None:
+            self.client.set_model_version_tag(MODEL_NAME, str(version), _SUCCEEDED, str(champion))
+        self.client.set_model_version_tag(MODEL_NAME, str(version), "promoted_at", f"{time.time():.0f}")
+        self.set_alias(self.CHAMPION, version)
+        self._settle(version, champion)
+
+    def rollback(self, reason: str) -> tuple[int, int]:
+        """Makes the previous version the champion again.
+
+        The version taken back is tagged ``rejected`` with the reason; ``previous`` moves to what the restored version
+        had succeeded, or away.
+
+        Returns:
+            The version taken back and the champion now.
+
+        Raises:
+            RefusedError: There is no previous version.
+        """
+        champion = self.version_of(self.CHAMPION)
+        # The tag was there before the champion was: the alias may lag behind if a process was killed.
+        previous = None if champion is None else self.predecessor(champion)
+        if champion is None or previous is None:
+            raise RefusedError("nothing to roll back to: no version served before the champion")
+        self.reject(champion, reason)
+        self.step_back(previous)
+        return champion, previous
+
+    def step_back(self, version: int) -> None:
+        """Makes a version that served before the champion again, and what it had succeeded the previous one."""
+        self.set_alias(self.CHAMPION, version)
+        self._settle(version, self.predecessor(version))
+
+    def reconcile(self) -> list[str]:
+        """Brings ``previous`` and ``challenger`` in line with the champion, as a promotion or a rollback leaves them.
+
+        Returns:
+            What was changed, a line each; nothing when called again.
+        """
+        before = {alias: self.version_of(alias) for alias in self.ALIASES}
+        champion = before[self.CHAMPION]
+        if champion is None:
+            return []
+        self._settle(champion, self.predecessor(champion))
+        after = {alias: self.version_of(alias) for alias in self.ALIASES}
+        return [
+            f"alias {alias} was {before[alias] or 'not set'}, is {after[alias] or 'not set'}"
+            for alias in self.ALIASES
+            if before[alias] != after[alias]
+        ]
+
+    def predecessor(self, version: int) -> int | None:
+        """The champion that a version succeeded; None if it was the first."""
+        before = self.get(version).tags.get(_SUCCEEDED)
+        return int(before) if before else None
+
+    def _settle(self, champion: int, previous: int | None) -> None:
+        """Brings the other aliases in line with the champion."""
+        if previous is not None:
+            if self.version_of(self.PREVIOUS) != previous:
+                self.set_alias(self.PREVIOUS, previous)
+        elif self.version_of(self.PREVIOUS) is not None:
+            self.client.delete_registered_model_alias(MODEL_NAME, self.PREVIOUS)
+        if self.version_of(self.CHALLENGER) == champion:
+            self.client.delete_registered_model_alias(MODEL_NAME, self.CHALLENGER)
+
+    def reject(self, version: int, reason: str) -> None:
+        """Tags a version as rejected."""
+        self.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED, reason[:500])
+        self.client.set_model_version_tag(MODEL_NAME, str(version), "rejected_at", f"{time.time():.0f}")
+
+    def withdraw_rejection(self, version: int) -> None:
+        """Takes the tag of :meth:`reject` away, if there is one."""
+        if self.get(version).rejection is not None:
+            self.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED)
+
+    def note_storage(self, version: int, uri: str) -> None:
+        """Keeps where in object storage a version's bundle was published, whole."""
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
+
+    def note_override(self, version: int, reason: str) -> None:
+        """Keeps why a person promotes a version against the gates, or although it was rejected, which is taken back."""
+        self.withdraw_rejection(version)
+        self.client.set_model_version_tag(MODEL_NAME, str(version), _OVERRIDE, reason[:500])
+
+    def record_verdict(self, version: int, champion: int, results: Sequence[GateResult]) -> None:
+        """Keeps what the gates said about a version, and against which champion."""
+        verdict = {"champion": champion, "gates": [asdict(result) for result in results]}
+        self.client.set_model_version_tag(MODEL_NAME, str(version), _VERDICT, json.dumps(verdict))
+
+    def verdict(self, version: int) -> tuple[int, list[GateResult]] | None:
+        """The champion a version was judged against and what the gates said; None if it was never judged."""
+        raw = self.get(version).tags.get(_VERDICT)
+        if raw is None:
+            return None
+        verdict = json.loads(raw)
+        return int(verdict["champion"]), [GateResult(**gate) for gate in verdict["gates"]]
+
+    def record_metrics(self, version: int, metrics: Mapping[str, float | None]) -> None:
+        """Keeps the figures of a version's last evaluation; None is left out."""
+        for name, value in metrics.items():
+            if value is not None:
+                self.client.set_model_version_tag(MODEL_NAME, str(version), _METRIC + name, repr(float(value)))
+
+    def download(self, version: int) -> Path:
+        """The bundle of a version, on this machine.
+
+        Raises:
+            BundleError: It is not there or not whole.
+        """
+        import mlflow
+
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"models:/{MODEL_NAME}/{version}", tracking_uri=self.uri, registry_uri=self.uri
+        )
+        return bundles.find(path)
+
+    def aliases(self) -> dict[str, RegisteredVersion]:
+        """The version behind every alias that is set."""
+        found = {alias: self.version_of(alias) for alias in self.ALIASES}
+        return {alias: self.get(version) for alias, version in found.items() if version is not None}
+
+    def versions(self) -> list[RegisteredVersion]:
+        """Every version, oldest first."""
+        found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
+        return [self.get(number) for number in sorted(int(version.version) for version in found)]
+
+    def _ensure_model(self) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(MODEL_NAME)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise

@@ -1,0 +1,137 @@
+"""The registry follows the traffic: what a rollout has brought about is what the aliases say.
+
+Every call may be repeated, and one that was killed half-way is finished by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from content_arena.components.registry.registry import MODEL_NAME, Registry
+from content_arena.components.shared.errors import InputError, RegistryError
+
+#: The rollout that rejected a version: one that a person insisted on later is another.
+_REJECTED_BY = "rejected_by_rollout"
+
+
+class Following:
+    """What a rollout asks of a registry. Versions are text here, as a service names them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
+        """Whether a version may be rolled out.
+
+        Args:
+            challenger: The version.
+            stable: What serves now.
+            insist: Why a person wants it although it was rejected or its gates failed; kept with the version.
+            dry_run: Keep nothing.
+
+        Raises:
+            InputError: It was rejected or failed, or the registry does not agree about what serves.
+        """
+        with _said():
+            version, serving = _number(challenger), _number(stable)
+            champion = self._registry.version_of(Registry.CHAMPION)
+            if champion not in (None, serving, version):
+                raise InputError(
+                    f"version {serving} serves, and the registry's champion is {champion}: "
+                    "`arena rollout reconcile` makes them agree"
+                )
+            reason = self._objection(version)
+            if reason and not insist:
+                raise InputError(f"version {version} {reason}: --insist REASON rolls it out all the same")
+            if insist and not dry_run:
+                self._registry.note_override(version, insist)
+
+    def is_champion(self, challenger: str) -> bool:
+        """Whether all aliases are as they are to be while a version serves."""
+        with _said():
+            version, registry = _number(challenger), self._registry
+            return (
+                registry.version_of(Registry.CHAMPION) == version
+                and registry.version_of(Registry.PREVIOUS) == registry.predecessor(version)
+                and registry.version_of(Registry.CHALLENGER) != version
+            )
+
+    def promote(self, challenger: str, stable: str) -> None:
+        """The version that serves is the champion, the one that served before it the previous one.
+
+        Raises:
+            RegistryError: The champion is a third version by now; nothing was moved.
+        """
+        with _said():
+            version, before = _number(challenger), _number(stable)
+            champion = self._registry.version_of(Registry.CHAMPION)
+            if champion == version:
+                self._registry.reconcile()
+            else:
+                self._registry.promote(version, expected_champion=None if champion is None else before)
+            self._registry.withdraw_rejection(version)
+            if _REJECTED_BY in self._registry.get(version).tags:
+                self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY)
+
+    def is_rejected(self, challenger: str, rollout: str) -> bool:
+        """Whether this rollout's rejection of a version is all written down."""
+        with _said():
+            version = _number(challenger)
+            is_tagged = self._registry.get(version).tags.get(_REJECTED_BY) == rollout
+            return is_tagged and self._registry.version_of(Registry.CHAMPION) != version
+
+    def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
+        """Tags a version with why it was rolled back; it is no longer the champion if it was called that already."""
+        with _said():
+            version, before = _number(challenger), _number(stable)
+            self._registry.reject(version, reason)
+            if self._registry.version_of(Registry.CHAMPION) == version:
+                self._registry.step_back(before)
+            # Last: it says that all before it was done.
+            self._registry.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY, rollout)
+
+    def heal(self, serving: str) -> list[str]:
+        """Brings the aliases in line with what serves.
+
+        Returns:
+            What was changed, a line each; nothing when called again.
+        """
+        with _said():
+            version, registry = _number(serving), self._registry
+            registry.get(version)
+            before = registry.version_of(Registry.CHAMPION)
+            done = []
+            if before != version:
+                if before is not None and registry.predecessor(before) == version:
+                    # The registry was ahead of the traffic: back to what was before.
+                    registry.step_back(version)
+                else:
+                    registry.promote(version, expected_champion=before)
+                done = [f"alias {Registry.CHAMPION} was {before or 'not set'}, is {version}, which serves"]
+            return [*done, *registry.reconcile()]
+
+    def _objection(self, version: int) -> str:
+        rejection = self._registry.get(version).rejection
+        if rejection is not None:
+            return f"was rejected ({rejection})"
+        verdict = self._registry.verdict(version)
+        failed = [result.reason for result in verdict[1] if not result.passed] if verdict else []
+        return f"failed its gates ({'; '.join(failed)})" if failed else ""
+
+
+def _number(version: str) -> int:
+    if not version.isdigit():
+        raise RegistryError(f"the service's model is called {version!r}, which is no version of the registry")
+    return int(version)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """MLflow's own errors as one that a rollout can show and live with."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise RegistryError(f"the registry does not answer as it should: {error}") from error

@@ -1,1 +1,0 @@
-"""Registry promotion: gates, and the aliases that say which filter serves."""

@@ -1,0 +1,54 @@
+"""The command line ``arena``: the door for people and scripts.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done (a run that ended in a verdict,
+whichever), 1 the answer is no (promotion refused, nothing to roll back to), 2 something given can not be used.
+
+Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from content_arena.pipelines.cli import run as loop_commands
+from content_arena.pipelines.cli import submit as cluster_commands
+from content_arena.pipelines.cli import versions as version_commands
+from content_arena.pipelines.cli.rollout import commands as rollout_commands
+
+app = typer.Typer(
+    name="arena",
+    help="Keeps a content filter ahead of the people who write around it.\n\n"
+    "State lives in $ARENA_HOME (default .arena): registry, models, runs, reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"content-arena {version('content-arena')}")
+        raise typer.Exit
+
+
+@app.callback()
+def arena(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """See ``help`` above; this is where options of the program itself are declared."""
+
+
+for _commands in (loop_commands, version_commands, cluster_commands, rollout_commands):
+    _commands.add_to(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

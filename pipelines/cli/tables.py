@@ -1,0 +1,92 @@
+"""What the commands of ``arena`` answer: tables for people, objects for ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from content_arena.components.registry.registry import RegisteredVersion
+
+
+def print_run(out: Console, result: Mapping[str, Any]) -> None:
+    """Prints the verdict of a run, why, and where to read on."""
+    table = Table(title=f"Generation {result['generation']}", title_justify="left")
+    table.add_column("figure")
+    table.add_column(f"champion (version {result['champion_version']})", justify="right")
+    table.add_column(f"challenger (version {result['challenger_version']})", justify="right")
+    for name, old in result["metrics"]["champion"].items():
+        new = result["metrics"]["challenger"][name]
+        show = _milliseconds if name.endswith("_ms") else _percent
+        table.add_row(name.replace("_", " "), show(old), show(new))
+    out.print(table)
+    verdict = "[green]promoted[/]" if result["promoted"] else "[yellow]not promoted[/]"
+    out.print(f"The challenger is {verdict}:")
+    for reason in result["reasons"]:
+        out.print(f"  {reason}", highlight=False)
+    out.print(f"Report: {result['report']}", highlight=False, soft_wrap=True)
+    out.print("Next: `arena serve` serves the champion, `arena status` shows the registry.", highlight=False)
+
+
+def battle_table(rows: list[dict[str, Any]], victim: str, rounds: int, seed: int) -> Table:
+    """What got past a filter, a row a strategy."""
+    caption = (
+        "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
+        f"changed. Budget {rounds} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
+    )
+    table = Table(title=f"What gets past {victim}", caption=caption)
+    for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):
+        table.add_column(column, justify="left" if column in ("strategy", "in training") else "right")
+    for row in rows:
+        evasion, fpr = row["evasion"], row["benign_flagged"]
+        table.add_row(
+            row["strategy"], "no" if row["held_out"] else "yes", _percent(evasion["rate"]), str(evasion["n"]),
+            f"{_percent(evasion['low'])} - {_percent(evasion['high'])}", _percent(fpr["rate"]), str(fpr["n"]),
+            _percent(row["undone"]["rate"]),
+        )  # fmt: skip
+    return table
+
+
+def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
+    """A column an alias, a row a figure."""
+    table = Table(title="content-filter", title_justify="left")
+    table.add_column("")
+    for alias in aliases:
+        table.add_column(alias, justify="right")
+    table.add_row("version", *(str(version.version) for version in aliases.values()))
+    table.add_row("generation", *(str(version.generation) for version in aliases.values()))
+    if any(version.override_reason for version in aliases.values()):
+        table.add_row("promoted by hand", *(version.override_reason or "" for version in aliases.values()))
+    for name in sorted({name for version in aliases.values() for name in version.metrics}):
+        show = _milliseconds if name.endswith("_ms") else _percent
+        table.add_row(name.replace("_", " "), *(show(version.metrics.get(name)) for version in aliases.values()))
+    return table
+
+
+def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, RegisteredVersion]) -> str:
+    """The versions that no alias points to, and which of them were taken back; empty if there are none."""
+    named = {version.version for version in aliases.values()}
+    others = [version for version in versions if version.version not in named]
+    shown = [f"{other.version}" + (f" (rejected: {other.rejection})" if other.rejection else "") for other in others]
+    return f"Other versions: {', '.join(shown)}" if shown else ""
+
+
+def version_json(version: RegisteredVersion) -> dict[str, Any]:
+    """A version as `arena status --json` answers it."""
+    return {
+        "version": str(version.version),
+        "generation": version.generation,
+        "bundle_sha256": version.digest,
+        "metrics": version.metrics,
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1%}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f} ms"

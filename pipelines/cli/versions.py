@@ -1,0 +1,135 @@
+"""``arena status``, ``promote``, ``rollback`` and ``serve``: the versions in the registry of this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from content_arena.components.shared.errors import InputError, RefusedError
+from content_arena.pipelines.cli import tables
+from content_arena.pipelines.cli.console import out, says_errors, tell
+from content_arena.pipelines.cli.options import AsJson
+from content_arena.pipelines.execution.home import registry_here
+
+if TYPE_CHECKING:
+    from content_arena.components.registry.registry import Registry
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    for command in (status, promote, rollback, serve):
+        app.command()(command)
+
+
+@says_errors
+def status(as_json: AsJson = False) -> None:
+    """Show which version is champion, challenger and previous, with its figures."""
+    registry = registry_here()
+    aliases = registry.aliases()
+    if as_json:
+        print(json.dumps({alias: tables.version_json(version) for alias, version in aliases.items()}))
+        return
+    if not aliases:
+        out.print("The registry is empty: `arena run` trains the first champion.")
+        return
+    out.print(tables.status_table(aliases))
+    others = tables.others_line(registry.versions(), aliases)
+    if others:
+        out.print(others, highlight=False, soft_wrap=True, markup=False)
+
+
+@says_errors
+def promote(
+    version: Annotated[str, typer.Argument(help="Alias or number of a version.")] = "challenger",
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote although gates failed or it was rejected; needs --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger, or any other version, the champion if its gates passed. Exit code 1 if they did not."""
+    from content_arena.components.registry.publish import publish
+
+    registry = registry_here()
+    if version == registry.CHALLENGER and registry.version_of(version) is None:
+        raise RefusedError("there is no challenger to promote: `arena run` trains one, or name a version's number")
+    if force and not reason:
+        raise InputError("--force needs --reason: say why this version serves all the same")
+    number, champion = registry.resolve(version), registry.version_of(registry.CHAMPION)
+    if number == champion:
+        raise InputError(f"version {number} is the champion already")
+    if force:
+        registry.note_override(number, str(reason))
+    else:
+        _check_verdict(registry, number, champion)
+    registry.promote(number, expected_champion=champion)
+    publish(registry)
+    if as_json:
+        print(json.dumps({"champion_version": str(number), "previous_version": str(champion) if champion else None}))
+    else:
+        out.print(f"Version {number} is the champion, version {champion} the previous one.")
+
+
+@says_errors
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Make the previous version the champion again. Exit code 1 if there is none."""
+    from content_arena.components.registry.publish import publish
+
+    registry = registry_here()
+    rejected, champion = registry.rollback(reason)
+    publish(registry)
+    if as_json:
+        print(json.dumps({"champion_version": str(champion), "rejected_version": str(rejected)}))
+    else:
+        out.print(f"Version {champion} is the champion again, version {rejected} is tagged rejected.")
+
+
+@says_errors
+def serve(
+    alias: Annotated[
+        str, typer.Option(help="Which version to serve: champion, challenger, previous or a version's number.")
+    ] = "champion",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+) -> None:
+    """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
+
+    Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
+    """
+    registry = registry_here()
+    version = registry.resolve(alias)
+    path = registry.download(version)
+    from content_arena.components.predictor.server import serve as serve_bundle
+    from content_arena.components.shared import bundle as bundles
+
+    threshold = bundles.load(path).spec.threshold
+    what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
+
+    def announce(url: str) -> None:
+        tell(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+
+    alias_shown = None if alias.isdigit() else alias
+    serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
+
+
+def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:
+    """Refuses a version that was taken back, whose gates failed, or that was never judged against today's champion."""
+    rejection = registry.get(version).rejection
+    if rejection:
+        raise RefusedError(f"version {version} was rejected ({rejection}); --force --reason overrides")
+    verdict = registry.verdict(version)
+    if verdict is None:
+        raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")
+    judged_against, results = verdict
+    if judged_against != champion:
+        raise RefusedError(
+            f"version {version} was judged against champion {judged_against}, and {champion} serves now: run again"
+        )
+    failed = [result.reason for result in results if not result.passed]
+    if failed:
+        raise RefusedError(f"version {version} is not promoted: {'; '.join(failed)}; --force --reason overrides")

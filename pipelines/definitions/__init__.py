@@ -1,0 +1,1 @@
+"""The Kubeflow pipelines and how their tasks are placed on a cluster."""

@@ -1,0 +1,104 @@
+"""Where the arena keeps its state on one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from content_arena.components.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class ArenaHome:
+    """Where the arena keeps its state on this machine.
+
+    Attributes:
+        path: Folder; made on first use.
+    """
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> ArenaHome:
+        """``$ARENA_HOME``, or ``.arena`` in the working folder."""
+        return cls(Path(os.environ.get("ARENA_HOME") or ".arena").absolute())
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLFLOW_TRACKING_URI where one is set, else the database in this folder."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.path / 'mlflow.db'}"
+
+    @property
+    def shared_folders(self) -> list[Path]:
+        """What every stage writes to: this folder, and the one of a database that MLFLOW_TRACKING_URI names."""
+        scheme, _, database = self.tracking_uri.partition(":///")
+        folders = [self.path]
+        if scheme == "sqlite" and not Path(database).absolute().is_relative_to(self.path):
+            folders.append(Path(database).absolute().parent)
+        return folders
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings leave what they can resume from."""
+        return self.path / "checkpoints"
+
+    @property
+    def runs(self) -> Path:
+        """A folder a run: its log and what its stages hand to each other."""
+        return self.path / "runs"
+
+    @property
+    def reports(self) -> Path:
+        """A page a run."""
+        return self.path / "reports"
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept here."""
+        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (self.path / "mlflow.db").is_file()
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Holds the folder for one run; the lock of a killed run is free at once.
+
+        Raises:
+            InputError: Another run holds it, or the folder can not be written.
+        """
+        import filelock
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / "lock", timeout=0)
+            lock.acquire()
+        except filelock.Timeout:
+            raise InputError(
+                f"another run is using {self.path}: wait for it, or set ARENA_HOME to a second folder"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{self.path} can not be used ({error.strerror}): set ARENA_HOME to a writable folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def registry_here() -> Registry:
+    """The registry of this machine; asking an empty folder about its champion must not make a database in it.
+
+    Raises:
+        InputError: There is no arena here.
+    """
+    from content_arena.components.registry.registry import Registry
+
+    home = ArenaHome.from_environment()
+    if not home.exists():
+        raise InputError(f"there is no arena in {home.path}: `arena run` makes one, ARENA_HOME names another place")
+    return Registry(home.tracking_uri)

@@ -1,0 +1,100 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller.annotations import (
+    abortion,
+    approval,
+    record,
+    record_of,
+    recorded,
+    wishes,
+)
+from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.plan.state import Phase
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.rollouts import at, begun
+from tests.components.canary_rollout.stand_in.objects import Stored
+
+names = st.text(st.characters(whitelist_categories=("L", "N")), min_size=1)
+words = st.text(st.characters(whitelist_categories=("L", "N", "P")), min_size=1).map(lambda text: f"{text} {text}")
+
+
+def service(**values):
+    return {"metadata": {"name": "filter", "annotations": {f"content-arena/{key}": v for key, v in values.items()}}}
+
+
+@given(names, names, words)
+def test_an_approval_is_read_as_it_was_written(version, gate, who):
+    found = wishes(approval(version, f"{gate}-1", who), version)
+    assert (found.approved, found.approver, found.ignored) == (f"{gate}-1", who, ())
+
+
+@given(names, names, words)
+def test_an_abort_is_read_as_it_was_written(version, who, why):
+    assert wishes(abortion(version, who, why), version).abort == f"{why} ({who})"
+
+
+def test_wishes_are_for_one_version():
+    found = wishes(service(approve="3/step-25 by alice", abort="3"), "2")
+    assert (found.approved, found.abort) == ("", None)
+    assert len(found.ignored) == 2
+    assert all("is for version 3, this is version 2" in line for line in found.ignored)
+
+
+@pytest.mark.parametrize("text", ["", "yes", "2", "2 step-25", "2/"])
+def test_what_can_not_be_read_opens_nothing_and_is_said(text):
+    found = wishes(service(approve=text), "2")
+    assert (found.approved, len(found.ignored)) == ("", 1)
+    assert "wanted VERSION/GATE by WHO" in found.ignored[0]
+
+
+def test_short_forms_do():
+    found = wishes(service(approve="2/step-25", abort="2"), "2")
+    assert (found.approved, found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
+
+
+def test_no_rollout_is_said_with_what_begins_one():
+    assert recorded(service()) is None
+    with pytest.raises(InputError, match="arena rollout start --service filter"):
+        record_of(service())
+
+
+def noted(before, after):
+    return record(before, after)["metadata"]["annotations"]
+
+
+def test_a_wish_is_taken_away_once_it_is_fulfilled():
+    waiting = at(Phase.WAITING, step=2, gate="step-100", then=Phase.SHIFTING, then_step=3)
+    opened = at(Phase.SHIFTING, step=3, approvals=("step-100 by alice",))
+    assert noted(waiting, opened)[annotations.APPROVE] is None
+    assert set(noted(begun(), at(Phase.BAKING))) == {annotations.ROLLOUT}
+    assert set(noted(at(Phase.BAKING), at(Phase.ROLLING_BACK))) == {annotations.ROLLOUT}, "an abort lasts to the end"
+    for edge in (noted(None, begun()), noted(at(Phase.ROLLING_BACK), at(Phase.ROLLED_BACK))):
+        assert (edge[annotations.APPROVE], edge[annotations.ABORT]) == (None, None)
+
+
+class Busy:
+    """Somebody else writes between the first looks and writes."""
+
+    def __init__(self, times):
+        self.stored, self.times = Stored({"metadata": {"name": "filter"}, "spec": {}}), times
+
+    def service(self, name):
+        found = self.stored.read()
+        if self.times:
+            self.times -= 1
+            self.stored.patch({"status": {"n": self.times}})
+        return found
+
+    def patch_service(self, name, body, resource_version):
+        return self.stored.patch(body, resource_version)
+
+
+def test_a_wish_is_left_whoever_writes_meanwhile():
+    busy = Busy(3)
+    annotations.annotate(busy, "filter", approval("2", "step-25", "alice"))
+    assert wishes(busy.stored.read(), "2").approved == "step-25"
+    with pytest.raises(ConflictError):
+        annotations.annotate(Busy(99), "filter", approval("2", "step-25", "alice"))

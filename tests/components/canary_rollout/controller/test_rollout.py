@@ -1,0 +1,158 @@
+"""A whole rollout in a cluster of this process: good challengers, bad ones, and what is refused."""
+
+import pytest
+
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.reporting.history import read
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
+from tests.components.canary_rollout.stand_in.api_server import Killed
+
+
+def test_a_good_challenger_is_promoted_through_every_step(mode, tmp_path):
+    bench = Bench(mode, tmp_path).begun()
+    bench.check(bench.end())
+    records = read(bench.history.path)
+    assert [r.percent for r in records if r.phase == "baking" and r.event] == [0, 25, 100]
+    assert [r.share for r in records if r.phase == "baking" and r.event] == [0, 25, 100]
+    assert {r.phase for r in records} == {"staging", "shifting", "baking", "promoting", "promoted"}
+    assert any(check.verdict is Verdict.PASS for r in records for check in r.checks)
+
+
+def test_every_move_is_told_as_an_event(mode):
+    bench = Bench(mode).begun()
+    bench.end()
+    reasons = [event["reason"] for event in bench.api.events]
+    assert reasons[0] == "RolloutStarted"
+    assert reasons[-1] == "RolloutPromoted"
+    assert reasons.count("RolloutShifting") == 2
+    assert "25 %" in " ".join(event["note"] for event in bench.api.events if event["reason"] == "RolloutMove")
+    assert all(event["regarding"]["name"] == "filter" for event in bench.api.events)
+
+
+@pytest.mark.parametrize("percent", QUICK.steps)
+def test_a_challenger_that_fails_at_a_step_goes_back(mode, percent):
+    bench = Bench(mode, verdicts={percent: Verdict.FAIL}).begun()
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase, state.percent) == (Phase.ROLLED_BACK, percent)
+    assert "errors: fail" in state.reason
+
+
+def test_no_data_is_never_promoted(mode):
+    bench = Bench(mode, verdicts={25: Verdict.INCONCLUSIVE}).begun()
+    state = bench.held()
+    assert (state.gate, state.percent, bench.serves == ONE or mode == "Knative") == ("measure-1", 25, True)
+    assert "errors: inconclusive" in state.reason
+
+
+def crashed():
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    died = {"terminated": {"exitCode": 3}}
+    container = {"name": "kserve-container", "state": waiting, "lastState": died, "restartCount": 2}
+    return [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
+
+
+def test_a_challenger_that_stops_while_users_meet_it_goes_back_though_it_counts_as_ready(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    bench.api.crashed = crashed()
+    state = bench.end()
+    bench.check(state)
+    assert state.reason.startswith("the challenger stopped: kserve-container of pod pod-a: CrashLoopBackOff")
+
+
+def test_a_challenger_that_stops_as_it_is_about_to_be_promoted_goes_back(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 100)
+    patch_service = bench.api.patch_service
+
+    def dies(*what, **how):
+        if bench.state.phase is Phase.PROMOTING:
+            raise Killed
+        return patch_service(*what, **how)
+
+    bench.api.patch_service = dies
+    with pytest.raises(Killed):
+        bench.end()
+    bench.api.patch_service = patch_service
+    bench.api.crashed = crashed()
+    state = bench.end()
+    bench.check(state)
+    assert state.reason.startswith("the challenger stopped: ")
+
+
+def test_a_challenger_that_crashes_at_load_names_its_last_words(mode):
+    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+    bench.api.crashed = crashed()
+    state = bench.end()
+    bench.check(state)
+    assert "OSError: the bundle is torn" in state.reason
+    assert "exit code 3" in state.reason
+
+
+def test_a_challenger_that_never_starts_says_what_was_waited_for(mode):
+    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+    state = bench.end()
+    bench.check(state)
+    assert "the challenger was not ready within 120 s (" in state.reason
+
+
+def test_who_takes_over_too_late_says_what_was_waited_for(mode):
+    bench = Bench(mode, broken=[TWO.storage_uri]).begun()
+    bench.end(until=lambda state: bench.world.now > 30)
+    bench.world.tick(QUICK.start_seconds)
+    reason = bench.process().turn().reason
+    assert "the challenger was not ready within 120 s (" in reason
+    assert "pods" in reason or "revision" in reason, reason
+
+
+# The registry.
+
+
+def test_a_registry_that_does_not_follow_is_held_with_its_words(mode):
+    bench = Bench(mode).begun()
+    bench.aliases.is_away = True
+    state = bench.held()
+    assert state.gate == "promote-1"
+    assert "the registry does not answer" in state.reason
+    bench.aliases.is_away = False
+    bench.api.annotate(approve="2/promote-1 by alice")
+    bench.check(bench.end())
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_no_registry_is_written_before_it_is_sure_that_nobody_took_over(mode, verdict):
+    bench = Bench(mode, verdicts={25: verdict}).begun()
+    asked = []
+    bench.aliases.promote = bench.aliases.reject = lambda *what: asked.append("written")
+    process = bench.process(still_mine=lambda: asked.append("asked"))
+    process.run(lambda state: asked.count("written") == 3)
+    assert asked[-6:] == ["asked", "written"] * 3
+
+
+# What is refused.
+
+
+def test_two_rollouts_of_one_service(mode):
+    bench = Bench(mode).begun()
+    with pytest.raises(InputError, match=r"version 2 is under way \(staging at 0 %\)"):
+        bench.begun()
+
+
+def test_what_serves_already_is_not_rolled_out(mode):
+    with pytest.raises(InputError, match="serves already"):
+        Bench(mode).process().begin(Challenger("1", ONE), QUICK)
+
+
+def test_a_version_that_was_rolled_back_comes_again_only_if_a_person_insists(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    first = bench.end()
+    with pytest.raises(InputError, match="was rejected"):
+        bench.begun()
+    assert bench.state == first
+    bench.api.annotate(approve="2/step-25 by alice", abort="2 by bob: old")
+    bench.judge.verdicts.clear()
+    state = bench.begun(asking(25), "fixed since").held()
+    assert (state.gate, state.rollout != first.rollout) == ("step-25", True)

@@ -1,0 +1,153 @@
+"""A rollout whose process is killed, and whose API server is away or refuses."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError
+from content_arena.components.canary_rollout.plan.state import Phase
+from tests.components.canary_rollout.bench import QUICK, WORLDS, Bench
+from tests.components.canary_rollout.stand_in.api_server import Killed
+
+# Killed.
+
+
+def test_killed_before_and_after_every_write_the_end_is_the_same(mode):
+    for is_written in (False, True):
+        for kill_at in range(100):
+            bench = Bench(mode)
+            bench.api.kill_at, bench.api.is_written = kill_at, is_written
+            try:
+                bench.begun()
+                state = bench.end()
+            except Killed:
+                bench.world.tick(kill_at % 7)
+                if kill_at == 0 and not is_written:
+                    bench.begun()
+                state = bench.end()
+            else:
+                assert kill_at > 8, "a rollout has more writes than that"
+                break
+            bench.check(state)
+            assert state.phase is Phase.PROMOTED
+        bench.check(state)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(sorted(WORLDS)),
+    st.lists(st.integers(0, 40), max_size=8),
+    st.sampled_from([None, *QUICK.steps]),
+)
+def test_killed_at_any_moments_nothing_is_lost(mode, lives, failing):
+    """Each process lives for so many turns; the last one to the end."""
+    bench = Bench(mode, verdicts={} if failing is None else {failing: Verdict.FAIL}).begun()
+    for turns in lives:
+        process = bench.process()
+        for _ in range(turns):
+            process.turn()
+            bench.world.tick()
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase is Phase.PROMOTED) == (failing is None)
+
+
+# The API server's bad days.
+
+
+@pytest.mark.parametrize("after", [0, 8, 20, 33, 45])
+def test_a_server_that_is_away_for_half_a_minute_is_waited_for(mode, after):
+    bench = Bench(mode).begun()
+    process, start = bench.process(), bench.world.now
+    process.run(lambda state: bench.world.now - start >= after)
+    bench.api.away_until = bench.world.now + 30
+    state = process.run()
+    bench.check(state)
+    assert state.phase is Phase.PROMOTED
+
+
+def test_a_server_that_stays_away_is_left_in_the_end(mode):
+    bench = Bench(mode).begun()
+    process = bench.process(patience=20)
+    bench.api.away_until = bench.world.now + 60
+    with pytest.raises(AwayError, match="`arena rollout resume` goes on"):
+        process.run()
+    bench.world.tick(60)
+    bench.check(bench.end())
+
+
+FORBIDDEN = "inferenceservices filter is forbidden"
+
+
+@pytest.mark.parametrize("call", ["service", "pods", "patch_service"])
+def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, call):
+    bench = Bench(mode).begun()
+    allowed, until = getattr(bench.api, call), bench.world.now + 40
+
+    def forgets(*what, **how):
+        if until - 20 < bench.world.now < until:
+            raise ClusterError(FORBIDDEN)
+        return allowed(*what, **how)
+
+    setattr(bench.api, call, forgets)
+    state = bench.end(until=lambda state: state.gate.startswith("refused"))
+    if state.gate:
+        # A move that is refused is a person's, as ever.
+        bench.api.annotate(approve=f"2/{state.gate} by alice")
+        state = bench.end()
+    bench.check(state)
+    assert state.phase is Phase.PROMOTED
+
+
+def test_a_right_that_is_missing_from_the_beginning_is_said_at_once(mode):
+    bench = Bench(mode).begun()
+    process, began = bench.process(), bench.world.now
+
+    def forbids(*what, **how):
+        raise ClusterError(FORBIDDEN)
+
+    bench.api.service = forbids
+    with pytest.raises(ClusterError, match="is forbidden"):
+        process.run()
+    assert bench.world.now == began
+
+
+def test_a_right_that_stays_away_is_left_in_the_end(mode):
+    bench = Bench(mode).begun()
+    process, service, began = bench.process(patience=20), bench.api.service, bench.world.now
+
+    def forbids(name):
+        if bench.world.now > began + 5:
+            raise ClusterError(FORBIDDEN)
+        return service(name)
+
+    bench.api.service = forbids
+    with pytest.raises(AwayError, match=r"is forbidden for 20 s: .*`arena rollout resume` goes on"):
+        process.run()
+
+
+def test_what_the_server_refuses_is_held_in_its_words_and_tried_again_once_approved(mode):
+    bench = Bench(mode).begun()
+    bench.api.refusals = [ClusterError("admission webhook denied the request: no")]
+    state = bench.held()
+    assert state.gate == "refused-1"
+    assert "admission webhook denied the request: no" in state.reason
+    bench.api.annotate(approve="2/refused-1 by alice")
+    state = bench.end()
+    bench.check(state)
+    assert state.approvals == ("refused-1 by alice",)
+
+
+def denied(count):
+    return [ClusterError("admission webhook denied the request: no")] * count
+
+
+def test_a_refusal_while_it_goes_back_is_tried_again_by_itself(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.ROLLING_BACK)
+    bench.api.refusals = denied(1)
+    state = process.run()
+    bench.check(state)
+    assert (state.approvals, bench.api.refusals) == ((), [])

@@ -1,0 +1,174 @@
+"""A rollout that people approve, abort and edit."""
+
+import pytest
+
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.state import Phase
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.bench import ONE, Bench, asking
+
+
+def test_an_approval_opens_the_gate_of_its_version_only(mode):
+    bench = Bench(mode).begun(asking(25))
+    assert bench.held().gate == "step-25"
+    for nonsense in ("3/step-25 by alice", "2/step-100 by alice", "yes"):
+        bench.api.annotate(approve=nonsense)
+        assert bench.held().percent == 0
+    assert any("is for version 3, this is version 2" in line for line in bench.lines)
+    bench.api.annotate(approve="2/step-25 by alice")
+    state = bench.end()
+    bench.check(state)
+    assert state.approvals == ("step-25 by alice",)
+
+
+def test_who_waits_for_long_is_not_told_so_again_and_again(mode, tmp_path):
+    bench = Bench(mode, tmp_path, verdicts={25: Verdict.INCONCLUSIVE}).begun()
+    bench.held()
+    told = len(bench.lines), len(bench.api.events)
+    process, until = bench.process(), bench.world.now + 40
+    process.run(lambda state: bench.world.now > until)
+    assert bench.state.window > bench.state.since
+    assert (len(bench.lines), len(bench.api.events)) == told
+
+
+def test_an_approval_is_used_once(mode):
+    bench = Bench(mode).begun(asking(25, 100))
+    bench.held()
+    bench.api.annotate(approve="2/step-25 by alice")
+    assert bench.end(until=lambda state: state.gate == "step-100").approvals == ("step-25 by alice",)
+    assert "content-arena/approve" not in bench.world.service("filter")["metadata"]["annotations"]
+
+
+def test_an_abort_goes_back_from_anywhere_and_says_why(mode):
+    for phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING):
+        bench = Bench(mode).begun()
+        bench.end(until=lambda state, phase=phase: state.phase is phase)
+        bench.api.annotate(abort="2 by bob: complaints: many")
+        state = bench.end()
+        bench.check(state)
+        assert state.reason == "aborted: complaints: many (bob)"
+
+
+def test_an_abort_of_another_version_is_not_heard(mode):
+    bench = Bench(mode).begun()
+    bench.api.annotate(abort="7 by bob: complaints")
+    state = bench.end()
+    assert state.phase is Phase.PROMOTED
+    bench.check(state)
+
+
+def edit(bench, **predictor):
+    bench.world.stored.patch({"spec": {"predictor": predictor}})
+
+
+def test_an_edit_is_noticed_said_and_not_overwritten(mode):
+    bench = Bench(mode).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    before = bench.world.service("filter")["spec"]["predictor"]["minReplicas"]
+    edit(bench, minReplicas=5)
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    assert state.gate == "edit-1"
+    assert f"spec.predictor.minReplicas is 5 instead of {before}" in state.reason
+    bench.world.tick(50)
+    assert bench.held().gate == "edit-1"
+    assert bench.world.service("filter")["spec"]["predictor"]["minReplicas"] == 5
+    bench.api.annotate(approve="2/edit-1 by alice")
+    assert bench.held().gate == "edit-1", "approved, and not undone"
+    edit(bench, minReplicas=before)
+    bench.check(bench.end())
+
+
+def test_an_edit_that_nobody_watched_is_noticed_too(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.percent == 25)
+    edit(bench, timeout=7)
+    assert "not as the rollout left it" in bench.held().reason
+
+
+def baking_at_25(bench):
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    return process
+
+
+def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
+    bench.api.annotate(rollout=None)
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    assert (state, state.gate) == (bench.state, "edit-1")
+    assert "content-arena/rollout was gone" in state.reason
+    bench.api.annotate(approve="2/edit-1 by alice")
+    bench.check(bench.end())
+
+
+def test_who_takes_the_record_away_and_aborts_is_heard(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
+    bench.api.annotate(rollout=None, abort="2 by alice: broken")
+    state = process.run()
+    bench.check(state)
+    assert state.reason == "aborted: broken (alice)"
+
+
+def test_a_record_that_is_taken_away_right_after_a_move_does_not_make_that_an_edit(mode):
+    bench = Bench(mode).begun()
+    process, patch_service = bench.process(), bench.api.patch_service
+
+    def stripped(name, body, version, *, dry_run=False):
+        written = patch_service(name, body, version, dry_run=dry_run)
+        if not dry_run and "spec" in body:
+            bench.api.annotate(rollout=None)
+        return written
+
+    bench.api.patch_service = stripped
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    bench.api.patch_service = patch_service
+    bench.api.annotate(approve=f"2/{state.gate} by alice")
+    bench.check(process.run())
+
+
+def test_a_record_that_is_taken_away_again_and_again_is_told_once(mode):
+    bench = Bench(mode).begun()
+    process = baking_at_25(bench)
+    bench.api.annotate(rollout=None)
+    process.turn()
+    told = len(bench.api.events)
+    for _ in range(5):
+        bench.api.annotate(rollout=None)
+        process.turn()
+    assert (bench.state.gate, len(bench.api.events)) == ("edit-1", told)
+
+
+def test_a_record_that_is_taken_away_does_not_keep_it_from_going_back(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.ROLLING_BACK)
+    bench.api.annotate(rollout=None)
+    state = process.run()
+    bench.check(state)
+    assert state.phase is Phase.ROLLED_BACK
+
+
+def test_an_abort_goes_back_over_an_edit(mode):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
+    edit(bench, timeout=7)
+    bench.held()
+    bench.api.annotate(abort="2 by bob: enough")
+    state = bench.end()
+    assert (state.phase, bench.world.lost) == (Phase.ROLLED_BACK, 0)
+    assert bench.serves == ONE
+
+
+def test_a_service_that_is_deleted_ends_it():
+    bench = Bench("Standard").begun()
+
+    def gone(name):
+        raise InputError("namespace default has no InferenceService filter")
+
+    process = bench.process()
+    bench.api.service = gone
+    with pytest.raises(InputError, match="no InferenceService"):
+        process.run()

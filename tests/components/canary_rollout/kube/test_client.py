@@ -1,0 +1,202 @@
+"""What an API server answers, and what is made of it."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import yaml
+
+from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError, ConflictError
+from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import Aim, Goal, TrafficError
+from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.stand_in import standard_world
+from tests.manifests.rendering import kubectl
+
+
+def created(body):
+    kubectl("create", "--filename=-", given=yaml.safe_dump(body))
+
+
+@pytest.fixture
+def cluster(namespace):
+    """A cluster with a service ``filter``, made anew."""
+    body = standard_world.service() | {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    body["metadata"] |= {"namespace": namespace}
+    created(body)
+    yield Cluster(namespace)
+    kubectl("delete", "inferenceservice", "filter", f"--namespace={namespace}")
+
+
+def version(service):
+    return service["metadata"]["resourceVersion"]
+
+
+def test_a_patch_is_merged_and_answered_as_it_is_then(cluster):
+    before = cluster.service("filter")
+    after = cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
+    assert after["spec"]["predictor"]["minReplicas"] == 3
+    assert cluster.service("filter") == after
+    gone = cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": None}}}, version(after))
+    assert "minReplicas" not in gone["spec"]["predictor"]
+
+
+def test_a_dry_run_changes_nothing(cluster):
+    before = cluster.service("filter")
+    would = cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before), dry_run=True)
+    assert would["spec"]["predictor"]["minReplicas"] == 3
+    assert cluster.service("filter") == before
+
+
+def test_a_write_in_between_is_a_conflict(cluster):
+    before = cluster.service("filter")
+    cluster.patch_service("filter", {"metadata": {"annotations": {"somebody": "was here"}}}, version(before))
+    with pytest.raises(ConflictError, match="has been modified"):
+        cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
+
+
+def test_what_the_server_refuses_is_told_in_its_words(cluster):
+    body = {"spec": {"canary": [{"trafficPercent": 101, "predictor": {}}]}}
+    with pytest.raises(ClusterError, match="should be less than or equal to 100") as refused:
+        cluster.patch_service("filter", body, version(cluster.service("filter")))
+    assert not isinstance(refused.value, AwayError | ConflictError)
+
+
+def test_what_is_not_there(cluster):
+    with pytest.raises(InputError, match="no InferenceService other"):
+        cluster.service("other")
+    assert cluster.route("filter") is None
+    assert cluster.ready_pods("filter") == {}
+    assert cluster.pods("app=isvc.filter-v2-predictor") == []
+    assert cluster.last_words("none", "none") == ""
+
+
+def kubeconfig(tmp_path, change):
+    """The cluster's, with its one user or cluster changed."""
+    settings = json.loads(kubectl("config", "view", "--raw", "--minify", "--output=json"))
+    change(settings)
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(settings))
+    return path
+
+
+def test_no_permission_is_said_by_whom_and_for_what(cluster, tmp_path, monkeypatch):
+    namespace = cluster.namespace
+    kubectl("create", "serviceaccount", "nobody", f"--namespace={namespace}")
+    token = kubectl("create", "token", "nobody", f"--namespace={namespace}").strip()
+    path = kubeconfig(tmp_path, lambda settings: settings["users"][0].update(user={"token": token}))
+    load_from(monkeypatch, path)
+    with pytest.raises(ClusterError, match=r"serviceaccount:.*:nobody.*cannot get resource"):
+        Cluster(namespace).service("filter")
+
+
+def load_from(monkeypatch, path):
+    """The client reads the variable when it is imported."""
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+
+def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):
+    path = kubeconfig(
+        tmp_path, lambda settings: settings["clusters"][0]["cluster"].update(server="https://127.0.0.1:1")
+    )
+    load_from(monkeypatch, path)
+    with pytest.raises(AwayError, match="does not answer"):
+        Cluster(namespace).service("filter")
+
+
+def pointing_at(tmp_path, server):
+    settings = {
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(settings))
+    return path
+
+
+def test_a_server_that_hangs_up_is_away(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        load_from(monkeypatch, pointing_at(tmp_path, f"https://127.0.0.1:{server.getsockname()[1]}"))
+        with pytest.raises(AwayError, match="does not answer"):
+            Cluster("default").service("filter")
+        thread.join()
+
+
+def test_an_answer_that_is_broken_off_is_no_answer(tmp_path, monkeypatch):
+    class Torn(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"metadata": {"na')
+
+        def log_message(self, *what):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Torn) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        load_from(monkeypatch, pointing_at(tmp_path, f"http://127.0.0.1:{server.server_port}"))
+        with pytest.raises(AwayError, match="broke off its answer"):
+            Cluster("default").service("filter")
+        thread.join()
+
+
+def test_no_configuration_names_the_variable(tmp_path, monkeypatch):
+    load_from(monkeypatch, tmp_path / "none")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(InputError, match="KUBECONFIG"):
+        Cluster("default")
+
+
+# A move, as far as it goes without a controller.
+
+
+def accepted(namespace):
+    """What a gateway says of the route, all of what the API server asks of that."""
+    condition = {
+        "type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    parents = [{"parentRef": {"name": "gateway"}, "controllerName": "test/gateway", "conditions": [condition]}]
+    kubectl("patch", "httproute", "filter", f"--namespace={namespace}", "--subresource=status", "--type=merge",
+            f"--patch={json.dumps({'status': {'parents': parents}})}")  # fmt: skip
+
+
+def route(namespace):
+    refs = [{"name": "filter-v1-predictor", "port": 80, "weight": 100}]
+    metadata = {"name": "filter", "namespace": namespace}
+    spec = {"rules": [{"backendRefs": refs}]}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def test_a_service_without_a_route_is_refused(cluster):
+    mover = Mover(cluster, "filter")
+    with pytest.raises(TrafficError, match="enableGatewayApi"):
+        mover.mode.stable(mover.look())
+
+
+def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
+    """Each patch of a promotion, checked by the server's definitions; stable's pods are said to be ready."""
+    created(route(cluster.namespace))
+    mover = Mover(cluster, "filter")
+    with pytest.raises(TrafficError, match="accepted"):
+        mover.mode.stable(mover.look())
+    accepted(cluster.namespace)
+    stable = mover.mode.stable(mover.look())
+    two = Challenger("2", "s3://models/content-filter/2")
+    step = mover.step(mover.look(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
+    written = cluster.service("filter")
+    assert "stable" in step.why
+    assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
+    view = mover.look()
+    ready = type(view)(view.service, view.route, {"filter-v1-predictor": 9}, True)
+    mover.step(ready, Goal(Aim.STAGED), stable, two)
+    canary = cluster.service("filter")["spec"]["canary"]
+    assert [(entry["trafficPercent"], entry["predictor"]["name"]) for entry in canary] == [(0, "v2")]

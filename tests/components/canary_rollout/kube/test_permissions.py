@@ -1,0 +1,125 @@
+"""The Role in manifests/ lets a rollout do all it does, and nothing else."""
+
+import contextlib
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from content_arena.components.canary_rollout.kube.client import Cluster, ClusterError
+from tests.components.canary_rollout.kube.test_client import kubeconfig, load_from
+from tests.components.canary_rollout.stand_in import standard_world
+from tests.manifests.rendering import kubectl
+
+ROLE = yaml.safe_load(
+    (Path(__file__).parents[4] / "manifests/base/arena/access/rollout-role.yaml").read_text(encoding="utf-8")
+)
+GRANTS = [
+    (rule["apiGroups"][0], resource, verb) for rule in ROLE["rules"] for resource in rule["resources"]
+    for verb in rule["verbs"]
+]  # fmt: skip
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "rollout-filter"}, "spec": {}}
+
+
+def event(namespace):
+    regarding = {"kind": "InferenceService", "name": "filter", "namespace": namespace}
+    return {
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"generateName": "filter."}, "type": "Normal",
+        "eventTime": "2026-01-01T00:00:00.000000Z", "reportingController": "content-arena/rollout", "action": "patch",
+        "reportingInstance": "a", "reason": "RolloutMove", "note": "a test", "regarding": regarding,
+    }  # fmt: skip
+
+
+def refused(call):
+    """Whether the API server forbids it."""
+    try:
+        call()
+    except ClusterError as error:
+        return "cannot" in str(error) and "resource" in str(error)
+    return False
+
+
+#: What a rollout does, by the permission that it takes.
+def calls(cluster):
+    return {
+        ("serving.kserve.io", "inferenceservices", "get"): lambda: cluster.service("filter"),
+        ("serving.kserve.io", "inferenceservices", "patch"): lambda: cluster.patch_service(
+            "filter", {"metadata": {"annotations": {"content-arena/rollout": "{}"}}}, "1"
+        ),
+        ("gateway.networking.k8s.io", "httproutes", "get"): lambda: cluster.route("filter"),
+        ("apps", "deployments", "list"): lambda: cluster.ready_pods("filter"),
+        ("", "pods", "list"): lambda: cluster.pods("app=isvc.filter-v2-predictor"),
+        # The words of a pod that is not there are empty, with the permission and without.
+        ("", "pods/log", "get"): lambda: cluster._call("GET", f"/api/v1/namespaces/{cluster.namespace}/pods/a/log"),
+        ("coordination.k8s.io", "leases", "get"): lambda: cluster.lease("rollout-filter"),
+        ("coordination.k8s.io", "leases", "create"): lambda: cluster.write_lease(LEASE),
+        ("coordination.k8s.io", "leases", "update"): lambda: cluster.write_lease(
+            LEASE | {"metadata": {"name": "rollout-filter", "resourceVersion": "1"}}
+        ),
+        ("events.k8s.io", "events", "create"): lambda: cluster.create_event(event(cluster.namespace)),
+    }
+
+
+@pytest.fixture
+def rollout(namespace, tmp_path, monkeypatch):
+    """Makes a Role the only thing that an account has, and gives its cluster."""
+    body = standard_world.service() | {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    body["metadata"] |= {"namespace": namespace}
+    account = f"system:serviceaccount:{namespace}:rollout"
+    kubectl("apply", "--filename=-", given=yaml.safe_dump(body))
+    for made in (("serviceaccount", "rollout"), ("role", "arena-rollout", "--verb=get", "--resource=pods")):
+        with contextlib.suppress(AssertionError):
+            kubectl("create", *made, f"--namespace={namespace}")
+    with contextlib.suppress(AssertionError):
+        kubectl("create", "rolebinding", "rollout", "--role=arena-rollout", f"--user={account}",
+                f"--namespace={namespace}")  # fmt: skip
+    token = kubectl("create", "token", "rollout", f"--namespace={namespace}").strip()
+    path = kubeconfig(tmp_path, lambda settings: settings["users"][0].update(user={"token": token}))
+
+    def under(role):
+        role = copy.deepcopy(role)
+        role["metadata"]["namespace"] = namespace
+        kubectl("apply", "--force-conflicts", "--server-side", "--filename=-", given=yaml.safe_dump(role))
+        load_from(monkeypatch, path)
+        return Cluster(namespace)
+
+    return under
+
+
+def without(grant):
+    group, resource, verb = grant
+    role = copy.deepcopy(ROLE)
+    for rule in role["rules"]:
+        if group in rule["apiGroups"] and resource in rule["resources"]:
+            rule["verbs"] = [other for other in rule["verbs"] if other != verb] or ["nothing"]
+    return role
+
+
+def test_the_role_holds_what_a_rollout_does_and_no_more(rollout):
+    cluster = rollout(ROLE)
+    assert set(GRANTS) == set(calls(cluster))
+    assert [grant for grant, call in calls(cluster).items() if refused(call)] == []
+
+
+@pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant[2]}-{grant[1]}")
+def test_every_permission_is_needed(rollout, grant):
+    assert refused(calls(rollout(without(grant)))[grant])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/filter"),
+        ("POST", "apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices"),
+        ("GET", "api/v1/namespaces/{}/secrets"),
+        ("GET", "api/v1/namespaces/{}/configmaps"),
+        ("DELETE", "api/v1/namespaces/{}/pods/a"),
+        ("GET", "apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/filter"),
+        ("PATCH", "apis/apps/v1/namespaces/{}/deployments/a"),
+    ],
+)
+def test_whatever_else_is_refused(rollout, method, path):
+    cluster = rollout(ROLE)
+    body = None if method in ("GET", "DELETE") else {}
+    assert refused(lambda: cluster._call(method, "/" + path.format(cluster.namespace), body))

@@ -1,0 +1,236 @@
+"""Battles against real predictors, slow, apart from users, and the same for both; and when they are fought."""
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from content_arena.components.canary_rollout.measuring.endpoints import PodAddresses, variants
+from content_arena.components.canary_rollout.measuring.prober import Prober
+from content_arena.components.canary_rollout.measuring.probes import Battery, PodsVictim, battery, probe
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError, VictimError
+from tests.components.canary_rollout.variants_under_test import (
+    CHALLENGER,
+    MODE,
+    STABLE,
+    Pods,
+    corpus,
+    pod,
+    texts,
+    view,
+)
+from tests.components.predictor.conftest import running
+
+OURS, THEIRS = variants(view(), MODE, STABLE, CHALLENGER)
+
+
+@pytest.fixture(scope="module")
+def corpus_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "corpus.parquet"
+    records.write(records.Sample, corpus(40), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(corpus_path):
+    return battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1)
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_bundle):
+    with running(tiny_bundle.path, "--model_version", "2") as server:
+        yield server
+
+
+def victim(server, **options):
+    return PodsVictim([server.url], PodAddresses().session(), **({"share": 1.0} | options))
+
+
+def test_pods_behind_the_api_servers_proxy_are_asked_by_their_whole_path():
+    proxy = "https://10.0.0.1:6443/api/v1/namespaces/arena/pods/content-filter-v2-predictor-7c6b-fghij:8080/proxy"
+    asked = PodsVictim([proxy], PodAddresses().session())
+    assert next(asked._urls) == f"{proxy}/v1/models/content-filter:predict"
+
+
+def users(server):
+    """What counts as users' traffic."""
+    samples = server.metrics()
+    names = ("content_arena_api_requests", "content_arena_model_flagged", "content_arena_model_score")
+    return {name: value for name, value in samples.items() if name.startswith(names) and "/metrics" not in name}
+
+
+def test_one_battle_gives_every_figure_and_leaves_no_trace_in_users_figures(predictor, small):
+    before = users(predictor)
+    asked = victim(predictor)
+    found = probe(small, asked)
+    assert found.versions == {"2"}
+    assert len(found.evasion.numerators) > 100
+    assert 0 < sum(found.evasion.numerators) < len(found.evasion.numerators)
+    assert len(found.benign_flagged.numerators) > 100
+    assert sum(found.f1.numerators) / sum(found.f1.denominators) > 0.9
+    assert asked.answers > 10
+    assert asked.errors == 0
+    assert users(predictor) == before
+
+
+def test_the_same_seed_gives_the_same_probes_and_the_same_figures(predictor, small, corpus_path):
+    again = battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1)
+    assert probe(small, victim(predictor)) == probe(again, victim(predictor))
+    assert probe(small, victim(predictor)) != probe(
+        battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1, seed=1), victim(predictor)
+    )
+
+
+def test_strategies_seen_and_held_out_are_both_sent(small):
+    names = {strategy.name for strategy in small.strategies}
+    assert {"leet_sub", "wild_respell"} <= names
+
+
+def test_a_corpus_without_test_texts_of_both_labels_is_refused(tmp_path):
+    path = tmp_path / "corpus.parquet"
+    records.write(records.Sample, corpus().assign(split="train"), path)
+    with pytest.raises(InputError, match="toxic and benign en texts in the test split"):
+        battery(path)
+
+
+def test_without_a_corpus_the_embedded_ones_test_texts_are_used():
+    made = battery(None, "en", texts_per_label=5, clean_per_label=10)
+    assert set(made.clean["split"]) == {"test"}
+    assert made.clean["label"].value_counts().to_dict() == {"toxic": 10, "benign": 10}
+    assert set(made.attacked["base_id"]) <= set(made.clean["base_id"])
+
+
+def test_every_pod_is_asked(tiny_bundle, predictor):
+    """One of them answers with another version: found out whichever answers first."""
+    with running(tiny_bundle.path, "--model_version", "9") as other:
+        both = PodsVictim([predictor.url, other.url], PodAddresses().session(), share=1.0)
+        both.score(texts(40))
+    assert both.versions == {"2", "9"}
+
+
+def test_most_of_the_time_belongs_to_users(predictor):
+    """Told by what is waited for, not by the clock."""
+    waited, stop = [], threading.Event()
+    stop.wait = lambda seconds: waited.append(seconds) or False
+    slow = victim(predictor, share=0.25, stop=stop)
+    took = []
+    slow._session.hooks["response"].append(lambda response, **_: took.append(response.elapsed.total_seconds()))
+    slow.score(texts(64))
+    assert waited == pytest.approx([3 * seconds for seconds in took])
+    assert len(waited) == 4
+
+
+def test_who_is_stopped_asks_no_more(predictor):
+    stop = threading.Event()
+    stop.set()
+    stopped = victim(predictor, stop=stop)
+    with pytest.raises(VictimError, match="stopped"):
+        stopped.score(texts(64))
+    assert stopped.answers == 1
+
+
+class Fought:
+    """A prober whose battles a test lets happen, and whose victims nobody asks."""
+
+    def __init__(self, pods=None, battery=lambda: pytest.fail("not fought")):
+        self.pending = []
+        self.pods = pods or Pods()
+        if pods is None:
+            self.pods.by_labels = {OURS.labels: [pod("a", 9)], THEIRS.labels: [pod("b", 9)]}
+        self.prober = Prober(battery, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
+
+    def look(self, now, since=0.0):
+        return self.prober.look(since, now, OURS, THEIRS)
+
+
+def end(probing, result=None, broke=""):
+    probing.result, probing.broke = result, broke
+    probing.done.set()
+
+
+def test_probes_are_sent_once_a_window_not_at_every_turn():
+    fought = Fought()
+    first = fought.look(0.0)
+    assert [probing.result for probing in first] == [None, None]
+    assert fought.look(1.0) == first
+    assert len(fought.pending) == 2
+    for probing in first:
+        end(probing, result="figures")
+    assert fought.look(2.0) == first
+    assert fought.look(99.0) == first
+    assert len(fought.pending) == 2
+    anew = fought.look(99.0, since=99.0)
+    assert [probing.result for probing in anew] == [None, None]
+    assert len(fought.pending) == 4
+
+
+def test_stale_figures_count_until_there_are_fresh_ones():
+    fought = Fought()
+    old = fought.look(0.0)
+    for probing in old:
+        end(probing, result="old")
+    assert fought.look(100.0) == old
+    assert fought.look(101.0) == old
+    assert len(fought.pending) == 4
+    end(fought.prober._under_way["challenger"], result="new")
+    assert [probing.result for probing in fought.look(102.0)] == ["old", "new"]
+
+
+def test_what_broke_off_is_shown_and_fought_again_soon():
+    fought = Fought()
+    for probing in fought.look(0.0):
+        end(probing, broke="no answer")
+    assert [probing.broke for probing in fought.look(1.0)] == ["no answer"] * 2
+    assert len(fought.pending) == 2
+    fought.look(10.0)
+    assert len(fought.pending) == 4
+
+
+def test_a_battle_that_takes_longer_than_a_window_is_fought_to_its_end():
+    fought = Fought()
+    under_way = fought.look(0.0)
+    assert fought.look(50.0, since=50.0) == under_way
+    for probing in under_way:
+        end(probing, result="figures")
+    assert [probing.result for probing in fought.look(60.0, since=50.0)] == ["figures", "figures"]
+    assert len(fought.pending) == 2
+
+
+def test_other_pods_break_off_the_battle_against_the_ones_before():
+    fought = Fought()
+    under_way = fought.look(0.0)[0]
+    fought.prober.look(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
+    assert under_way.victim._stop.is_set()
+
+
+def test_a_variant_without_a_ready_pod_is_named():
+    fought = Fought(Pods())
+    assert fought.look(0.0)[1].broke == "no pod of the challenger is ready"
+
+
+def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small):
+    fought = Fought(battery=lambda: small)
+    theirs = fought.look(0.0)[1]
+    for work in fought.pending:
+        work()
+    assert theirs.done.is_set()
+    assert "no answer from http://127.0.0.1:9/" in theirs.broke
+
+
+def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
+    fought = Fought(battery=lambda: battery(tmp_path / "none.parquet"))
+    theirs = fought.look(0.0)[1]
+    for work in fought.pending:
+        work()
+    assert "no Sample table" in theirs.broke
+
+
+def test_battles_go_on_beside_the_loop(predictor, small):
+    pods = Pods(predictor, predictor)
+    prober = Prober(lambda: Battery(small.clean, small.attacked, small.strategies[:1], 1), pods, share=1.0)
+    assert prober.look(0, 0.0, OURS, THEIRS)[1].result is None
+    for probing in prober.look(0, 0.0, OURS, THEIRS):
+        assert probing.done.wait(60)
+    assert all(probing.result for probing in prober.look(0, time.time(), OURS, THEIRS))

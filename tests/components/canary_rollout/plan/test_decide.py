@@ -1,0 +1,268 @@
+"""The plan, one case after another; what holds for all of them is in test_plan_laws."""
+
+from dataclasses import replace
+
+import pytest
+
+from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase
+from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
+
+baking = at(Phase.BAKING, step=1)
+SHIFT = PARAMETERS.shift_seconds
+
+
+def walk(state, answers, limit=100):
+    """Follows the plan in a world where everything works; ``answers(state)`` changes what is seen."""
+    taken = []
+    for _ in range(limit):
+        if state.phase.is_end:
+            return state, taken
+        seen = good(state, carried=state.phase is Phase.PROMOTING, registered=state.phase is Phase.PROMOTING)
+        decision = decide(state, replace(seen, **answers(state)))
+        if state.phase is Phase.WAITING and decision.state.gate == state.gate:
+            return state, taken
+        state = decision.state
+        if decision.action is Action.SHIFT:
+            taken.append(decision.percent)
+    raise AssertionError(f"still {state.phase} after {limit} decisions")
+
+
+def approve_all(state):
+    return {"approved": state.gate or "step-100", "approver": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "shares"),
+    [((0, 1, 5, 25, 50, 100), [1, 5, 25, 50, 100]), ((0, 100), [100]), ((0, 50), [50, 100])],
+    ids=["usual", "blue-green", "hold, then approved"],
+)
+def test_a_good_challenger_takes_every_step_once(steps, shares):
+    state, taken = walk(begun(Parameters(steps=steps)), approve_all)
+    assert state.phase is Phase.PROMOTED
+    assert taken == shares
+
+
+def test_a_hold_stays_where_it_is():
+    state, taken = walk(begun(Parameters(steps=(0, 50))), lambda state: {})
+    assert (state.phase, state.gate, taken) == (Phase.WAITING, "step-100", [50])
+
+
+def test_who_approved_is_kept():
+    state, _ = walk(begun(), approve_all)
+    assert state.approvals == ("step-100 by ann",)
+
+
+def test_the_rehearsal_needs_no_users():
+    decision = decide(at(Phase.BAKING), good(at(Phase.BAKING), requests=0))
+    assert (decision.state.phase, decision.percent) == (Phase.SHIFTING, 25)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": Verdict.INCONCLUSIVE},
+        {"verdict": None},
+        {"requests": 4},
+        {"ready": False},
+        {"share": None},
+    ],
+    ids=str,
+)
+def test_doubt_measures_again_and_then_asks(changes):
+    again = decide(baking, good(baking, **changes))
+    assert (again.action, again.state.inconclusives, again.state.step) == (Action.MEASURE, 1, 1)
+    asked = decide(again.state, good(again.state, now=baking.window + 2 * WINDOW, **changes))
+    assert (asked.state.phase, asked.state.gate, asked.percent) == (Phase.WAITING, "measure-1", 25)
+
+
+def test_answers_add_up_over_a_window_that_had_too_few():
+    end = baking.window + WINDOW
+    short = decide(baking, good(baking, now=end, requests=4)).state
+    assert (short.window, short.judged, short.inconclusives) == (baking.window, end, 1)
+    bake = PARAMETERS.bake_seconds
+    assert decide(short, good(short, now=end + bake - 0.1)).state == short
+    assert decide(short, good(short, now=end + bake)).state.step == short.step + 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verdict": Verdict.INCONCLUSIVE}, {"requests": 0}, {"requests": 4, "disturbed": True}], ids=str
+)
+def test_a_window_that_further_answers_can_not_mend_is_over(changes):
+    again = decide(baking, good(baking, **changes)).state
+    assert (again.window, again.judged, again.since) == (baking.window + WINDOW, 0.0, baking.since)
+
+
+def test_a_person_can_have_it_measured_again_and_no_more():
+    held = at(Phase.WAITING, step=1, gate="measure-1", then=Phase.BAKING, then_step=1)
+    decision = decide(held, good(held, approved="measure-1"))
+    assert (decision.state.phase, decision.state.step) == (Phase.BAKING, 1)
+
+
+def test_a_pass_before_the_bake_is_over_is_none():
+    decision = decide(baking, good(baking, now=baking.window + WINDOW - 0.1))
+    assert decision.state == baking
+
+
+def test_a_failure_need_not_wait_for_the_bake():
+    seen = good(baking, now=baking.window + PARAMETERS.warmup_seconds, verdict=Verdict.FAIL, cause="5xx")
+    decision = decide(baking, seen)
+    assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
+    assert "5xx" in decision.state.reason
+
+
+def test_a_failure_while_warming_up_does_not_count():
+    seen = good(baking, now=baking.window + PARAMETERS.warmup_seconds - 0.1, verdict=Verdict.FAIL)
+    assert decide(baking, seen).state == baking
+
+
+def test_failures_up_to_the_limit_are_measured_again():
+    patient = at(Phase.BAKING, step=1, parameters=replace(PARAMETERS, failure_limit=1))
+    once = decide(patient, good(patient, verdict=Verdict.FAIL))
+    assert (once.action, once.state.failures) == (Action.MEASURE, 1)
+    assert decide(once.state, good(once.state, verdict=Verdict.FAIL)).action is Action.ROLL_BACK
+
+
+def test_a_share_that_is_not_the_decided_one_is_set_again():
+    decision = decide(baking, good(baking, share=50))
+    assert (decision.action, decision.percent) == (Action.SHIFT, 25)
+
+
+@pytest.mark.parametrize(
+    # More pods may have to come up before a share can follow.
+    ("phase", "limit"), [(Phase.STAGING, 60), (Phase.SHIFTING, SHIFT)],
+)  # fmt: skip
+def test_what_does_not_happen_in_time_is_rolled_back(phase, limit):
+    state = at(phase, step=0 if phase is Phase.STAGING else 1)
+    assert decide(state, Observation(now=START + limit)).state == state
+    assert decide(state, Observation(now=START + limit + 1)).action is Action.ROLL_BACK
+
+
+@pytest.mark.parametrize(("phase", "gate"), [(Phase.PROMOTING, "promote-1"), (Phase.ROLLING_BACK, "withdraw-1")])
+def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
+    state = at(phase, step=3)
+    held = decide(state, Observation(now=START + SHIFT + 1)).state
+    assert (held.phase, held.gate) == (Phase.WAITING, gate)
+    assert decide(held, Observation(now=START + SHIFT + 9, approved=gate)).state.phase is phase
+
+
+@pytest.mark.parametrize("trouble", [{}, {"refused": "denied"}, {"edited": "spec changed"}], ids=str)
+def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
+    state = replace(at(Phase.ROLLING_BACK, step=1), reason="failed at 25 %: 5xx")
+    for _ in range(3):
+        state = decide(state, Observation(now=state.since + SHIFT + 1, **trouble)).state
+        assert state.phase is Phase.WAITING
+        assert state.reason.endswith("failed at 25 %: 5xx")
+        state = decide(state, Observation(now=state.since + 1, approved=state.gate, approver="ann")).state
+    gate = state.approvals[-1].split()[0]
+    assert state.reason == f"{gate} approved by ann; it goes back because: failed at 25 %: 5xx"
+
+
+@pytest.mark.parametrize(
+    ("phase", "action"), [(Phase.PROMOTING, Action.PROMOTE), (Phase.ROLLING_BACK, Action.ROLL_BACK)]
+)
+def test_an_end_that_is_refused_is_tried_again_before_a_person_is_asked(phase, action):
+    state = at(phase, step=2)
+    again = decide(state, Observation(now=START + SHIFT, refused="denied"))
+    assert (again.action, again.state) == (action, state)
+    held = decide(state, Observation(now=START + SHIFT + 1, refused="denied"))
+    assert (held.action, held.state.gate) == (Action.WAIT, "refused-1")
+    assert "denied" in held.state.reason
+
+
+def test_waiting_for_a_person_does_not_use_up_the_deadline():
+    held = at(Phase.WAITING, step=2, gate="step-100", then=Phase.SHIFTING, then_step=3)
+    late = held.window + 5 * PARAMETERS.deadline_seconds
+    opened = decide(held, good(held, now=late, approved="step-100")).state
+    assert (opened.phase, opened.percent) == (Phase.SHIFTING, 100)
+    assert decide(opened, good(opened, now=late + 1)).state.phase is Phase.BAKING
+
+
+def test_the_deadline_ends_it():
+    late = baking.started_at + PARAMETERS.deadline_seconds + 1
+    assert decide(baking, good(baking, now=late)).action is Action.ROLL_BACK
+
+
+def test_it_is_watched_while_it_waits():
+    held = at(Phase.WAITING, step=2, gate="step-100", then=Phase.SHIFTING, then_step=3)
+    assert decide(held, good(held)).action is Action.MEASURE
+    assert decide(held, good(held, verdict=Verdict.FAIL)).action is Action.ROLL_BACK
+    assert decide(held, good(held, failure="OOMKilled")).action is Action.ROLL_BACK
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING, Phase.WAITING])
+def test_a_dead_challenger_is_rolled_back_at_once(phase):
+    gate = {"gate": "step-100", "then": Phase.SHIFTING, "then_step": 1} if phase is Phase.WAITING else {}
+    state = at(phase, **gate)
+    decision = decide(state, Observation(now=START, failure="exit code 3: no such bundle"))
+    assert decision.action is Action.ROLL_BACK
+    assert "no such bundle" in decision.state.reason
+
+
+def test_an_edit_is_not_overwritten_and_goes_on_once_undone():
+    held = decide(baking, good(baking, edited="spec.predictor changed")).state
+    assert (held.phase, held.gate) == (Phase.WAITING, "edit-1")
+    still = decide(held, good(held, edited="spec.predictor changed", approved="edit-1"))
+    assert (still.action, still.state) == (Action.WAIT, held)
+    undone = decide(held, good(held, approved="edit-1"))
+    assert (undone.action, undone.percent) == (Action.SHIFT, 25)
+
+
+def test_a_challenger_that_stops_behind_an_edit_is_said_once_and_goes_back_once_the_edit_is_undone():
+    held = decide(baking, good(baking, edited="spec.predictor changed")).state
+    said = decide(held, good(held, edited="spec.predictor changed", failure="OOMKilled"))
+    assert (said.action, said.state.gate) == (Action.WAIT, "edit-1")
+    assert said.state.reason == f"{held.reason}; the challenger stopped: OOMKilled"
+    again = decide(said.state, good(held, edited="spec.predictor changed", failure="OOMKilled again"))
+    assert again.state == said.state
+    assert decide(said.state, good(held, failure="OOMKilled")).action is Action.ROLL_BACK
+    at_once = decide(baking, good(baking, edited="spec.predictor changed", failure="OOMKilled")).state
+    assert at_once.reason == said.state.reason
+
+
+PROMOTING = [
+    at(Phase.PROMOTING, step=3),
+    at(Phase.WAITING, step=3, gate="promote-1", then=Phase.PROMOTING, then_step=3),
+]
+
+
+@pytest.mark.parametrize("state", PROMOTING, ids=lambda state: state.phase.value)
+def test_a_challenger_that_stops_before_stable_carries_it_is_not_promoted(state):
+    decision = decide(state, Observation(now=START, failure="OOMKilled"))
+    assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
+    assert decision.state.reason == "the challenger stopped: OOMKilled"
+    assert decide(state, Observation(now=START, failure="OOMKilled", carried=True)).state == state
+
+
+def test_an_abort_wins_over_an_edit():
+    held = decide(baking, good(baking, edited="spec.canary changed")).state
+    decision = decide(held, good(held, edited="spec.canary changed", abort="ann: not today"))
+    assert decision.state.reason == "aborted: ann: not today; somebody had edited the service: spec.canary changed"
+    assert decision.action is Action.ROLL_BACK
+    assert "ann: not today" in decision.state.reason
+    assert decide(decision.state, good(held, edited="spec.canary changed", abort="x")).action is Action.ROLL_BACK
+
+
+def test_an_abort_comes_too_late_once_it_is_being_promoted():
+    promoting = at(Phase.PROMOTING, step=3)
+    assert decide(promoting, Observation(now=START, abort="x")).action is Action.PROMOTE
+
+
+def test_the_registry_follows_the_traffic_and_never_leads():
+    promoting = at(Phase.PROMOTING, step=3)
+    assert decide(promoting, Observation(now=START)).action is Action.PROMOTE
+    assert decide(promoting, Observation(now=START, registered=True)).action is Action.PROMOTE
+    assert decide(promoting, Observation(now=START, carried=True)).action is Action.REGISTER
+    assert decide(promoting, Observation(now=START, carried=True, registered=True)).state.phase is Phase.PROMOTED
+    back = at(Phase.ROLLING_BACK)
+    assert decide(back, Observation(now=START)).action is Action.ROLL_BACK
+    assert decide(back, Observation(now=START, withdrawn=True)).action is Action.REJECT
+    assert decide(back, Observation(now=START, withdrawn=True, rejected=True)).state.phase is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK])
+def test_nothing_follows_an_end(phase):
+    state = at(phase)
+    decision = decide(state, good(state, abort="x", edited="y", failure="z"))
+    assert (decision.action, decision.state) == (Action.NOTHING, state)

@@ -1,0 +1,171 @@
+"""What holds for every state and every observation."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide, gate_before
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase
+from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
+
+MOVES = {Action.STAGE, Action.SHIFT, Action.PROMOTE, Action.ROLL_BACK}
+STEP_GATE = {"gate": gate_before(100), "then": Phase.SHIFTING, "then_step": 3}
+STATES = [
+    at(Phase.STAGING),
+    *(at(Phase.SHIFTING, step=step) for step in (1, 3)),
+    *(at(Phase.BAKING, step=step) for step in range(4)),
+    at(Phase.BAKING, step=2, inconclusives=1),
+    at(Phase.WAITING, step=2, **STEP_GATE),
+    at(Phase.WAITING, step=2, gate="measure-1", then=Phase.BAKING, then_step=2),
+    at(Phase.WAITING, step=2, gate="edit-1", then=Phase.SHIFTING, then_step=2),
+    at(Phase.WAITING, step=3, gate="promote-1", then=Phase.PROMOTING, then_step=3),
+    at(Phase.WAITING, step=1, gate="withdraw-1", then=Phase.ROLLING_BACK, then_step=1),
+    at(Phase.PROMOTING, step=3),
+    at(Phase.ROLLING_BACK, step=2),
+    at(Phase.PROMOTED, step=3),
+    at(Phase.ROLLED_BACK, step=2),
+]
+
+
+def observations(state):
+    """Everything that can be seen in a state, times and counts at either side of each limit."""
+    for now, share, ready, failure, ended, edited, verdict, requests, approved, abort in product(
+        (START, START + PARAMETERS.warmup_seconds, START + WINDOW, START + 31, START + 61, START + 1001),
+        (None, 0, 25, 50, 100),
+        (False, True),
+        ("", "crashed"),
+        ((False, False), (True, False), (True, True)),
+        ("", "somebody did"),
+        (None, *Verdict),
+        (4, 5),
+        ("", "step-100", state.gate or "measure-9"),
+        (None, "enough"),
+    ):
+        yield Observation(
+            now=now, share=share, ready=ready, failure=failure, carried=ended[0], registered=ended[1],
+            withdrawn=ended[0], rejected=ended[1], edited=edited, verdict=verdict, requests=requests,
+            approved=approved, abort=abort,
+        )  # fmt: skip
+
+
+def passed(state, seen):
+    """A pass in the sense of the issue, written apart from the plan."""
+    return (
+        state.phase is Phase.BAKING
+        and seen.verdict is Verdict.PASS
+        and seen.now - state.window >= WINDOW
+        and seen.share == state.percent
+        and seen.ready
+        and not seen.failure
+        and (state.percent == 0 or seen.requests >= PARAMETERS.min_requests)
+    )
+
+
+def check(state, seen, decision):
+    """The laws."""
+    after = decision.state
+    opened = state.phase is Phase.WAITING and seen.approved == state.gate
+    allowed = state.step + 1 if passed(state, seen) or opened else state.step
+    assert after.step <= allowed, "above the next step without a pass"
+    if after.percent > state.percent and PARAMETERS.needs_approval(after.percent):
+        assert seen.approved == gate_before(after.percent), "without the approval that was asked for"
+    if decision.percent > state.percent:
+        assert after.step == state.step + 1, "more traffic than the step allows"
+    if decision.action is Action.PROMOTE and state.phase is not Phase.PROMOTING:
+        assert (state.percent == 100 and passed(state, seen)) or (opened and state.then is Phase.PROMOTING)
+    if decision.action is Action.REGISTER:
+        assert seen.carried, "the registry ahead of the traffic"
+    if decision.action is Action.REJECT:
+        assert seen.withdrawn, "the registry ahead of the traffic"
+    if seen.edited and seen.abort is None:
+        assert decision.action not in MOVES, "a person's edit overwritten"
+    is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.shift_seconds
+    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
+        assert decision.action not in MOVES, "what was refused tried again unasked"
+    is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
+    if is_broken and Phase.PROMOTING in (state.phase, state.then):
+        assert after.phase is Phase.ROLLING_BACK, "users left on a challenger that stopped"
+    if after.phase is Phase.WAITING:
+        assert after.gate, "waits for nothing"
+        assert after.then is not None, "waits for nothing"
+    if state.phase.is_end:
+        assert after == state
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.phase}-{state.percent}-{state.gate}")
+def test_every_state_meets_every_observation(state):
+    for seen in observations(state):
+        check(state, seen, decide(state, seen))
+
+
+seconds = st.sampled_from([0.0, 1.0, 3.0, WINDOW, 35.0, 70.0])
+anything = st.fixed_dictionaries(
+    {},
+    optional={
+        "share": st.sampled_from([None, 0, 25, 50, 100]),
+        "ready": st.booleans(),
+        "failure": st.sampled_from(["", "", "", "crashed"]),
+        "edited": st.sampled_from(["", "", "somebody did"]),
+        "refused": st.sampled_from(["", "", "", "denied"]),
+        "verdict": st.sampled_from([None, *Verdict]),
+        "requests": st.sampled_from([0, 3, 5]),
+        "disturbed": st.booleans(),
+        "approved": st.sampled_from(["step-100", "measure-1", "edit-1", "edit-2", "promote-1"]),
+        "abort": st.sampled_from([None, None, None, "enough"]),
+        "carried": st.booleans(),
+        "registered": st.booleans(),
+        "withdrawn": st.booleans(),
+        "rejected": st.booleans(),
+    },
+)
+bad_days = st.lists(st.tuples(seconds, anything), max_size=40)
+
+
+def live(state, days):
+    """Lets a rollout see one thing after another, starting from what works; checks every decision."""
+    now = state.since
+    for pause, changes in days:
+        now += pause
+        seen = replace(good(state, now=now, carried=False), **changes)
+        decision = decide(state, seen)
+        check(state, seen, decision)
+        state = decision.state
+    return state, now
+
+
+@settings(max_examples=300, deadline=None)
+@given(bad_days)
+def test_no_sequence_of_bad_days_breaks_a_law(days):
+    live(begun(), days)
+
+
+@settings(max_examples=300, deadline=None)
+@given(bad_days, st.sampled_from([None, *Verdict]), st.booleans(), st.booleans())
+def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_ready):
+    """From then on the world stands still, good or bad; time goes on."""
+    state, now = live(begun(), days)
+    for _ in range(300):
+        if state.phase.is_end or state.phase is Phase.WAITING:
+            return
+        now += WINDOW
+        share = state.percent if works else None
+        ended = {"carried": works, "registered": works, "withdrawn": works, "rejected": works}
+        state = decide(state, good(state, now=now, share=share, verdict=verdict, ready=is_ready, **ended)).state
+    raise AssertionError(f"stuck in {state}")
+
+
+@settings(max_examples=300, deadline=None)
+@given(bad_days)
+def test_inconclusive_data_never_promotes_however_a_person_insists(days):
+    state, now = begun(Parameters(**(PARAMETERS.as_dict() | {"steps": (0, 50, 100), "approvals": ()}))), START
+    for pause, changes in days:
+        now += pause
+        unclear = changes | {"verdict": Verdict.INCONCLUSIVE, "approved": state.gate}
+        state = decide(state, replace(good(state, now=now), **unclear)).state
+        assert state.step == 0
+        assert state.phase not in (Phase.PROMOTING, Phase.PROMOTED)

@@ -1,0 +1,92 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase, Stable, State, StateError, load, start
+from content_arena.components.shared.errors import InputError
+from tests.components.canary_rollout.rollouts import PARAMETERS, STABLE, begun
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+states = st.builds(
+    State,
+    rollout=st.text(),
+    challenger=st.text(),
+    storage_uri=st.text(),
+    stable=st.builds(Stable, st.text(), st.text(), st.text(), st.none() | st.integers(), st.none() | st.integers()),
+    parameters=st.just(PARAMETERS) | st.just(Parameters(steps=(0, 50))),
+    started_at=finite,
+    since=finite,
+    window=finite,
+    phase=st.sampled_from(Phase),
+    step=st.integers(0, 2),
+    waited=finite,
+    failures=st.integers(0),
+    inconclusives=st.integers(0),
+    holds=st.integers(0),
+    gate=st.text(),
+    then=st.none() | st.sampled_from(Phase),
+    then_step=st.integers(0, 2),
+    reason=st.text(),
+    approvals=st.lists(st.text()).map(tuple),
+    fingerprint=st.text(),
+    measuring=st.dictionaries(st.text(), st.text() | finite | st.dictionaries(st.text(), finite)),
+)
+
+
+@given(states)
+def test_read_back_as_written(state):
+    assert load(state.dump()) == state
+
+
+def test_it_is_small_and_tells_its_schema():
+    written = begun().enter(Phase.WAITING, 0, "x" * 10_000, approvals=("step-100 by somebody",) * 20).dump()
+    assert len(written) < 4_000
+    assert json.loads(written)["schema"] == 1
+
+
+def test_what_others_wrote_is_cut_whichever_way_it_gets_there():
+    state = replace(begun(), reason="x" * 10_000, approvals=("step-100 by " + "y" * 10_000,) * 20)
+    assert len(state.reason) == 600
+    assert state.approvals[0].startswith("step-100 by yyy")
+    assert len(state.dump()) < 8_000
+    assert load(state.dump()) == state
+
+
+def test_what_is_measured_as_usual_is_not_told_and_older_records_are_read():
+    assert "measuring" not in json.loads(begun().dump())
+    assert load(begun().dump()).measuring == {}
+
+
+def _with(**changes):
+    return json.dumps(json.loads(begun().dump()) | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "can not be read"),
+        ("[]", "can not be read"),
+        ("{}", "can not be read"),
+        (_with(schema=2), "schema 2"),
+        (_with(phase="dancing"), "dancing"),
+        (_with(step=9), "can not be read"),
+        (_with(more=1), "other fields"),
+        (_with(measuring=3), "can not be read"),
+        (_with(stable={}), "can not be read"),
+        (_with(parameters={"steps": [0, 0]}), "rise"),
+    ],
+)
+def test_anything_else_is_refused(text, says):
+    with pytest.raises(StateError, match=says):
+        load(text)
+
+
+def test_what_serves_is_not_rolled_out():
+    with pytest.raises(InputError, match="serves already"):
+        start("r", "1", "s3://elsewhere", STABLE, PARAMETERS, 0.0)
+    with pytest.raises(InputError, match="serves already"):
+        start("r", "2", STABLE.storage_uri, STABLE, PARAMETERS, 0.0)

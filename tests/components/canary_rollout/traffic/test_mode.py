@@ -1,0 +1,53 @@
+import pytest
+
+from content_arena.components.canary_rollout.traffic.mode import mode_of, model_of, told_version, version_of
+from content_arena.components.shared.errors import InputError
+
+
+def service(annotation=None, status=None):
+    metadata = {"name": "filter"}
+    if annotation:
+        metadata["annotations"] = {"serving.kserve.io/deploymentMode": annotation}
+    return {"metadata": metadata} | ({"status": {"deploymentMode": status}} if status else {})
+
+
+@pytest.mark.parametrize(
+    ("annotation", "status", "mode"),
+    [
+        ("Standard", None, "Standard"),
+        (None, "Standard", "Standard"),
+        (None, "RawDeployment", "Standard"),
+        ("Knative", None, "Knative"),
+        (None, "Serverless", "Knative"),
+        ("Standard", "Knative", "Knative"),
+    ],
+)
+def test_the_mode_is_found_from_the_service(annotation, status, mode):
+    assert mode_of(service(annotation, status)) == mode
+
+
+@pytest.mark.parametrize(("annotation", "found"), [("ModelMesh", "ModelMesh"), (None, "unknown")])
+def test_any_other_mode_is_refused(annotation, found):
+    with pytest.raises(InputError, match=f"deployment mode {found}"):
+        mode_of(service(annotation))
+
+
+def predictor(*env):
+    return {"model": {"storageUri": "s3://models/content-filter/7/", "env": list(env)}}
+
+
+def test_a_version_is_what_the_predictor_is_told_or_where_its_bundle_is():
+    told = {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "8"}
+    assert version_of(predictor(told)) == "8"
+    assert version_of(predictor()) == "7"
+    assert told_version(predictor()) is None
+
+
+def test_another_bundle_keeps_the_other_variables_and_changes_no_original():
+    given = predictor({"name": "A", "value": "1"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "7"})
+    assert model_of(given, "s3://x", "9") == {
+        "storageUri": "s3://x",
+        "env": [{"name": "A", "value": "1"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "9"}],
+    }
+    assert told_version(given) == "7"
+    assert model_of(predictor(), "s3://x", None) == {"storageUri": "s3://x", "env": None}

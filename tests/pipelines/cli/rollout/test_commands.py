@@ -1,0 +1,315 @@
+"""``arena rollout`` from the outside: a stand-in's API server over HTTP, and whatever can not be used."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from content_arena.components.registry.registry import Registry
+from content_arena.components.shared.tracking import Tracking
+from content_arena.pipelines.cli.app import app
+from tests.components.canary_rollout.stand_in import standard_world
+from tests.components.canary_rollout.stand_in.api_server import ApiServer
+from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE, Served
+
+TWO = "s3://models/content-filter/2"
+WHERE = ["--service", SERVICE, "--namespace", NAMESPACE]
+#: The shortest rollout: without pods that answer it ends held at its first step.
+QUICK = [
+    *WHERE, "--no-registry", "--plan", "0,100", "--bake", "0", "--warmup", "0", "--min-requests", "0",
+    "--inconclusives", "0", "--settle", "0.1", "--interval", "0.05", "--leave-when-held", "--reach", "pods",
+]  # fmt: skip
+START = ["start", "2", "--storage-uri", TWO, *QUICK]
+RESUME = ["resume", *WHERE, "--no-registry", "--settle", "0.1", "--interval", "0.05", "--leave-when-held"]
+EVERY = {
+    "start": START, "status": ["status", *WHERE], "watch": ["watch", *WHERE], "approve": ["approve", *WHERE],
+    "abort": ["abort", *WHERE], "resume": RESUME, "reconcile": ["reconcile", *WHERE, "--no-registry"],
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """Version 1 serves in Standard mode; a challenger's pods come up within three seconds of the world."""
+    with Served(ApiServer(standard_world.StandardWorld(standard_world.service())), tmp_path) as served:
+        monkeypatch.setenv("KUBECONFIG", str(served.kubeconfig))
+        yield served
+
+
+@pytest.fixture
+def broken(cluster):
+    """Version 2 crashes at load."""
+    cluster.api.world._broken.add(TWO)
+    died = {"terminated": {"exitCode": 3}}
+    container = {
+        "name": "kserve-container", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": died,
+        "restartCount": 2,
+    }  # fmt: skip
+    cluster.api.crashed = [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
+    return cluster
+
+
+@pytest.fixture
+def registry(home):
+    home.mkdir()
+    return Registry(f"sqlite:///{home / 'mlflow.db'}")
+
+
+def rollout(*arguments):
+    return CliRunner().invoke(app, ["rollout", *(str(argument) for argument in arguments)])
+
+
+def answer(*arguments):
+    result = rollout(*arguments, "--json")
+    return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+def is_refused(result, *words):
+    """Exit code 2, and one line that says why."""
+    assert result.exit_code == 2, result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.strip()]
+    for word in words:
+        assert word in line
+
+
+# A rollout.
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(cluster):
+    result = rollout(*START, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "would take it" in result.stdout
+    assert "Nothing was changed." in result.stdout
+    assert cluster.api.writes == 0
+    code, plan = answer(*START, "--dry-run")
+    assert (code, plan["mode"], plan["stable_version"]) == (0, "Standard", "1")
+    assert [patch["percent"] for patch in plan["patches"]][-1] == 100
+
+
+def test_a_challenger_that_crashes_is_taken_back_and_the_page_says_so(broken):
+    result = rollout(*START)
+    assert result.exit_code == 1, result.output
+    assert "Version 2 is rolled back at 0 %: the challenger does not start" in result.stdout
+    (line,) = [line for line in result.output.splitlines() if line.startswith("timeline: ")]
+    page = Path(line.removeprefix("timeline: "))
+    assert "the bundle is torn" in page.read_text()
+    assert page.with_suffix(".jsonl").is_file()
+    code, told = answer(*RESUME)
+    assert (code, told["phase"], told["timeline"]) == (1, "rolled_back", str(page))
+
+
+def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(cluster):
+    code, left = answer(*START)
+    assert (code, left["phase"], left["gate"]) == (3, "waiting", "measure-1")
+    assert Path(left["timeline"]).is_file()
+
+    code, seen = answer(*EVERY["status"])
+    assert (code, seen["gate"], seen["share"], seen["holder"]) == (0, "measure-1", 0, None)
+    shown = rollout(*EVERY["status"]).stdout
+    assert f"arena rollout approve measure-1 --service {SERVICE} --namespace {NAMESPACE}" in " ".join(shown.split())
+    assert "arena rollout resume" in shown
+
+    is_refused(rollout("approve", "step-50", *WHERE), "no gate step-50", "measure-1")
+    code, approved = answer(*EVERY["approve"], "--by", "alice")
+    assert (code, approved) == (0, {"version": "2", "gate": "measure-1", "by": "alice"})
+    assert cluster.annotations["content-arena/approve"] == "2/measure-1 by alice"
+
+    code, aborted = answer("abort", *WHERE, "--by", "bob", "--reason", "complaints")
+    assert (code, aborted["reason"]) == (0, "complaints")
+    shown = " ".join(rollout(*EVERY["status"]).stdout.split())
+    assert "abort: complaints (bob)" in shown
+    assert "measure-1 approved by alice, unused yet" in shown
+    code, end = answer(*RESUME)
+    assert (code, end["phase"], end["reason"]) == (1, "rolled_back", "aborted: complaints (bob)")
+
+    assert "No rollout is under way" in rollout(*EVERY["watch"]).stderr
+    result = rollout(*EVERY["watch"], "--json")
+    assert (result.exit_code, json.loads(result.stdout)["phase"]) == (1, "rolled_back")
+    for command in ("approve", "abort"):
+        is_refused(rollout(*EVERY[command]), "is over", "rolled_back")
+
+
+def test_reconcile_ends_what_nobody_carries_on_and_then_finds_nothing(cluster):
+    rollout(*START)
+    rollout("abort", *WHERE)
+    rollout(*EVERY["approve"])
+    state = json.loads(cluster.annotations["content-arena/rollout"])
+    state |= {"phase": "shifting", "gate": "", "then": None}
+    cluster.annotate(rollout=json.dumps(state))
+    code, first = answer(*EVERY["reconcile"], "--settle", "0.1", "--interval", "0.05")
+    assert code == 0
+    assert "it is rolled_back" in first["done"][0]
+    result = rollout(*EVERY["reconcile"])
+    assert (result.exit_code, result.stdout.strip()) == (0, "Everything agrees.")
+
+
+def test_a_resumed_rollout_is_judged_as_it_began(cluster, tmp_path):
+    corpus = tmp_path / "probes.parquet"
+    corpus.touch()
+    given = ["--probe-corpus", corpus, "--probe-texts", "40", "--limit", "p95_seconds=0.8"]
+    rollout(*START, *given, "--prometheus", "http://alice:secret@prometheus.example:9090")
+    _, seen = answer(*EVERY["status"])
+    began = {
+        "corpus": str(corpus), "limits": {"p95_seconds": 0.8}, "prometheus": "http://prometheus.example:9090",
+        "texts_per_label": 40,
+    }  # fmt: skip
+    assert seen["measuring"] == began
+    corpus.unlink()
+    is_refused(rollout(*RESUME), f"no corpus {corpus}", "--probe-corpus")
+    other = tmp_path / "others.parquet"
+    other.touch()
+    code, _ = answer(*RESUME, "--probe-corpus", other, "--limit", "f1=0.7")
+    assert code == 3
+    _, seen = answer(*EVERY["status"])
+    assert seen["measuring"] == began, "said for that process only"
+
+
+def test_who_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
+    arena = Path(sys.executable).with_name("arena")
+    line = [arena, "rollout", *START, "--plan", "0,100", "--bake", "300", "--json"]
+    environment = os.environ | {"PYTHONFAULTHANDLER": "1"}
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        while "RolloutMeasuring" not in [event["reason"] for event in cluster.api.events] and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        said, told = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        raise AssertionError(process.communicate()) from None
+    assert process.returncode == 130, told
+    stopped = json.loads(said)
+    assert stopped["phase"] == "baking"
+    assert "Under way at 0 %" in Path(stopped["timeline"]).read_text()
+    assert f"timeline: {stopped['timeline']}" in told.splitlines()
+    assert "`arena rollout resume` goes on" in told.splitlines()[-1]
+    assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was let go of"
+
+
+# What can not be used.
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_without_a_cluster(command):
+    is_refused(rollout(*EVERY[command]), "no cluster is configured", "KUBECONFIG")
+
+
+@pytest.mark.parametrize("content", [None, "", "no: kubeconfig", "{", "\x00"])
+def test_a_kubeconfig_that_is_none(content, tmp_path, monkeypatch):
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    is_refused(rollout(*EVERY["status"]), "no cluster is configured")
+
+
+def test_a_context_that_there_is_not(cluster):
+    is_refused(rollout(*EVERY["status"], "--context", "nowhere"), "there is no context nowhere in", "there is here")
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_service_that_there_is_not(command, cluster):
+    arguments = ["nothing" if argument == SERVICE else argument for argument in EVERY[command]]
+    is_refused(rollout(*arguments), f"namespace {NAMESPACE} has no InferenceService nothing")
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_service_that_one_may_not_see(command, cluster):
+    cluster.forbidden.add("inferenceservices")
+    is_refused(rollout(*EVERY[command]), 'User "me" cannot get resource "inferenceservices"')
+
+
+def test_a_lease_that_one_may_not_take(cluster):
+    cluster.forbidden.add("leases")
+    is_refused(rollout(*START), 'resource "leases"')
+    assert "content-arena/rollout" not in cluster.annotations
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_state_that_can_not_be_read(command, cluster):
+    cluster.annotate(rollout='{"schema":1,"phase":')
+    is_refused(rollout(*EVERY[command]), "the rollout's state can not be read")
+
+
+@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status"}))
+def test_before_there_was_a_rollout(command, cluster):
+    is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
+
+
+def test_before_there_was_a_rollout_status_says_what_serves(cluster):
+    result = rollout(*EVERY["status"])
+    assert result.exit_code == 0, result.output
+    assert "Version 1 serves" in result.stdout
+    assert "arena rollout start" in result.stdout
+    code, told = answer(*EVERY["status"])
+    assert (code, told["rollout"], told["mode"], told["serving"]["version"]) == (0, None, "Standard", "1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--plan", "0,50,20"], ["steps have to rise"]),
+        (["--plan", "10,50"], ["steps go from 0"]),
+        (["--plan", "0"], ["steps go from 0"]),
+        (["--plan", "a bit"], ["--plan is 'a bit'"]),
+        (["--approve-before", "30"], ["approval is asked before [30]"]),
+        (["--bake", "20000"], ["the deadline is"]),
+        (["--limit", "charm=1"], ["no limit 'charm'", "p95_seconds"]),
+        (["--limit", "p95_seconds=slow"], ["limit p95_seconds is 'slow'"]),
+        (["--limit", "p95_seconds=nan"], ["limit p95_seconds is 'nan'"]),
+        (["--prometheus", "prometheus:9090"], ["is no address of a Prometheus"]),
+        (["--prometheus", "http://[prometheus"], ["is no address of a Prometheus"]),
+        (["--probe-corpus", "nowhere.parquet"], ["there is no corpus nowhere.parquet"]),
+        (["--storage-uri", "s3://models/content-filter/1"], ["serves already"]),
+    ],
+)
+def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
+    is_refused(rollout(*START, *options), *words)
+    assert cluster.api.writes == 0
+
+
+def test_who_approves_hears_what_it_replaces_and_that_nobody_carries_it(cluster):
+    rollout(*START, "--approve-before", "100")
+    rollout("approve", "step-100", *WHERE, "--by", "carol")
+    said = rollout(*EVERY["approve"], "--by", "dave").stdout
+    assert "step-100 by carol is gone" in said
+    assert "Nobody carries it: arena rollout resume" in said
+
+
+@pytest.mark.parametrize("limit", ["error_rate=-4", "latency=3", "p99_seconds=fast"])
+def test_a_bound_that_makes_no_sense_is_refused_by_a_dry_run_too(limit, cluster):
+    is_refused(rollout(*START, "--dry-run", "--limit", limit), limit.partition("=")[0])
+    is_refused(rollout(*START, "--dry-run", "--probe-corpus", "/nope"), "/nope")
+
+
+def test_a_second_start_is_sent_to_the_first(cluster):
+    rollout(*START)
+    is_refused(rollout(*START), "a rollout of version 2 is under way", "arena rollout watch")
+
+
+def test_a_version_that_was_never_published(cluster, registry, make_bundle):
+    run_id = Tracking(registry.uri, "run").run_id
+    version = registry.register(make_bundle("b1", weights_seed=1), run_id).version
+    start = ["start", version, *WHERE]
+    is_refused(rollout(*start), f"version {version} was never published", "--storage-uri")
+    is_refused(rollout("start", "99", *WHERE), "99")
+
+
+def test_no_registry_needs_an_address_and_a_registry_has_to_be_there(cluster):
+    is_refused(rollout("start", "2", *WHERE, "--no-registry"), "--no-registry needs --storage-uri")
+    is_refused(rollout("start", "2", *WHERE), "there is no registry")

@@ -1,0 +1,266 @@
+"""The command line from the outside: help, bad input, empty registry. The whole loop is in test_loop.py."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from content_arena.components.registry import gates
+from content_arena.components.registry.registry import Registry
+from content_arena.components.shared.tracking import Tracking
+from content_arena.pipelines.cli.app import app
+
+COMMANDS = ["run", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def registry(home):
+    """A registry in the arena's home."""
+    home.mkdir()
+    return Registry(f"sqlite:///{home / 'mlflow.db'}")
+
+
+@pytest.fixture
+def register(registry, make_bundle):
+    def register(seed):
+        run_id = Tracking(registry.uri, "run").run_id
+        return registry.register(make_bundle(f"b{seed}", weights_seed=seed), run_id).version
+
+    return register
+
+
+def arena(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+ROLLOUT = [f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "reconcile")]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *ROLLOUT])
+def test_every_command_explains_itself(command):
+    result = arena(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert len(result.stdout) > 200
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from content_arena.pipelines.cli.app import app; from typer.testing import CliRunner; "
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
+        "heavy = {'torch', 'transformers', 'mlflow', 'kfp', 'pandas', 'kserve', 'onnxruntime'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda path: None, "no file"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 50), "csv"),
+        (lambda path: path.write_text("a,b\n1,2\n"), "column"),
+        (lambda path: path.write_text(""), "empty"),
+        (lambda path: path.write_text("text,label\nfine,benign\nrude,toxic\n"), "50"),
+        (lambda path: path.mkdir(), "director|folder"),
+    ],
+    ids=["missing", "binary", "no label column", "empty", "too few", "folder"],
+)
+def test_data_that_can_not_be_used_is_one_line_and_exit_code_two(home, tmp_path, make, named):
+    path = tmp_path / "data.csv"
+    make(path)
+    result = arena("run", "--data", path)
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("arena: ")]
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    import re
+
+    assert re.search(named, line, re.IGNORECASE), line
+
+
+def test_a_base_model_folder_that_is_not_there(home):
+    result = arena("run", "--base-model", "./nowhere")
+    assert result.exit_code == 2
+    assert "./nowhere" in result.stderr
+
+
+def test_with_json_standard_output_is_one_object_even_then(home, tmp_path):
+    result = arena("run", "--data", tmp_path / "missing.csv", "--json")
+    assert result.exit_code == 2
+    assert "missing.csv" in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize("command", [["serve"], ["status"], ["promote"], ["rollback"]])
+def test_an_arena_that_never_ran(home, command):
+    result = arena(*command)
+    assert result.exit_code == 2
+    assert "arena run" in result.stderr
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("command", [["run"], ["battle", "--victim", "http://127.0.0.1:9"]])
+def test_a_strategy_to_hold_out_that_there_is_not(home, command):
+    result = arena(*command, "--held-out", "homoglyph_swap", "--held-out", "homoglyf")
+    assert result.exit_code == 2
+    assert "no strategy homoglyf; installed: " in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_the_help_names_the_strategies_that_are_held_out():
+    from content_arena.components.attack_generation.strategies import HELD_OUT
+
+    assert ", ".join(HELD_OUT) in " ".join(arena("run", "--help").stdout.replace("│", " ").split())
+
+
+def test_no_champion_to_serve(registry):
+    result = arena("serve")
+    assert result.exit_code == 2
+    assert "no champion" in result.stderr
+
+
+def test_a_port_in_use(registry, register):
+    registry.promote(register(1), None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = arena("serve", "--port", port)
+    assert result.exit_code == 2
+    assert str(port) in result.stderr
+
+
+def test_status_of_every_alias(registry, register):
+    registry.promote(register(1), None)
+    registry.record_metrics(1, {"clean_f1": 0.75})
+    assert "75.0%" in arena("status").stdout
+    answer = json.loads(arena("status", "--json").stdout)
+    assert set(answer) == {"champion"}
+    assert answer["champion"]["version"] == "1"
+    assert answer["champion"]["metrics"] == {"clean_f1": 0.75}
+
+
+def test_nothing_to_roll_back_to_is_a_no(registry, register):
+    registry.promote(register(1), None)
+    result = arena("rollback")
+    assert result.exit_code == 1
+    assert "nothing to roll back to" in result.stderr
+
+
+def test_rollback(registry, register):
+    registry.promote(register(1), None)
+    registry.promote(register(2), 1)
+    assert json.loads(arena("rollback", "--json").stdout) == {"champion_version": "1", "rejected_version": "2"}
+    assert registry.version_of("champion") == 1
+
+
+@pytest.fixture
+def challenger(registry, register):
+    """A champion, and a challenger with the verdict a test gives it."""
+    registry.promote(register(1), None)
+    version = register(2)
+    registry.set_alias("challenger", version)
+
+    def judged(clean_f1, champion=1):
+        rule = [gates.Gate(metric="clean_f1", better="higher")]
+        registry.record_verdict(version, champion, gates.judge({"clean_f1": 0.5}, {"clean_f1": clean_f1}, rule))
+
+    return judged
+
+
+def test_a_challenger_whose_gates_passed_is_promoted(registry, challenger):
+    challenger(0.9)
+    assert arena("promote").exit_code == 0
+    assert (registry.version_of("champion"), registry.version_of("previous")) == (2, 1)
+
+
+def test_a_challenger_whose_gates_failed_is_refused_with_the_reason(registry, challenger):
+    challenger(0.1)
+    result = arena("promote")
+    assert result.exit_code == 1
+    assert "clean_f1 0.1000" in result.stderr
+    assert registry.version_of("champion") == 1
+
+
+def test_a_challenger_nobody_judged_is_refused(registry, challenger):
+    assert arena("promote").exit_code == 1
+    assert registry.version_of("champion") == 1
+
+
+def test_a_verdict_against_another_champion_does_not_count(registry, challenger):
+    challenger(0.9, champion=7)
+    assert arena("promote").exit_code == 1
+    assert registry.version_of("champion") == 1
+
+
+def test_overriding_the_gates_needs_a_reason_and_keeps_it(registry, challenger):
+    challenger(0.1)
+    assert arena("promote", "--force").exit_code == 2
+    assert arena("promote", "--force", "--reason", "a person looked").exit_code == 0
+    assert registry.version_of("champion") == 2
+    assert registry.get(2).tags["override_reason"] == "a person looked"
+
+
+def test_no_challenger_is_a_no(registry, register):
+    registry.promote(register(1), None)
+    assert arena("promote").exit_code == 1
+
+
+def test_two_runs_in_one_home_do_not_mix(home):
+    from content_arena.pipelines.execution.home import ArenaHome
+
+    with ArenaHome.from_environment().exclusive():
+        result = arena("run")
+    assert result.exit_code == 2
+    assert "another run" in result.stderr
+
+
+def test_compile_writes_every_pipeline(tmp_path):
+    result = arena("compile", "--out", tmp_path / "new")
+    assert result.exit_code == 0
+    written = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert written == ["arena.yaml", "battle.yaml", "retrain.yaml"]
+
+
+def test_compile_into_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    assert arena("compile", "--out", tmp_path / "file").exit_code == 2
+
+
+def test_a_version_that_was_taken_back_is_seen_and_comes_again_only_by_hand(registry, register):
+    registry.promote(register(1), None)
+    registry.promote(register(2), 1)
+    assert arena("rollback", "--reason", "complaints").exit_code == 0
+    assert "2 (rejected: complaints)" in arena("status").stdout
+    refused = arena("promote", "2")
+    assert refused.exit_code == 1
+    assert "complaints" in refused.stderr
+    assert arena("promote", "2", "--force", "--reason", "they were wrong").exit_code == 0
+    assert registry.version_of("champion") == 2
+    assert registry.get(2).rejection is None
+    assert "they were wrong" in arena("status").stdout
+
+
+def test_the_champion_is_not_promoted_again(registry, register):
+    registry.promote(register(1), None)
+    assert arena("promote", "1").exit_code == 2
+
+
+@pytest.mark.parametrize("victim", ["nonsense", "localhost:8080"])
+def test_a_victim_that_is_none_is_said_before_anything_is_read(home, victim):
+    result = arena("battle", "--victim", victim)
+    assert result.exit_code == 2
+    assert "URL with http://" in result.stderr
+    assert not home.exists()
+
+
+def test_the_version():
+    assert arena("--version").stdout.startswith("content-arena ")

@@ -1,0 +1,137 @@
+"""The local runner on pipelines made for the test."""
+
+import pytest
+from kfp import dsl
+from rich.console import Console
+
+from content_arena.components.shared.stage import StageLine
+from content_arena.pipelines.cli import progress
+from content_arena.pipelines.execution import local as runner
+from content_arena.pipelines.execution.home import ArenaHome
+
+IMAGE = "python:3.11-slim"
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def speaks(words: str, times: int = 2) -> str:
+    for i in range(times):
+        print(f"[speaks] {i + 1}/{times} words")
+    print("noise of a library")
+    return words
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def refuses() -> str:
+    from content_arena.components.shared.errors import InputError
+    from content_arena.components.shared.stage import stage
+
+    @stage("refuses")
+    def run():
+        raise InputError("no such thing")
+
+    run()
+    return ""
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def breaks() -> str:
+    print("[breaks] working")
+    raise RuntimeError("a bug")
+
+
+@pytest.fixture
+def home(tmp_path):
+    return ArenaHome(tmp_path / "home")
+
+
+def one_task(component):
+    @dsl.pipeline(name="one")
+    def pipeline() -> str:
+        return component().output
+
+    return pipeline
+
+
+def test_outputs_lines_and_log(home):
+    @dsl.pipeline(name="talk")
+    def pipeline(words: str, times: int = 3) -> str:
+        return speaks(words=words, times=times).output
+
+    heard = []
+    finished = runner.run(pipeline, {"words": "hello"}, home, heard.append)
+    assert finished.parameter("speaks", "Output") == "hello"
+    assert [(line.stage, line.done, line.total) for line in heard] == [("speaks", i, 3) for i in (1, 2, 3)]
+    assert "noise of a library" in finished.log.read_text()
+
+
+def test_a_task_that_left_nothing_is_no_success(home):
+    finished = runner.run(one_task(speaks_once), {}, home, lambda line: None)
+    with pytest.raises(runner.StageCrashedError, match=r"speaks_once ended without its verdict.*log\.txt"):
+        finished.parameter("speaks_once", "verdict")
+    next(finished.artifacts.rglob("executor_output.json")).unlink()
+    with pytest.raises(runner.StageCrashedError, match="ended without its Output"):
+        finished.parameter("speaks_once", "Output")
+
+
+def test_the_first_stage_to_say_why_is_the_cause(home):
+    @dsl.component(base_image=IMAGE, install_kfp_package=False)
+    def fails_later() -> str:
+        print("[fails_later] error: a consequence")
+        raise SystemExit(2)
+
+    @dsl.pipeline(name="two")
+    def pipeline():
+        with dsl.ExitHandler(fails_later()):
+            refuses()
+
+    with pytest.raises(runner.StageRefusedError, match=r"^no such thing$"):
+        runner.run(pipeline, {}, home, lambda line: None)
+
+
+def test_a_refusal_carries_the_stages_own_words(home):
+    with pytest.raises(runner.StageRefusedError, match=r"^no such thing$"):
+        runner.run(one_task(refuses), {}, home, lambda line: None)
+
+
+def test_a_crash_names_stage_and_log(home):
+    with pytest.raises(
+        runner.StageCrashedError, match=r"stage breaks failed \(RuntimeError: a bug\); the whole log is in .*log\.txt"
+    ):
+        runner.run(one_task(breaks), {}, home, lambda line: None)
+
+
+def test_old_runs_are_forgotten(home):
+    for _ in range(5):
+        folder = home.runs / f"1999-{_}"
+        folder.mkdir(parents=True)
+    runner.run(one_task(speaks_once), {}, home, lambda line: None)
+    kept = sorted(path.name for path in home.runs.iterdir())
+    assert len(kept) == 3
+    assert "1999-0" not in kept
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def speaks_once() -> str:
+    return "once"
+
+
+def test_the_display_off_a_terminal_is_lines():
+    console = Console(file=__import__("io").StringIO(), width=200)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("prepare_corpus", "reading"))
+        display.watch(StageLine("train_qlora", "steps", 1, 10))
+        display.watch(StageLine("train_qlora", "it broke", is_error=True))
+    lines = console.file.getvalue().splitlines()
+    assert lines[0] == "prepare_corpus: reading"
+    assert lines[1].startswith("prepare_corpus: 0 s")
+    assert lines[-1].startswith("train_qlora: failed")
+
+
+def test_the_display_on_a_terminal_draws_every_stage():
+    console = Console(file=__import__("io").StringIO(), width=120, force_terminal=True)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("prepare_corpus", "reading"))
+        display.watch(StageLine("train_qlora", "steps", 1, 10))
+    drawn = console.file.getvalue()
+    assert "prepare_corpus" in drawn
+    assert "train_qlora" in drawn
