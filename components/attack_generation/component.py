@@ -16,7 +16,7 @@ def generate_attacks(
     victim: str,
     pipeline_run: str,
     lang: str = "en",
-    rounds: int = 3,
+    budget: int = 3,
     texts_per_label: int = 200,
     seed: int = 0,
     held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
@@ -34,7 +34,7 @@ def generate_attacks(
         victim: Alias, version number, bundle folder or URL of the filter to attack.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        rounds: Queries allowed for each (text, strategy).
+        budget: Queries allowed for each (text, strategy).
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out_strategies: Strategies that are judged only; the project's own choice if not given.
@@ -54,7 +54,7 @@ def generate_attacks(
         victim=victim,
         lang=lang,
         pipeline_run=pipeline_run,
-        rounds=int(rounds),
+        budget=int(budget),
         texts_per_label=int(texts_per_label),
         seed=int(seed),
         held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,

@@ -32,7 +32,7 @@ def generate_attacks(
     victim: str,
     lang: str,
     pipeline_run: str,
-    rounds: int = 3,
+    budget: int = 3,
     texts_per_label: int = 200,
     seed: int = 0,
     held_out: Sequence[str] = strategies.HELD_OUT,
@@ -54,7 +54,7 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        rounds: Queries allowed for each (text, strategy).
+        budget: Queries allowed for each (text, strategy).
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out: Strategies that are judged only.
@@ -62,7 +62,7 @@ def generate_attacks(
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; the environment's if None.
     """
-    search = LadderSearch(_at_least_one("rounds", rounds))
+    search = LadderSearch(_at_least_one("budget", budget))
     if not 0 <= shard < _at_least_one("n_shards", n_shards):
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
@@ -76,8 +76,8 @@ def generate_attacks(
     say(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {names} strategies{part}")
     progress = Progress(
         STAGE,
-        _expected_queries(len(train) + len(validation), len(seen), rounds)
-        + _expected_queries(len(validation), len(unseen), rounds),
+        _expected_queries(len(train) + len(validation), len(seen), budget)
+        + _expected_queries(len(validation), len(unseen), budget),
         "queries at most",
     )
     digests, n_attacks, n_queries = {}, 0, 0
@@ -193,9 +193,9 @@ def _read_summary(path: Path) -> Mapping:
         raise InputError(f"a shard of the battle left no summary at {path}: run again") from error
 
 
-def _expected_queries(n_texts: int, n_strategies: int, rounds: int) -> int:
+def _expected_queries(n_texts: int, n_strategies: int, budget: int) -> int:
     """Half the texts are toxic and get every round, a benign one gets a single attempt; each is asked once as it is."""
-    return n_texts + n_texts * n_strategies * (rounds + 1) // 2 if n_strategies else 0
+    return n_texts + n_texts * n_strategies * (budget + 1) // 2 if n_strategies else 0
 
 
 def _at_least_one(name: str, value: int) -> int:

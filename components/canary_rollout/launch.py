@@ -13,11 +13,11 @@ from typing import Any
 
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.reconcile import Unmeasured, reconcile
-from content_arena.components.canary_rollout.controller.registry import Follower
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Pace, Rollout, new_name, refuse_unfinished
 from content_arena.components.canary_rollout.kube.client import Cluster
 from content_arena.components.canary_rollout.kube.lease import Lease
-from content_arena.components.canary_rollout.measuring.config import Instruments
+from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, State
@@ -29,7 +29,7 @@ USUAL = Pace()
 
 
 @dataclass(frozen=True)
-class Site:
+class ServiceRef:
     """Where a service is.
 
     Attributes:
@@ -44,7 +44,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class RolloutRequest:
     """A rollout that is to begin.
 
     Attributes:
@@ -76,7 +76,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Papers:
+class RolloutArtifacts:
     """What a rollout leaves behind beside the service.
 
     Attributes:
@@ -89,13 +89,13 @@ class Papers:
 
 
 def roll_out(
-    site: Site,
-    registry: Follower,
-    told: Mapping[str, Any],
-    beginning: Beginning | None = None,
+    service_ref: ServiceRef,
+    registry: RolloutRegistry,
+    overrides: Mapping[str, Any],
+    rollout_request: RolloutRequest | None = None,
     *,
     say: Callable[[str], None],
-    papers: Callable[[str], Papers],
+    artifacts_for: Callable[[str], RolloutArtifacts],
     pace: Pace = USUAL,
     settle_seconds: float = 5.0,
     metrics_port: int | None = None,
@@ -104,13 +104,13 @@ def roll_out(
     """Rolls out, from the beginning or from where it was left.
 
     Args:
-        site: Where.
+        service_ref: Where.
         registry: Follows the traffic.
-        told: With what both variants are measured, where it is not as usual, or as the rollout began:
-            :meth:`~content_arena.components.canary_rollout.measuring.config.Instruments.of`.
-        beginning: What to begin; None to go on with what is under way.
+        overrides: With what both variants are measured, where it is not as usual, or as the rollout began:
+            :meth:`~content_arena.components.canary_rollout.measuring.config.MeasuringConfig.of`.
+        rollout_request: What to begin; None to go on with what is under way.
         say: Where it is told for whoever watches this process.
-        papers: Where the records and the page of a rollout of that name go.
+        artifacts_for: Where the records and the page of a rollout of that name go.
         pace: How often to look, how patient to be.
         settle_seconds: How long a gateway may take from what its route says to what it does.
         metrics_port: Where Prometheus finds the rollout's own figures while this runs; nowhere if None.
@@ -124,46 +124,54 @@ def roll_out(
         HeldError: Another process rolls out.
         Stopped: This process was asked to end.
     """
-    cluster = Cluster(site.namespace, site.context)
-    mover = Mover(cluster, site.service, settle_seconds)
+    cluster = Cluster(service_ref.namespace, service_ref.context)
+    mover = Mover(cluster, service_ref.service, settle_seconds)
     # Said at once, and not only when another rollout's lease has been waited for.
     view = mover.look()
     before: State | None = None
-    if beginning is None:
+    if rollout_request is None:
         before = annotations.record_of(view.service)
         if before.phase.is_end:
-            _show(papers(before.rollout), site.service, before, say)
+            _show(artifacts_for(before.rollout), service_ref.service, before, say)
             return before
         name, parameters = before.rollout, before.parameters
-        instruments = Instruments.of(told, before.measuring)
+        measuring_config = MeasuringConfig.of(overrides, before.measuring)
     else:
         refuse_unfinished(view)
-        name, parameters = new_name(beginning.challenger), beginning.parameters
-        instruments = Instruments.of(told)
-    kept, rollout = papers(name), None
+        name, parameters = new_name(rollout_request.challenger), rollout_request.parameters
+        measuring_config = MeasuringConfig.of(overrides)
+    kept, rollout = artifacts_for(name), None
 
     def state() -> State | None:
         return (rollout and rollout.state) or before
 
     try:
-        with _ends_on_sigterm(), Lease(cluster, site.service, say=say) as lease, contextlib.ExitStack() as last:
+        with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=say) as lease, contextlib.ExitStack() as last:
             if before is not None:
                 say(f"goes on {before.summary}")
-            measurer = instruments.measurer(site.namespace, site.context, cluster, parameters.warmup_seconds)
-            last.callback(lambda: _show(kept, site.service, state(), say))
+            measurer = measuring_config.measurer(
+                service_ref.namespace, service_ref.context, cluster, parameters.warmup_seconds
+            )
+            last.callback(lambda: _show(kept, service_ref.service, state(), say))
             last.callback(measurer.close)
-            turned, history = _figures(site, metrics_port), History(kept.history)
-            rollout = _rollout(site, cluster, mover, lease, registry, measurer, say, history, pace, turned)
-            if beginning is not None:
-                rollout.begin(beginning.challenger, parameters, beginning.insist, name, instruments.noted())
-                if instruments.has_password:
+            turned, history = _figures(service_ref, metrics_port), History(kept.history)
+            rollout = _rollout(service_ref, cluster, mover, lease, registry, measurer, say, history, pace, turned)
+            if rollout_request is not None:
+                rollout.begin(
+                    rollout_request.challenger,
+                    parameters,
+                    rollout_request.insist,
+                    name,
+                    measuring_config.recorded_config(),
+                )
+                if measuring_config.has_password:
                     say("the address of Prometheus is recorded without its password: a resume has to be told again")
             return rollout.run(should_leave)
     except KeyboardInterrupt as error:
         raise Stopped(state()) from error
 
 
-def _show(kept: Papers, service: str, state: State | None, say: Callable[[str], None]) -> None:
+def _show(kept: RolloutArtifacts, service: str, state: State | None, say: Callable[[str], None]) -> None:
     """Makes the page; a full disk is not to change how a rollout ends."""
     if state is None:
         return
@@ -176,44 +184,65 @@ def _show(kept: Papers, service: str, state: State | None, say: Callable[[str], 
 
 
 def put_in_order(
-    site: Site, registry: Follower, *, say: Callable[[str], None], pace: Pace = USUAL, settle_seconds: float = 5.0
+    service_ref: ServiceRef,
+    registry: RolloutRegistry,
+    *,
+    say: Callable[[str], None],
+    pace: Pace = USUAL,
+    settle_seconds: float = 5.0,
 ) -> list[str]:
     """See :func:`~content_arena.components.canary_rollout.controller.reconcile.reconcile`.
 
     Raises:
         HeldError: A rollout is under way, and its process lives.
     """
-    cluster = Cluster(site.namespace, site.context)
-    mover = Mover(cluster, site.service, settle_seconds)
+    cluster = Cluster(service_ref.namespace, service_ref.context)
+    mover = Mover(cluster, service_ref.service, settle_seconds)
     mover.look()
-    with _ends_on_sigterm(), Lease(cluster, site.service, say=say) as lease:
-        rollout = _rollout(site, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
-        return reconcile(cluster, site.service, mover, rollout, registry, lease.ensure)
+    with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=say) as lease:
+        rollout = _rollout(service_ref, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
+        return reconcile(cluster, service_ref.service, mover, rollout, registry, lease.ensure)
 
 
 def _nothing(state: State, measured: Measurement | None) -> None:
     """Keeps no figures."""
 
 
-def _figures(site: Site, port: int | None) -> Callable[[State, Measurement | None], None]:
+def _figures(service_ref: ServiceRef, port: int | None) -> Callable[[State, Measurement | None], None]:
     if port is None:
         return _nothing
     from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
 
-    metrics = RolloutMetrics(site.service, site.namespace)
+    metrics = RolloutMetrics(service_ref.service, service_ref.namespace)
     metrics.serve(port)
     return metrics.observe
 
 
 def _rollout(
-    site: Site, cluster: Cluster, mover: Mover, lease: Lease, registry: Follower, measurer: Measurer,
-    say: Callable[[str], None], history: History | None, pace: Pace,
+    service_ref: ServiceRef,
+    cluster: Cluster,
+    mover: Mover,
+    lease: Lease,
+    registry: RolloutRegistry,
+    measurer: Measurer,
+    say: Callable[[str], None],
+    history: History | None,
+    pace: Pace,
     turned: Callable[[State, Measurement | None], None] = _nothing,
-) -> Rollout:  # fmt: skip
+) -> Rollout:
     return Rollout(
-        cluster, mover, measurer, registry, service=site.service, instance=lease.holder, still_mine=lease.ensure,
-        history=history, say=say, turned=turned, pace=pace,
-    )  # fmt: skip
+        cluster,
+        mover,
+        measurer,
+        registry,
+        service=service_ref.service,
+        instance=lease.holder,
+        assert_leadership=lease.ensure,
+        history=history,
+        say=say,
+        turned=turned,
+        pace=pace,
+    )
 
 
 @contextlib.contextmanager

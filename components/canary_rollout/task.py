@@ -9,12 +9,18 @@ from typing import Any
 
 from content_arena.components.canary_rollout.controller.annotations import recorded
 from content_arena.components.canary_rollout.kube.client import Cluster
-from content_arena.components.canary_rollout.launch import Beginning, Papers, Site, Stopped, roll_out
+from content_arena.components.canary_rollout.launch import (
+    RolloutArtifacts,
+    RolloutRequest,
+    ServiceRef,
+    Stopped,
+    roll_out,
+)
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
-from content_arena.components.registry.sync import Following
+from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
@@ -77,21 +83,28 @@ def roll_out_challenger(
         history_path.write_text("", "utf-8")
         return {"version": version, "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
     tracking, registry = Tracking(tracking_uri, pipeline_run), Registry(tracking_uri)
-    site = Site(service, namespace)
+    service_ref = ServiceRef(service, namespace)
     last = recorded(Cluster(namespace).service(service))
-    beginning = None
+    rollout_request = None
     # One that is over is not begun again: a task that is tried again answers what came of it.
     if last is None or last.challenger != version:
         parameters = Parameters(
             steps=tuple(steps), bake_seconds=bake_seconds, min_requests=min_requests, approvals=tuple(approvals)
         )
-        beginning = Beginning(Challenger(version, _bundle_of(registry, version)), parameters)
-    told = {"limits": limits or {}, "corpus": corpus, "lang": lang} | ({"prometheus": prometheus} if prometheus else {})
+        rollout_request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), parameters)
+    overrides = {"limits": limits or {}, "corpus": corpus, "lang": lang} | (
+        {"prometheus": prometheus} if prometheus else {}
+    )
     try:
         state = roll_out(
-            site, Following(registry), told, beginning, say=lambda line: say(STAGE, line),
-            papers=lambda name: Papers(history_path, timeline_path), metrics_port=metrics_port,
-        )  # fmt: skip
+            service_ref,
+            RegistrySync(registry),
+            overrides,
+            rollout_request,
+            say=lambda line: say(STAGE, line),
+            artifacts_for=lambda name: RolloutArtifacts(history_path, timeline_path),
+            metrics_port=metrics_port,
+        )
     except Stopped as stopped:
         say(STAGE, str(stopped))
         sys.exit(130)

@@ -19,7 +19,7 @@ def evaluate_challenger(
     champion_version: str,
     pipeline_run: str,
     lang: str = "en",
-    rounds: int = 3,
+    budget: int = 3,
     texts_per_label: int = 200,
     seed: int = 0,
     held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
@@ -38,7 +38,7 @@ def evaluate_challenger(
         champion_version: Registry version to compare with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        rounds: Queries allowed for each (text, strategy).
+        budget: Queries allowed for each (text, strategy).
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
         held_out_strategies: Strategies neither model was trained on; the project's own choice if not given.
@@ -57,7 +57,7 @@ def evaluate_challenger(
         champion_version=champion_version,
         lang=lang,
         pipeline_run=pipeline_run,
-        rounds=int(rounds),
+        budget=int(budget),
         texts_per_label=int(texts_per_label),
         seed=int(seed),
         held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,

@@ -40,7 +40,7 @@ def evaluate_challenger(
     champion_version: str,
     lang: str,
     pipeline_run: str,
-    rounds: int = 3,
+    budget: int = 3,
     texts_per_label: int = 200,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
@@ -56,7 +56,7 @@ def evaluate_challenger(
         champion_version: Registry version to compare with.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        rounds: Queries allowed for each (text, strategy).
+        budget: Queries allowed for each (text, strategy).
         texts_per_label: Test texts of each label to attack; the clean figures come from the whole test split.
         seed: Of the attacks.
         held_out: Strategies neither model was trained on.
@@ -79,13 +79,13 @@ def evaluate_challenger(
     say(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
     seen, unseen = split_strategies(lang, held_out)
     strategies = [*seen, *unseen]
-    # Benign texts get one attempt, toxic ones up to ``rounds``, and all are scored once as they are.
+    # Benign texts get one attempt, toxic ones up to ``budget``, and all are scored once as they are.
     n_toxic = int((attacked["label"] == "toxic").sum())
-    n_queries = len(attacked) + len(strategies) * (n_toxic * rounds + len(attacked) - n_toxic)
+    n_queries = len(attacked) + len(strategies) * (n_toxic * budget + len(attacked) - n_toxic)
     progress = Progress(STAGE, 2 * n_queries, "queries at most")
     fights = {
         name: battle.fight(
-            attacked, model, strategies, seed=seed, search=LadderSearch(rounds), advance=progress.advance
+            attacked, model, strategies, seed=seed, search=LadderSearch(budget), advance=progress.advance
         )
         for name, model in models.items()
     }
@@ -97,7 +97,7 @@ def evaluate_challenger(
     evaluation = {
         "lang": lang,
         "seed": seed,
-        "budget": rounds,
+        "budget": budget,
         "attack_set_sha256": fights["champion"].sha256,
         "n_toxic": n_toxic,
         "n_benign": len(attacked) - n_toxic,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
-from content_arena.components.registry.sync import Following
+from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.stage import say, stage
 from content_arena.components.shared.tracking import Tracking
@@ -63,10 +63,10 @@ def close_run(
 
 def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]:
     """Ends what a killed rollout has left; the run is closed whatever comes of it."""
-    from content_arena.components.canary_rollout.launch import Site, put_in_order
+    from content_arena.components.canary_rollout.launch import ServiceRef, put_in_order
 
     try:
-        return put_in_order(Site(service, namespace), Following(registry), say=lambda line: say(STAGE, line))
+        return put_in_order(ServiceRef(service, namespace), RegistrySync(registry), say=lambda line: say(STAGE, line))
     except ArenaError as error:
         say(STAGE, f"the rollout of {service} is left as it is: {error}")
         return []

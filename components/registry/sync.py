@@ -15,7 +15,7 @@ from content_arena.components.shared.errors import InputError, RegistryError
 _REJECTED_BY = "rejected_by_rollout"
 
 
-class Following:
+class RegistrySync:
     """What a rollout asks of a registry. Versions are text here, as a service names them."""
 
     def __init__(self, registry: Registry) -> None:

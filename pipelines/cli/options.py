@@ -54,7 +54,7 @@ DataOption = Annotated[
     ),
 ]
 LangOption = Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.")]
-RoundsOption = Annotated[
+BudgetOption = Annotated[
     int, typer.Option(min=1, max=100, help="Queries an attack may spend on each text and strategy.")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")]

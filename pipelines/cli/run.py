@@ -16,13 +16,13 @@ from content_arena.pipelines.cli.options import (
     MAX_TEXTS_CUDA,
     Alias,
     AsJson,
+    BudgetOption,
     DataOption,
     Device,
     HeldOutOption,
     LabelColumnOption,
     LangOption,
     MaxTextsOption,
-    RoundsOption,
     Runner,
     RunnerOption,
     SeedOption,
@@ -48,7 +48,7 @@ def run(
         str, typer.Option(help="Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.")
     ] = "all-MiniLM-L6-v2",
     lang: LangOption = "en",
-    rounds: RoundsOption = 3,
+    budget: BudgetOption = 3,
     generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
     seed: SeedOption = 0,
     device: Annotated[Device, typer.Option(help="Where to train; auto takes a GPU where there is one.")] = Device.AUTO,
@@ -79,7 +79,7 @@ def run(
         **_data_arguments(data, lang, max_texts, text_column, label_column, device),
         **_held_out(held_out),
         "base_model": str(Path(base_model).absolute()) if Path(base_model).is_dir() else base_model,
-        "rounds": rounds,
+        "budget": budget,
         "texts_per_label": texts,
         "epochs": epochs,
         "warm_start": warm_start,
@@ -106,7 +106,7 @@ def battle(
     ] = "champion",
     data: DataOption = "embedded",
     lang: LangOption = "en",
-    rounds: RoundsOption = 3,
+    budget: BudgetOption = 3,
     seed: SeedOption = 0,
     texts: TextsOption = 200,
     max_texts: MaxTextsOption = None,
@@ -135,7 +135,7 @@ def battle(
         **_data_arguments(data, lang, max_texts, text_column, label_column, Device.CPU),
         **_held_out(held_out),
         "victim": str(Path(victim).absolute()) if is_folder else victim,
-        "rounds": rounds,
+        "budget": budget,
         "texts_per_label": texts,
         "seed": seed,
         "tracking_uri": home.tracking_uri,
@@ -147,7 +147,7 @@ def battle(
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
         print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
         return
-    out.print(tables.battle_table(rows, victim, rounds, seed))
+    out.print(tables.battle_table(rows, victim, budget, seed))
 
 
 def _data_arguments(

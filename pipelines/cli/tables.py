@@ -31,11 +31,11 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
     out.print("Next: `arena serve` serves the champion, `arena status` shows the registry.", highlight=False)
 
 
-def battle_table(rows: list[dict[str, Any]], victim: str, rounds: int, seed: int) -> Table:
+def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int) -> Table:
     """What got past a filter, a row a strategy."""
     caption = (
         "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
-        f"changed. Budget {rounds} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
+        f"changed. Budget {budget} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
     )
     table = Table(title=f"What gets past {victim}", caption=caption)
     for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):

@@ -32,7 +32,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
         data_version: str = "",
         lang: str = "en",
         base_model: str = "all-MiniLM-L6-v2",
-        rounds: int = 3,
+        budget: int = 3,
         texts_per_label: int = 200,
         epochs: int = 4,
         warm_start: bool = True,
@@ -55,7 +55,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
                 prepared before is taken again for the same data, version and options.
             lang: ISO 639-1 code of the corpus.
             base_model: Embedded name, folder or hub id of the encoder.
-            rounds: Queries an attack may spend on each (text, strategy).
+            budget: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
             epochs: Passes over the training data at most; half as many for a challenger that goes on from the champion.
             warm_start: Whether the challenger goes on from the champion's adapter; false for a fresh one.
@@ -83,7 +83,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
         }
         attack = {
             "lang": lang,
-            "rounds": rounds,
+            "budget": budget,
             "texts_per_label": texts_per_label,
             "seed": seed,
             "held_out_strategies": held_out_strategies,
@@ -114,7 +114,7 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
         data: str = "embedded",
         lang: str = "en",
         base_model: str = "all-MiniLM-L6-v2",
-        rounds: int = 3,
+        budget: int = 3,
         texts_per_label: int = 200,
         epochs: int = 4,
         warm_start: bool = True,
@@ -137,7 +137,7 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
             data: "embedded", a file (CSV, TSV, JSONL, Parquet, also .gz) or hf://name.
             lang: ISO 639-1 code of the corpus.
             base_model: Embedded name, folder or hub id of the encoder.
-            rounds: Queries an attack may spend on each (text, strategy).
+            budget: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
             epochs: Passes over the training data at most; half as many for a challenger that goes on from the champion.
             warm_start: Whether the challenger goes on from the champion's adapter; false for a fresh one.
@@ -167,7 +167,7 @@ def build_retrain(placement: Placement = Placement()) -> Callable[..., Any]:  # 
         }
         attack = {
             "lang": lang,
-            "rounds": rounds,
+            "budget": budget,
             "texts_per_label": texts_per_label,
             "seed": seed,
             "held_out_strategies": held_out_strategies,

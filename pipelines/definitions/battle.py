@@ -27,7 +27,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
         data: str = "embedded",
         data_version: str = "",
         lang: str = "en",
-        rounds: int = 3,
+        budget: int = 3,
         texts_per_label: int = 200,
         seed: int = 0,
         max_texts: int = 100_000,
@@ -44,7 +44,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
             data_version: A word that changes when what `data` holds does, such as a date or a digest: a corpus that was
                 prepared before is taken again for the same data, version and options.
             lang: ISO 639-1 code of the corpus.
-            rounds: Queries an attack may spend on each (text, strategy).
+            budget: Queries an attack may spend on each (text, strategy).
             texts_per_label: Texts of each label to attack.
             seed: The same seed gives the same attack set.
             max_texts: Draw at most so many texts from the corpus, in the proportions of the data.
@@ -68,7 +68,7 @@ def build(placement: Placement = Placement()) -> Callable[..., Any]:  # noqa: B0
                 corpus,
                 victim,
                 lang=lang,
-                rounds=rounds,
+                budget=budget,
                 texts_per_label=texts_per_label,
                 seed=seed,
                 held_out_strategies=held_out_strategies,

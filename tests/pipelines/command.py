@@ -6,7 +6,7 @@ import sys
 import time
 
 ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli.app import main; main()"]
-SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "2", "--device", "cpu"]
+SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "2", "--device", "cpu"]
 
 
 def environment(home):

@@ -25,7 +25,7 @@ APPROVE = "content-arena/approve"
 ABORT = "content-arena/abort"
 _ATTEMPTS = 5
 _APPROVAL = re.compile(r"(?P<version>[^\s/]+)/(?P<gate>\S+)(?: by (?P<who>.+))?")
-_ABORTION = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
+_ABORT = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
 
 
 class Annotated(Protocol):
@@ -41,7 +41,7 @@ class Annotated(Protocol):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class OperatorRequests:
     """What people want of a rollout.
 
     Attributes:
@@ -81,17 +81,17 @@ def record_of(service: Json) -> State:
     return state
 
 
-def wishes(service: Json, version: str) -> Wishes:
+def operator_requests(service: Json, version: str) -> OperatorRequests:
     """What people want of the rollout of a version."""
     found, ignored = _annotations(service), []
     approval = _for_version(APPROVE, _APPROVAL, "VERSION/GATE by WHO", found, version, ignored)
-    abortion = _for_version(ABORT, _ABORTION, "VERSION by WHO: WHY", found, version, ignored)
+    match = _for_version(ABORT, _ABORT, "VERSION by WHO: WHY", found, version, ignored)
     abort = None
-    if abortion:
-        why = " ".join((abortion["why"] or "no reason given").split())
-        abort = f"{why} ({(abortion['who'] or 'somebody').strip()})"
+    if match:
+        why = " ".join((match["why"] or "no reason given").split())
+        abort = f"{why} ({(match['who'] or 'somebody').strip()})"
     approver = (approval["who"] or "").strip() if approval else ""
-    return Wishes(approval["gate"] if approval else "", approver, abort, tuple(ignored))
+    return OperatorRequests(approval["gate"] if approval else "", approver, abort, tuple(ignored))
 
 
 def approval(version: str, gate: str, who: str) -> Json:
@@ -99,7 +99,7 @@ def approval(version: str, gate: str, who: str) -> Json:
     return _annotated({APPROVE: f"{version}/{gate} by {who}"})
 
 
-def abortion(version: str, who: str, why: str) -> Json:
+def abort_patch(version: str, who: str, why: str) -> Json:
     """The patch that aborts."""
     return _annotated({ABORT: f"{version} by {who.replace(':', ' ')}: {why}"})
 

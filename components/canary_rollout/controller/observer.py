@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from content_arena.components.canary_rollout.controller.annotations import wishes
-from content_arena.components.canary_rollout.controller.registry import Follower
+from content_arena.components.canary_rollout.controller.annotations import operator_requests
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Observation
@@ -34,7 +34,7 @@ class Pods(Protocol):
         """The pods that a label selector finds."""
         ...
 
-    def last_words(self, pod: str, container: str) -> str:
+    def previous_logs(self, pod: str, container: str) -> str:
         """The end of a container's log."""
         ...
 
@@ -46,7 +46,7 @@ class Observer:
     is told by the fingerprint.
     """
 
-    def __init__(self, cluster: Pods, mode: Mode, registry: Follower, say: Callable[[str], None]) -> None:
+    def __init__(self, cluster: Pods, mode: Mode, registry: RolloutRegistry, say: Callable[[str], None]) -> None:
         """Looks at nothing yet.
 
         Args:
@@ -87,7 +87,7 @@ class Observer:
         if failure and self._too_late(view, state):
             # There is nothing to go back to: who has to be asked in the end is told what it waits for.
             failure, awaited = "", failure
-        wish = wishes(view.service, state.challenger)
+        wish = operator_requests(view.service, state.challenger)
         for line in wish.ignored:
             self._say_once(line)
         return Observation(
@@ -144,7 +144,7 @@ class Observer:
         # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
         labels = "" if is_over else self._mode.pod_labels(view, state.stable, state.candidate)
-        return pod_failures.failure(self._cluster.pods(labels), self._cluster.last_words) if labels else ""
+        return pod_failures.failure(self._cluster.pods(labels), self._cluster.previous_logs) if labels else ""
 
     def _is_done(self, view: View, state: State, goal: Goal) -> bool:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
-from content_arena.components.canary_rollout.controller.registry import Follower
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.state import Phase, State
@@ -23,8 +23,8 @@ def reconcile(
     service: str,
     mover: Mover,
     rollout: Rollout,
-    registry: Follower,
-    still_mine: Callable[[], None] = lambda: None,
+    registry: RolloutRegistry,
+    assert_leadership: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Heals every disagreement between the registry's aliases, the service's spec and its traffic.
 
@@ -38,7 +38,7 @@ def reconcile(
         mover: Of that service.
         rollout: Carries on what has to be ended.
         registry: Has to agree.
-        still_mine: Raises if another process rolls out by now; asked before every write.
+        assert_leadership: Raises if another process rolls out by now; asked before every write.
 
     Returns:
         What was done, a line each, or what is waited for; nothing when called again after the end.
@@ -51,11 +51,11 @@ def reconcile(
     state = annotations.recorded(found)
     if state is not None and not state.phase.is_end:
         is_to_be_ended = _is_to_be_ended(state)
-        if not is_to_be_ended and annotations.wishes(found, state.challenger).abort is None:
+        if not is_to_be_ended and annotations.operator_requests(found, state.challenger).abort is None:
             return [_waits(state)]
         wish = _wish(state) if is_to_be_ended else None
         if wish is not None:
-            still_mine()
+            assert_leadership()
             annotations.annotate(cluster, service, wish)
         # An abort that comes too late opens no gate.
         end = rollout.run(lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate))
@@ -67,10 +67,10 @@ def reconcile(
             return done
         state = end
     serving = mover.mode.stable(mover.look())
-    still_mine()
+    assert_leadership()
     done += registry.heal(serving.version)
     if state is not None and _is_unsaid(state, serving.version, registry):
-        still_mine()
+        assert_leadership()
         registry.reject(state.challenger, serving.version, state.rollout, state.reason)
         done.append(f"version {state.challenger} is tagged rejected: {state.reason}")
     return done
@@ -84,7 +84,7 @@ class Unmeasured:
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
 
 
-def _is_unsaid(state: State, serving: str, registry: Follower) -> bool:
+def _is_unsaid(state: State, serving: str, registry: RolloutRegistry) -> bool:
     """Whether the registry does not know that the last rollout was taken back."""
     is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
     return is_back and not registry.is_rejected(state.challenger, state.rollout)
@@ -107,4 +107,4 @@ def _wish(state: State) -> Json | None:
         return annotations.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None
-    return annotations.abortion(state.challenger, _WHO, "nobody carried it on")
+    return annotations.abort_patch(state.challenger, _WHO, "nobody carried it on")

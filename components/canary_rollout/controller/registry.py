@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Follower(Protocol):
+class RolloutRegistry(Protocol):
     """What is needed of a registry; versions are named as the service names them."""
 
     def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.observer import Observer, Pods
-from content_arena.components.canary_rollout.controller.registry import Follower
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.plan.decide import Decision, decide, is_measured
@@ -24,7 +24,7 @@ from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase, State, start
 from content_arena.components.canary_rollout.reporting.events import Events, EventSink
 from content_arena.components.canary_rollout.reporting.history import History
-from content_arena.components.canary_rollout.reporting.recorder import Chronicle
+from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Goal,
@@ -73,11 +73,11 @@ class Rollout:
         cluster: Surroundings,
         mover: Mover,
         measurer: Measurer,
-        registry: Follower,
+        registry: RolloutRegistry,
         *,
         service: str,
         instance: str = "",
-        still_mine: Callable[[], None] = lambda: None,
+        assert_leadership: Callable[[], None] = lambda: None,
         history: History | None = None,
         say: Callable[[str], None] = lambda line: None,
         turned: Callable[[State, Measurement | None], None] = lambda state, measured: None,
@@ -94,7 +94,7 @@ class Rollout:
             registry: Follows the traffic.
             service: Name of the InferenceService.
             instance: Who tells the Events.
-            still_mine: Raises if another process rolls out by now; asked before every write.
+            assert_leadership: Raises if another process rolls out by now; asked before every write.
             history: Where it is told for the page.
             say: Where it is told for whoever watches this process.
             turned: Called after every turn, with what was measured.
@@ -103,11 +103,11 @@ class Rollout:
             sleep: Waits so many seconds.
         """
         self._cluster, self._mover, self._measurer, self._registry = cluster, mover, measurer, registry
-        self._service, self._still_mine, self._say = service, still_mine, say
+        self._service, self._assert_leadership, self._say = service, assert_leadership, say
         self._turned = turned
         self._pace, self._clock, self._sleep = pace, clock, sleep
         self._observer = Observer(cluster, mover.mode, registry, say)
-        self._chronicle = Chronicle(Events(cluster, instance, say), history, say, clock)
+        self._recorder = EventRecorder(Events(cluster, instance, say), history, say, clock)
         self.state: State | None = None
         self._awaited = self._refused = ""
 
@@ -137,11 +137,11 @@ class Rollout:
         state = replace(state, measuring=measuring or {})
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
         self._registry.check(challenger.version, stable.version, insist)
-        self._still_mine()
+        self._assert_leadership()
         version = view.service["metadata"]["resourceVersion"]
         service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
         self.state = state
-        self._chronicle.tell(state, event=self._chronicle.entered(service, state))
+        self._recorder.tell(state, event=self._recorder.entered(service, state))
         return state
 
     def run(self, should_leave: Callable[[State], bool] = lambda state: False) -> State:
@@ -224,9 +224,9 @@ class Rollout:
             view = replace(view, service=service)
             # While it waits, a window follows the other, and nobody needs to be told.
             is_news = replace(after, window=state.window) != state
-            event = self._chronicle.entered(service, after) if is_news else ""
+            event = self._recorder.entered(service, after) if is_news else ""
         event = self._act(decision, view) or event
-        self._chronicle.tell(after, seen, decision.action, measured, event, is_news=is_news)
+        self._recorder.tell(after, seen, decision.action, measured, event, is_news=is_news)
         self._turned(after, measured)
         return after
 
@@ -241,7 +241,7 @@ class Rollout:
             return state
         self.state = after
         if after != state:
-            self._chronicle.tell(after, event=self._chronicle.entered(service, after))
+            self._recorder.tell(after, event=self._recorder.entered(service, after))
         return after
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
@@ -261,7 +261,7 @@ class Rollout:
         """Writes a state down; None if somebody wrote something that has to be looked at first."""
         looked = view.service
         for _ in range(_ATTEMPTS):
-            self._still_mine()
+            self._assert_leadership()
             try:
                 version = looked["metadata"]["resourceVersion"]
                 return self._cluster.patch_service(self._service, annotations.record(before, after), version)
@@ -282,7 +282,7 @@ class Rollout:
         self._refused = ""
         try:
             if decision.action in (Action.REGISTER, Action.REJECT):
-                self._still_mine()
+                self._assert_leadership()
             if decision.action is Action.REGISTER:
                 self._registry.promote(state.challenger, state.stable.version)
             elif decision.action is Action.REJECT:
@@ -303,14 +303,14 @@ class Rollout:
 
         def noted(after: str) -> Json:
             nonlocal left
-            self._still_mine()
+            self._assert_leadership()
             left = replace(state, fingerprint=after)
             return {annotations.ROLLOUT: left.dump()}
 
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, noted)
         if isinstance(step, Patch):
             self._awaited, self.state = "", left
-            return self._chronicle.moved(view.service, step.why)
+            return self._recorder.moved(view.service, step.why)
         self._awaited = step.why if isinstance(step, Wait) else ""
         return ""
 

@@ -107,7 +107,7 @@ class Cluster:
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         return self._call("GET", path, None, [("labelSelector", labels)])["items"]
 
-    def last_words(self, pod: str, container: str) -> str:
+    def previous_logs(self, pod: str, container: str) -> str:
         """The end of the log of a container: of its last life if it had one, else of this; empty if there is none."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
         for previous in ("true", "false"):

@@ -13,12 +13,12 @@ _DEATHS = 2
 _MAX_WORDS = 300
 
 
-def failure(pods: Iterable[Json], last_words: Callable[[str, str], str]) -> str:
+def failure(pods: Iterable[Json], previous_logs: Callable[[str, str], str]) -> str:
     """Why the first pod that will not serve does not; empty if all may still.
 
     Args:
         pods: As the API server has them.
-        last_words: The end of the log of a pod's container that died, by the names of both.
+        previous_logs: The end of the log of a pod's container that died, by the names of both.
     """
     for pod in pods:
         status = pod.get("status", {})
@@ -27,7 +27,7 @@ def failure(pods: Iterable[Json], last_words: Callable[[str, str], str]) -> str:
             reason = _reason(container)
             if reason:
                 name = pod["metadata"]["name"]
-                words = " ".join(last_words(name, container["name"]).split())[-_MAX_WORDS:]
+                words = " ".join(previous_logs(name, container["name"]).split())[-_MAX_WORDS:]
                 return f"{container['name']} of pod {name}: {reason}" + (f": {words}" if words else "")
     return ""
 

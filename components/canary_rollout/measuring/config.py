@@ -17,35 +17,35 @@ if TYPE_CHECKING:
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
 
 
-class Reach(StrEnum):
+class PodAccess(StrEnum):
     """How the pods of a variant are reached, past gateway and Services."""
 
-    PODS = "pods"
-    API_SERVER = "api-server"
+    DIRECT = "direct"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True)
-class Instruments:
+class MeasuringConfig:
     """With what both variants are measured.
 
     Attributes:
         limits: The bounds.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
-        reach: How pods are reached.
+        pod_access: How pods are reached.
         corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
         lang: Of the texts.
         texts_per_label: Texts of each label to attack.
-        rounds: Attempts allowed on a toxic text.
+        budget: Queries allowed on a toxic text.
         seed: Of the attempts and the resampling.
     """
 
     limits: Limits = field(default_factory=Limits)
     prometheus: str | None = None
-    reach: Reach = Reach.PODS
+    pod_access: PodAccess = PodAccess.DIRECT
     corpus: Path | None = None
     lang: str = "en"
     texts_per_label: int = 120
-    rounds: int = 3
+    budget: int = 3
     seed: int = 0
 
     @property
@@ -53,13 +53,13 @@ class Instruments:
         """Whether something of it is not noted."""
         return bool(self.prometheus) and _without_password(self.prometheus) != self.prometheus
 
-    def noted(self) -> dict[str, Any]:
+    def recorded_config(self) -> dict[str, Any]:
         """What is not as usual, to be recorded with the rollout so that whoever resumes it judges by the same.
 
         Not how pods are reached: that depends on where a process runs. Nor a password: many may read the service.
         """
-        usual = asdict(Instruments())
-        found = {name: value for name, value in asdict(self).items() if value != usual[name] and name != "reach"}
+        usual = asdict(MeasuringConfig())
+        found = {name: value for name, value in asdict(self).items() if value != usual[name] and name != "pod_access"}
         if "limits" in found:
             found["limits"] = {name: value for name, value in found["limits"].items() if value != usual["limits"][name]}
         if self.prometheus:
@@ -69,19 +69,26 @@ class Instruments:
         return found
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> Instruments:
+    def of(cls, overrides: Mapping[str, Any], recorded_config: Mapping[str, Any] | None = None) -> MeasuringConfig:
         """As told, else as noted when the rollout began, else as usual; each bound by itself.
 
         Args:
-            told: Values by the names of the attributes; ``limits`` by the names of its own.
-            noted: What :meth:`noted` gave.
+            overrides: Values by the names of the attributes; ``limits`` by the names of its own.
+            recorded_config: What :meth:`recorded_config` gave.
 
         Raises:
             InputError: What was noted can not be read, or the corpus is not here.
         """
-        noted = noted or {}
+        recorded_config = dict(recorded_config or {})
+        # Rollouts recorded before version 0.2 call the budget "rounds".
+        if "rounds" in recorded_config:
+            recorded_config["budget"] = recorded_config.pop("rounds")
         try:
-            values = {**noted, **told, "limits": Limits(**{**noted.get("limits", {}), **told.get("limits", {})})}
+            values = {
+                **recorded_config,
+                **overrides,
+                "limits": Limits(**{**recorded_config.get("limits", {}), **overrides.get("limits", {})}),
+            }
             corpus = values.get("corpus")
             made = cls(**(values | {"corpus": None if corpus is None else Path(corpus)}))
         except TypeError as error:
@@ -112,17 +119,19 @@ class Instruments:
         from content_arena.components.canary_rollout.measuring.probes import Battery, battery
         from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 
-        doors = PodAddresses() if self.reach is Reach.PODS else ApiServerProxy(context)
+        transport = PodAddresses() if self.pod_access is PodAccess.DIRECT else ApiServerProxy(context)
         source = (
-            Prometheus(self.prometheus, namespace, cluster.pods) if self.prometheus else PodMetrics(cluster.pods, doors)
+            Prometheus(self.prometheus, namespace, cluster.pods)
+            if self.prometheus
+            else PodMetrics(cluster.pods, transport)
         )
 
         def made() -> Battery:
             return battery(
-                self.corpus, self.lang, texts_per_label=self.texts_per_label, rounds=self.rounds, seed=self.seed
+                self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed
             )
 
-        prober = Prober(made, cluster.pods, doors)
+        prober = Prober(made, cluster.pods, transport)
         return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
 
 

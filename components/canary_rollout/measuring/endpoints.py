@@ -99,7 +99,7 @@ class ReachError(ArenaError):
     """A pod may not be reached this way."""
 
 
-class Doors(Protocol):
+class PodTransport(Protocol):
     """A way to reach a single pod, past every Service and gateway."""
 
     def url(self, pod: Json) -> str:

@@ -17,9 +17,9 @@ from content_arena.components.canary_rollout.measuring.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.measuring.endpoints import (
-    Doors,
     Json,
     PodAddresses,
+    PodTransport,
     ReachError,
     Variant,
     ready,
@@ -38,14 +38,14 @@ class PodMetrics:
     watched enough of the window.
     """
 
-    def __init__(self, pods: Callable[[str], Sequence[Json]], doors: Doors | None = None) -> None:
+    def __init__(self, pods: Callable[[str], Sequence[Json]], transport: PodTransport | None = None) -> None:
         """Takes what lists pods and what reaches them.
 
         Args:
             pods: The pods that a label selector finds.
-            doors: How a pod is reached; by its address if None.
+            transport: How a pod is reached; by its address if None.
         """
-        self._pods, self._doors = pods, doors or PodAddresses()
+        self._pods, self._doors = pods, transport or PodAddresses()
         self._begin = -1.0
         self._tallies: dict[str, Tally] = {}
         self._queues: list[float] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from content_arena.components.canary_rollout.analysis.checks import Probes
-from content_arena.components.canary_rollout.measuring.endpoints import Doors, Json, PodAddresses, Variant, ready
+from content_arena.components.canary_rollout.measuring.endpoints import Json, PodAddresses, PodTransport, Variant, ready
 from content_arena.components.canary_rollout.measuring.probes import Battery, PodsVictim, probe
 
 
@@ -52,7 +52,7 @@ class Prober:
         self,
         battery: Callable[[], Battery],
         pods: Callable[[str], Sequence[Json]],
-        doors: Doors | None = None,
+        transport: PodTransport | None = None,
         *,
         share: float = 0.5,
         stale_seconds: float = 900.0,
@@ -65,14 +65,14 @@ class Prober:
         Args:
             battery: Made when it is first needed.
             pods: The pods that a label selector finds.
-            doors: How a pod is reached; by its address if None.
+            transport: How a pod is reached; by its address if None.
             share: Of the time, spent asking: one small request at a time, so that users keep the rest.
             stale_seconds: Figures older than this are taken again; the old ones count until then.
             retry_seconds: A battle that broke off is fought again after so long.
             pause_seconds: Before a request that was answered with 5xx is sent again.
             start: Has work done beside the loop; in a thread if None.
         """
-        self._battery, self._pods, self._doors = battery, pods, doors or PodAddresses()
+        self._battery, self._pods, self._doors = battery, pods, transport or PodAddresses()
         self._share, self._stale_seconds, self._retry_seconds = share, stale_seconds, retry_seconds
         self._pause_seconds = pause_seconds
         self._start = start or _in_thread

@@ -46,14 +46,14 @@ class Battery:
         clean: Rows of Sample that nobody perturbs.
         attacked: Those of them that are attacked, toxic and benign.
         strategies: With what; seen in training and held out.
-        rounds: Attempts allowed on a toxic text.
+        budget: Attempts allowed on a toxic text.
         seed: Of the attempts.
     """
 
     clean: pd.DataFrame
     attacked: pd.DataFrame
     strategies: Sequence[Strategy]
-    rounds: int = 3
+    budget: int = 3
     seed: int = 0
 
 
@@ -63,7 +63,7 @@ def battery(
     *,
     texts_per_label: int = 120,
     clean_per_label: int = 150,
-    rounds: int = 3,
+    budget: int = 3,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
 ) -> Battery:
@@ -74,7 +74,7 @@ def battery(
         lang: ISO 639-1 code of the texts.
         texts_per_label: Texts of each label to attack.
         clean_per_label: Texts of each label to send as they are.
-        rounds: Attempts allowed on a toxic text.
+        budget: Attempts allowed on a toxic text.
         seed: The same seed gives the same probes.
         held_out: Strategies that are never trained on.
 
@@ -88,7 +88,7 @@ def battery(
         raise InputError(f"probes need toxic and benign {lang} texts in the test split of {corpus or 'the corpus'}")
     seen, unseen = split_strategies(lang, held_out)
     attacked = battle.sample_texts(table, "test", texts_per_label, seed)
-    return Battery(clean, attacked, [*seen, *unseen], rounds, seed)
+    return Battery(clean, attacked, [*seen, *unseen], budget, seed)
 
 
 def _embedded(lang: str) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def probe(probes: Battery, victim: PodsVictim) -> Probes:
     cached = CachedVictim(victim)
     clean_scores = cached.score(probes.clean["text"].tolist())
     fought = battle.fight(
-        probes.attacked, cached, probes.strategies, seed=probes.seed, search=LadderSearch(probes.rounds)
+        probes.attacked, cached, probes.strategies, seed=probes.seed, search=LadderSearch(probes.budget)
     )
     attacks = metrics.judged(fought.attacks)
     caught, benign = metrics.toxic_caught(attacks), metrics.benign_perturbed(attacks)

@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.traffic.mode import Json
 _TELL_SECONDS = 30.0
 
 
-class Chronicle:
+class EventRecorder:
     """Tells; what it remembers is only when it last told a measurement."""
 
     def __init__(

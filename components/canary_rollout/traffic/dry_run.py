@@ -107,7 +107,7 @@ def _followed(mode: Mode, service: Json, stable: Stable, challenger: Challenger)
         "traffic": [{"revisionName": name, "percent": share} for name, share in shares.items() if share],
     }
     status = {"observedGeneration": service["metadata"].get("generation"), "components": {"predictor": serving}}
-    return View(service | {"status": status}, settled=True, rested=True)
+    return View(service | {"status": status}, gateway_converged=True, autoscaler_stabilized=True)
 
 
 def _standard(service: Json) -> View:
@@ -123,7 +123,7 @@ def _standard(service: Json) -> View:
     accepted = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
     route = {"metadata": {"name": name}, "spec": {"rules": [{"backendRefs": refs}]}, "status": accepted}
     status = {"canaryStatuses": [{"name": canary["predictor"]["name"], "ready": True} for canary in canaries]}
-    return View(service | {"status": status}, route, pods, settled=True, rested=True)
+    return View(service | {"status": status}, route, pods, gateway_converged=True, autoscaler_stabilized=True)
 
 
 def _merged(target: Any, patch: Any, *, keeps_null: bool = False) -> Any:  # noqa: ANN401

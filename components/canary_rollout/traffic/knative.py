@@ -96,14 +96,14 @@ class Knative:
             return Patch(_percent(goal.percent), f"{goal.percent} % for version {challenger.version}")
         if now.challenger != goal.percent:
             return Wait(f"the route does not show {goal.percent} % for version {challenger.version}")
-        return Done() if view.settled else Wait("the gateway settles")
+        return Done() if view.gateway_converged else Wait("the gateway settles")
 
     def _promote(self, view: View, stable: Stable, challenger: Challenger) -> Step:
         now = self.shares(view, stable, challenger)
         percent = view.predictor.get("canaryTrafficPercent")
         if percent not in (None, 100):
             raise TrafficError(f"version {challenger.version} does not have 100 % of {view.name}, it can not take over")
-        if now.challenger != 100 or not now.ready or not view.settled:
+        if now.challenger != 100 or not now.ready or not view.gateway_converged:
             return Wait(f"the route does not yet show all traffic at a ready version {challenger.version}")
         return Done() if percent is None else Patch(_percent(None), f"version {challenger.version} takes over")
 
@@ -114,7 +114,7 @@ class Knative:
         revision = _revision(view, stable, challenger)
         if not _is_current(view) or not revision:
             return Wait(f"Knative has not made the revision of version {challenger.version} yet")
-        if _percentages(view).get(revision, 0) != 0 or not view.settled:
+        if _percentages(view).get(revision, 0) != 0 or not view.gateway_converged:
             return Wait(f"the route does not yet show 0 % for version {challenger.version}")
         model = model_of(view.predictor, stable.storage_uri, stable.told_version)
         body = {
@@ -130,7 +130,11 @@ def _restore(view: View, stable: Stable, challenger: Challenger) -> Step:
     latest = _component(view).get("latestCreatedRevision", "")
     if view.predictor.get("canaryTrafficPercent") is None:
         is_alone = _is_current(view) and _is_latest_ready(view) and _percentages(view) == {latest: 100}
-        return Done() if is_alone and view.settled else Wait(f"version {stable.version} does not have all traffic yet")
+        return (
+            Done()
+            if is_alone and view.gateway_converged
+            else Wait(f"version {stable.version} does not have all traffic yet")
+        )
     if not left:
         raise TrafficError(f"{view.name} has a canaryTrafficPercent that no rollout set")
     is_fresh = _is_current(view) and latest not in ("", left, stable.revision) and _is_latest_ready(view)

@@ -89,15 +89,15 @@ class View:
         service: The InferenceService.
         route: Its HTTPRoute (Standard mode); None if there is none.
         ready_pods: Ready pods of each Deployment by its name (Standard mode).
-        settled: Whether the gateway has been told the same for long enough to have let go of everything else.
-        rested: Whether for long enough that an autoscaler has seen the load there is now, too.
+        gateway_converged: Whether the gateway has been told the same for long enough to have let go of everything else.
+        autoscaler_stabilized: Whether for long enough that an autoscaler has seen the load there is now, too.
     """
 
     service: Json
     route: Json | None = None
     ready_pods: Mapping[str, int] = field(default_factory=dict)
-    settled: bool = False
-    rested: bool = False
+    gateway_converged: bool = False
+    autoscaler_stabilized: bool = False
 
     @property
     def name(self) -> str:

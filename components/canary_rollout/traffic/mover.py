@@ -107,9 +107,9 @@ class Mover:
         asked = _asked_for(service)
         if asked != self._asked:
             self._asked, self._asked_at = asked, now
-        is_settled = now - max(self._told_at, self._asked_at) >= self._settle_seconds
-        is_rested = now - self._told_at >= self._rest_seconds
-        return View(service, route, ready, settled=is_settled, rested=is_rested)
+        is_converged = now - max(self._told_at, self._asked_at) >= self._settle_seconds
+        is_stabilized = now - self._told_at >= self._rest_seconds
+        return View(service, route, ready, gateway_converged=is_converged, autoscaler_stabilized=is_stabilized)
 
     def step(
         self,

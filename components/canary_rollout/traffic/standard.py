@@ -142,14 +142,14 @@ class Standard:
             return Patch(_entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
         if now.challenger != goal.percent:
             return Wait(f"the route does not show {goal.percent} % for {challenger.name}")
-        return Done() if view.settled else Wait("the gateway settles")
+        return Done() if view.gateway_converged else Wait("the gateway settles")
 
     def _promote(self, view: View, stable: Stable, challenger: Challenger) -> Step:
         canary = _canary(view, challenger)
         if canary is None or canary["trafficPercent"] != 100:
             raise TrafficError(f"{challenger.name} does not have 100 % of {view.name}, so it can not take over")
         now = self.shares(view, stable, challenger)
-        if now.challenger != 100 or not now.ready or not view.settled:
+        if now.challenger != 100 or not now.ready or not view.gateway_converged:
             return Wait(f"the route does not yet show all traffic at a ready {challenger.name}")
         predictor = {"name": challenger.name, **_held(stable)}
         predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
@@ -160,7 +160,7 @@ class Standard:
         told = weights(view.route)
         if told is None or told != {workload(view.name, challenger.name): 100}:
             return Wait(f"the route does not name {challenger.name} alone")
-        if not view.settled:
+        if not view.gateway_converged:
             return Wait("the gateway settles")
         return _put_back(view, stable) or Done()
 
@@ -179,7 +179,7 @@ def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
             return Wait("stable has no ready pod, so nothing is sent back to it")
         pods = canary["predictor"].get("minReplicas", 1)
         return Patch(_entry(view, challenger, 0, pods), f"0 % for {challenger.name}")
-    if told is None or told.get(workload(view.name, challenger.name), 0) != 0 or not view.settled:
+    if told is None or told.get(workload(view.name, challenger.name), 0) != 0 or not view.gateway_converged:
         return Wait(f"the route does not yet show 0 % for {challenger.name}")
     body = {"spec": {"canary": _others(view, challenger), "predictor": _held(stable)}}
     return Patch(body, f"{challenger.name} is withdrawn, stable has as many pods as before")
@@ -230,7 +230,7 @@ def _put_back(view: View, stable: Stable) -> Patch | Wait | None:
     replicas = _replicas(stable)
     if all(view.predictor.get(name) == value for name, value in replicas.items()):
         return None
-    if not view.rested and _held(stable) != replicas:
+    if not view.autoscaler_stabilized and _held(stable) != replicas:
         return Wait("stable's autoscaler has not seen all of the traffic yet")
     return Patch({"spec": {"predictor": replicas}}, "stable's own number of pods is back")
 

@@ -21,14 +21,14 @@ from content_arena.pipelines.cli.rollout.options import (
     SERVICE,
     ContextOption,
     CorpusOption,
-    Door,
-    DoorOption,
     IntervalOption,
     LeaveOption,
     LimitOption,
     MetricsPortOption,
     NamespaceOption,
     PatienceOption,
+    PodAccessChoice,
+    PodAccessOption,
     ProbesOption,
     PrometheusOption,
     RegistryOption,
@@ -38,7 +38,7 @@ from content_arena.pipelines.cli.rollout.options import (
 )
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.launch import Beginning, Papers, Site
+    from content_arena.components.canary_rollout.launch import RolloutArtifacts, RolloutRequest, ServiceRef
     from content_arena.components.canary_rollout.plan.state import State
     from content_arena.components.registry.registry import Registry
 
@@ -104,11 +104,11 @@ def start(
     ] = False,
     limit: LimitOption = [],  # noqa: B006 - typer's way to say "none"
     prometheus: PrometheusOption = None,
-    reach: DoorOption = Door.AUTO,
+    pod_access: PodAccessOption = PodAccessChoice.AUTO,
     probe_corpus: CorpusOption = None,
     lang: LangOption = "en",
     probe_texts: ProbesOption = 120,
-    probe_rounds: Annotated[int, typer.Option(min=1, help="Attempts on each attacked text.")] = 3,
+    probe_budget: Annotated[int, typer.Option(min=1, help="Attempts on each attacked text.")] = 3,
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
     settle: SettleOption = 5.0,
@@ -125,23 +125,32 @@ def start(
 
     Try: arena rollout start 3 --dry-run
     """
-    from content_arena.components.canary_rollout.launch import Beginning
-    from content_arena.components.canary_rollout.measuring.config import Instruments
+    from content_arena.components.canary_rollout.launch import RolloutRequest
+    from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 
     parameters = options.parameters(
-        plan, approve_before, bake_seconds=bake, warmup_seconds=warmup, min_requests=min_requests,
-        failure_limit=failures, inconclusive_limit=inconclusives, start_seconds=start_timeout,
-        move_seconds=move_timeout, deadline_seconds=deadline,
-    )  # fmt: skip
-    where = options.site(service, namespace, context)
+        plan,
+        approve_before,
+        bake_seconds=bake,
+        warmup_seconds=warmup,
+        min_requests=min_requests,
+        failure_limit=failures,
+        inconclusive_limit=inconclusives,
+        start_seconds=start_timeout,
+        move_seconds=move_timeout,
+        deadline_seconds=deadline,
+    )
+    where = options.service_ref(service, namespace, context)
     registry = options.registry(tracking_uri) if with_registry else None
-    beginning = Beginning(_challenger(version, storage_uri, registry), parameters, insist)
-    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
+    rollout_request = RolloutRequest(_challenger(version, storage_uri, registry), parameters, insist)
+    overrides = options.measuring(limit, prometheus, pod_access, probe_corpus, lang, probe_texts, probe_budget)
     if dry_run:
-        Instruments.of(told)
-        _rehearse(where, beginning, options.follower(registry), as_json)
+        MeasuringConfig.of(overrides)
+        _rehearse(where, rollout_request, options.follower(registry), as_json)
         return
-    _carry(where, registry, told, beginning, interval, patience, settle, metrics_port, leave_when_held, as_json)
+    _carry(
+        where, registry, overrides, rollout_request, interval, patience, settle, metrics_port, leave_when_held, as_json
+    )
 
 
 @says_errors
@@ -151,11 +160,11 @@ def resume(
     context: ContextOption = None,
     limit: LimitOption = [],  # noqa: B006
     prometheus: PrometheusOption = None,
-    reach: DoorOption = Door.AUTO,
+    pod_access: PodAccessOption = PodAccessChoice.AUTO,
     probe_corpus: CorpusOption = None,
     lang: Annotated[str | None, typer.Option(help="Language of the texts, ISO 639-1.")] = None,
     probe_texts: Annotated[int | None, typer.Option(min=1, help="Texts of each label to attack.")] = None,
-    probe_rounds: Annotated[int | None, typer.Option(min=1, help="Attempts on each attacked text.")] = None,
+    probe_budget: Annotated[int | None, typer.Option(min=1, help="Attempts on each attacked text.")] = None,
     interval: IntervalOption = 1.0,
     patience: PatienceOption = 600.0,
     settle: SettleOption = 5.0,
@@ -168,13 +177,13 @@ def resume(
     """Go on with a rollout whose process ended, wherever it was, by the plan it began with.
 
     It is judged as it began, too: bounds, Prometheus and probes are those of `start` unless told otherwise here. How
-    pods are reached (--reach) is not: that depends on where this process runs.
+    pods are reached (--pod-access) is not: that depends on where this process runs.
     Safe at any time: while another process lives, this one says so and ends with exit code 2.
     """
-    where = options.site(service, namespace, context)
+    where = options.service_ref(service, namespace, context)
     registry = options.registry(tracking_uri) if with_registry else None
-    told = options.measuring(limit, prometheus, reach, probe_corpus, lang, probe_texts, probe_rounds)
-    _carry(where, registry, told, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
+    overrides = options.measuring(limit, prometheus, pod_access, probe_corpus, lang, probe_texts, probe_budget)
+    _carry(where, registry, overrides, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
 @says_errors
@@ -200,17 +209,28 @@ def reconcile(
 
     registry = options.registry(tracking_uri) if with_registry else None
     done = put_in_order(
-        options.site(service, namespace, context), options.follower(registry), say=tell,
-        pace=Pace(interval, patience), settle_seconds=settle,
-    )  # fmt: skip
+        options.service_ref(service, namespace, context),
+        options.follower(registry),
+        say=tell,
+        pace=Pace(interval, patience),
+        settle_seconds=settle,
+    )
     done += publish(registry) if registry else []
     said({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
 def _carry(
-    where: Site, registry: Registry | None, told: Mapping[str, Any], beginning: Beginning | None, interval: float,
-    patience: float, settle: float, metrics_port: int | None, leave_when_held: bool, as_json: bool,
-) -> None:  # fmt: skip
+    where: ServiceRef,
+    registry: Registry | None,
+    overrides: Mapping[str, Any],
+    rollout_request: RolloutRequest | None,
+    interval: float,
+    patience: float,
+    settle: float,
+    metrics_port: int | None,
+    leave_when_held: bool,
+    as_json: bool,
+) -> None:
     """Rolls out, and ends with the exit code that says how it went."""
     from content_arena.components.canary_rollout.controller.rollout import Pace
     from content_arena.components.canary_rollout.launch import Stopped, roll_out
@@ -219,11 +239,17 @@ def _carry(
 
     try:
         state = roll_out(
-            where, options.follower(registry), told, beginning, say=tell, papers=_papers,
-            pace=Pace(interval, patience), settle_seconds=settle,
+            where,
+            options.follower(registry),
+            overrides,
+            rollout_request,
+            say=tell,
+            artifacts_for=_papers,
+            pace=Pace(interval, patience),
+            settle_seconds=settle,
             metrics_port=metrics_port,
             should_leave=lambda state: leave_when_held and state.phase is Phase.WAITING,
-        )  # fmt: skip
+        )
     except Stopped as stopped:
         tell(f"arena: {stopped}")
         if as_json:
@@ -239,7 +265,7 @@ def _carry(
     raise typer.Exit(options.exit_code(state))
 
 
-def _rehearse(where: Site, beginning: Beginning, follower: Any, as_json: bool) -> None:  # noqa: ANN401
+def _rehearse(where: ServiceRef, rollout_request: RolloutRequest, follower: Any, as_json: bool) -> None:  # noqa: ANN401
     """What ``start`` would do."""
     from content_arena.components.canary_rollout.controller.rollout import refuse_unfinished
     from content_arena.components.canary_rollout.kube.client import Cluster
@@ -251,16 +277,17 @@ def _rehearse(where: Site, beginning: Beginning, follower: Any, as_json: bool) -
     mover = Mover(Cluster(where.namespace, where.context), where.service)
     view = mover.look()
     refuse_unfinished(view)
-    stable, challenger = mover.mode.stable(view), beginning.challenger
-    begun("rehearsal", challenger.version, challenger.storage_uri, stable, beginning.parameters, 0.0)
-    follower.check(challenger.version, stable.version, beginning.insist, dry_run=True)
+    stable, challenger = mover.mode.stable(view), rollout_request.challenger
+    begun("rehearsal", challenger.version, challenger.storage_uri, stable, rollout_request.parameters, 0.0)
+    follower.check(challenger.version, stable.version, rollout_request.insist, dry_run=True)
     patches = [
-        validated(mover, view, patch) for patch in rehearse(mover.mode, view, stable, challenger, beginning.parameters)
+        validated(mover, view, patch)
+        for patch in rehearse(mover.mode, view, stable, challenger, rollout_request.parameters)
     ]
     if as_json:
-        print(json.dumps(tables.plan_json(mover.mode.name, stable, beginning, patches)))
+        print(json.dumps(tables.plan_json(mover.mode.name, stable, rollout_request, patches)))
     else:
-        out.print(tables.plan_table(mover.mode.name, stable, beginning, patches))
+        out.print(tables.plan_table(mover.mode.name, stable, rollout_request, patches))
 
 
 def _challenger(version: str, storage_uri: str | None, registry: Registry | None) -> Any:  # noqa: ANN401
@@ -286,16 +313,16 @@ def _challenger(version: str, storage_uri: str | None, registry: Registry | None
     return Challenger(str(number), uri)
 
 
-def _papers(name: str) -> Papers:
-    from content_arena.components.canary_rollout.launch import Papers
+def _papers(name: str) -> RolloutArtifacts:
+    from content_arena.components.canary_rollout.launch import RolloutArtifacts
     from content_arena.pipelines.execution.home import ArenaHome
 
     folder = ArenaHome.from_environment().path / "rollouts"
-    return Papers(folder / f"{name}.jsonl", folder / f"{name}.html")
+    return RolloutArtifacts(folder / f"{name}.jsonl", folder / f"{name}.html")
 
 
 def _answer(state: State) -> dict[str, Any]:
-    papers = _papers(state.rollout)
+    artifacts_for = _papers(state.rollout)
     return {
         "rollout": state.rollout,
         "version": state.challenger,
@@ -304,6 +331,6 @@ def _answer(state: State) -> dict[str, Any]:
         "reason": state.reason,
         "gate": state.gate or None,
         "approvals": list(state.approvals),
-        "history": str(papers.history),
-        "timeline": str(papers.timeline) if papers.timeline.exists() else None,
+        "history": str(artifacts_for.history),
+        "timeline": str(artifacts_for.timeline) if artifacts_for.timeline.exists() else None,
     }

@@ -14,8 +14,8 @@ import typer
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.controller.registry import Follower
-    from content_arena.components.canary_rollout.launch import Site
+    from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
+    from content_arena.components.canary_rollout.launch import ServiceRef
     from content_arena.components.canary_rollout.plan.parameters import Parameters
     from content_arena.components.canary_rollout.plan.state import State
     from content_arena.components.registry.registry import Registry
@@ -25,12 +25,12 @@ SERVICE, NAMESPACE = "content-filter", "content-arena"
 HELD, STOPPED = 3, 130
 
 
-class Door(StrEnum):
+class PodAccessChoice(StrEnum):
     """How the pods of a variant are reached."""
 
     AUTO = "auto"
-    PODS = "pods"
-    API_SERVER = "api-server"
+    DIRECT = "direct"
+    PROXY = "proxy"
 
 
 ServiceOption = Annotated[str, typer.Option("--service", "-s", help="The InferenceService.")]
@@ -45,10 +45,12 @@ TrackingOption = Annotated[
 PrometheusOption = Annotated[
     str | None, typer.Option(help="URL of a Prometheus that scrapes the pods; their own /metrics if not given.")
 ]
-DoorOption = Annotated[
-    Door,
+PodAccessOption = Annotated[
+    PodAccessChoice,
     typer.Option(
-        "--reach", help="How probes and scrapes get to the pods; auto is pods inside a cluster, else api-server."
+        "--pod-access",
+        help="How probes and scrapes reach the pods: directly, or through the API server's proxy. auto is direct "
+        "inside a cluster and proxy elsewhere.",
     ),
 ]
 LimitOption = Annotated[
@@ -81,19 +83,19 @@ def exit_code(state: State) -> int:
     return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
 
 
-def command(where: Site, *words: str) -> str:
+def command(where: ServiceRef, *words: str) -> str:
     """A command to type, with all that tells which service it is for."""
-    told = (("--service", where.service, SERVICE), ("--namespace", where.namespace, NAMESPACE))
-    options = [f"{name} {value}" for name, value, usual in told if value != usual]
+    overrides = (("--service", where.service, SERVICE), ("--namespace", where.namespace, NAMESPACE))
+    options = [f"{name} {value}" for name, value, usual in overrides if value != usual]
     options += [f"--context {where.context}"] if where.context else []
     return " ".join(["arena rollout", *words, *options])
 
 
-def site(service: str, namespace: str, context: str | None) -> Site:
+def service_ref(service: str, namespace: str, context: str | None) -> ServiceRef:
     """Where the service is."""
-    from content_arena.components.canary_rollout.launch import Site
+    from content_arena.components.canary_rollout.launch import ServiceRef
 
-    return Site(service, namespace, context)
+    return ServiceRef(service, namespace, context)
 
 
 def registry(tracking_uri: str | None) -> Registry:
@@ -114,12 +116,12 @@ def registry(tracking_uri: str | None) -> Registry:
     return Registry(tracking_uri or home.tracking_uri)
 
 
-def follower(registry: Registry | None) -> Follower:
+def follower(registry: Registry | None) -> RolloutRegistry:
     """What follows the traffic."""
     from content_arena.components.canary_rollout.controller.registry import NoRegistry
-    from content_arena.components.registry.sync import Following
+    from content_arena.components.registry.sync import RegistrySync
 
-    return NoRegistry() if registry is None else Following(registry)
+    return NoRegistry() if registry is None else RegistrySync(registry)
 
 
 def limits(given: Sequence[str]) -> dict[str, float]:
@@ -148,19 +150,20 @@ def limits(given: Sequence[str]) -> dict[str, float]:
 
 
 def measuring(
-    bounds: Sequence[str], prometheus: str | None, door: Door, corpus: Path | None, lang: str | None,
-    texts: int | None, rounds: int | None,
+    bounds: Sequence[str], prometheus: str | None, choice: PodAccessChoice, corpus: Path | None, lang: str | None,
+    texts: int | None, budget: int | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """What was told of how both variants are measured; see ``instruments.Instruments.of``."""
+    """What was told of how both variants are measured; see ``MeasuringConfig.of``."""
     from content_arena.components.canary_rollout.kube.client import is_in_pod
-    from content_arena.components.canary_rollout.measuring.config import Reach
+    from content_arena.components.canary_rollout.measuring.config import PodAccess
 
-    reach = Reach(door.value) if door is not Door.AUTO else (Reach.PODS if is_in_pod() else Reach.API_SERVER)
-    told = {
-        "limits": limits(bounds), "prometheus": prometheus, "reach": reach, "corpus": corpus, "lang": lang,
-        "texts_per_label": texts, "rounds": rounds,
+    usual = PodAccess.DIRECT if is_in_pod() else PodAccess.PROXY
+    pod_access = usual if choice is PodAccessChoice.AUTO else PodAccess(choice.value)
+    overrides = {
+        "limits": limits(bounds), "prometheus": prometheus, "pod_access": pod_access, "corpus": corpus, "lang": lang,
+        "texts_per_label": texts, "budget": budget,
     }  # fmt: skip
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in overrides.items() if value is not None}
 
 
 def parameters(steps: str, approvals: str, **numbers: float) -> Parameters:

@@ -22,7 +22,7 @@ from content_arena.pipelines.cli.rollout.options import (
 )
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.launch import Site
+    from content_arena.components.canary_rollout.launch import ServiceRef
     from content_arena.components.canary_rollout.plan.state import State
 
 
@@ -39,7 +39,7 @@ def status(
     """
     from content_arena.pipelines.cli.rollout import tables
 
-    seen = tables.look(options.site(service, namespace, context))
+    seen = tables.look(options.service_ref(service, namespace, context))
     if as_json:
         print(json.dumps(seen.as_dict()))
     else:
@@ -60,7 +60,7 @@ def watch(
     """
     from content_arena.pipelines.cli.rollout import tables
 
-    where = options.site(service, namespace, context)
+    where = options.service_ref(service, namespace, context)
     try:
         seen = tables.follow(where, interval, err, print if as_json else None)
     except KeyboardInterrupt:
@@ -101,14 +101,14 @@ def approve(
         known = ", ".join(dict.fromkeys(name for name in (state.gate, *ahead) if name)) or "none"
         raise InputError(f"the rollout of version {state.challenger} has no gate {gate}; there is: {known}")
     who = by or getpass.getuser()
-    before = annotations.wishes(found, state.challenger)
+    before = annotations.operator_requests(found, state.challenger)
     annotations.annotate(cluster, service, annotations.approval(state.challenger, gate, who))
     text = f"{gate} of version {state.challenger} is approved by {who}."
     if before.approved and before.approved != gate:
         text += f" There is one approval at a time: {before.approved} by {before.approver or 'somebody'} is gone."
     if gate.startswith("edit-"):
         text += " It goes on once the edit is undone."
-    text += _carrier(cluster, options.site(service, namespace, context))
+    text += _carrier(cluster, options.service_ref(service, namespace, context))
     said({"version": state.challenger, "gate": gate, "by": who}, text, as_json)
 
 
@@ -129,13 +129,13 @@ def abort(
 
     cluster, _, state = _under_way(service, namespace, context)
     who = by or getpass.getuser()
-    annotations.annotate(cluster, service, annotations.abortion(state.challenger, who, reason))
+    annotations.annotate(cluster, service, annotations.abort_patch(state.challenger, who, reason))
     answer = {"version": state.challenger, "by": who, "reason": reason}
     text = f"Version {state.challenger} is asked back by {who}: {reason}."
-    said(answer, text + _carrier(cluster, options.site(service, namespace, context)), as_json)
+    said(answer, text + _carrier(cluster, options.service_ref(service, namespace, context)), as_json)
 
 
-def _carrier(cluster: Any, where: Site) -> str:  # noqa: ANN401
+def _carrier(cluster: Any, where: ServiceRef) -> str:  # noqa: ANN401
     """Who does it, where nobody would."""
     from content_arena.pipelines.cli.rollout.tables import holder
 

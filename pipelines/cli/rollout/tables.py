@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from content_arena.components.canary_rollout.controller.annotations import Wishes, recorded, wishes
+from content_arena.components.canary_rollout.controller.annotations import OperatorRequests, operator_requests, recorded
 from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
@@ -25,7 +25,7 @@ from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli.rollout.options import command
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.launch import Beginning, Site
+    from content_arena.components.canary_rollout.launch import RolloutRequest, ServiceRef
 
 _STYLES = {Phase.PROMOTED: "green", Phase.ROLLED_BACK: "red", Phase.ROLLING_BACK: "red", Phase.WAITING: "yellow"}
 
@@ -47,8 +47,8 @@ class Seen:
     share: int | None
     holder: str
     now: float
-    where: Site
-    wishes: Wishes
+    where: ServiceRef
+    operator_requests: OperatorRequests
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -67,7 +67,7 @@ class Untouched:
 
     stable: Stable
     mode: str
-    where: Site
+    where: ServiceRef
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,31 +75,31 @@ class Untouched:
         return {"rollout": None, "mode": self.mode, "serving": serving}
 
 
-def look(site: Site) -> Seen | Untouched:
+def look(service_ref: ServiceRef) -> Seen | Untouched:
     """The rollout of a service as it is now.
 
     Raises:
         InputError: No such service, or none that a rollout could begin on and that has had none.
     """
-    cluster = Cluster(site.namespace, site.context)
-    mover = Mover(cluster, site.service)
+    cluster = Cluster(service_ref.namespace, service_ref.context)
+    mover = Mover(cluster, service_ref.service)
     view = mover.look()
     state = recorded(view.service)
     if state is None:
-        return Untouched(mover.mode.stable(view), mover.mode.name, site)
+        return Untouched(mover.mode.stable(view), mover.mode.name, service_ref)
     try:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
-    wanted = Wishes() if state.phase.is_end else wishes(view.service, state.challenger)
-    return Seen(state, share, holder(cluster, site.service), time.time(), site, wanted)
+    wanted = OperatorRequests() if state.phase.is_end else operator_requests(view.service, state.challenger)
+    return Seen(state, share, holder(cluster, service_ref.service), time.time(), service_ref, wanted)
 
 
-def follow(site: Site, interval: float, console: Console, tell: Callable[[str], None] | None) -> Seen:
+def follow(service_ref: ServiceRef, interval: float, console: Console, tell: Callable[[str], None] | None) -> Seen:
     """Shows a rollout until it ends.
 
     Args:
-        site: Where.
+        service_ref: Where.
         interval: Seconds between two looks.
         console: Where it is drawn.
         tell: Takes one JSON a change instead; None to draw.
@@ -107,7 +107,7 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
     Raises:
         InputError: There is nothing to follow.
     """
-    told, seen = "", _look(site)
+    overrides, seen = "", _look(service_ref)
     if seen.state.phase.is_end and not tell:
         console.print("No rollout is under way; this is the last one.")
     described = _as_json
@@ -118,25 +118,25 @@ def follow(site: Site, interval: float, console: Console, tell: Callable[[str], 
         while True:
             if tell:
                 text = described(seen)
-                if text != told:
+                if text != overrides:
                     tell(text)
-                    told = text
+                    overrides = text
             else:
                 live.update(table(seen), refresh=True)
             if seen.state.phase.is_end:
                 return seen
             time.sleep(interval)
             try:
-                seen = _look(site)
+                seen = _look(service_ref)
             except AwayError:
                 # Shown as it was; the rollout itself waits too.
                 continue
 
 
-def _look(site: Site) -> Seen:
-    seen = look(site)
+def _look(service_ref: ServiceRef) -> Seen:
+    seen = look(service_ref)
     if isinstance(seen, Untouched):
-        raise InputError(f"{site.service} has had no rollout: {command(site, 'start')} begins one")
+        raise InputError(f"{service_ref.service} has had no rollout: {command(service_ref, 'start')} begins one")
     return seen
 
 
@@ -174,22 +174,22 @@ def table(seen: Seen | Untouched) -> Group:
         facts.add_row("waits for", Text(command(seen.where, "approve", state.gate), "yellow"))
     for approval in state.approvals:
         facts.add_row("approved", Text(approval))
-    if seen.wishes.approved:
+    if seen.operator_requests.approved:
         facts.add_row(
             "asked", Text(f"{seen.wishes.approved} approved by {seen.wishes.approver or 'somebody'}, unused yet")
         )
-    if seen.wishes.abort is not None:
+    if seen.operator_requests.abort is not None:
         facts.add_row("asked", Text(f"abort: {seen.wishes.abort}", "red"))
-    for line in seen.wishes.ignored:
+    for line in seen.operator_requests.ignored:
         facts.add_row("not heard", Text(line))
     if not state.phase.is_end:
         facts.add_row("carried by", Text(seen.holder or f"nobody: {command(seen.where, 'resume')}"))
     return Group(steps, facts)
 
 
-def plan_table(mode: str, stable: Stable, beginning: Beginning, patches: Sequence[Rehearsed]) -> Group:
+def plan_table(mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]) -> Group:
     """What a rollout would do."""
-    parameters, challenger = beginning.parameters, beginning.challenger
+    parameters, challenger = rollout_request.parameters, rollout_request.challenger
     found = Table(
         "step", "patch", "the API server", title=f"Version {challenger.version} beside {stable.version}, {mode} mode"
     )
@@ -212,14 +212,16 @@ def plan_table(mode: str, stable: Stable, beginning: Beginning, patches: Sequenc
     return Group(found, *(Text(line) for line in lines))
 
 
-def plan_json(mode: str, stable: Stable, beginning: Beginning, patches: Sequence[Rehearsed]) -> dict[str, Any]:
+def plan_json(
+    mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]
+) -> dict[str, Any]:
     """The same for programs."""
     return {
         "mode": mode,
-        "version": beginning.challenger.version,
-        "storage_uri": beginning.challenger.storage_uri,
+        "version": rollout_request.challenger.version,
+        "storage_uri": rollout_request.challenger.storage_uri,
         "stable_version": stable.version,
-        "parameters": beginning.parameters.as_dict(),
+        "parameters": rollout_request.parameters.as_dict(),
         "patches": [
             {"aim": one.goal.aim.value, "percent": one.goal.percent, "why": one.patch.why, "body": one.patch.body,
              "objection": one.objection or None}

@@ -84,12 +84,12 @@ class Bench:
         self.history = History(tmp_path / "rollout.jsonl") if tmp_path else None
         self.lines = []
 
-    def process(self, patience=600.0, still_mine=lambda: None):
+    def process(self, patience=600.0, assert_leadership=lambda: None):
         """A new one: it remembers nothing."""
         mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
         return Rollout(
             self.api, mover, self.judge, self.aliases, service="filter", history=self.history, say=self.lines.append,
-            still_mine=still_mine, pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now,
+            assert_leadership=assert_leadership, pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now,
             sleep=lambda seconds: self.world.tick(),
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
-from content_arena.components.registry.sync import Following
+from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import InputError, RegistryError
 
 CHAMPION, PREVIOUS, CHALLENGER = Registry.CHAMPION, Registry.PREVIOUS, Registry.CHALLENGER
@@ -17,7 +17,7 @@ def following(registry, register):
         register(seed)
     registry.promote(1, None)
     registry.set_alias(CHALLENGER, 2)
-    return Following(registry)
+    return RegistrySync(registry)
 
 
 def aliases(registry):

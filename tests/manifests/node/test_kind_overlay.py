@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 IN = f"--namespace={NAMESPACE}"
 KEEP = "--selector=content-arena/keep!=true"
-SMALL = ["--max-texts=240", "--texts=16", "--rounds=2", "--epochs=1", "--json"]
+SMALL = ["--max-texts=240", "--texts=16", "--budget=2", "--epochs=1", "--json"]
 
 
 @pytest.fixture(scope="module")

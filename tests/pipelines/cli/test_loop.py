@@ -68,14 +68,14 @@ def test_the_next_round_meets_the_champion_with_the_same_attacks_and_remembers_t
 
 
 def test_raw_logs_go_to_a_file_and_progress_to_standard_error(home, second):
-    finished = arena(home, "battle", "--texts", "4", "--rounds", "1", "--max-texts", "240")
+    finished = arena(home, "battle", "--texts", "4", "--budget", "1", "--max-texts", "240")
     assert "executor_main" not in finished.stdout + finished.stderr
     assert "generate_attacks: " in finished.stderr
     assert "char_typo" in finished.stdout
 
 
 def test_a_served_champion_is_attacked_over_http_with_the_same_result(home, second):
-    options = ["--texts", "8", "--rounds", "2", "--max-texts", "240", "--seed", "3", "--json"]
+    options = ["--texts", "8", "--budget", "2", "--max-texts", "240", "--seed", "3", "--json"]
     (port,) = free_ports(1)
     process = subprocess.Popen([*ARENA, "serve", "--port", str(port)], env=environment(home), stderr=subprocess.DEVNULL)
     try:

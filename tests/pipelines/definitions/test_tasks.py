@@ -19,7 +19,7 @@ from tests.pipelines.backend.launcher import Launcher
 
 pytestmark = pytest.mark.slow
 
-SMALL = {"max_texts": 240, "texts_per_label": 16, "rounds": 2, "seed": 5}
+SMALL = {"max_texts": 240, "texts_per_label": 16, "budget": 2, "seed": 5}
 MODELS_URI = "s3://models/content-filter"
 
 

@@ -37,13 +37,13 @@ def test_the_first_submission_uploads_the_pipeline_and_the_next_a_version_of_it(
 
 def test_parameters_arrive_with_their_types(stand_in, url):
     answer = submit(
-        "arena", "--host", url, "-p", "rounds=5", "-p", "lang=ko", "-p", "learning_rate=0.0005",
+        "arena", "--host", url, "-p", "budget=5", "-p", "lang=ko", "-p", "learning_rate=0.0005",
         "-p", 'held_out_strategies=["space_join"]', "--service-account", "arena-stages", "--json",
     )  # fmt: skip
     assert answer.exit_code == 0, answer.output
     (run,) = stand_in.runs
     assert run["runtime_config"]["parameters"] == {
-        "rounds": 5, "lang": "ko", "learning_rate": 0.0005, "held_out_strategies": ["space_join"],
+        "budget": 5, "lang": "ko", "learning_rate": 0.0005, "held_out_strategies": ["space_join"],
     }  # fmt: skip
     assert run["service_account"] == "arena-stages"
     assert json.loads(answer.stdout)["state"] == "SUCCEEDED"
@@ -71,7 +71,7 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
     ("arguments", "said"),
     [
         (("-p", "round=5"), "no parameter 'round'"),
-        (("-p", "rounds=many"), "rounds is 'many', wanted a number integer"),
+        (("-p", "budget=many"), "budget is 'many', wanted a number integer"),
         (("--every", "60", "--cron", "0 0 3 * * *"), "not both"),
         (("--label", "team"), "a label is KEY=VALUE"),
     ],

@@ -11,7 +11,7 @@ from content_arena.pipelines.execution.home import ArenaHome
 from tests import containers
 from tests.pipelines.command import arena
 
-SMALL = ["--max-texts", "240", "--texts", "16", "--rounds", "2", "--epochs", "1", "--device", "cpu", "--json"]
+SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "1", "--device", "cpu", "--json"]
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.annotations import (
-    abortion,
+    abort_patch,
     approval,
+    operator_requests,
     record,
     record_of,
     recorded,
-    wishes,
 )
 from content_arena.components.canary_rollout.kube.client import ConflictError
 from content_arena.components.canary_rollout.plan.state import Phase
@@ -27,17 +27,17 @@ def service(**values):
 
 @given(names, names, words)
 def test_an_approval_is_read_as_it_was_written(version, gate, who):
-    found = wishes(approval(version, f"{gate}-1", who), version)
+    found = operator_requests(approval(version, f"{gate}-1", who), version)
     assert (found.approved, found.approver, found.ignored) == (f"{gate}-1", who, ())
 
 
 @given(names, names, words)
 def test_an_abort_is_read_as_it_was_written(version, who, why):
-    assert wishes(abortion(version, who, why), version).abort == f"{why} ({who})"
+    assert operator_requests(abort_patch(version, who, why), version).abort == f"{why} ({who})"
 
 
 def test_wishes_are_for_one_version():
-    found = wishes(service(approve="3/step-25 by alice", abort="3"), "2")
+    found = operator_requests(service(approve="3/step-25 by alice", abort="3"), "2")
     assert (found.approved, found.abort) == ("", None)
     assert len(found.ignored) == 2
     assert all("is for version 3, this is version 2" in line for line in found.ignored)
@@ -45,13 +45,13 @@ def test_wishes_are_for_one_version():
 
 @pytest.mark.parametrize("text", ["", "yes", "2", "2 step-25", "2/"])
 def test_what_can_not_be_read_opens_nothing_and_is_said(text):
-    found = wishes(service(approve=text), "2")
+    found = operator_requests(service(approve=text), "2")
     assert (found.approved, len(found.ignored)) == ("", 1)
     assert "wanted VERSION/GATE by WHO" in found.ignored[0]
 
 
 def test_short_forms_do():
-    found = wishes(service(approve="2/step-25", abort="2"), "2")
+    found = operator_requests(service(approve="2/step-25", abort="2"), "2")
     assert (found.approved, found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
 
 
@@ -95,6 +95,6 @@ class Busy:
 def test_a_wish_is_left_whoever_writes_meanwhile():
     busy = Busy(3)
     annotations.annotate(busy, "filter", approval("2", "step-25", "alice"))
-    assert wishes(busy.stored.read(), "2").approved == "step-25"
+    assert operator_requests(busy.stored.read(), "2").approved == "step-25"
     with pytest.raises(ConflictError):
         annotations.annotate(Busy(99), "filter", approval("2", "step-25", "alice"))

@@ -127,7 +127,7 @@ def test_no_registry_is_written_before_it_is_sure_that_nobody_took_over(mode, ve
     bench = Bench(mode, verdicts={25: verdict}).begun()
     asked = []
     bench.aliases.promote = bench.aliases.reject = lambda *what: asked.append("written")
-    process = bench.process(still_mine=lambda: asked.append("asked"))
+    process = bench.process(assert_leadership=lambda: asked.append("asked"))
     process.run(lambda state: asked.count("written") == 3)
     assert asked[-6:] == ["asked", "written"] * 3
 

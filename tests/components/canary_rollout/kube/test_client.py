@@ -71,7 +71,7 @@ def test_what_is_not_there(cluster):
     assert cluster.route("filter") is None
     assert cluster.ready_pods("filter") == {}
     assert cluster.pods("app=isvc.filter-v2-predictor") == []
-    assert cluster.last_words("none", "none") == ""
+    assert cluster.previous_logs("none", "none") == ""
 
 
 def kubeconfig(tmp_path, change):

@@ -128,17 +128,17 @@ def api_server(tmp_path, monkeypatch):
 
 
 def test_from_outside_pods_are_reached_through_the_api_server(api_server):
-    doors = ApiServerProxy()
-    asked, token = doors.session().get(f"{doors.url(pod('a', 9000))}/metrics", timeout=5).json()
+    transport = ApiServerProxy()
+    asked, token = transport.session().get(f"{transport.url(pod('a', 9000))}/metrics", timeout=5).json()
     assert asked == "/api/v1/namespaces/arena/pods/a:9000/proxy/metrics"
     assert token == "Bearer letmein"
 
 
 def test_what_the_api_server_forbids_is_told_from_what_a_pod_answers(api_server):
-    doors = ApiServerProxy()
+    transport = ApiServerProxy()
     with pytest.raises(ReachError, match=r'cannot get resource "pods/proxy".*from inside the cluster'):
-        doors.session().get(f"{doors.url(pod('a', 9000))}/forbidden", timeout=5)
-    assert doors.session().get(f"{doors.url(pod('a', 9000))}/private", timeout=5).status_code == 403
+        transport.session().get(f"{transport.url(pod('a', 9000))}/forbidden", timeout=5)
+    assert transport.session().get(f"{transport.url(pod('a', 9000))}/private", timeout=5).status_code == 403
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def api_server_named(tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         # Whom others are to believe, as many companies set it.
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
-        doors = ApiServerProxy()
-        return doors.session().get(doors.url(pod("a", 9000)), timeout=5)
+        transport = ApiServerProxy()
+        return transport.session().get(transport.url(pod("a", 9000)), timeout=5)
 
     yield asked
     http.shutdown()

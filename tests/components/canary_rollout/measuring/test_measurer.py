@@ -40,7 +40,7 @@ CALLS = 450
 def probes(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "corpus.parquet"
     records.write(records.Sample, corpus(), path)
-    made = battery(path, texts_per_label=40, clean_per_label=60, rounds=1)
+    made = battery(path, texts_per_label=40, clean_per_label=60, budget=1)
     return lambda: made
 
 

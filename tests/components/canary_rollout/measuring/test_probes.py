@@ -35,7 +35,7 @@ def corpus_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(corpus_path):
-    return battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1)
+    return battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +76,10 @@ def test_one_battle_gives_every_figure_and_leaves_no_trace_in_users_figures(pred
 
 
 def test_the_same_seed_gives_the_same_probes_and_the_same_figures(predictor, small, corpus_path):
-    again = battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1)
+    again = battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
     assert probe(small, victim(predictor)) == probe(again, victim(predictor))
     assert probe(small, victim(predictor)) != probe(
-        battery(corpus_path, texts_per_label=30, clean_per_label=40, rounds=1, seed=1), victim(predictor)
+        battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1, seed=1), victim(predictor)
     )
 
 

@@ -54,7 +54,7 @@ class Component:
         """The command line; ``start`` gets the quick plan unless told otherwise."""
         found: dict[str, Any] = {"service": SERVICE, "namespace": self.installation.namespace}
         if command in ("start", "resume"):
-            found |= {"reach": "pods", "probe-corpus": self._corpus, "probe-texts": 40, "probe-rounds": 1}
+            found |= {"pod-access": "direct", "probe-corpus": self._corpus, "probe-texts": 40, "probe-budget": 1}
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
             found |= {"leave-when-held": True}
             found |= QUICK if command == "start" else {}

@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Patch, Wait
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.registry.registry import Registry
-from content_arena.components.registry.sync import Following
+from content_arena.components.registry.sync import RegistrySync
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
 from tests.components.canary_rollout.on_a_cluster.storage import uri
@@ -56,8 +56,8 @@ def test_the_default_steps_without_bakes(installation, component):
     began, lines = time.monotonic(), []
     with Lease(cluster, SERVICE) as lease:
         rollout = Rollout(
-            cluster, mover, Pleased(), Following(Registry(installation.registry)), service=SERVICE,
-            instance=lease.holder, still_mine=lease.ensure, say=lines.append,
+            cluster, mover, Pleased(), RegistrySync(Registry(installation.registry)), service=SERVICE,
+            instance=lease.holder, assert_leadership=lease.ensure, say=lines.append,
         )  # fmt: skip
         rollout.begin(Challenger("2", uri("2")), parameters)
         at_full = None

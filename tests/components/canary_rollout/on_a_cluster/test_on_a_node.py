@@ -13,7 +13,7 @@ from tests.manifests.rendering import kubectl
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 #: A container takes longer to start than a process that is forked.
-PATIENT = {"start_timeout": 240, "move_timeout": 180, "reach": "auto"}
+PATIENT = {"start_timeout": 240, "move_timeout": 180, "pod_access": "auto"}
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class ApiServer:
         self._answer()
         return self.crashed
 
-    def last_words(self, pod: str, container: str) -> str:
+    def previous_logs(self, pod: str, container: str) -> str:
         return "OSError: the bundle is torn"
 
     def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:

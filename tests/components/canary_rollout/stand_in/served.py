@@ -82,7 +82,7 @@ class Served:
             case "GET", ["pods"]:
                 return {"items": api.pods(query["labelSelector"][0])}
             case "GET", ["pods", pod, "log"]:
-                return api.last_words(pod, query["container"][0])
+                return api.previous_logs(pod, query["container"][0])
             case "GET", ["leases", name]:
                 return api.lease(name)
             case "POST", ["leases"]:
