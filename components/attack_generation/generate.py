@@ -13,7 +13,7 @@ from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.readability import MIN_READABILITY, readability
-from content_arena.components.shared.stage import Progress, say, stage
+from content_arena.components.shared.stage import Progress, log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
@@ -73,7 +73,7 @@ def generate_attacks(
     opened = victims.open_victim(victim, tracking_uri)
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
     names = len(seen) + len(unseen)
-    say(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {names} strategies{part}")
+    log(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {names} strategies{part}")
     progress = Progress(
         STAGE,
         _expected_queries(len(train) + len(validation), len(seen), budget)
@@ -96,7 +96,7 @@ def generate_attacks(
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(summary), encoding="utf-8")
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
-    say(STAGE, f"{n_attacks} attacks, {n_queries} queries")
+    log(STAGE, f"{n_attacks} attacks, {n_queries} queries")
 
 
 @stage(GATHER)
@@ -150,7 +150,7 @@ def gather_attacks(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
     )
     shown = f"{metrics['evasion_seen']:.1%}" if "evasion_seen" in metrics else "not measured"
-    say(GATHER, f"{len(everything)} attacks, evasion {shown}, {sha256[:12]}")
+    log(GATHER, f"{len(everything)} attacks, evasion {shown}, {sha256[:12]}")
     return sha256, metrics
 
 

@@ -22,7 +22,7 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "roll_out"
@@ -76,7 +76,7 @@ def roll_out_challenger(
     """
     version = str(verdict["challenger_version"])
     if not verdict.get("passed"):
-        say(STAGE, f"version {version} did not pass the gates, no user meets it")
+        log(STAGE, f"version {version} did not pass the gates, no user meets it")
         timeline_path.parent.mkdir(parents=True, exist_ok=True)
         timeline_path.write_text("<!doctype html><p>The gates did not pass: nothing was rolled out.</p>", "utf-8")
         history_path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,17 +101,17 @@ def roll_out_challenger(
             RegistrySync(registry),
             overrides,
             rollout_request,
-            say=lambda line: say(STAGE, line),
+            say=lambda line: log(STAGE, line),
             artifacts_for=lambda name: RolloutArtifacts(history_path, timeline_path),
             metrics_port=metrics_port,
         )
     except Stopped as stopped:
-        say(STAGE, str(stopped))
+        log(STAGE, str(stopped))
         sys.exit(130)
     history_path.parent.mkdir(parents=True, exist_ok=True)
     history_path.touch()
     for line in publish_after(registry, models_uri or None):
-        say(STAGE, line)
+        log(STAGE, line)
     tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})
     return {"version": version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}
 

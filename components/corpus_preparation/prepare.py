@@ -14,7 +14,7 @@ from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 
 NAME = "prepare_corpus"
 MIN_TEXTS_PER_CLASS = 50
@@ -54,23 +54,23 @@ def prepare(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
     ingested = ingest(data, lang, text_column, label_column)
-    say(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
+    log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
 
     table, dropped = clean(ingested.table)
     dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
-    say(NAME, f"kept {len(table):,} texts; {_dropped(dropped)}")
+    log(NAME, f"kept {len(table):,} texts; {_dropped(dropped)}")
     _require_both_classes(table, dropped)
 
     table = name_texts(table)
     if max_texts is not None and len(table) > max_texts:
         n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
         dropped["over_max_texts"] = n_before - len(table)
-        say(NAME, f"drew {len(table):,} of {n_before:,} texts, as {named('max_texts')} says")
+        log(NAME, f"drew {len(table):,} of {n_before:,} texts, as {named('max_texts')} says")
     table = assign_splits(table, split_seed)
     records.write(records.Sample, table.drop(columns="key"), corpus_path)
 
     counts = _count(table, ingested.n_read, dropped)
-    say(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
+    log(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
     return counts | {"seconds": round(time.perf_counter() - started, 3)}
 
 

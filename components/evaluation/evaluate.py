@@ -20,7 +20,7 @@ from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.stage import Progress, say, stage
+from content_arena.components.shared.stage import Progress, log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "evaluate_challenger"
@@ -76,7 +76,7 @@ def evaluate_challenger(
         ),
         "challenger": ContentFilter.open(challenger_path),
     }
-    say(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
+    log(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
     seen, unseen = split_strategies(lang, held_out)
     strategies = [*seen, *unseen]
     # Benign texts get one attempt, toxic ones up to ``budget``, and all are scored once as they are.
@@ -114,7 +114,7 @@ def evaluate_challenger(
         f"{who}.evasion_by.{row['strategy']}": row[who]["rate"] for who in models for row in evaluation["strategies"]
     }
     tracking.log(STAGE, flat, {"attack_set_sha256": evaluation["attack_set_sha256"]})
-    say(STAGE, _summary(evaluation))
+    log(STAGE, _summary(evaluation))
     return evaluation
 
 

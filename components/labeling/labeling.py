@@ -6,7 +6,7 @@ from pathlib import Path
 
 from content_arena.components.labeling import review
 from content_arena.components.shared import records
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "label_attacks"
@@ -38,7 +38,7 @@ def label_attacks(
         n_labelled, n_review, mean_confidence.
     """
     attacks = records.read(records.Attack, attacks_path)
-    say(STAGE, f"labelling {len(attacks)} attacks")
+    log(STAGE, f"labelling {len(attacks)} attacks")
     labelled = review.label(attacks, min_confidence=min_confidence)
     records.write(records.LabelledAttack, labelled, labelled_path)
     doubtful = labelled[labelled["needs_review"]].sort_values("label_confidence")
@@ -52,5 +52,5 @@ def label_attacks(
     tracking = Tracking(tracking_uri, pipeline_run)
     tracking.log_labelled(lang, labelled)
     tracking.log(STAGE, metrics)
-    say(STAGE, f"{len(labelled) - len(doubtful)} to train on, {len(doubtful)} set aside for a person")
+    log(STAGE, f"{len(labelled) - len(doubtful)} to train on, {len(doubtful)} set aside for a person")
     return metrics

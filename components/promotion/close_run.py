@@ -6,7 +6,7 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
@@ -53,11 +53,11 @@ def close_run(
         done += _put_in_order(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
     for line in done:
-        say(STAGE, line)
+        log(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")
     tracking.finish(status)
     champion = registry.version_of(Registry.CHAMPION)
-    say(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
+    log(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
     return done
 
 
@@ -66,7 +66,7 @@ def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]
     from content_arena.components.canary_rollout.launch import ServiceRef, put_in_order
 
     try:
-        return put_in_order(ServiceRef(service, namespace), RegistrySync(registry), say=lambda line: say(STAGE, line))
+        return put_in_order(ServiceRef(service, namespace), RegistrySync(registry), say=lambda line: log(STAGE, line))
     except ArenaError as error:
-        say(STAGE, f"the rollout of {service} is left as it is: {error}")
+        log(STAGE, f"the rollout of {service} is left as it is: {error}")
         return []

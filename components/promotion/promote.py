@@ -14,7 +14,7 @@ from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 STAGE = "promote_challenger"
@@ -54,7 +54,7 @@ def promote_challenger(
     champion = registry.get(int(champion_version)).version
     bundle = bundles.load(challenger_path)
     challenger = registry.register(bundle, tracking.run_id)
-    say(STAGE, f"registered version {challenger.version}, generation {challenger.generation}")
+    log(STAGE, f"registered version {challenger.version}, generation {challenger.generation}")
     registry.record_metrics(champion, headline(evaluation["champion"]))
     trained = {"validation_f1": bundle.spec.metrics.get("validation_f1")}
     registry.record_metrics(challenger.version, trained | headline(evaluation["challenger"]))
@@ -66,7 +66,7 @@ def promote_challenger(
     if promoted:
         registry.promote(challenger.version, expected_champion=champion)
     for line in publish(registry, models_uri):
-        say(STAGE, line)
+        log(STAGE, line)
     seconds = tracking.seconds() | {STAGE: seconds_since_start()}
     verdict = {
         "passed": passed,
@@ -82,7 +82,7 @@ def promote_challenger(
     report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")
     tracking.log(STAGE, {"promoted": float(promoted)})
     outcome = "is the new champion" if promoted else "passed, a rollout decides" if passed else "is not promoted"
-    say(STAGE, f"version {challenger.version} {outcome}")
+    log(STAGE, f"version {challenger.version} {outcome}")
     return verdict
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from content_arena.components.qlora_training import base_models, dataset
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import Progress, say
+from content_arena.components.shared.stage import Progress, log
 
 #: Names of classification heads in transformers; a quantised head can not be trained, and BERT's pooler is one.
 HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
@@ -135,7 +135,7 @@ def train(
     trainer.remove_callback(_printer())
     last = last_complete_checkpoint(checkpoints)
     if last is not None:
-        say(stage, f"resuming from {last.name}")
+        log(stage, f"resuming from {last.name}")
     result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     metrics = {
         "train_samples_per_second": float(result.metrics["train_samples_per_second"]),
@@ -242,6 +242,6 @@ def _stage_log(stage: str) -> Any:  # noqa: ANN401
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ANN401
             if metrics and "eval_f1" in metrics:
-                say(stage, f"epoch {state.epoch:.0f}: validation F1 {metrics['eval_f1']:.3f}")
+                log(stage, f"epoch {state.epoch:.0f}: validation F1 {metrics['eval_f1']:.3f}")
 
     return StageLog()

@@ -22,7 +22,7 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 TRAIN = "train_qlora"
@@ -68,7 +68,7 @@ def train_qlora(
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
-    say(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
+    log(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
     start = _start(Registry(tracking_uri), champion_version, settings) if champion_version else None
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
@@ -111,7 +111,7 @@ def bootstrap_champion(
     if version is not None:
         _check_language(registry, version, settings.lang)
     else:
-        say(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
+        log(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
             bundle, metrics = _train(BOOTSTRAP, corpus, table, settings, Path(folder) / "bundle", tracking, checkpoints)
@@ -119,9 +119,9 @@ def bootstrap_champion(
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
         registry.promote(version, expected_champion=None)
     for line in publish(registry, models_uri):
-        say(BOOTSTRAP, line)
+        log(BOOTSTRAP, line)
     tracking.log(BOOTSTRAP, metrics)
-    say(BOOTSTRAP, f"champion is version {version}")
+    log(BOOTSTRAP, f"champion is version {version}")
     return version, metrics
 
 
@@ -141,9 +141,9 @@ def _start(registry: Registry, version: str, settings: TrainingSettings) -> bund
     had = {"base_model": bundle.spec.base_model} | bundle.spec.training
     changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != getattr(settings, name)]
     if changed:
-        say(TRAIN, f"a fresh adapter: version {version} was trained with another {', '.join(changed)}")
+        log(TRAIN, f"a fresh adapter: version {version} was trained with another {', '.join(changed)}")
         return None
-    say(TRAIN, f"going on from the adapter of version {version}")
+    log(TRAIN, f"going on from the adapter of version {version}")
     return bundle
 
 
@@ -181,7 +181,7 @@ def _train(
             model, tokenizer, metrics = trainer.train(
                 table, settings, home, stage_name, report_to=["mlflow"], adapter=adapter
             )
-        say(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
+        log(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
         validation = table[table["split"] == "validation"]
         provenance = {"corpus_sha256": records.corpus_digest(corpus), "started_from": started_from}
         max_fpr = _false_positive_rate(start, validation) if start else 1.0
@@ -190,5 +190,5 @@ def _train(
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
     tracking.log(stage_name, metrics, settings.as_dict())
     agreement = metrics["parity_agreement"]
-    say(stage_name, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
+    log(stage_name, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
     return bundle, metrics

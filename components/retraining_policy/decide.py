@@ -9,7 +9,7 @@ from content_arena.components.attack_generation.generate import evasion
 from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.policy import Decision, Observation, Policy, decide
 from content_arena.components.shared import records
-from content_arena.components.shared.stage import say, stage
+from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "decide_retraining"
@@ -50,5 +50,5 @@ def decide_retraining(
     )
     tracking = Tracking(tracking_uri, pipeline_run)
     tracking.log(STAGE, {"retrain": float(decision.retrain)})
-    say(STAGE, f"training: {'; '.join(decision.reasons)}" if decision.retrain else "no reason to train")
+    log(STAGE, f"training: {'; '.join(decision.reasons)}" if decision.retrain else "no reason to train")
     return decision

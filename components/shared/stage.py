@@ -64,7 +64,7 @@ def parse(line: str) -> StageLine | None:
     )
 
 
-def say(stage: str, message: str) -> None:
+def log(stage: str, message: str) -> None:
     """Writes one line of the stage's log.
 
     A plain ``print``: when the process that reads the log is gone, the broken pipe ends the stage instead of leaving an
@@ -91,7 +91,7 @@ class Progress:
         now = time.monotonic()
         if now - self._last >= self._interval or done >= self._total:
             self._last = now
-            say(self._stage, f"{done}/{self._total} {self._unit}" + (f", {note}" if note else ""))
+            log(self._stage, f"{done}/{self._total} {self._unit}" + (f", {note}" if note else ""))
 
 
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -107,7 +107,7 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 return function(*args, **kwargs)
             except ArenaError as error:
-                say(name, _ERROR_PREFIX + " ".join(str(error).split()))
+                log(name, _ERROR_PREFIX + " ".join(str(error).split()))
                 sys.exit(2)
 
         return run
