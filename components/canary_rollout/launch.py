@@ -15,7 +15,8 @@ from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.reconcile import Unmeasured, reconcile
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Pace, Rollout, new_name, refuse_unfinished
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.client import RolloutClient
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer
@@ -124,7 +125,7 @@ def roll_out(
         HeldError: Another process rolls out.
         Stopped: This process was asked to end.
     """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service, settle_seconds)
     # Said at once, and not only when another rollout's lease has been waited for.
     view = mover.look()
@@ -146,7 +147,7 @@ def roll_out(
         return (rollout and rollout.state) or before
 
     try:
-        with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=say) as lease, contextlib.ExitStack() as last:
+        with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease, contextlib.ExitStack() as last:
             if before is not None:
                 say(f"goes on {before.summary}")
             measurer = measuring_config.measurer(
@@ -196,10 +197,10 @@ def put_in_order(
     Raises:
         HeldError: A rollout is under way, and its process lives.
     """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service, settle_seconds)
     mover.look()
-    with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=say) as lease:
+    with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
         rollout = _rollout(service_ref, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
         return reconcile(cluster, service_ref.service, mover, rollout, registry, lease.ensure)
 
@@ -220,7 +221,7 @@ def _figures(service_ref: ServiceRef, port: int | None) -> Callable[[State, Meas
 
 def _rollout(
     service_ref: ServiceRef,
-    cluster: Cluster,
+    cluster: RolloutClient,
     mover: Mover,
     lease: Lease,
     registry: RolloutRegistry,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.canary_rollout.controller.annotations import recorded
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     RolloutArtifacts,
     RolloutRequest,
@@ -84,7 +84,7 @@ def roll_out_challenger(
         return {"version": version, "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
     tracking, registry = Tracking(tracking_uri, pipeline_run), Registry(tracking_uri)
     service_ref = ServiceRef(service, namespace)
-    last = recorded(Cluster(namespace).service(service))
+    last = recorded(KubernetesClient(namespace).service(service))
     rollout_request = None
     # One that is over is not begun again: a task that is tried again answers what came of it.
     if last is None or last.challenger != version:

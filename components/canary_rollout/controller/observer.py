@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from content_arena.components.canary_rollout.controller.annotations import operator_requests
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
+from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Observation
 from content_arena.components.canary_rollout.plan.state import Phase, State
@@ -15,7 +15,6 @@ from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Done,
     Goal,
-    Json,
     Mode,
     Shares,
     TrafficError,
@@ -27,18 +26,6 @@ from content_arena.components.shared.errors import RegistryError
 _UNTOLD = Shares(None, False)
 
 
-class Pods(Protocol):
-    """What is needed of a cluster; see :class:`~content_arena.components.canary_rollout.kube.client.Cluster`."""
-
-    def pods(self, labels: str) -> list[Json]:
-        """The pods that a label selector finds."""
-        ...
-
-    def previous_logs(self, pod: str, container: str) -> str:
-        """The end of a container's log."""
-        ...
-
-
 class Observer:
     """Looks, and changes nothing.
 
@@ -46,7 +33,9 @@ class Observer:
     is told by the fingerprint.
     """
 
-    def __init__(self, cluster: Pods, mode: Mode, registry: RolloutRegistry, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cluster: RolloutClient, mode: Mode, registry: RolloutRegistry, say: Callable[[str], None]
+    ) -> None:
         """Looks at nothing yet.
 
         Args:

@@ -8,10 +8,10 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.state import Phase, State
-from content_arena.components.canary_rollout.traffic.mode import Json
-from content_arena.components.canary_rollout.traffic.mover import Mover, Services
+from content_arena.components.canary_rollout.traffic.mover import Mover
 
 _WHO = "reconcile"
 #: Gates behind which only patience ran out.
@@ -19,7 +19,7 @@ _ENDING = ("promote", "withdraw", "refused")
 
 
 def reconcile(
-    cluster: Services,
+    cluster: RolloutClient,
     service: str,
     mover: Mover,
     rollout: Rollout,

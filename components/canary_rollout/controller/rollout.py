@@ -10,31 +10,36 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
-from content_arena.components.canary_rollout.controller.observer import Observer, Pods
+from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
+from content_arena.components.canary_rollout.kube.client import (
+    AwayError,
+    ClusterError,
+    ConflictError,
+    Json,
+    RolloutClient,
+)
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.plan.decide import Decision, decide, is_measured
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase, State, start
-from content_arena.components.canary_rollout.reporting.events import Events, EventSink
+from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Goal,
-    Json,
     Patch,
     TrafficError,
     View,
     Wait,
 )
-from content_arena.components.canary_rollout.traffic.mover import Mover, Services, fingerprint
+from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
 from content_arena.components.shared.errors import ArenaError, InputError, RegistryError
 
 _ATTEMPTS = 5
@@ -42,10 +47,6 @@ _AIMS = {
     Phase.STAGING: Aim.STAGED, Phase.SHIFTING: Aim.SHIFTED, Phase.PROMOTING: Aim.PROMOTED,
     Phase.ROLLING_BACK: Aim.ROLLED_BACK,
 }  # fmt: skip
-
-
-class Surroundings(Services, Pods, EventSink, Protocol):
-    """All that a rollout needs of a cluster."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Rollout:
 
     def __init__(
         self,
-        cluster: Surroundings,
+        cluster: RolloutClient,
         mover: Mover,
         measurer: Measurer,
         registry: RolloutRegistry,

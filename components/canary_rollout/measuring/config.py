@@ -13,7 +13,7 @@ from content_arena.components.canary_rollout.analysis.checks import Limits
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.kube.client import Cluster
+    from content_arena.components.canary_rollout.kube.client import RolloutClient
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
 
 
@@ -100,13 +100,15 @@ class MeasuringConfig:
             raise InputError(f"there is no corpus {made.corpus}: --probe-corpus says where the probes' texts are")
         return made
 
-    def measurer(self, namespace: str, context: str | None, cluster: Cluster, warmup_seconds: float) -> LiveMeasurer:
+    def measurer(
+        self, namespace: str, context: str | None, client: RolloutClient, warmup_seconds: float
+    ) -> LiveMeasurer:
         """What measures; to be closed in the end.
 
         Args:
             namespace: Of the service.
             context: Of the kubeconfig; its current one if None.
-            cluster: Where the pods are.
+            client: Of the service's namespace.
             warmup_seconds: So much of a window's beginning is not counted.
 
         Raises:
@@ -121,9 +123,9 @@ class MeasuringConfig:
 
         transport = PodAddresses() if self.pod_access is PodAccess.DIRECT else ApiServerProxy(context)
         source = (
-            Prometheus(self.prometheus, namespace, cluster.pods)
+            Prometheus(self.prometheus, namespace, client.pods)
             if self.prometheus
-            else PodMetrics(cluster.pods, transport)
+            else PodMetrics(client.pods, transport)
         )
 
         def made() -> Battery:
@@ -131,7 +133,7 @@ class MeasuringConfig:
                 self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed
             )
 
-        prober = Prober(made, cluster.pods, transport)
+        prober = Prober(made, client.pods, transport)
         return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from content_arena.components.canary_rollout.kube.client import configured
+from content_arena.components.canary_rollout.kube.client import Json
+from content_arena.components.canary_rollout.kube.kubeconfig import configured
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import Mode, View
 from content_arena.components.canary_rollout.traffic.standard import workload
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import requests
     from requests.adapters import HTTPAdapter
 
-Json = dict[str, Any]
 _CONTAINERS = ("kserve-container", "user-container")
 _PORT = 8080
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.measuring.counters import (
     Counted,
     MeasureError,
@@ -17,7 +18,6 @@ from content_arena.components.canary_rollout.measuring.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.measuring.endpoints import (
-    Json,
     PodAddresses,
     PodTransport,
     ReachError,

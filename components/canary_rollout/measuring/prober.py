@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from content_arena.components.canary_rollout.analysis.checks import Probes
-from content_arena.components.canary_rollout.measuring.endpoints import Json, PodAddresses, PodTransport, Variant, ready
+from content_arena.components.canary_rollout.kube.client import Json
+from content_arena.components.canary_rollout.measuring.endpoints import PodAddresses, PodTransport, Variant, ready
 from content_arena.components.canary_rollout.measuring.probes import Battery, PodsVictim, probe
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.measuring.counters import (
     LABELS,
     PENDING,
@@ -21,7 +22,7 @@ from content_arena.components.canary_rollout.measuring.counters import (
     judge_queue,
     window_of,
 )
-from content_arena.components.canary_rollout.measuring.endpoints import Json, Variant, ready
+from content_arena.components.canary_rollout.measuring.endpoints import Variant, ready
 from content_arena.components.shared.errors import InputError
 
 _SECONDS = 10.0

@@ -5,11 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
 
-from content_arena.components.canary_rollout.kube.client import ClusterError
+from content_arena.components.canary_rollout.kube.client import ClusterError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.state import Phase, State
-from content_arena.components.canary_rollout.traffic.mode import Json
 
 CONTROLLER = "content-arena/rollout"
 #: Bytes, not characters: the API server refuses an Event with a longer note.
@@ -27,18 +25,10 @@ _REASONS = {
 _WARNINGS = (Phase.WAITING, Phase.ROLLING_BACK, Phase.ROLLED_BACK)
 
 
-class EventSink(Protocol):
-    """What is needed of a cluster."""
-
-    def create_event(self, body: Json) -> None:
-        """Makes an Event."""
-        ...
-
-
 class Events:
     """Tells of one service."""
 
-    def __init__(self, cluster: EventSink, instance: str, say: Callable[[str], None]) -> None:
+    def __init__(self, cluster: RolloutClient, instance: str, say: Callable[[str], None]) -> None:
         """Tells nothing yet.
 
         Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.state import State
 from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, Record
-from content_arena.components.canary_rollout.traffic.mode import Json
 
 #: A measurement is told again after so many seconds, though nothing came of it.
 _TELL_SECONDS = 30.0

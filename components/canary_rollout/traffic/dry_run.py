@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, Json
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Goal,
-    Json,
     Mode,
     Patch,
     TrafficError,

@@ -12,12 +12,12 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.shared.errors import ArenaError, InputError
 
-Json = dict[str, Any]
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 #: Variable by which the predictor knows the version to answer with.
 VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"

@@ -6,14 +6,12 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.kube.client import ConflictError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import (
     Goal,
-    Json,
     Mode,
     Patch,
     Step,
@@ -26,26 +24,6 @@ from content_arena.components.canary_rollout.traffic.standard import Standard
 
 _ATTEMPTS = 5
 _MODES: dict[str, type[Mode]] = {"Standard": Standard, "Knative": Knative}
-
-
-class Services(Protocol):
-    """What a mover needs of a cluster; see :class:`~content_arena.components.canary_rollout.kube.client.Cluster`."""
-
-    def service(self, name: str) -> Json:
-        """The InferenceService."""
-        ...
-
-    def route(self, name: str) -> Json | None:
-        """Its HTTPRoute."""
-        ...
-
-    def ready_pods(self, service: str) -> dict[str, int]:
-        """Ready pods of each Deployment."""
-        ...
-
-    def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
-        """Merges a patch into it, guarded."""
-        ...
 
 
 def fingerprint(service: Json) -> str:
@@ -69,7 +47,7 @@ class Mover:
 
     def __init__(
         self,
-        cluster: Services,
+        client: RolloutClient,
         service: str,
         settle_seconds: float = 5.0,
         rest_seconds: float = 90.0,
@@ -78,7 +56,7 @@ class Mover:
         """Finds the mode from the service itself.
 
         Args:
-            cluster: Where it is.
+            client: Of the service's namespace.
             service: Name of the InferenceService.
             settle_seconds: How long a gateway may take from what its route says to what it does.
             rest_seconds: How long an autoscaler may take to see a load: its turn and that of its metrics, with room.
@@ -87,18 +65,18 @@ class Mover:
         Raises:
             InputError: No such service, or none that can have a canary.
         """
-        self._cluster, self._service = cluster, service
+        self._client, self._service = client, service
         self._settle_seconds, self._rest_seconds, self._clock = settle_seconds, rest_seconds, clock
-        self.mode = _MODES[mode_of(cluster.service(service))]()
+        self.mode = _MODES[mode_of(client.service(service))]()
         self._told, self._told_at = "", clock()
         self._asked, self._asked_at = "", clock()
 
     def look(self) -> View:
         """The service as it is now."""
-        service = self._cluster.service(self._service)
+        service = self._client.service(self._service)
         route, ready = None, {}
         if self.mode.name == Standard.name:
-            route, ready = self._cluster.route(self._service), self._cluster.ready_pods(self._service)
+            route, ready = self._client.route(self._service), self._client.ready_pods(self._service)
         told = self.mode.route_key(View(service, route, ready))
         now = self._clock()
         if told != self._told:
@@ -170,7 +148,7 @@ class Mover:
             ClusterError: It refuses.
         """
         version = view.service["metadata"]["resourceVersion"]
-        return self._cluster.patch_service(self._service, patch.body, version, dry_run=True)
+        return self._client.patch_service(self._service, patch.body, version, dry_run=True)
 
     def _write(self, view: View, patch: Patch, annotations: Callable[[str], Json]) -> None:
         # The server fills in defaults, so only it knows what the spec will be.
@@ -179,4 +157,4 @@ class Mover:
         body = patch.body
         if noted:
             body = body | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | noted}}
-        self._cluster.patch_service(self._service, body, view.service["metadata"]["resourceVersion"])
+        self._client.patch_service(self._service, body, view.service["metadata"]["resourceVersion"])

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import math
 
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Done,
     Goal,
-    Json,
     Patch,
     Shares,
     Step,

@@ -268,13 +268,13 @@ def _carry(
 def _rehearse(where: ServiceRef, rollout_request: RolloutRequest, follower: Any, as_json: bool) -> None:  # noqa: ANN401
     """What ``start`` would do."""
     from content_arena.components.canary_rollout.controller.rollout import refuse_unfinished
-    from content_arena.components.canary_rollout.kube.client import Cluster
+    from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
     from content_arena.components.canary_rollout.plan.state import start as begun
     from content_arena.components.canary_rollout.traffic.dry_run import rehearse, validated
     from content_arena.components.canary_rollout.traffic.mover import Mover
     from content_arena.pipelines.cli.rollout import tables
 
-    mover = Mover(Cluster(where.namespace, where.context), where.service)
+    mover = Mover(KubernetesClient(where.namespace, where.context), where.service)
     view = mover.look()
     refuse_unfinished(view)
     stable, challenger = mover.mode.stable(view), rollout_request.challenger

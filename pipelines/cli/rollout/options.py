@@ -154,7 +154,7 @@ def measuring(
     texts: int | None, budget: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """What was told of how both variants are measured; see ``MeasuringConfig.of``."""
-    from content_arena.components.canary_rollout.kube.client import is_in_pod
+    from content_arena.components.canary_rollout.kube.kubeconfig import is_in_pod
     from content_arena.components.canary_rollout.measuring.config import PodAccess
 
     usual = PodAccess.DIRECT if is_in_pod() else PodAccess.PROXY

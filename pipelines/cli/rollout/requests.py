@@ -149,9 +149,9 @@ def _under_way(service: str, namespace: str, context: str | None) -> tuple[Any, 
         InputError: None is.
     """
     from content_arena.components.canary_rollout.controller.annotations import record_of
-    from content_arena.components.canary_rollout.kube.client import Cluster
+    from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 
-    cluster = Cluster(namespace, context)
+    cluster = KubernetesClient(namespace, context)
     found = cluster.service(service)
     state = record_of(found)
     if state.phase.is_end:

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from content_arena.components.canary_rollout.controller.annotations import OperatorRequests, operator_requests, recorded
-from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, RolloutClient
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic.dry_run import Rehearsed
@@ -81,7 +82,7 @@ def look(service_ref: ServiceRef) -> Seen | Untouched:
     Raises:
         InputError: No such service, or none that a rollout could begin on and that has had none.
     """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
     view = mover.look()
     state = recorded(view.service)
@@ -237,7 +238,7 @@ def _step(index: int, percent: int, state: State) -> Text:
     return Text(f"● {percent} %", "green") if is_passed else Text(f"◐ {percent} %", _STYLES.get(state.phase, "cyan"))
 
 
-def holder(cluster: Cluster, service: str) -> str:
+def holder(cluster: RolloutClient, service: str) -> str:
     """Who carries a rollout, by its lease; empty if nobody does, or it may not be seen."""
     try:
         found = cluster.lease(lease_name(service))

@@ -8,7 +8,7 @@ import pytest
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -51,7 +51,7 @@ class Pleased:
 def test_the_default_steps_without_bakes(installation, component):
     installation.storage.put("2")
     parameters = Parameters(bake_seconds=0, warmup_seconds=0, min_requests=0)
-    cluster = Cluster(installation.namespace)
+    cluster = KubernetesClient(installation.namespace)
     mover = TimedMover(cluster, SERVICE)
     began, lines = time.monotonic(), []
     with Lease(cluster, SERVICE) as lease:
