@@ -128,7 +128,7 @@ def roll_out(
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service, settle_seconds)
     # Said at once, and not only when another rollout's lease has been waited for.
-    view = mover.look()
+    view = mover.read()
     before: State | None = None
     if rollout_request is None:
         before = annotations.record_of(view.service)
@@ -163,7 +163,7 @@ def roll_out(
                     parameters,
                     rollout_request.insist,
                     name,
-                    measuring_config.recorded_config(),
+                    measuring_config.as_record(),
                 )
                 if measuring_config.has_password:
                     say("the address of Prometheus is recorded without its password: a resume has to be told again")
@@ -199,7 +199,7 @@ def put_in_order(
     """
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service, settle_seconds)
-    mover.look()
+    mover.read()
     with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
         rollout = _rollout(service_ref, cluster, mover, lease, registry, Unmeasured(), say, None, pace)
         return reconcile(cluster, service_ref.service, mover, rollout, registry, lease.ensure)

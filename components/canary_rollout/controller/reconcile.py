@@ -66,7 +66,7 @@ def reconcile(
         if not end.phase.is_end:
             return done
         state = end
-    serving = mover.mode.stable(mover.look())
+    serving = mover.mode.stable(mover.read())
     assert_leadership()
     done += registry.heal(serving.version)
     if state is not None and _is_unsaid(state, serving.version, registry):

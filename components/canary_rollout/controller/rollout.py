@@ -129,7 +129,7 @@ class Rollout:
             InputError: One is under way, the challenger is what serves, or the registry is against it.
             TrafficError: The service is in the middle of something else, or can have no canary.
         """
-        view = self._mover.look()
+        view = self._mover.read()
         refuse_unfinished(view)
         stable = self._mover.mode.stable(view)
         name = name or new_name(challenger)
@@ -194,7 +194,7 @@ class Rollout:
             AwayError: The API server does not answer; another turn may.
             InputError: The service is gone, or has no rollout.
         """
-        view = self._mover.look()
+        view = self._mover.read()
         if self.state and not self.state.phase.is_end and annotations.recorded(view.service) is None:
             return self._remember(view, self.state)
         self.state = state = annotations.record_of(view.service)
@@ -205,7 +205,7 @@ class Rollout:
         measured = self._measure(view, state, now)
         if measured:
             # Measuring takes its time, and what was looked at before may be old by now.
-            view = self._mover.look()
+            view = self._mover.read()
             if annotations.recorded(view.service) != state:
                 return state
         awaited = self._awaited

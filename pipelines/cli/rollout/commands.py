@@ -270,19 +270,19 @@ def _rehearse(where: ServiceRef, rollout_request: RolloutRequest, follower: Any,
     from content_arena.components.canary_rollout.controller.rollout import refuse_unfinished
     from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
     from content_arena.components.canary_rollout.plan.state import start as begun
-    from content_arena.components.canary_rollout.traffic.dry_run import rehearse, validated
+    from content_arena.components.canary_rollout.traffic.dry_run import planned_patches, validated
     from content_arena.components.canary_rollout.traffic.mover import Mover
     from content_arena.pipelines.cli.rollout import tables
 
     mover = Mover(KubernetesClient(where.namespace, where.context), where.service)
-    view = mover.look()
+    view = mover.read()
     refuse_unfinished(view)
     stable, challenger = mover.mode.stable(view), rollout_request.challenger
     begun("rehearsal", challenger.version, challenger.storage_uri, stable, rollout_request.parameters, 0.0)
     follower.check(challenger.version, stable.version, rollout_request.insist, dry_run=True)
     patches = [
         validated(mover, view, patch)
-        for patch in rehearse(mover.mode, view, stable, challenger, rollout_request.parameters)
+        for patch in planned_patches(mover.mode, view, stable, challenger, rollout_request.parameters)
     ]
     if as_json:
         print(json.dumps(tables.plan_json(mover.mode.name, stable, rollout_request, patches)))

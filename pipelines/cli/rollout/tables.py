@@ -19,7 +19,7 @@ from content_arena.components.canary_rollout.kube.client import AwayError, Clust
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
-from content_arena.components.canary_rollout.traffic.dry_run import Rehearsed
+from content_arena.components.canary_rollout.traffic.dry_run import PlannedPatch
 from content_arena.components.canary_rollout.traffic.mode import TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.shared.errors import InputError
@@ -84,7 +84,7 @@ def look(service_ref: ServiceRef) -> Seen | Untouched:
     """
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
-    view = mover.look()
+    view = mover.read()
     state = recorded(view.service)
     if state is None:
         return Untouched(mover.mode.stable(view), mover.mode.name, service_ref)
@@ -188,19 +188,19 @@ def table(seen: Seen | Untouched) -> Group:
     return Group(steps, facts)
 
 
-def plan_table(mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]) -> Group:
+def plan_table(mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[PlannedPatch]) -> Group:
     """What a rollout would do."""
     parameters, challenger = rollout_request.parameters, rollout_request.challenger
     found = Table(
         "step", "patch", "the API server", title=f"Version {challenger.version} beside {stable.version}, {mode} mode"
     )
-    for rehearsed in patches:
-        goal = rehearsed.goal
+    for planned in patches:
+        goal = planned.goal
         where = goal.aim.value if goal.aim.value != "shifted" else f"{goal.percent} %"
-        said = rehearsed.objection or "would take it"
-        if rehearsed.objection:
+        said = planned.objection or "would take it"
+        if planned.objection:
             said = f"not today, as it has to be: {said}"
-        found.add_row(where, Text(rehearsed.patch.why), Text(said))
+        found.add_row(where, Text(planned.patch.why), Text(said))
     needed = len(parameters.path) * (parameters.bake_seconds + parameters.warmup_seconds)
     asked = ", ".join(f"{percent} %" for percent in parameters.path[1:] if parameters.needs_approval(percent))
     lines = [
@@ -214,7 +214,7 @@ def plan_table(mode: str, stable: Stable, rollout_request: RolloutRequest, patch
 
 
 def plan_json(
-    mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]
+    mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[PlannedPatch]
 ) -> dict[str, Any]:
     """The same for programs."""
     return {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.annotations import record_of
 from content_arena.components.canary_rollout.controller.rollout import Pace, Rollout
@@ -36,7 +36,7 @@ class Judge:
 
     def measure(self, moment):
         verdict = self.verdicts.get(moment.percent, Verdict.PASS)
-        check = Check("errors", verdict, f"errors: {verdict.value}")
+        check = Check(Kind.OTHER, "errors", verdict, f"errors: {verdict.value}")
         return Measurement(verdict, check.reason, 10, (check,))
 
 

@@ -16,13 +16,13 @@ class Rollout:
     def __init__(self, world):
         self.world = world
         self.kill()
-        self.stable = self.mover.mode.stable(self.mover.look())
+        self.stable = self.mover.mode.stable(self.mover.read())
 
     def kill(self):
         self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)
 
     def once(self, goal):
-        step = self.mover.step(self.mover.look(), goal, self.stable, TWO)
+        step = self.mover.step(self.mover.read(), goal, self.stable, TWO)
         self.world.tick()
         return step
 
@@ -39,4 +39,4 @@ class Rollout:
             self.to(Goal(Aim.SHIFTED, percent))
 
     def shares(self):
-        return self.mover.mode.shares(self.mover.look(), self.stable, TWO)
+        return self.mover.mode.shares(self.mover.read(), self.stable, TWO)

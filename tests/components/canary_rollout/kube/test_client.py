@@ -267,7 +267,7 @@ def route(namespace):
 def test_a_service_without_a_route_is_refused(cluster):
     mover = Mover(cluster, "filter")
     with pytest.raises(TrafficError, match="enableGatewayApi"):
-        mover.mode.stable(mover.look())
+        mover.mode.stable(mover.read())
 
 
 def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
@@ -275,15 +275,15 @@ def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
     created(route(cluster.namespace))
     mover = Mover(cluster, "filter")
     with pytest.raises(TrafficError, match="accepted"):
-        mover.mode.stable(mover.look())
+        mover.mode.stable(mover.read())
     accepted(cluster.namespace)
-    stable = mover.mode.stable(mover.look())
+    stable = mover.mode.stable(mover.read())
     two = Challenger("2", "s3://models/content-filter/2")
-    step = mover.step(mover.look(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
+    step = mover.step(mover.read(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
     written = cluster.service("filter")
     assert "stable" in step.why
     assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
-    view = mover.look()
+    view = mover.read()
     ready = type(view)(view.service, view.route, {"filter-v1-predictor": 9}, True)
     mover.step(ready, Goal(Aim.STAGED), stable, two)
     canary = cluster.service("filter")["spec"]["canary"]

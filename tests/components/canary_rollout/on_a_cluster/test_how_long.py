@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
@@ -45,7 +45,7 @@ class Pleased:
     """Finds every window good: what is timed here is everything but the measuring."""
 
     def measure(self, moment):
-        return Measurement(Verdict.PASS, "not measured", 0, (Check("none", Verdict.PASS, "not measured"),))
+        return Measurement(Verdict.PASS, "not measured", 0, (Check(Kind.OTHER, "none", Verdict.PASS, "not measured"),))
 
 
 def test_the_default_steps_without_bakes(installation, component):
