@@ -160,8 +160,8 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
     figure, difference = compared(challenger.f1, champion.f1, seed)
     least = Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
     wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
-    margin = Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
-    return [*checks, judge(least, figure), judge(margin, difference)]
+    no_less = Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
+    return [*checks, judge(least, figure), judge(no_less, difference)]
 
 
 def _judge_rate(

@@ -71,8 +71,8 @@ class Prometheus:
         if now <= begin:
             return Counted(window_of({}), window_of({}))
         checks = [self._freshness(variant, now) for variant in (champion, challenger)]
-        windows = [window_of(self._increases(variant, begin, now)) for variant in (champion, challenger)]
-        return Counted(*windows, (*checks, *judge_queue(self._queue(challenger, begin, now))))
+        before, after = (window_of(self._increases(variant, begin, now)) for variant in (champion, challenger))
+        return Counted(before, after, (*checks, *judge_queue(self._queue(challenger, begin, now))))
 
     def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
         found: dict[Series, float] = {}
