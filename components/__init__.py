@@ -1,1 +1,1 @@
-"""The stages of the arena: one folder a Kubeflow Pipelines component, and what they share."""
+"""The stages of the arena, one folder for each Kubeflow Pipelines component, and their shared code."""

@@ -1,1 +1,1 @@
-"""Attack generation: a battle of evasion strategies against a serving filter."""
+"""Attack generation: battles of evasion strategies against a filter."""

@@ -1,4 +1,4 @@
-"""Masks personal data, then drops what teaches a filter nothing or the wrong thing, and counts it by reason."""
+"""Masks personal data and drops the texts that no filter should learn from, counted by reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from content_arena.components.corpus_preparation.near_duplicates import near_dup
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.records import MAX_TEXT_LENGTH
 
-#: Every reason a row can be dropped for. The first two are found while reading, the last is no fault of the row.
+#: The reasons to drop a row. The first two are found while reading; the last is a limit on the size of the corpus.
 REASONS = (
     "undecodable",
     "other_language",
@@ -24,21 +24,21 @@ REASONS = (
 
 
 def comparison_key(text: str) -> str:
-    """The form in which texts are compared and named: canonical, then casefolded."""
+    """The form in which texts are compared: canonical and casefolded. Ids are hashes of it."""
     return canonicalise(text).casefold()
 
 
 def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Masks the texts and drops those that can not be used.
 
-    In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty
-    (nothing left of it by the canonicaliser), contradictory_label (the same comparison key under both labels: all of
-    them), exact_duplicate (the same key and label: all but the first), near_duplicate (see near_duplicates.py; all but
-    the first). Near-duplicates with *different* labels stay: "I will hurt you" and "I won't hurt you" are what a filter
-    learns most from.
+    In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
+    canonical text is empty), contradictory_label (all texts of a comparison key that has both labels), exact_duplicate
+    (texts with the key and label of an earlier one), near_duplicate (see near_duplicates.py; all but the first).
+    Near-duplicates with *different* labels are kept: a filter learns most from pairs such as "I will hurt you" and "I
+    won't hurt you".
 
     Args:
-        table: Columns text and label, and any others; they are carried along.
+        table: Columns text and label; other columns are kept.
 
     Returns:
         The rows kept, in their order, with masked and stripped texts and a column key (unique); and the number of rows

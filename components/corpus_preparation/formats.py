@@ -1,8 +1,8 @@
 """Reads a file of rows into columns: CSV, TSV, JSON lines (each also gzipped) and Parquet.
 
-pandas reads these too, but drops what does not fit, guesses types per column and quotes cells in its errors. Here
-every cell comes as it stands in the file, and a broken file is refused with the line where it breaks. Bytes that are
-not UTF-8 become lone surrogates (``surrogateescape``), so that only the rows they stand in need be dropped.
+pandas reads these too, but drops what does not fit, guesses the types of columns and quotes cells in its errors. Here
+cells are not changed, and a broken file is refused with the number of the broken line. Bytes that are not UTF-8 become
+lone surrogates (``surrogateescape``), so that only the rows that have some are dropped.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from content_arena.components.corpus_preparation.labels import shown
 from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
 
 Columns = dict[str, list[object]]
 
@@ -29,35 +33,35 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".json", ".ndjson")
 _PARQUET = (".parquet", ".pq")
 ACCEPTED = "CSV, TSV or JSONL (each also .gz) or Parquet"
-_BOMS = {  # The mark of UTF-16 begins that of UTF-32, hence the order.
+_BOMS = {  # UTF-32 first: its mark begins with that of UTF-16.
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-#: What spreadsheets of a language wrote before UTF-8; of every other one, WINDOWS-1252.
+#: The usual encoding of a language before UTF-8; WINDOWS-1252 for all others.
 _USUAL_ENCODINGS = {"ko": "CP949"}
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 
 
 def is_undecodable(value: object) -> bool:
-    """Whether a cell holds bytes that were no UTF-8, or a lone surrogate that no UTF-8 file can hold."""
+    """Whether a cell has bytes that were not UTF-8, or a lone surrogate, which UTF-8 can not encode."""
     return isinstance(value, str) and not value.isascii() and _UNDECODABLE.search(value) is not None
 
 
 def read_columns(path: Path, lang: str) -> Columns:
-    """Reads a file, its format told by its suffix.
+    """Reads a file in the format that its suffix names.
 
     Args:
         path: The file.
-        lang: ISO 639 code of its texts; decides which encoding is guessed where a file is not UTF-8.
+        lang: ISO 639 code of its texts; the error for a file that is not UTF-8 suggests this language's encoding.
 
     Returns:
-        The cells of each column, top to bottom; None for a cell that a JSON line leaves out.
+        The cells of each column, in the order of rows; None for a cell that is missing in a JSON line.
 
     Raises:
         InputError: The file is missing, unreadable, empty, binary, in another encoding, truncated, of unknown format,
-            or a row of it is broken. The message never holds a cell.
+            or a row of it is broken. The message never quotes a cell.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
@@ -78,10 +82,10 @@ def read_columns(path: Path, lang: str) -> Columns:
 
 
 def check_is_file(path: Path) -> None:
-    """What can be said of a path without reading what is there.
+    """Refuses a path that is no regular file.
 
     Raises:
-        InputError: There is nothing, or no regular file.
+        InputError: The path does not exist, or is no regular file.
     """
     if not path.exists():
         raise InputError(f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'")
@@ -125,7 +129,7 @@ def _read_json_lines(text: str, path: Path) -> Columns:
     if text.lstrip().startswith("["):
         raise InputError(f"{path} is one JSON array; write one object a line (for example: jq -c '.[]')")
     rows = []
-    # Not splitlines(): a JSON string may hold other line separators, such as U+2028, as they are.
+    # Not splitlines(): a JSON string may contain other line separators, such as U+2028.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -143,7 +147,7 @@ def _read_json_lines(text: str, path: Path) -> Columns:
 
 @contextmanager
 def _any_field_size() -> Iterator[None]:
-    """Lifts the csv module's limit of 128 KiB a field, which holds for the whole process, for as long as this lasts."""
+    """Removes the csv module's limit of 128 KiB for a field, and restores it at the end: it is one for the process."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -154,7 +158,7 @@ def _any_field_size() -> Iterator[None]:
 def _read_csv(text: str, delimiter: str, path: Path) -> Columns:
     first_line = text.lstrip().split("\n", 1)[0]
     if delimiter not in first_line:
-        # Spreadsheets of half the world write semicolons into their CSV.
+        # Spreadsheets write semicolons into CSV where the comma is the decimal separator.
         delimiter = next((other for other in ";\t," if other in first_line), delimiter)
     with _any_field_size():
         try:
@@ -162,11 +166,11 @@ def _read_csv(text: str, delimiter: str, path: Path) -> Columns:
         except InputError:
             if delimiter != "\t":
                 raise
-            # Many TSV files are written without any quoting: a quote is then a character as others are.
+            # Many TSV files are written without quoting: a quote is then an ordinary character.
             return _parse_csv(text, delimiter, csv.QUOTE_NONE, path)
 
 
-def _parse_csv(text: str, delimiter: str, quoting: int, path: Path) -> Columns:
+def _parse_csv(text: str, delimiter: str, quoting: Literal[0, 3], path: Path) -> Columns:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     rows: list[list[str]] = []
     try:
@@ -204,8 +208,8 @@ def _read_parquet(raw: bytes, path: Path) -> Columns:
     return {str(name): _cells(column) for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
-def _cells(column: object) -> list[object]:
-    """The cells of an Arrow column; a string column may hold bytes that are no UTF-8, for Arrow does not check."""
+def _cells(column: ChunkedArray) -> list[object]:
+    """The cells of a column. Arrow does not check its strings: some may have bytes that are not UTF-8."""
     import pyarrow as pa
 
     try:

@@ -42,9 +42,9 @@ class Ingested:
     Attributes:
         table: Columns text, label (toxic or benign), lang, source, category, target_ident, sample_id, base_id; None
             in the last four where the data has nothing.
-        n_read: Rows of the data before any was dropped.
+        n_read: Number of rows of the data.
         dropped: Rows left out of the table, by reason: undecodable, other_language.
-        origin: The data and the columns taken from it, for the log.
+        origin: Name of the data and of the columns that were read, for the log.
     """
 
     table: pd.DataFrame
@@ -58,12 +58,12 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
 
     Args:
         data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
-        lang: ISO 639 code of the texts wanted; where the data has a lang column, rows of other languages are dropped.
-        text_column: Column of the texts; None: the first of :data:`TEXT_COLUMNS` that is there, whatever its case.
-        label_column: Column of the labels; None: Jigsaw's six, or the first of :data:`LABEL_COLUMNS` that is there.
+        lang: ISO 639 code; if the data has a column of languages, rows of other languages are dropped.
+        text_column: Column of the texts; if None, the first of :data:`TEXT_COLUMNS` that exists, in any case.
+        label_column: Column of the labels; if None, Jigsaw's six, or the first of :data:`LABEL_COLUMNS` that exists.
 
     Raises:
-        InputError: The data can not be read, has no such columns, or labels that nobody told us the meaning of.
+        InputError: The data can not be read, does not have the columns, or has unknown labels.
     """
     if not _LANG.fullmatch(lang):
         raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
@@ -101,7 +101,7 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
 
 
 def _read(data: str, lang: str) -> tuple[Columns, str]:
-    """The columns of the data, and the name of where they come from."""
+    """The columns of the data, and the name of its source."""
     if data == EMBEDDED:
         return _read_embedded(lang), f"{EMBEDDED}-{lang}"
     if data.startswith(HUB_PREFIX):
@@ -134,10 +134,10 @@ def _read_hub(data: str) -> Columns:
 
     datasets.disable_progress_bars()
     try:
-        # Data sets that are programs are not run: this version of the package can not, and it is not asked to.
+        # Scripts of data sets are not run: this version of the package has no option for it.
         dataset = datasets.load_dataset(match["name"], match["config"], split=match["split"] or "train")
         columns = {name: list(dataset[name]) for name in dataset.column_names}
-    except Exception as error:  # Errors of four packages with no common base: hub, HTTP client, Arrow, datasets.
+    except Exception as error:  # Four packages without a common error: hub, HTTP client, Arrow, datasets.
         raise InputError(
             f"{data} can not be loaded ({type(error).__name__}); check name, config and split, and that this machine "
             "reaches the hub, or fetch the data and give the path of a file"
@@ -149,7 +149,7 @@ def _read_hub(data: str) -> Columns:
 
 
 def _find(columns: Columns, found: dict[str, str], wanted: str | None, usual: Sequence[str], role: str) -> str:
-    """The name of the column asked for, or of the first usual one."""
+    """The name of the given column, or of the first usual one."""
     if wanted is not None:
         if wanted in columns or wanted.casefold() in found:
             return wanted if wanted in columns else found[wanted.casefold()]
@@ -186,7 +186,7 @@ def _as_text(cell: object, column: str) -> str:
     if _is_missing(cell):
         return ""
     if not isinstance(cell, str | int | float):
-        raise InputError(f"column {shown(column)} holds {type(cell).__name__} values where text is wanted")
+        raise InputError(f"column {shown(column)} has {type(cell).__name__} values, not texts")
     return str(cell)
 
 
@@ -198,7 +198,7 @@ def _drop_undecodable(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]
 def _keep_language(
     table: pd.DataFrame, columns: Columns, lang_column: str | None, lang: str
 ) -> tuple[pd.DataFrame, int]:
-    """Keeps the rows of one language; "EN" and "en-US" are "en", an empty cell is taken for the language asked for."""
+    """Keeps the rows of one language; "EN" and "en-US" are "en", and an empty cell means this language."""
     if lang_column is None or table.empty:
         return table, 0
     cells = [_as_text(columns[lang_column][row], lang_column).strip() for row in table.index]

@@ -1,4 +1,4 @@
-"""Reads the labels that data sets of this field come with as toxic or benign; what it does not know it refuses."""
+"""Reads the labels of published data sets as toxic or benign; unknown labels are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
 
 ACCEPTED = "toxic/benign (or hate, offensive, abusive / normal, clean, none, neutral, non-toxic), 1/0, true/false"
-#: The columns of the Jigsaw Toxic Comment Classification Challenge; a text is toxic if any of them says so.
+#: The columns of the Jigsaw Toxic Comment Classification Challenge; a text is toxic if one of them is 1.
 JIGSAW_COLUMNS = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 
 _TOXIC = (
@@ -29,10 +29,10 @@ _SHOWABLE = re.compile(r"-?\w[\w.-]{0,29}")
 
 
 def shown(value: object) -> str:
-    """A column name or label value as an error may show it.
+    """A column name or a label, in the form that an error message shows.
 
-    A file without a header has a user's text where the names should be, and a wrong label column holds texts; so only
-    what is one short word is shown, and anything else by its kind and length.
+    Messages must not quote users' texts, and a file without a header has texts in place of names, a wrong label column
+    in place of labels. So only a short word is shown; of anything else, the type or the length.
     """
     if value is None or value == "":
         return "(empty)"
@@ -53,7 +53,7 @@ def read_labels(values: Sequence[object], column: str) -> list[str]:
         "toxic" or "benign" for each cell.
 
     Raises:
-        InputError: A cell is none of what :data:`ACCEPTED` lists; names up to five such values.
+        InputError: A cell has a value that is not in :data:`ACCEPTED`; the message shows up to five of them.
     """
     labels = [_label(value) for value in values]
     unknown = [value for value, label in zip(values, labels, strict=True) if label is None]
@@ -66,7 +66,7 @@ def read_jigsaw_labels(columns: Mapping[str, Sequence[object]]) -> list[str]:
     """Reads the six Jigsaw columns, given by their lower-case names.
 
     Raises:
-        InputError: As :func:`read_labels`; the challenge's own test file has -1 in the rows that nobody judged.
+        InputError: As :func:`read_labels`; the challenge's own test file has -1 in rows without labels.
     """
     judged = [read_labels(columns[name], name) for name in JIGSAW_COLUMNS]
     return ["toxic" if "toxic" in row else "benign" for row in zip(*judged, strict=True)]
@@ -74,7 +74,7 @@ def read_jigsaw_labels(columns: Mapping[str, Sequence[object]]) -> list[str]:
 
 def _label(value: object) -> str | None:
     number = _number(value)
-    if number is not None:  # First: a word loses its hyphens, and -1 must not become 1.
+    if number is not None:  # Before words, which lose their hyphens: -1 must not become 1.
         return "toxic" if number == 1 else "benign" if number == 0 else None
     return _LABEL_OF.get(_SEPARATORS.sub("", value.casefold())) if isinstance(value, str) else None
 

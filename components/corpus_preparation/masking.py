@@ -1,9 +1,9 @@
-"""Masks what points at one person: e-mail addresses, phone numbers and @handles.
+"""Masks personal data: e-mail addresses, phone numbers and @handles.
 
-Masking goes before anything else, because the canonicaliser reads the ``@`` between two letters as the letter a. The
-rules lean to the side of leaving a text alone: a year, a score, a price or a leet spelling such as ``@ss`` says what
-a text means, and the filter has to see it. Packages that find personal data (presidio, scrubadub) need a language
-model or know nothing of ``@ss``; phonenumbers takes any seven digits in a row for a candidate.
+Masking comes first, because the canonicaliser reads an ``@`` between two letters as the letter a. In doubt a text is
+left unchanged: years, scores, prices and leet spellings such as ``@ss`` carry meaning, and the filter has to see them.
+Existing packages do not fit: presidio and scrubadub need a language model or do not know ``@ss``, and phonenumbers
+takes any seven digits in a row for a candidate.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ EMAIL_MASK = "[email]"
 PHONE_MASK = "[phone]"
 HANDLE_MASK = "@user"
 
-# ASCII only: a Korean particle may follow an address, and a Korean word may stand before it, without a space.
+# ASCII only: in Korean an address may have words before and behind it without a space.
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9])"
 )
 
-# "p@ssword" does not start a word, "@$$hole" holds more than letters, "@ss" is too short; "@sshole" needs an exception.
+# "p@ssword", "@$$hole" and "@ss" do not match; "@sshole" needs an exception.
 _HANDLE = re.compile(
     r"(?<![A-Za-z0-9_@$\u00c0-\u024f])@(?!ss(?:es|h[o0]les?|wipes?|hats?|clowns?|faces?)(?![A-Za-z0-9_]))"
     r"[A-Za-z0-9_]{4,}"
 )
 
-# Groups of digits in the ways numbers are dialled. Seven digits alone, and ten without a gap, may be anything.
+# The usual groups of digits. Seven digits alone, or ten without a gap, may be something else.
 _PHONE_FORMS = (
     r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,5}\)?){1,5}(?<=[0-9])",  # international: +82 10-1234-5678, +442071234567
     r"(?:1[ .-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}",  # North America: (212) 555-0123
@@ -44,10 +44,10 @@ _MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 8, 15
 def mask(text: str) -> str:
     """Returns the text with e-mail addresses, phone numbers and @handles replaced by their masks.
 
-    Idempotent: ``mask(mask(t)) == mask(t)``. A text without ``@`` and without a digit comes back as it is.
+    Idempotent: ``mask(mask(t)) == mask(t)``. A text without ``@`` and without a digit is returned unchanged.
     """
     previous = None
-    # What stands right before a number or an @ decides on it, and may itself be masked: hence until nothing changes.
+    # Repeated, because a mask can change what is before a number or an @, which decides whether that is masked.
     while text != previous:
         previous = text
         if "@" in text:

@@ -1,14 +1,13 @@
-"""Finds texts that are the same but for a few characters.
+"""Finds texts that differ in a few characters only.
 
 Definition: two texts are near-duplicates if the Jaccard similarity of their sets of 5-character shingles is at least
-0.9. Up to 13 characters that takes equality; in a tweet of 100 characters one edited place passes.
+0.9. Texts of up to 13 characters have to be equal; in a text of 100 characters one place may differ.
 
-The answer is exact. Sets with a similarity of at least t must share an element among the rarest
+The result is exact. Sets with a similarity of at least t must share an element among the rarest
 ``n - ceil(t * n) + 1`` of each (prefix filtering: Chaudhuri et al. 2006, "A primitive operator for similarity joins";
-Bayardo et al. 2007, "Scaling up all pairs similarity search"), so only texts that meet in an index of these few are
-compared at all, and first by bitmaps whose difference is a lower bound of that of the sets. datasketch, the usual
-package, offers MinHash, which misses pairs near the threshold by chance, and would be one more dependency for a page of
-code.
+Bayardo et al. 2007, "Scaling up all pairs similarity search"), so an
+index of these elements finds all candidates. Candidates are first compared by bitmaps, whose difference is a lower
+bound of that of the sets. MinHash, of the package datasketch, misses some pairs near the threshold, by chance.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> NDArr
         frequency[_bucket(shingles)] += 1
     bitmaps = [_bitmap(shingles) for shingles in shingled]
     index: dict[int, list[int]] = defaultdict(list)
-    # Of the elements of two sets that are this similar, at most so large a share stands in one of them only.
+    # The largest share of the elements of two sets of this similarity that are in one of them only.
     most_different = (1 - threshold) / (1 + threshold) + _EPSILON
     for row, shingles in enumerate(shingled):
         prefix = _rarest(shingles, frequency, len(shingles) - math.ceil(threshold * len(shingles) - _EPSILON) + 1)
@@ -92,7 +91,7 @@ def _bitmap(shingles: Hashes) -> int:
 
 
 def _rarest(shingles: Hashes, frequency: NDArray[np.int32], n: int) -> list[int]:
-    """The first n in an order that is the same for all texts: rare before common, then by value."""
+    """The first n in an order that is the same for all texts: by frequency, the rarest first, then by value."""
     order = np.lexsort((shingles, frequency[_bucket(shingles)]))
     return shingles[order[:n]].tolist()
 

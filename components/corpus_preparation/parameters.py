@@ -1,8 +1,8 @@
-"""How errors name what they ask a person to change."""
+"""How error messages name a parameter."""
 
 from __future__ import annotations
 
 
 def named(parameter: str) -> str:
-    """A parameter as whoever runs the command line knows it, and as whoever runs a pipeline does."""
+    """The name of a parameter on the command line and in a pipeline."""
     return f"--{parameter.replace('_', '-')} ({parameter} in a pipeline)"

@@ -1,4 +1,4 @@
-"""The stage prepare_corpus: reads, cleans, names and divides a corpus."""
+"""The stage prepare_corpus: reads and cleans a corpus, gives its texts ids and assigns splits."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def prepare(
         data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
         lang: ISO 639-1 code of the texts.
         corpus_path: Where the Parquet file goes.
-        text_column: Column of the texts; None: found by the usual names.
-        label_column: Column of the labels; None: found by the usual names.
-        max_texts: Draw at most so many texts, at least 100; None: keep all.
-        split_seed: Seed of the division into splits. Not the run's seed: see splits.assign_splits.
+        text_column: Column of the texts; None to find it by its usual names.
+        label_column: Column of the labels; None to find it by its usual names.
+        max_texts: Largest number of texts, at least 100; a sample is drawn of more. None keeps all.
+        split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
 
     Returns:
         Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; and seconds.
 
     Raises:
-        SystemExit: With code 2, after one error line, if the data can not be used.
+        SystemExit: The data can not be used; code 2, after one line with the error.
     """
     started = time.perf_counter()
     if max_texts is not None and max_texts < 2 * MIN_TEXTS_PER_CLASS:
@@ -65,7 +65,7 @@ def prepare(
     if max_texts is not None and len(table) > max_texts:
         n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
         dropped["over_max_texts"] = n_before - len(table)
-        log(NAME, f"drew {len(table):,} of {n_before:,} texts, as {named('max_texts')} says")
+        log(NAME, f"drew {len(table):,} of {n_before:,} texts, the limit of {named('max_texts')}")
     table = assign_splits(table, split_seed)
     records.write(records.Sample, table.drop(columns="key"), corpus_path)
 
@@ -88,7 +88,7 @@ def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict
 
 
 def _dropped(dropped: Mapping[str, int], n: int | None = None) -> str:
-    """How many texts were dropped for which reason, the largest first."""
+    """The number of texts dropped for each reason, the largest first."""
     by_size = sorted((item for item in dropped.items() if item[1]), key=lambda item: -item[1])
     if not by_size:
         return "nothing was dropped"

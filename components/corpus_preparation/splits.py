@@ -1,7 +1,7 @@
-"""Names texts, draws a sample of them and divides them into train, validation and test.
+"""Gives texts ids, draws a sample of them, and assigns them to the splits train, validation and test.
 
-All of it hangs on hashes of what a text says, never on the order of rows or a generator's state: the same texts with
-the same seed are divided the same way on any machine.
+Hashes of the texts decide, and not the order of rows or a generator's state: with the same seed the same texts get the
+same splits on any machine.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.records import SPLITS
 
 SHARES = (0.7, 0.15, 0.15)
-#: Categories with fewer originals than this are divided together with the other small ones of their label.
+#: Categories with fewer originals are one stratum with the other small categories of their label.
 MIN_STRATUM = 20
 _ID_LENGTH = 16
 
 
 def name_texts(table: pd.DataFrame) -> pd.DataFrame:
-    """Fills the gaps of sample_id and base_id with the first 16 hex digits of the SHA-256 of the key.
+    """Sets missing sample_ids and base_ids to the first 16 hex digits of the key's SHA-256.
 
     Args:
         table: Columns key (unique), sample_id and base_id (None where the data has none).
 
     Raises:
-        InputError: The data brings the same sample_id for several texts.
+        InputError: Several texts of the data have the same sample_id.
     """
     digests = table["key"].map(lambda key: _hash(key)[:_ID_LENGTH]).astype(object)
     named = table.assign(
@@ -44,27 +44,26 @@ def name_texts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> pd.DataFrame:
-    """Divides the texts into train, validation and test; rows of one base_id stay together.
+    """Assigns the texts to train, validation and test; rows of one base_id get the same split.
 
-    Originals are ranked by SHA-256 of seed and base_id within their stratum (label, and category where it is large
-    enough). The first ranks are the test split, the next the validation split, the rest is trained on. What rounding
-    leaves over in one stratum is carried to the next, so the shares of each label are off by about one row in all.
+    Originals are ranked by SHA-256 of seed and base_id within their stratum (label, and category if it is large
+    enough). The first ranks are the test split, the next the validation split, the rest the training split. What
+    rounding leaves over in one stratum is added to the next, so the shares of each label are off by about one row.
 
-    The seed is one of its own and not the run's seed: with the run's seed, the champion of an earlier run would have
-    trained on texts that judge it and its challenger today, and win by memory. For the same reason the validation split
-    lies between the other two: when texts are added, a limit moves by a few ranks, and a text once trained on turns
-    into a validation text before it could become a test text.
+    The seed is not the run's seed: with another one in each run, a champion would be tested on texts that it was
+    trained on, and win by memory. For the same reason the validation split is between the other two. If texts are
+    added, the limits move by a few ranks: a training text then becomes a validation text, and not a test text.
 
     Args:
         table: Columns base_id, label and category.
-        seed: Seed of the division; keep it for as long as champions are to be compared.
+        seed: Seed of the splits; keep it for as long as champions are compared.
         shares: Of train, validation and test; positive, with the sum 1.
 
     Returns:
         The table with a column split, rows in the given order.
 
     Raises:
-        ValueError: Shares are not positive or do not sum to 1.
+        ValueError: Shares are not positive or their sum is not 1.
     """
     if len(shares) != len(SPLITS) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"three positive shares with the sum 1 are wanted, not {tuple(shares)}")
@@ -93,9 +92,9 @@ def sample_texts(table: pd.DataFrame, max_texts: int, seed: int, min_per_label: 
 
     Args:
         table: Columns sample_id, base_id, label and category.
-        max_texts: Rows wanted, at least twice min_per_label.
+        max_texts: Number of rows, at least twice min_per_label.
         seed: Rows are ranked by SHA-256 of seed and sample_id.
-        min_per_label: A rare label keeps this many rows (or all it has) at the other label's cost.
+        min_per_label: A rare label keeps this many rows (or all it has); the other label gets fewer.
     """
     if len(table) <= max_texts:
         return table
@@ -120,7 +119,7 @@ def sample_texts(table: pd.DataFrame, max_texts: int, seed: int, min_per_label: 
 
 def _originals(table: pd.DataFrame) -> pd.DataFrame:
     """One row a base_id: its label (the most frequent of its rows), stratum and number of rows."""
-    # Sorted, so that a tie in the mode falls the same way whatever the order of rows.
+    # Sorted: the mode is then the same for any order of rows, ties included.
     ordered = table.assign(category=table["category"].fillna("").astype(str)).sort_values(
         ["base_id", "label", "category"]
     )

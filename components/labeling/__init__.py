@@ -1,1 +1,1 @@
-"""Labeling: what an attack may be trained as, how sure that is, and what a person has to look at first."""
+"""Labeling: gives attacks a label for training, with a confidence, and finds those that need a review."""

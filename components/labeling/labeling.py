@@ -1,4 +1,4 @@
-"""The stage label_attacks: label a battle, remember it, queue what a person has to see."""
+"""The stage label_attacks: labels a battle, keeps it for later trainings, queues doubtful attacks for review."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def label_attacks(
     tracking_uri: str | None = None,
     min_confidence: float = review.MIN_CONFIDENCE,
 ) -> dict[str, float]:
-    """Labels attacks, keeps them in MLflow for every later training, and sets the doubtful ones aside.
+    """Labels attacks, keeps them in MLflow for every later training, and queues doubtful ones for review.
 
     Args:
         attacks_path: Parquet of Attack.
@@ -32,7 +32,7 @@ def label_attacks(
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
-        min_confidence: Below it a person decides.
+        min_confidence: Attacks with a lower confidence need a review.
 
     Returns:
         n_labelled, n_review, mean_confidence.

@@ -1,4 +1,4 @@
-"""From votes to labels, and the queue for a person."""
+"""Makes labels of votes, and decides which attacks need a review."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
 
-#: Below this confidence a person decides: a readable attack gets there if the victim was nine tenths sure that the
-#: original's label is wrong.
+#: Attacks with a lower confidence need a review. A fully readable attack does if the victim's score of the original
+#: contradicts its label with a probability of 0.9.
 MIN_CONFIDENCE = 0.7
 
 
@@ -25,14 +25,14 @@ def label(
 
     Args:
         attacks: Rows of Attack.
-        voters: Who votes; gold label and victim if None.
+        voters: The voters; gold label and victim if None.
         min_confidence: Rows whose confidence is lower need a review.
-        min_readability: Rows that are less readable need a review, whatever the votes.
+        min_readability: Rows that are less readable need a review in any case.
 
     Returns:
         Rows of LabelledAttack. ``label_confidence`` is the weighted mean of the votes for the label given, in [0, 1];
-        ``label_source`` names the voters on that side. A row on which everybody abstains, or which is split evenly,
-        keeps the gold label with confidence 0 and needs a review.
+        ``label_source`` names the voters for it. If all voters abstain or the votes are even, a row keeps the gold
+        label with confidence 0 and needs a review.
     """
     voters = [GoldVoter(), ModelVoter()] if voters is None else voters
     votes = np.array([voter.vote(attacks) for voter in voters], dtype=float).reshape(len(voters), len(attacks))
@@ -50,7 +50,7 @@ def label(
         )
         for i in range(len(attacks))
     ]
-    # A label that differs from the original's is news, and news wants a witness.
+    # A label that differs from the original's needs a review, however confident the voters are.
     contradicts = is_toxic != (attacks["label_gold"] == "toxic").to_numpy()
     unreadable = readability(attacks) < min_readability
     return attacks.assign(

@@ -1,6 +1,6 @@
-"""Voters: each looks at an attack from one side and says how likely its text is still toxic, or that it can not tell.
+"""Voters: each estimates how likely the text of an attack is toxic, or abstains.
 
-None of them looks at ``score_after``: the victim's view of the perturbed text is what the attack was made to distort.
+No voter uses ``score_after``, the victim's score of the perturbed text: the attack was made to distort it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Votes = npt.NDArray[np.float64]
 
 
 class Voter(Protocol):
-    """One opinion on a table of attacks.
+    """One estimate for a table of attacks.
 
     Attributes:
-        name: Goes into ``label_source``.
-        weight: How much the opinion counts beside others, above 0.
+        name: Used in ``label_source``.
+        weight: Weight among the voters, above 0.
     """
 
     name: str
@@ -33,20 +33,20 @@ class Voter(Protocol):
 
 
 class GoldVoter:
-    """A strategy changes the text and not its meaning, so the original's label holds as far as the text is readable."""
+    """Votes for the original's label, the more readable the text the stronger: strategies do not change the meaning."""
 
     name = "gold"
     weight = 2.0
 
     def vote(self, attacks: pd.DataFrame) -> Votes:
-        """See :meth:`Voter.vote`: 0.5 + readability / 2 on the side of the gold label."""
+        """See :meth:`Voter.vote`: 0.5 + readability / 2 for the gold label toxic, 0.5 - readability / 2 for benign."""
         readable = readability(attacks)
         is_toxic = (attacks["label_gold"] == "toxic").to_numpy()
         return np.where(is_toxic, 0.5 + readable / 2, 0.5 - readable / 2)
 
 
 class ModelVoter:
-    """The victim's view of the original: where it is sure and the gold label says otherwise, the label is in doubt."""
+    """Votes as the victim scores the original: a confident score against the gold label makes the label doubtful."""
 
     name = "model"
     weight = 1.0

@@ -1,7 +1,7 @@
-"""What the predictor tells Prometheus; kserve serves it at ``/metrics`` from the default registry.
+"""The predictor's Prometheus metrics; kserve serves them at ``/metrics`` from the default registry.
 
-Every label value comes from a closed set (route templates, known methods, status codes, this server's own version), so
-no client can grow the number of time series.
+Every label value is from a closed set (route templates, known methods, status codes, this server's own version), so
+clients can not increase the number of time series.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 20 for i in range(1, 21))
-#: A request with this header is no user's: a rollout that compares variants sends it. It is answered like any other,
-#: and counted by itself, so that what it measures is not watered down by the measuring.
+#: A rollout that compares variants sends its requests with this header. They are answered like users' requests and
+#: counted apart, because the metrics are to measure users' traffic only.
 PROBE_HEADER = "x-content-arena-probe"
 
 REQUESTS = Counter(
@@ -70,7 +70,7 @@ VERSION = Gauge(
 
 
 def announce(version: str, alias: str | None) -> None:
-    """Says which model is served, and starts its counters at 0 so that the first text already makes a rate.
+    """Sets the metric of the served version, and its counters to 0, so that a rate exists from the first text on.
 
     Args:
         version: Version of the model.
@@ -106,7 +106,7 @@ def is_probe(headers: Mapping[str, str] | None) -> bool:
     """Whether a request comes from a rollout and not from a user.
 
     Args:
-        headers: By name in small letters; None where there are none.
+        headers: By lower-case name; None if there are none.
     """
     return headers is not None and PROBE_HEADER in headers
 
@@ -120,7 +120,7 @@ class MetricsMiddleware:
         self._version = version
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on and records it once it is answered, or has failed (status 500)."""
+        """Passes the request on, and counts it when it is answered or has failed (status 500)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -149,5 +149,5 @@ class MetricsMiddleware:
 
 
 def route_template(scope: Scope) -> str:
-    """The route that took the request, like ``/v1/models/{model_name}:predict``; ``unmatched`` if none did."""
+    """The route of the request, such as ``/v1/models/{model_name}:predict``; ``unmatched`` if there is none."""
     return getattr(scope.get("route"), "path_format", None) or "unmatched"

@@ -1,4 +1,4 @@
-"""The filter as a KServe model, and the data plane that hands it requests."""
+"""The filter as a KServe model, and the data plane that decodes its requests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from kserve import InferRequest, InferResponse, Model
 from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, PredictorProtocol
 from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
 from content_arena.components.predictor import metrics, protocol
 from content_arena.components.shared.errors import ArenaError, BundleError
@@ -20,18 +21,18 @@ from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 MODEL_NAME = "content-filter"
-#: Texts that may be waiting or at work at once; about what one core scores in ten seconds.
+#: Largest number of texts that wait or are being scored; one core scores about as many in ten seconds.
 MAX_PENDING_TEXTS = 4_096
-#: One short, one in another script, one that fills several windows, one with nothing left after canonicalising.
+#: A short text, one in another script, one of several windows, one whose canonical text is empty, one without words.
 _WARM_UP = ("Warm-up.", "준비 운동", "warm up " * (MAX_TEXT_LENGTH // 8), "\u200b", "!?")
 
 
 class OverloadedError(ArenaError):
-    """More texts are waiting than can be scored in a sensible time; the client is to come back (HTTP 503)."""
+    """Too many texts are waiting; the client can try again later (HTTP 503)."""
 
 
 class ScoreError(ArenaError):
-    """The model gave something that is no probability (HTTP 500): a text is never let through on it."""
+    """The model's output is no probability (HTTP 500): no text passes the filter on it."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,19 @@ class Query:
 
 
 class ContentFilterModel(Model):
-    """Scores texts in threads, so that the event loop stays free for health probes and metrics."""
+    """Scores texts in threads, so that the event loop can answer health probes and metrics."""
 
     def __init__(self, content_filter: ContentFilter) -> None:
         """Takes a loaded filter; :meth:`load` has to be called before the model is ready."""
         super().__init__(MODEL_NAME)
         self.version = content_filter.version
         self._filter = content_filter
-        # More callers than sessions: while one waits for its batches, another is tokenised.
+        # More threads than sessions: while one waits for its batches, another tokenises.
         self._executor = ThreadPoolExecutor(2 * content_filter.threads, thread_name_prefix="request")
         self._pending = 0
 
     def load(self) -> bool:
-        """Warms up: every kind of input is scored once, and ready is only said after good scores.
+        """Warms up with every kind of input; the model is ready once their scores are probabilities.
 
         Raises:
             BundleError: The model failed, or its scores are no probabilities.
@@ -75,7 +76,7 @@ class ContentFilterModel(Model):
         return True
 
     def stop(self) -> None:
-        """Ends the threads; texts at work are finished first, waiting ones dropped."""
+        """Ends the threads: texts that are being scored are finished, waiting ones are dropped."""
         self.ready = False
         self._executor.shutdown(cancel_futures=True)
         self._filter.close()
@@ -102,7 +103,7 @@ class ContentFilterModel(Model):
         """Scores a checked request.
 
         Raises:
-            OverloadedError: Too many texts are waiting already.
+            OverloadedError: Too many texts are waiting.
             ScoreError: The model gave no probabilities.
         """
         n = len(payload.texts)
@@ -136,22 +137,22 @@ class ContentFilterModel(Model):
 
 
 class FilterDataPlane(DataPlane):
-    """kserve's data plane with stricter doors: every body that can not be read is a :class:`RequestError`.
+    """kserve's data plane with stricter decoding: a body that can not be read is a :class:`RequestError`.
 
-    CloudEvents are not read: nothing here sends them, and kserve's reading of them answers bad ones with 500.
+    CloudEvents are not decoded: nothing here sends them, and kserve answers bad ones with 500.
     """
 
     def decode(
         self,
-        body: Any,  # noqa: ANN401
+        body: InferenceRequest | bytes,
         headers: Mapping[str, str],
         protocol_version: str = PredictorProtocol.REST_V1.value,
         model_name: str = MODEL_NAME,
-    ) -> tuple[Any, dict[str, Any]]:
-        """A body as parsed JSON (V1) or as a V2 request, and no attributes."""
+    ) -> tuple[object, dict[str, Any]]:
+        """A body as parsed JSON (V1) or as a V2 request, without attributes."""
         if protocol_version == PredictorProtocol.REST_V2.value:
             return protocol.read_v2(body, headers.get(INFERENCE_CONTENT_LENGTH_HEADER), model_name), {}
-        return protocol.parse_json(body), {}
+        return protocol.parse_json(cast(bytes, body)), {}
 
     def encode(
         self,
@@ -160,7 +161,7 @@ class FilterDataPlane(DataPlane):
         headers: Mapping[str, str],
         req_attributes: dict[str, Any],
     ) -> tuple[dict[str, Any] | bytes, dict[str, str]]:
-        """A response's body, and the header that says where binary tensors begin if there are some."""
+        """A response's body, and, if it has binary tensors, the header with the position of the first."""
         if not isinstance(response, InferResponse):
             return response, {}
         body, json_length = response.to_rest()

@@ -1,8 +1,8 @@
-"""From a request body to texts, from scores to an answer: both KServe protocols, as pure functions.
+"""Reads texts from request bodies and makes answers of scores, in both KServe protocols; pure functions.
 
 V1 is ``{"instances": [text, ...]}`` to ``{"predictions": [{...}, ...]}``. V2 (Open Inference Protocol) is one BYTES
 tensor to four output tensors, as JSON or with the binary data extension. Error messages name an instance by its 0-based
-index and never hold any of the request: texts are other people's, and messages end up in logs.
+index and never quote the request: they are logged, and texts are private.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "da
 
 
 class RequestError(InvalidInput):
-    """The client's request can not be answered; its message goes to the client as it is (HTTP 400)."""
+    """The client's request can not be answered; the client gets the message (HTTP 400)."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the filter says about n texts.
+    """Scores and verdicts of n texts.
 
     Attributes:
         scores: float32[n], probability of toxic.
@@ -63,10 +63,10 @@ class Judgement:
 def confidence(
     scores: npt.NDArray[np.float32], verdicts: npt.NDArray[np.bool_], threshold: float
 ) -> npt.NDArray[np.float32]:
-    """How far a score is from the threshold, as a share of what its side of it has room for.
+    """The distance of a score from the threshold, as a share of the largest distance on its side.
 
     ``(score - threshold) / (1 - threshold)`` for toxic, ``(threshold - score) / threshold`` for benign: 0 is a score on
-    the threshold, 1 the surest score that side can have (1 and 0). Where a side has no room (threshold 0 or 1) it is 0.
+    the threshold, 1 a score of 1 or 0. On a side without any distance (threshold 0 or 1) it is 0.
 
     Args:
         scores: float32[n] in [0, 1].
@@ -82,11 +82,11 @@ def confidence(
     return np.clip(share, 0.0, 1.0).astype(np.float32)
 
 
-def parse_json(body: bytes) -> Any:  # noqa: ANN401
-    """A body as JSON, whatever its declared content type.
+def parse_json(body: bytes) -> object:
+    """Parses a body as JSON, whatever its content type.
 
-    The standard library's parser, because orjson says no more of a lone surrogate than that the body is broken; here it
-    is the text it stands in that is refused, by its number.
+    It uses the standard library's parser, which accepts lone surrogates: the error can then name the text that has one.
+    orjson refuses the whole body.
 
     Raises:
         RequestError: Not UTF-8, not JSON, or nested too deep to read.
@@ -103,9 +103,9 @@ def read_v2(body: InferenceRequest | bytes, json_length: str | None, model_name:
     """A V2 request.
 
     Args:
-        body: Parsed, or as it came: JSON, with binary tensors behind it if ``json_length`` is given.
+        body: Parsed, or raw JSON, followed by binary tensors if ``json_length`` is given.
         json_length: Value of the header ``Inference-Header-Content-Length``: bytes of ``body`` that are JSON.
-        model_name: Goes into the result.
+        model_name: Name of the model, for the result.
 
     Raises:
         RequestError: Not a V2 request.
@@ -159,14 +159,14 @@ def _strings(raw: bytes) -> list[str]:
 
 
 def describe(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What pydantic found wrong, without the values, keys and messages that could hold some of the request.
+    """Describes what pydantic refused, without values, keys and messages that could quote the request.
 
     Args:
         errors: As pydantic's and FastAPI's validation errors list them.
     """
     if any(error["type"] == "json_invalid" for error in errors):
         return "the body is not JSON"
-    # A body is tried as an object and as bytes; the longest path is the one that says something.
+    # A body is validated as an object and as bytes; the error with the longest path is the specific one.
     paths = ([part for part in error["loc"] if isinstance(part, int) or part in _FIELDS] for error in errors)
     path = max(paths, key=len, default=[])
     place = ".".join(str(part) for part in path) or "body"

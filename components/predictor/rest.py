@@ -1,8 +1,8 @@
-"""kserve's REST server with its error answers, logs and administration endpoints put right.
+"""kserve's REST server with other error answers, logs and administration endpoints.
 
-kserve answers an error with ``str(exception)`` and logs its traceback, both of which can hold user text; logs two
-lines per request; and lets anybody unload the model. Here every error has a fixed text and a status, only faults of
-the server are logged (where, never what), and the model is fixed.
+kserve answers an error with ``str(exception)`` and logs its traceback, and both can quote users' texts. It logs two
+lines per request, and lets any client unload the model. Here every error has a fixed text and a status, only faults of
+the server are logged, without messages, and the model can not be unloaded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ logger = logging.getLogger("kserve.content_arena")
 
 #: 256 texts of 5,000 characters, every character as two JSON escapes (12 bytes), and the frame.
 MAX_BODY_BYTES = 16 * 1024 * 1024
-#: Seconds that requests in flight get after SIGTERM; Kubernetes kills after 30.
+#: Seconds for requests in flight after SIGTERM; Kubernetes kills after 30.
 DRAIN_SECONDS = 25
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
@@ -51,7 +51,7 @@ def _answer(status: HTTPStatus, text: str, headers: dict[str, str] | None = None
 
 
 async def _bad_request(_: Request, error: Exception) -> JSONResponse:
-    # Only our own messages are known to hold no user text.
+    # Only our own messages are known not to quote users.
     text = str(error) if isinstance(error, protocol.RequestError) else "the request can not be read"
     return JSONResponse({"error": text}, HTTPStatus.BAD_REQUEST)
 
@@ -63,7 +63,7 @@ async def _invalid_body(_: Request, error: RequestValidationError) -> JSONRespon
 async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
     text = HTTPStatus(error.status_code).phrase
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        # FastAPI's only one: a V2 body that broke its reading of JSON otherwise than by bad syntax.
+        # FastAPI's only one: a V2 body that could not be parsed for another reason than its syntax.
         text = "the body is not valid UTF-8, or nested too deep to read"
     return JSONResponse({"error": text}, error.status_code, error.headers)
 
@@ -73,7 +73,7 @@ async def _post_only() -> None:
 
 
 _NOT_READY = _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
-# kserve says 501 here, but a 5xx is the server's fault and would count against it in a canary analysis.
+# kserve answers 501 here, but a 5xx is the server's fault and counts as an error in a canary analysis.
 _NOT_OFFERED = _answer(HTTPStatus.NOT_FOUND, "not offered by this server")
 _HANDLERS: dict[type[Exception], Any] = {
     errors.InvalidInput: _bad_request,
@@ -91,11 +91,11 @@ _HANDLERS: dict[type[Exception], Any] = {
 
 
 class _BodyTooLargeError(Exception):
-    """The body went over the limit while it was read."""
+    """The body exceeded the limit while it was read."""
 
 
 class BoundaryMiddleware:
-    """Refuses bodies over 16 MiB (413) and turns what no handler took into a 500 that says nothing."""
+    """Refuses bodies over 16 MiB (413), and answers unhandled errors with a 500 without details."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wraps ``app``."""
@@ -131,7 +131,7 @@ class BoundaryMiddleware:
             pass
         except Exception as error:
             status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "internal error"
-            # The message of an exception may quote what it failed on; the code lines can not.
+            # The message of an exception may quote the request; the lines of code can not.
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s on %s\n%s", type(error).__name__, metrics.route_template(scope), frames)
         if not started:
@@ -151,7 +151,7 @@ async def _send_error(send: Send, status: HTTPStatus, text: str) -> None:
 
 
 class _FixedRepository(ModelRepositoryExtension):
-    """kserve's repository endpoints let any client load and unload models; this server has one, for good."""
+    """Refuses to load and unload models, which kserve's repository endpoints allow any client."""
 
     async def load(self, model_name: str) -> None:
         """Refused."""
@@ -177,21 +177,21 @@ class _FilterREST(RESTServer):
         self._version = version
 
     def _register_endpoints(self, app: FastAPI) -> None:
-        # Before kserve's routes: its one of a model's readiness takes "NAME:predict" for a name.
+        # Before kserve's routes: that of a model's readiness would take "NAME:predict" for a name.
         app.add_api_route(
             "/v1/models/{model_name}:predict", _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
         )
-        # What else kserve could serve if packages were there that this server does without: no news to anybody.
-        chatter = logging.getLogger("kserve")
-        level = chatter.level
-        chatter.setLevel(logging.WARNING)
+        # kserve logs which optional endpoints it lacks packages for; this server does not need them.
+        kserve_logger = logging.getLogger("kserve")
+        level = kserve_logger.level
+        kserve_logger.setLevel(logging.WARNING)
         try:
             super()._register_endpoints(app)
         finally:
-            chatter.setLevel(level)
+            kserve_logger.setLevel(level)
 
     def _add_middlewares(self, app: FastAPI) -> None:
-        # kserve's own timing middleware is left out: two log lines per request, and request headers in its errors.
+        # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
         app.add_middleware(BoundaryMiddleware)
         app.add_middleware(metrics.MetricsMiddleware, version=self._version)
 
@@ -206,21 +206,21 @@ class _FilterREST(RESTServer):
         def leave(*_: object) -> None:
             server.should_exit = True
 
-        # uvicorn takes these signals over while it serves, and raises them again afterwards: that must not kill us.
+        # uvicorn handles these signals while it serves, and raises them again afterwards; the process has to survive.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, leave)
             signal.signal(signal.SIGINT, leave)
-        # A line per request says nothing that the metrics do not, and a URL can hold user text.
+        # No access log: the metrics have the same information, and a URL can contain a user's text.
         access = logging.getLogger("uvicorn.access")
         access.handlers.clear()
         access.propagate = False
-        # kserve's response class; said at every first request of a route, and nothing anybody here can do about.
+        # About kserve's response class, at the first request of every route.
         warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
         super().run(sockets)
 
 
 class FilterServer(ModelServer):
-    """A kserve ModelServer with one model, HTTP only, on a socket that was bound beforehand."""
+    """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
 
     def __init__(self, model: ContentFilterModel, port: int) -> None:
         """Registers a loaded model; nothing is served before :meth:`run`."""
@@ -238,7 +238,7 @@ class FilterServer(ModelServer):
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight are finished within 25 seconds.
 
-        kserve's own ``start`` binds the port only now, and on SIGQUIT unloads the model while still serving.
+        kserve's ``start`` is not used: it binds the port only now, and unloads the model on SIGQUIT while it serves.
 
         Raises:
             OSError: The socket can not be listened on.

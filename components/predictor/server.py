@@ -34,20 +34,20 @@ def serve(
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
 
-    The port is bound first and listened on last: a probe that gets a connection gets a warm model.
+    The port is bound first and listened on last: a readiness probe that gets a connection finds a warm model.
 
     Args:
-        bundle_path: The bundle's folder, or one that holds exactly one bundle.
-        port: TCP port; 0 for any free one (the log names it).
+        bundle_path: The bundle's folder, or a folder with exactly one bundle in it.
+        port: TCP port; 0 for any free one, which is logged.
         host: Address to listen on.
         alias: Registry alias to report in ``content_arena_model_version``.
         version: Registry version to answer with; the bundle's own digest if None.
-        threads: Model sessions side by side; the CPUs this process may use if None.
-        announce: Told the base URL when the port is had and the model is warm, not before.
+        threads: Model sessions in parallel; the number of CPUs this process may use if None.
+        announce: Called with the base URL when the port is bound and the model is warm.
 
     Raises:
-        InputError: The port is in use, or may not be used.
-        BundleError: No bundle there, a broken one, or one that fails its warm-up.
+        InputError: The port is in use, or this user may not use it.
+        BundleError: The bundle is missing, broken, or fails its warm-up.
     """
     with _signals(), _bind(host, port) as listener:
         with _hidden_arguments():
@@ -150,7 +150,7 @@ def _port_error(host: str, port: int, error: Exception) -> InputError:
 
 @contextlib.contextmanager
 def _hidden_arguments() -> Iterator[None]:
-    """Hides sys.argv: kserve parses it when first imported, and would take our caller's arguments for its own."""
+    """Hides sys.argv, which kserve parses when it is first imported."""
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
         yield
@@ -162,7 +162,8 @@ def _hidden_arguments() -> Iterator[None]:
 def _signals() -> Iterator[None]:
     """Makes SIGTERM end the process while the model loads (process 1 of a container ignores it otherwise).
 
-    While serving, :mod:`content_arena.components.predictor.rest` takes it over; afterwards all is as before.
+    While it serves, :mod:`content_arena.components.predictor.rest` handles the signals. Afterwards the old handlers
+    are restored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -137,21 +137,17 @@ def train(
     _silence_transformers()
     tokenizer = base_models.load_tokenizer(settings.base_model)
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
-    data = {
-        split: dataset.tokenise(rows["text"].tolist(), rows["label"].tolist(), tokenizer, settings.max_length)
-        for split, rows in table.groupby("split")
-    }
-    # Batches of texts of similar length need the least padding. The Trainer groups the training data only.
-    data["validation"].sort(key=lambda row: len(row["input_ids"]))
+    training, validation = (_tokenised(table, split, tokenizer, settings) for split in ("train", "validation"))
     trainer = Trainer(
         model=build_model(settings, adapter),
         args=_arguments(settings, checkpoints, report_to),
-        train_dataset=data["train"],
-        eval_dataset=data["validation"],
+        train_dataset=training,
+        # Batches of texts of similar length need the least padding. The Trainer groups the training data only.
+        eval_dataset=sorted(validation, key=lambda row: len(row["input_ids"])),
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=_f1,
-        compute_loss_func=_weighted_loss(dataset.class_weights([row["labels"] for row in data["train"]])),
+        compute_loss_func=_weighted_loss(dataset.class_weights([row["labels"] for row in training])),
         callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -183,6 +179,13 @@ def _silence_transformers() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def _tokenised(
+    table: pd.DataFrame, split: str, tokenizer: PreTrainedTokenizerFast, settings: TrainingSettings
+) -> list[dataset.TokenisedText]:
+    rows = table[table["split"] == split]
+    return dataset.tokenise(rows["text"].tolist(), rows["label"].tolist(), tokenizer, settings.max_length)
 
 
 def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> TrainingArguments:

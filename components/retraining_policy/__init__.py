@@ -1,1 +1,1 @@
-"""Retraining policy: whether a new challenger is worth its training."""
+"""Retraining policy: decides whether to train a new challenger."""

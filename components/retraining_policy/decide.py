@@ -1,4 +1,4 @@
-"""The stage decide_retraining: look at the battle, the champion and the corpus, and apply the policy."""
+"""The stage decide_retraining: applies the policy to the battle, the champion and the corpus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def decide_retraining(
     pipeline_run: str,
     tracking_uri: str | None = None,
 ) -> Decision:
-    """Decides whether a new challenger is worth training.
+    """Decides whether to train a new challenger.
 
     Args:
         corpus_path: Parquet of Sample.

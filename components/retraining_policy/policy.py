@@ -1,4 +1,4 @@
-"""When a new challenger is worth its training. Pure: what was observed in, a decision with its reasons out."""
+"""Decides from observations whether to train a new challenger, and states the reasons; a pure function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from content_arena.components.shared.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The rules; any one that is met is reason enough.
+    """The rules; one that is met is a sufficient reason.
 
     Attributes:
         max_evasion: Share of caught texts that a fresh battle may turn, in [0, 1].
@@ -29,12 +29,12 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What is known when the question comes up; None stands for what could not be measured.
+    """What the decision depends on; None for what could not be measured.
 
     Attributes:
         evasion: Of the fresh battle, in [0, 1].
-        champion_age_days: Since it was promoted.
-        corpus_changed: Whether the corpus is another than the champion was trained on.
+        champion_age_days: Days since the champion was promoted.
+        corpus_changed: Whether the corpus differs from the one the champion was trained on.
     """
 
     evasion: float | None
@@ -44,7 +44,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to train, and why."""
+    """Whether to train, and the reasons."""
 
     retrain: bool
     reasons: tuple[str, ...]
@@ -53,8 +53,8 @@ class Decision:
 def decide(seen: Observation, policy: Policy) -> Decision:
     """Applies the policy.
 
-    What could not be measured is a reason to train: a training too many costs minutes, and its challenger still has to
-    pass every gate.
+    What could not be measured is a reason to train: a needless training costs minutes, and its challenger has to pass
+    every gate.
     """
     reasons = []
     if seen.evasion is None:
@@ -62,11 +62,11 @@ def decide(seen: Observation, policy: Policy) -> Decision:
     elif not seen.evasion <= policy.max_evasion:
         reasons.append(f"evasion {seen.evasion:.3f} is over {policy.max_evasion:g}")
     if seen.champion_age_days is None:
-        reasons.append("nobody knows how old the champion is")
+        reasons.append("the age of the champion is unknown")
     elif not seen.champion_age_days <= policy.max_age_days:
         reasons.append(f"the champion is {seen.champion_age_days:.1f} days old, over {policy.max_age_days:g}")
     if seen.corpus_changed is None:
-        reasons.append("nobody knows which corpus the champion was trained on")
+        reasons.append("the corpus that the champion was trained on is unknown")
     elif seen.corpus_changed:
         reasons.append("the corpus has changed")
     return Decision(bool(reasons), tuple(reasons))

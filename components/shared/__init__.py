@@ -1,1 +1,1 @@
-"""What more than one stage needs: records, the canonicaliser, the bundle format, the filter and MLflow tracking."""
+"""Shared by several stages: records, the canonicaliser, the bundle format, the filter and MLflow tracking."""

@@ -65,7 +65,7 @@ def test_a_word_list_is_beaten_by_look_alikes_and_a_canonicalising_filter_is_not
     assert (against_filter["status"] == "failed").all()
 
 
-def test_same_seed_same_attack_set_whoever_the_victim_and_in_any_order(samples, some, tiny_bundle):
+def test_the_same_seed_gives_the_same_attack_set_for_any_victim_and_order(samples, some, tiny_bundle):
     first = battle.fight(samples, WordList(), some, seed=5)
     again = battle.fight(samples, WordList(), some, seed=5)
     other_victim = battle.fight(samples, ContentFilter(tiny_bundle), some, seed=5)

@@ -59,14 +59,14 @@ def test_shards_make_the_same_battle(fight, n_shards):
     assert metrics["n_success"] + metrics["n_failed"] + metrics["n_skipped"] == metrics["n_attacks"]
 
 
-def test_shards_that_met_different_filters_are_no_battle(fight, make_bundle, capsys):
+def test_shards_that_attacked_different_filters_are_refused(fight, make_bundle, capsys):
     victims = [make_bundle(f"v{seed}", weights_seed=seed).path for seed in (1, 2)]
     with pytest.raises(SystemExit):
         fight(2, victims=victims)
     assert "met different filters" in capsys.readouterr().out
 
 
-def test_a_shard_that_left_nothing_is_said(fight, tmp_path, capsys):
+def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     fight(2)
     summary = tmp_path / "run-2" / "1" / "summary"
     assert set(json.loads(summary.read_text())) == {"digests", "n_queries", "victim_version"}
@@ -84,7 +84,7 @@ def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsy
     assert "error" in capsys.readouterr().out
 
 
-def test_what_nobody_can_read_is_no_evasion():
+def test_an_unreadable_text_is_no_evasion():
     rows = pd.DataFrame(
         [
             ("you are scum", "y0u are sc.um", "toxic", "success"),

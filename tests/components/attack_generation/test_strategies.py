@@ -1,4 +1,4 @@
-"""The contract every installed strategy keeps, and what each one does."""
+"""The contract of all installed strategies, and what each one does."""
 
 from importlib.metadata import EntryPoint
 from pathlib import Path

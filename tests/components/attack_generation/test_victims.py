@@ -1,4 +1,4 @@
-"""Victims behind HTTP: our own predictor, foreign servers, and servers that answer nonsense."""
+"""Victims behind HTTP: our own predictor, foreign servers, and servers with invalid answers."""
 
 import json
 import re
@@ -116,7 +116,7 @@ def test_a_url_without_a_host_is_refused(url):
 @pytest.mark.parametrize(
     "spec", ["localhost:18091", "127.0.0.1:8080/v1/models/a", "[::1]:80", "filter.example/v1/models/a"]
 )
-def test_a_url_that_lacks_its_scheme_is_told_so(spec):
+def test_a_url_without_a_scheme_is_refused_with_advice(spec):
     with pytest.raises(InputError, match=f"so give http://{re.escape(spec)}"):
         open_victim(spec)
 

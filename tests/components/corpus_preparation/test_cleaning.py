@@ -1,4 +1,4 @@
-"""Masking and dropping: laws for any text, a case for each reason."""
+"""Masking and dropping: properties of any text, and a case for each reason."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Reading: every format gives the same table, and every broken file one line of error without a user's text."""
+"""Reading: every format gives the same table, and every broken file an error of one line that quotes no text."""
 
 import codecs
 import csv

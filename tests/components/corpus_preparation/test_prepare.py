@@ -1,4 +1,4 @@
-"""The stage as a whole: what it writes, counts, says and refuses."""
+"""The whole stage: what it writes, counts, logs and refuses."""
 
 import csv
 import json
@@ -76,14 +76,14 @@ def test_the_order_of_rows_changes_no_split(tmp_path):
     assert tables[0].equals(tables[1])
 
 
-def test_says_so_if_nothing_was_dropped(tmp_path, capsys):
+def test_logs_that_nothing_was_dropped(tmp_path, capsys):
     prepare(write(tmp_path / "in.csv", rows()), "en", tmp_path / "out")
     assert "kept 300 texts; nothing was dropped" in capsys.readouterr().out
     line = refused(capsys, write(tmp_path / "few.csv", rows(49, 60)), "en", tmp_path / "out")
     assert "needed (nothing was dropped); give more" in line
 
 
-def test_draws_a_sample_and_says_so(tmp_path, capsys):
+def test_draws_a_sample_and_logs_it(tmp_path, capsys):
     counts = prepare(write(tmp_path / "in.csv", rows()), "en", tmp_path / "out", max_texts=150)
     assert (counts["kept"], counts["toxic"], counts["dropped_over_max_texts"]) == (150, 60, 150)
     assert "drew 150 of 300 texts" in capsys.readouterr().out
@@ -96,7 +96,7 @@ def refused(capsys, *args, **kwargs):
     return capsys.readouterr().out.splitlines()[-1]
 
 
-def test_refuses_too_few_texts_and_says_what_became_of_them(tmp_path, capsys):
+def test_refuses_too_few_texts_and_states_what_was_dropped(tmp_path, capsys):
     content = [*rows(49, 60), *rows(49, 0), *[{"text": " ", "label": "toxic"}] * 3]
     line = refused(capsys, write(tmp_path / "in.csv", content), "en", tmp_path / "out")
     assert line.startswith("[prepare_corpus] error: 49 toxic and 60 benign texts are left, at least 50 of each")

@@ -1,4 +1,4 @@
-"""Splits: nothing on two sides, shares kept, the same for the same texts in any order."""
+"""Splits are disjoint, have the right shares, and are the same for the same texts in any order."""
 
 import hashlib
 

@@ -42,7 +42,7 @@ def test_a_benign_text_stays_benign_though_the_victim_flagged_it_after_the_edit(
 
 
 @pytest.mark.parametrize("perturbed", ["zzz qqq www", "", "\u200b", "#"])
-def test_what_nobody_can_read_goes_to_a_person(perturbed):
+def test_an_unreadable_text_needs_a_review(perturbed):
     assert labelled(perturbed=perturbed)["needs_review"]
 
 
@@ -59,7 +59,7 @@ def test_people_can_read_through_these(perturbed):
     assert readability(attacks(perturbed=perturbed))[0] > MIN_READABILITY
 
 
-def test_nobody_votes_nobody_knows():
+def test_without_votes_the_confidence_is_zero():
     class Abstains(GoldVoter):
         def vote(self, attacks):
             return np.full(len(attacks), np.nan)

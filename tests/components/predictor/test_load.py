@@ -1,4 +1,4 @@
-"""Many at once, and bodies from nowhere: the server answers, and goes on answering."""
+"""The server under many simultaneous requests and with random bodies."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What /metrics says after known requests."""
+"""The values at /metrics after known requests."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -54,7 +54,7 @@ def test_score_histogram_has_20_equal_buckets(fresh):
     assert samples['content_arena_model_score_bucket{le="0.5",model_version="42"}'] == 2
 
 
-def test_a_rollouts_probes_count_as_nobodys_traffic(fresh):
+def test_a_rollouts_probes_are_not_counted_as_users_traffic(fresh):
     def users(samples):
         counted = ("content_arena_api", "content_arena_model_f", "content_arena_model_s", "content_arena_model_i")
         return {name: value for name, value in samples.items() if name.startswith(counted) and "/metrics" not in name}

@@ -1,4 +1,4 @@
-"""The model, its confidence and the last line of defence, without a server."""
+"""The model, its confidence and its answer to unexpected errors, without a server."""
 
 import asyncio
 import logging
@@ -111,7 +111,7 @@ def test_confidence_is_a_share_and_grows_with_the_distance(values, threshold):
     assert np.all(np.diff(sure[~verdicts]) <= 0)
 
 
-def test_an_unforeseen_error_says_nothing(caplog, monkeypatch):
+def test_an_unexpected_error_is_answered_without_details(caplog, monkeypatch):
     secret = "hunter2"
 
     async def failing(scope, receive, send):

@@ -1,4 +1,4 @@
-"""Both protocols against a real server: answers, every refusal, and what is never said."""
+"""Both protocols on a real server: answers, refusals, and that no message quotes a text."""
 
 import json
 import struct

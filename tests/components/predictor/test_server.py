@@ -40,7 +40,7 @@ def taken_port():
         yield listener.getsockname()[1]
 
 
-def test_port_in_use_is_said_before_anything_is_loaded(tmp_path, taken_port):
+def test_a_port_in_use_is_refused_before_anything_is_loaded(tmp_path, taken_port):
     # The bundle does not exist: that the port is named shows that it was looked at first.
     result = run("--model_dir", str(tmp_path / "none"), "--host", "127.0.0.1", "--port", str(taken_port))
     assert_one_line(result, str(taken_port), "in use")

@@ -1,4 +1,4 @@
-"""What a challenger trains on, and what it must not."""
+"""The texts that a challenger trains on, and those it must not train on."""
 
 import pandas as pd
 import pytest
@@ -81,7 +81,7 @@ def test_a_text_is_not_repeated_in_every_disguise():
     assert chosen == texts(battle.sample(frac=1, random_state=1), attacks_per_text=2) - texts()
 
 
-def test_a_missing_class_is_said():
+def test_a_missing_class_is_refused():
     with pytest.raises(InputError, match="train split has no toxic"):
         dataset.training_table(CORPUS[CORPUS["base_id"] != "t1"], [], ())
 

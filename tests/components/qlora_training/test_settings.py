@@ -1,4 +1,4 @@
-"""Settings refuse what can not work, before anything is loaded."""
+"""Invalid settings are refused before anything is loaded."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_refuses(wrong):
         TrainingSettings(base_model="x", **wrong)
 
 
-def test_a_gpu_that_is_not_there_is_said():
+def test_a_missing_gpu_is_refused():
     import torch
 
     settings = TrainingSettings(base_model="x", device="cuda")

@@ -72,7 +72,7 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_warm_start_knows_what_its_adapter_knew(trained, tmp_path):
+def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
     validation = table().query("split == 'validation'")
     bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
     # A rate too small to learn anything by: whatever it knows it brought along.
@@ -108,7 +108,7 @@ trainer.train(table(), replace(SETTINGS, epochs=40, patience=40), Path(sys.argv[
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_where_it_was(tmp_path, capsys):
+def test_a_killed_training_resumes_from_its_checkpoint(tmp_path, capsys):
     process = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path)], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while trainer_state_count(tmp_path) < 1 and time.monotonic() < deadline:
@@ -185,7 +185,7 @@ def test_parity_counts_verdicts_and_the_largest_difference():
     assert parity.max_difference == pytest.approx(0.2)
 
 
-def test_checkpoints_that_can_not_be_kept_are_said_before_anything_is_trained(tmp_path, capsys):
+def test_checkpoints_that_can_not_be_kept_are_refused_before_the_training(tmp_path, capsys):
     """As on a claim whose volume belongs to root: Kubeflow Pipelines gives its pods no fsGroup."""
     prepare("embedded", "en", tmp_path / "corpus", max_texts=120)
     (tmp_path / "claim").write_text("not a folder")

@@ -1,4 +1,4 @@
-"""The decision over a real registry, a real battle and a real corpus."""
+"""The stage with a real registry, a real battle and a real corpus."""
 
 import pandas as pd
 import pytest
@@ -47,7 +47,7 @@ def decide(uri, tmp_path, corpus, tiny_bundle):
     return decide
 
 
-def test_a_fresh_champion_of_this_corpus_that_holds_stays(uri, corpus, decide, make_bundle):
+def test_a_young_champion_of_this_corpus_with_low_evasion_stays(uri, corpus, decide, make_bundle):
     bundle = make_bundle("trained")
     registry, tracking = Registry(uri), Tracking(uri, RUN)
     registry.promote(registry.register(bundle, tracking.run_id).version, None)

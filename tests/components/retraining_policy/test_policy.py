@@ -1,4 +1,4 @@
-"""The retraining policy: one case a cell of its truth table."""
+"""The retraining policy: one case for each cell of its truth table."""
 
 import math
 
@@ -22,9 +22,9 @@ def test_without_a_reason_nothing_is_trained():
         ({"evasion": math.nan}, "evasion nan is over"),
         ({"evasion": None}, "measured no evasion"),
         ({"champion_age_days": 7.1}, "7.1 days old"),
-        ({"champion_age_days": None}, "how old the champion is"),
+        ({"champion_age_days": None}, "the age of the champion is unknown"),
         ({"corpus_changed": True}, "the corpus has changed"),
-        ({"corpus_changed": None}, "which corpus the champion was trained on"),
+        ({"corpus_changed": None}, "the corpus that the champion was trained on is unknown"),
     ],
 )
 def test_each_reason_is_enough(seen, reason):
@@ -38,7 +38,7 @@ def test_limits_may_be_met():
     assert not decide(Observation(**(CALM | {"evasion": 0.1, "champion_age_days": 7.0})), Policy()).retrain
 
 
-def test_all_reasons_are_told():
+def test_all_reasons_are_stated():
     decision = decide(Observation(evasion=1.0, champion_age_days=30.0, corpus_changed=True), Policy())
     assert len(decision.reasons) == 3
 

@@ -1,4 +1,4 @@
-"""Bundles: what is sealed is opened again, and what is not as it was sealed is refused."""
+"""Bundles: a sealed bundle can be opened, and a changed one is refused."""
 
 import json
 

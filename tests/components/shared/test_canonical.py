@@ -1,4 +1,4 @@
-"""The canonicaliser: laws that hold for any text, and one case per kind of edit it undoes."""
+"""The canonicaliser: properties of any text, and a case for each kind of edit it undoes."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""A bundle at work: what batching, windows and threads must not change."""
+"""Scores do not depend on batches, windows and threads."""
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Tables of an older schema are upgraded as they are read: a new column does not cost the battles fought before it.
+"""Tables of an older schema are upgraded as they are read, so that a new column does not exclude earlier battles.
 
 ``fixtures/labelled_attacks_version_0.parquet`` was written before files stated a version. It holds 84 labelled attacks
 of a battle on the embedded English corpus, 28 of them waiting for a review.

@@ -1,4 +1,4 @@
-"""Records: what is written can be read, what does not fit is refused without quoting anybody's text."""
+"""Records: a written table can be read, and an invalid one is refused without quoting its texts."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""The line protocol of stages: what is said can be parsed, a refusal is one line and exit code 2."""
+"""Log lines of stages: they can be parsed, and an error is one line and exit code 2."""
 
 import pytest
 from hypothesis import given

@@ -52,7 +52,7 @@ def test_a_half_uploaded_bundle_is_refused_and_leaves_nothing(store, root, tiny_
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_nothing_there_is_said(store, root, tmp_path):
+def test_a_missing_bundle_is_refused(store, root, tmp_path):
     with pytest.raises(stores.StoreError, match="there is no bundle at"):
         store.download(f"{root}/9", tmp_path / "models")
 
