@@ -149,7 +149,7 @@ def test_drops_parquet_cells_that_can_not_be_decoded(tmp_path):
         ("a.jsonl", f'"{SECRET}"', "line 1"),
         ("a.jsonl", "[" * 100_000, "jq"),
         ("a.jsonl", '{"a":' * 100_000, "line 1"),
-        ("a.jsonl", f'{{"text": ["{SECRET}"], "label": 1}}', "holds list values"),
+        ("a.jsonl", f'{{"text": ["{SECRET}"], "label": 1}}', "has list values, not texts"),
         ("a.parquet", f"PAR1 {SECRET} PAR1", "no whole Parquet file"),
         ("a.xlsx", "PK", "suffix .xlsx"),
         ("a", "PK", "suffix (none)"),
