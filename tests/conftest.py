@@ -13,10 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import requests
 
 from tests.tiny_bundle import make_tiny_bundle
+
+# How long an example takes says nothing on a machine that does other things too.
+hypothesis.settings.register_profile("content-arena")
+hypothesis.settings.load_profile("content-arena")
 
 _SLOW_TEST_SECONDS = 1_200
 #: Rollouts wait for pods and bakes, and some tests repeat them as often as an environment variable says.

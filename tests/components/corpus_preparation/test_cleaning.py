@@ -120,7 +120,6 @@ def test_masking_leaves_text_without_at_and_digits(text):
 
 
 @given(st.lists(st.tuples(st.text() | TRICKY, st.sampled_from(["toxic", "benign"])), max_size=12))
-@settings(deadline=None)
 def test_every_row_is_kept_or_counted_and_kept_ones_are_clean(rows):
     kept, counts = clean(table(*rows))
     assert len(kept) + sum(counts.values()) == len(rows)
@@ -173,7 +172,7 @@ def jaccard(one, other):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_near_duplicates_are_those_of_the_definition(data):
     originals = data.draw(st.lists(st.text("abc ", min_size=30, max_size=120), min_size=1, max_size=3))
     texts = []

@@ -96,7 +96,7 @@ def test_reads_a_field_longer_than_the_csv_module_likes_and_keeps_its_limit(tmp_
 
 
 @given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).filter(str.strip))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_gives_back_any_text(tmp_path, kind, text):
     path, rows = tmp_path / f"data.{kind}", [{"text": text, "label": "toxic"}]
@@ -223,7 +223,7 @@ def test_refuses_unknown_labels_by_name_and_scores_with_advice(tmp_path):
 
 
 @given(label=st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text())))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_label_is_read_or_refused(tmp_path, label):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"text": "a", "label": label}))

@@ -56,7 +56,7 @@ def test_keeps_the_shares_of_large_categories():
     seed=st.integers(0, 2**63),
     shuffle=st.randoms(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_never_cuts_a_base_and_does_not_care_for_row_order(rows, seed, shuffle):
     table = pd.DataFrame(
         [(f"s{n}", f"b{base}", label, category) for n, (base, label, category) in enumerate(rows)],

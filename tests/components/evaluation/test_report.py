@@ -284,7 +284,7 @@ def test_hostile_text_anywhere_stays_text(text):
     assert [char for char in html if not char.isprintable() and char != "\n"] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(original=st.text(max_size=80), perturbed=st.text(st.characters(), max_size=80))
 def test_examples_show_any_text_as_text(original, perturbed):
     """Tags of the page do not depend on the texts, and every visible character of the attack is there, in order."""

@@ -96,7 +96,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=BODY, headers=HEADERS, tail=st.binary(max_size=12))
 def test_no_body_makes_a_5xx(server, body, headers, tail):
     for send in (server.predict, server.infer):
@@ -105,7 +105,7 @@ def test_no_body_makes_a_5xx(server, body, headers, tail):
             assert response.status_code in (200, 400), (response.status_code, response.text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(UNICODE_TEXT.filter(lambda text: text.strip()), min_size=1, max_size=4))
 def test_any_text_gets_a_score_over_both_protocols(server, texts):
     v1 = server.predict(json={"instances": texts})

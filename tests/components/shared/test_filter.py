@@ -46,7 +46,7 @@ def test_no_texts_no_scores(content_filter):
     assert content_filter.is_toxic(scores).shape == (0,)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(SENTENCES | ANY_TEXT, max_size=40))
 def test_a_text_scores_the_same_in_any_company(content_filter, texts):
     together = content_filter.score(texts)
@@ -54,14 +54,12 @@ def test_a_text_scores_the_same_in_any_company(content_filter, texts):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.permutations(range(20)))
 def test_keeps_the_order(content_filter, order):
     texts = [" ".join(WORDS[i : i + 1 + 3 * i]) for i in range(20)]
     np.testing.assert_allclose(content_filter.score([texts[i] for i in order]), content_filter.score(texts)[order])
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_any_text_has_a_probability(content_filter, text):
     (score,) = content_filter.score([text])
@@ -74,7 +72,7 @@ def test_odd_texts_have_a_probability(content_filter, text):
     assert 0 <= score <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(WORDS), min_size=WINDOW_WORDS + 1, max_size=150))
 def test_a_long_text_scores_as_its_worst_window(content_filter, words):
     starts = range(0, max(1, len(words) - filters.WINDOW_STRIDE), STEP)

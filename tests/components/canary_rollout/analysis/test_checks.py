@@ -208,7 +208,7 @@ def test_trials_on_one_text_count_as_one():
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 150), st.data())
 def test_a_figure_beyond_its_limit_never_passes_and_one_within_never_fails(n, data):
     counts = [data.draw(st.integers(0, n)) for _ in range(6)]

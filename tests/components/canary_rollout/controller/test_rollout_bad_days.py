@@ -34,7 +34,7 @@ def test_killed_before_and_after_every_write_the_end_is_the_same(mode):
         bench.check(state)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(sorted(WORLDS)),
     st.lists(st.integers(0, 40), max_size=8),

@@ -138,13 +138,13 @@ def live(state, days):
     return state, now
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bad_days)
 def test_no_sequence_of_bad_days_breaks_a_law(days):
     live(begun(), days)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bad_days, st.sampled_from([None, *Verdict]), st.booleans(), st.booleans())
 def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_ready):
     """From then on the world stands still, good or bad; time goes on."""
@@ -159,7 +159,7 @@ def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_rea
     raise AssertionError(f"stuck in {state}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bad_days)
 def test_inconclusive_data_never_promotes_however_a_person_insists(days):
     state, now = begun(Parameters(**(PARAMETERS.as_dict() | {"steps": (0, 50, 100), "approvals": ()}))), START

@@ -81,7 +81,7 @@ lags = st.fixed_dictionaries(
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lags, seconds, st.sampled_from([1, 25, 50, 100]), st.booleans())
 def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, last, is_broken):
     world = KnativeWorld(service(), **lag, broken=[TWO.storage_uri] if is_broken else [])
@@ -103,7 +103,7 @@ def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, la
     assert most(world)[0] <= max(reached, goal.percent), "on the way back it met more users than before"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(lags, seconds)
 def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
     world = KnativeWorld(service(), **lag)

@@ -119,7 +119,7 @@ lags = st.fixed_dictionaries(
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lags, seconds, st.integers(1, 4), st.sampled_from([1, 25, 50, 100]))
 def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, min_replicas, last):
     """On the way up and on the way back."""
@@ -153,7 +153,7 @@ def test_a_share_that_is_withdrawn_at_once_loses_nothing(route_lag, pause):
     assert (world.lost, world.least_stable) == (0, 2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(lags, seconds)
 def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
     world = StandardWorld(service(), **lag)
