@@ -70,7 +70,6 @@ HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HO
 
 # What breaks a rule and why. Remove an entry once the code keeps the rule: a test fails for one that is not needed.
 
-_COMMANDS_REACH_IN = "a use case of a rollout that stands in the command line, not in launch.py yet"
 _PIPELINES_REACH_IN = {
     # For good.
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
@@ -81,35 +80,9 @@ _PIPELINES_REACH_IN = {
     # Until there is one table of figures.
     ("pipelines.cli.run", "components.evaluation.evaluate"): "figures of a comparison, for a table",
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
-    # Until launch.py is all that pipelines use of a rollout.
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.controller.rollout"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.analysis.checks"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.controller.registry"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.decide"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.lease"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mode"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
 }
 
-_ROLLOUT_UPWARD = {
-    ("components.canary_rollout.kube.lease", "components.canary_rollout.traffic.mode"): "the type Json is there",
-    ("components.canary_rollout.kube.spec_diff", "components.canary_rollout.traffic.mode"): "the type Json is there",
-}
+_ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}
 
 _PIPELINES_UPWARD = {
     ("pipelines.definitions.placement", "pipelines.cli.options"): "values of options are read where tasks are placed",

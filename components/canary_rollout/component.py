@@ -40,13 +40,13 @@ def roll_out(
         namespace: Where it is.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        steps: Percentages of the users, rising from 0: the rehearsal that none of them meets.
+        steps: Percentages of the users, rising from 0: the staging step without users.
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
-        metrics_port: Where Prometheus finds the rollout's own figures while it runs; nowhere if 0.
+        metrics_port: Port on which Prometheus finds the rollout's metrics while it runs; no metrics if 0.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
@@ -56,24 +56,25 @@ def roll_out(
     from pathlib import Path
     from typing import NamedTuple
 
-    from content_arena.components.canary_rollout import task
+    from content_arena.components.canary_rollout import launch, task
 
-    done = task.roll_out_challenger(
-        verdict,
-        Path(timeline.path),
-        Path(history.path),
-        service=service,
-        namespace=namespace,
-        pipeline_run=pipeline_run,
-        corpus=Path(corpus.path),
-        lang=lang,
-        steps=steps,
+    settings = task.RolloutSettings(
+        launch.ServiceRef(service, namespace),
+        steps=tuple(steps),
         bake_seconds=bake_seconds,
         min_requests=min_requests,
-        approvals=approvals,
+        approvals=tuple(approvals),
+        corpus=Path(corpus.path),
+        lang=lang,
         limits=limits,
         prometheus=prometheus or None,
         metrics_port=metrics_port or None,
+    )
+    done = task.roll_out_challenger(
+        verdict,
+        launch.RolloutArtifacts(Path(history.path), Path(timeline.path)),
+        settings,
+        pipeline_run=pipeline_run,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )

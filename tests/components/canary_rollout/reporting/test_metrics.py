@@ -1,4 +1,4 @@
-"""What a rollout tells Prometheus, as Prometheus reads it."""
+"""The metrics of a rollout, as Prometheus reads them."""
 
 import socket
 from dataclasses import replace
@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import Phase
 from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
 from content_arena.components.shared.errors import InputError
@@ -71,8 +72,8 @@ def test_a_rollback_has_no_share(metrics, scrape):
     assert scrape()["share",] == 0
 
 
-def test_a_person_who_is_asked_can_be_alerted(metrics, scrape):
-    metrics.observe(at(Phase.WAITING, gate="step-100"))
+def test_waiting_for_an_approval_can_be_alerted(metrics, scrape):
+    metrics.observe(at(Phase.WAITING, gate=Gate.parse("step-100")))
     assert scrape()["waiting_for_approval",] == 1
 
 
@@ -81,7 +82,7 @@ def test_one_that_does_not_get_back_can_be_alerted(metrics, scrape):
     assert scrape()["going_back",] == 0
     metrics.observe(at(Phase.ROLLING_BACK))
     assert scrape()["going_back",] == 1
-    metrics.observe(at(Phase.WAITING, gate="withdraw-1", then=Phase.ROLLING_BACK))
+    metrics.observe(at(Phase.WAITING, gate=Gate.parse("withdraw-1"), then=Phase.ROLLING_BACK))
     assert scrape()["going_back",] == 1
     metrics.observe(at(Phase.ROLLED_BACK))
     assert scrape()["going_back",] == 0
