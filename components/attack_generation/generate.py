@@ -10,6 +10,7 @@ import pandas as pd
 
 from content_arena.components.attack_generation import battle, strategies, victims
 from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.readability import MIN_READABILITY, readability
@@ -18,8 +19,6 @@ from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
 GATHER = "gather_attacks"
-#: Texts of each label attacked in validation, as a share of those attacked in training.
-_VALIDATION_SHARE = 0.25
 
 
 @stage(STAGE)
@@ -32,10 +31,8 @@ def generate_attacks(
     victim: str,
     lang: str,
     pipeline_run: str,
-    budget: int = 3,
-    texts_per_label: int = 200,
+    settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
     seed: int = 0,
-    held_out: Sequence[str] = strategies.HELD_OUT,
     shard: int = 0,
     n_shards: int = 1,
     tracking_uri: str | None = None,
@@ -54,20 +51,19 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        budget: Queries allowed for each (text, strategy).
-        texts_per_label: Training texts of each label to attack.
+        settings: The knobs; ``texts_per_label`` counts training texts.
         seed: The same seed gives the same attack set.
-        held_out: Strategies that are judged only.
         shard: Which part of the strategies, from 0.
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; the environment's if None.
     """
-    search = LadderSearch(_at_least_one("budget", budget))
+    budget, texts_per_label = settings.budget, settings.texts_per_label
+    search = LadderSearch(budget)
     if not 0 <= shard < _at_least_one("n_shards", n_shards):
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
-    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, held_out))
-    n_validation = max(1, round(_at_least_one("texts_per_label", texts_per_label) * _VALIDATION_SHARE))
+    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, settings.held_out_strategies))
+    n_validation = max(1, round(texts_per_label * settings.validation_share))
     train = battle.sample_texts(corpus, "train", texts_per_label, seed)
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
     opened = victims.open_victim(victim, tracking_uri)

@@ -23,6 +23,7 @@ def roll_out(
     min_requests: int = 400,
     approvals: List[int] = [],  # noqa: B006, UP006
     limits: Dict[str, float] = {},  # noqa: B006, UP006
+    settings: dict = {},  # noqa: B006
     prometheus: str = "",
     metrics_port: int = 9102,
     models_uri: str = "",
@@ -45,6 +46,7 @@ def roll_out(
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
+        settings: Further knobs by section; [rollout] is read.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
         metrics_port: Where Prometheus finds the rollout's own figures while it runs; nowhere if 0.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
@@ -72,6 +74,7 @@ def roll_out(
         min_requests=min_requests,
         approvals=approvals,
         limits=limits,
+        settings=settings,
         prometheus=prometheus or None,
         metrics_port=metrics_port or None,
         models_uri=models_uri or None,

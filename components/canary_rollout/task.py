@@ -18,10 +18,12 @@ from content_arena.components.canary_rollout.launch import (
 )
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.settings import Document, make
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -44,6 +46,7 @@ def roll_out_challenger(
     min_requests: int = Parameters.min_requests,
     approvals: Sequence[int] = (),
     limits: Mapping[str, float] | None = None,
+    settings: Document | None = None,
     prometheus: str | None = None,
     metrics_port: int | None = None,
     models_uri: str | None = None,
@@ -65,6 +68,7 @@ def roll_out_challenger(
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones; see ``Limits`` in ``analysis.checks``.
+        settings: Further knobs by section; [rollout] is read.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
         metrics_port: Where Prometheus finds the rollout's own figures; nowhere if None.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
@@ -75,6 +79,16 @@ def roll_out_challenger(
         no failure: Kubeflow Pipelines keeps no page of a task that failed.
     """
     version = str(verdict["challenger_version"])
+    knobs = make(
+        RolloutSettings,
+        settings,
+        steps=tuple(steps),
+        bake_seconds=bake_seconds,
+        min_requests=min_requests,
+        approvals=tuple(approvals),
+        limits=limits or {},
+        prometheus=prometheus,
+    )
     if not verdict.get("passed"):
         log(STAGE, f"version {version} did not pass the gates, no user meets it")
         timeline_path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,13 +102,8 @@ def roll_out_challenger(
     rollout_request = None
     # One that is over is not begun again: a task that is tried again answers what came of it.
     if last is None or last.challenger != version:
-        parameters = Parameters(
-            steps=tuple(steps), bake_seconds=bake_seconds, min_requests=min_requests, approvals=tuple(approvals)
-        )
-        rollout_request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), parameters)
-    overrides = {"limits": limits or {}, "corpus": corpus, "lang": lang} | (
-        {"prometheus": prometheus} if prometheus else {}
-    )
+        rollout_request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), knobs.plan)
+    overrides = knobs.measuring_overrides | {"corpus": corpus, "lang": lang}
     try:
         state = roll_out(
             service_ref,

@@ -14,8 +14,10 @@ import pandas as pd
 from content_arena.components.attack_generation import battle
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.attack_generation.strategies import HELD_OUT
 from content_arena.components.evaluation import metrics, report
+from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -26,8 +28,6 @@ from content_arena.components.shared.tracking import Tracking
 STAGE = "evaluate_challenger"
 #: Figures that go into the registry, MLflow and the command line's answer.
 HEADLINE = ("clean_f1", "evasion", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms")
-_LATENCY_TEXTS = 100
-_EXAMPLES = 40
 
 
 @stage(STAGE)
@@ -40,10 +40,11 @@ def evaluate_challenger(
     champion_version: str,
     lang: str,
     pipeline_run: str,
-    budget: int = 3,
-    texts_per_label: int = 200,
+    budget: int = AttackSettings.budget,
+    texts_per_label: int = AttackSettings.texts_per_label,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
+    settings: EvaluationSettings = EvaluationSettings(),  # noqa: B008 - frozen
     tracking_uri: str | None = None,
 ) -> dict[str, Any]:
     """Compares a challenger with the champion.
@@ -60,6 +61,7 @@ def evaluate_challenger(
         texts_per_label: Test texts of each label to attack; the clean figures come from the whole test split.
         seed: Of the attacks.
         held_out: Strategies neither model was trained on.
+        settings: The other knobs.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -92,7 +94,7 @@ def evaluate_challenger(
     unseen_names = [strategy.name for strategy in unseen]
     attacks = {name: metrics.judged(fight.attacks) for name, fight in fights.items()}
     figures = {name: _figures(model, test, attacks[name], unseen_names) for name, model in models.items()}
-    for name, (p50, p95) in _latencies(models, test["text"].tolist()).items():
+    for name, (p50, p95) in _latencies(models, test["text"].tolist(), settings.latency_texts).items():
         figures[name] |= {"latency_p50_ms": p50, "latency_p95_ms": p95}
     evaluation = {
         "lang": lang,
@@ -103,7 +105,7 @@ def evaluate_challenger(
         "n_benign": len(attacked) - n_toxic,
         **figures,
         "strategies": _strategy_rows(attacks, unseen_names),
-        "examples": _examples(attacks["challenger"], unseen_names),
+        "examples": _examples(attacks["challenger"], unseen_names, settings.examples),
     }
     for path, content in ((evaluation_path, json.dumps(evaluation)), (report_path, report.render(evaluation, None))):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,11 +160,11 @@ def _strategy_rows(attacks: dict[str, pd.DataFrame], unseen: list[str]) -> list[
     ]
 
 
-def _examples(attacks: pd.DataFrame, unseen: list[str]) -> list[dict[str, Any]]:
+def _examples(attacks: pd.DataFrame, unseen: list[str], n_shown: int) -> list[dict[str, Any]]:
     """Attacks that still get through, the deepest falls first, at most four a strategy so that all kinds show."""
     through = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] == "success") & attacks["readable"]]
     through = through.assign(fall=through["score_before"] - through["score_after"]).sort_values("fall", ascending=False)
-    shown = through.groupby("strategy", sort=False).head(4).head(_EXAMPLES)
+    shown = through.groupby("strategy", sort=False).head(4).head(n_shown)
     return [
         {
             "strategy": row.strategy,
@@ -176,9 +178,9 @@ def _examples(attacks: pd.DataFrame, unseen: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _latencies(models: dict[str, ContentFilter], texts: list[str]) -> dict[str, tuple[float, float]]:
+def _latencies(models: dict[str, ContentFilter], texts: list[str], n_texts: int) -> dict[str, tuple[float, float]]:
     """p50 and p95 in milliseconds of one text at a time; the models take turns, so a busy machine slows both."""
-    sample = [texts[i % len(texts)] for i in range(_LATENCY_TEXTS)]
+    sample = [texts[i % len(texts)] for i in range(n_texts)]
     for model in models.values():
         model.score(sample[:5])
     taken: dict[str, list[float]] = {name: [] for name in models}

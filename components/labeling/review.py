@@ -7,18 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
-
-#: Below this confidence a person decides: a readable attack gets there if the victim was nine tenths sure that the
-#: original's label is wrong.
-MIN_CONFIDENCE = 0.7
 
 
 def label(
     attacks: pd.DataFrame,
     voters: Sequence[Voter] | None = None,
-    min_confidence: float = MIN_CONFIDENCE,
+    min_confidence: float = LabelingSettings.min_confidence,
     min_readability: float = MIN_READABILITY,
 ) -> pd.DataFrame:
     """Labels attacks by a weighted vote.

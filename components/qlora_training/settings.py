@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from content_arena.components.shared.errors import InputError
 
@@ -32,7 +32,8 @@ class TrainingSettings:
         seed: Of initialisation, order and dropout.
     """
 
-    base_model: str
+    SECTION: ClassVar[str] = "training"
+    base_model: str = "all-MiniLM-L6-v2"
     lang: str = "en"
     device: str = "auto"
     epochs: int = 4

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from kfp_server_api.models import V2beta1PipelineVersion
 
 #: States a run does not leave any more.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
@@ -17,7 +20,7 @@ class Submission:
     """A Kubeflow Pipelines server and the experiment that runs belong to."""
 
     def __init__(self, host: str, namespace: str, experiment: str, service_account: str | None = None) -> None:
-        """Connects, and makes the experiment if there is none.
+        """Connects to a server, and makes the experiment if there is none.
 
         Args:
             host: URL of the server.
@@ -40,7 +43,7 @@ class Submission:
                 f"Kubeflow Pipelines does not answer at {host} ({reason}): is the port-forward up, and --host right?"
             ) from error
 
-    def start(self, name: str, package: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    def start(self, name: str, package: Path, arguments: dict[str, Any]) -> dict[str, str]:
         """Uploads a pipeline and starts a run; returns run_id and url."""
         version = self._upload(name, package)
         run = self._client.run_pipeline(
@@ -55,7 +58,7 @@ class Submission:
 
     def schedule(
         self, name: str, package: Path, arguments: dict[str, Any], *, every: int | None = None, cron: str | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, str]:
         """Uploads a pipeline and makes a recurring run; runs never overlap, and missed ones are not made up for.
 
         Args:
@@ -80,13 +83,13 @@ class Submission:
         )
         return {"recurring_run_id": made.recurring_run_id}
 
-    def follow(self, run_id: str, tell: Callable[[str], None], interval: float = 5.0) -> str:
-        """Tells of every task that changes its state until the run has ended; returns the run's state.
+    def follow(self, run_id: str, log: Callable[[str], None], interval: float = 5.0) -> str:
+        """Logs every task that changes its state until the run has ended; returns the run's state.
 
         Args:
             run_id: Of the run.
-            tell: Told a line at a time.
-            interval: Seconds between two looks.
+            log: Called with a line at a time.
+            interval: Seconds between two reads of the run's state.
         """
         seen: dict[str, str] = {}
         while True:
@@ -95,12 +98,12 @@ class Submission:
                 title, state = task.display_name or "", task.state or ""
                 if title and not title.endswith("-driver") and state and seen.get(task.task_id) != state:
                     seen[task.task_id] = state
-                    tell(f"{title}: {state.lower()}")
+                    log(f"{title}: {state.lower()}")
             if run.state in FINAL:
                 return run.state
             time.sleep(interval)
 
-    def _upload(self, name: str, package: Path) -> Any:  # noqa: ANN401
+    def _upload(self, name: str, package: Path) -> V2beta1PipelineVersion:
         """A new version of the pipeline; the pipeline itself is made by the first upload."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         pipeline_id = self._client.get_pipeline_id(name)

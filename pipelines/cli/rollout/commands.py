@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli.console import out, said, says_errors, tell
+from content_arena.pipelines.cli import console
+from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.options import AsJson, LangOption
 from content_arena.pipelines.cli.rollout import options, requests
 from content_arena.pipelines.cli.rollout.options import (
@@ -63,7 +64,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(rollout)
 
 
-@says_errors
 def start(
     version: Annotated[str, typer.Argument(help="Version or alias in the registry.")] = "challenger",
     service: ServiceOption = SERVICE,
@@ -153,7 +153,6 @@ def start(
     )
 
 
-@says_errors
 def resume(
     service: ServiceOption = SERVICE,
     namespace: NamespaceOption = NAMESPACE,
@@ -186,7 +185,6 @@ def resume(
     _carry(where, registry, overrides, None, interval, patience, settle, metrics_port, leave_when_held, as_json)
 
 
-@says_errors
 def reconcile(
     service: ServiceOption = SERVICE,
     namespace: NamespaceOption = NAMESPACE,
@@ -211,12 +209,12 @@ def reconcile(
     done = put_in_order(
         options.service_ref(service, namespace, context),
         options.follower(registry),
-        say=tell,
+        say=console.status,
         pace=Pace(interval, patience),
         settle_seconds=settle,
     )
     done += publish(registry) if registry else []
-    said({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
+    console.answer({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
 def _carry(
@@ -243,7 +241,7 @@ def _carry(
             options.follower(registry),
             overrides,
             rollout_request,
-            say=tell,
+            say=console.status,
             artifacts_for=_papers,
             pace=Pace(interval, patience),
             settle_seconds=settle,
@@ -251,17 +249,17 @@ def _carry(
             should_leave=lambda state: leave_when_held and state.phase is Phase.WAITING,
         )
     except Stopped as stopped:
-        tell(f"arena: {stopped}")
+        console.status(f"arena: {stopped}")
         if as_json:
             print(json.dumps(_answer(stopped.state) if stopped.state else {"error": str(stopped)}))
         raise typer.Exit(options.STOPPED) from None
     if state.phase is Phase.PROMOTED and registry is not None:
         for line in publish_after(registry):
-            tell(line)
+            console.status(line)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:
         text += f"\nIt waits for: {options.command(where, 'approve', state.gate)}"
-    said(_answer(state), text, as_json)
+    console.answer(_answer(state), text, as_json)
     raise typer.Exit(options.exit_code(state))
 
 

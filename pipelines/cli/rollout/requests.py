@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli.console import err, out, said, says_errors
+from content_arena.pipelines.cli import console
+from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options
 from content_arena.pipelines.cli.rollout.options import (
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from content_arena.components.canary_rollout.plan.state import State
 
 
-@says_errors
 def status(
     service: ServiceOption = SERVICE,
     namespace: NamespaceOption = NAMESPACE,
@@ -46,7 +46,6 @@ def status(
         out.print(tables.table(seen))
 
 
-@says_errors
 def watch(
     service: ServiceOption = SERVICE,
     namespace: NamespaceOption = NAMESPACE,
@@ -68,7 +67,6 @@ def watch(
     raise typer.Exit(options.exit_code(seen.state))
 
 
-@says_errors
 def approve(
     gate: Annotated[
         str | None, typer.Argument(help="What it waits for, such as step-25; the present one if none.")
@@ -109,10 +107,9 @@ def approve(
     if gate.startswith("edit-"):
         text += " It goes on once the edit is undone."
     text += _carrier(cluster, options.service_ref(service, namespace, context))
-    said({"version": state.challenger, "gate": gate, "by": who}, text, as_json)
+    console.answer({"version": state.challenger, "gate": gate, "by": who}, text, as_json)
 
 
-@says_errors
 def abort(
     reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")] = "aborted by hand",
     service: ServiceOption = SERVICE,
@@ -132,7 +129,7 @@ def abort(
     annotations.annotate(cluster, service, annotations.abort_patch(state.challenger, who, reason))
     answer = {"version": state.challenger, "by": who, "reason": reason}
     text = f"Version {state.challenger} is asked back by {who}: {reason}."
-    said(answer, text + _carrier(cluster, options.service_ref(service, namespace, context)), as_json)
+    console.answer(answer, text + _carrier(cluster, options.service_ref(service, namespace, context)), as_json)
 
 
 def _carrier(cluster: Any, where: ServiceRef) -> str:  # noqa: ANN401
