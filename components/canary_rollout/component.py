@@ -17,17 +17,17 @@ def roll_out(
     service: str,
     namespace: str,
     pipeline_run: str,
-    lang: str = "en",
-    steps: List[int] = [0, 1, 5, 25, 50, 100],  # noqa: B006, UP006
-    bake_seconds: float = 300.0,
-    min_requests: int = 400,
-    approvals: List[int] = [],  # noqa: B006, UP006
-    limits: Dict[str, float] = {},  # noqa: B006, UP006
-    settings: dict = {},  # noqa: B006
-    prometheus: str = "",
+    lang: str,
+    steps: List[int],  # noqa: UP006
+    bake_seconds: float,
+    min_requests: int,
+    approvals: List[int],  # noqa: UP006
+    limits: Dict[str, float],  # noqa: UP006
+    prometheus: str,
+    settings: dict,
+    models_uri: str,
+    tracking_uri: str,
     metrics_port: int = 9102,
-    models_uri: str = "",
-    tracking_uri: str = "",
 ) -> NamedTuple("Outputs", [("rollout", dict)]):
     """Rolls a challenger that passed the gates out on KServe: promoted at 100 %, or taken back with the reason.
 
@@ -41,16 +41,16 @@ def roll_out(
         namespace: Where it is.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        steps: Percentages of the users, rising from 0: the rehearsal that none of them meets.
+        steps: Percentages of the users, rising from 0: the staging step without users.
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
-        settings: Further knobs by section; [rollout] is read.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
-        metrics_port: Where Prometheus finds the rollout's own figures while it runs; nowhere if 0.
+        settings: Further knobs by section; [rollout] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
+        metrics_port: Port on which Prometheus finds the rollout's metrics while it runs; no metrics if 0.
 
     Returns:
         rollout: version, phase, percent, reason.
@@ -58,25 +58,31 @@ def roll_out(
     from pathlib import Path
     from typing import NamedTuple
 
-    from content_arena.components.canary_rollout import task
+    from content_arena.components.canary_rollout import launch, task
+    from content_arena.components.canary_rollout.settings import RolloutSettings
+    from content_arena.components.shared.settings import read
 
     done = task.roll_out_challenger(
         verdict,
-        Path(timeline.path),
-        Path(history.path),
-        service=service,
-        namespace=namespace,
+        launch.RolloutArtifacts(Path(history.path), Path(timeline.path)),
+        task.RolloutJob(
+            launch.ServiceRef(service, namespace),
+            read(
+                "roll_out",
+                RolloutSettings,
+                settings,
+                steps=tuple(steps),
+                bake_seconds=float(bake_seconds),
+                min_requests=int(min_requests),
+                approvals=tuple(approvals),
+                limits=limits,
+                prometheus=prometheus or None,
+            ),
+            Path(corpus.path),
+            lang,
+            metrics_port or None,
+        ),
         pipeline_run=pipeline_run,
-        corpus=Path(corpus.path),
-        lang=lang,
-        steps=steps,
-        bake_seconds=bake_seconds,
-        min_requests=min_requests,
-        approvals=approvals,
-        limits=limits,
-        settings=settings,
-        prometheus=prometheus or None,
-        metrics_port=metrics_port or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )

@@ -50,7 +50,7 @@ def close_run(
     registry = Registry(tracking_uri)
     done = registry.reconcile()
     if rollout_service:
-        done += _put_in_order(rollout_service, rollout_namespace, registry)
+        done += _reconcile_rollout(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
     for line in done:
         log(STAGE, line)
@@ -61,12 +61,13 @@ def close_run(
     return done
 
 
-def _put_in_order(service: str, namespace: str, registry: Registry) -> list[str]:
-    """Ends what a killed rollout has left; the run is closed whatever comes of it."""
-    from content_arena.components.canary_rollout.launch import ServiceRef, put_in_order
+def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list[str]:
+    """Ends a rollout that was left without a process; an error does not keep the run from being closed."""
+    from content_arena.components.canary_rollout import launch
 
     try:
-        return put_in_order(ServiceRef(service, namespace), RegistrySync(registry), say=lambda line: log(STAGE, line))
+        with launch.lines_to(lambda line: log(STAGE, line)):
+            return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
     except ArenaError as error:
         log(STAGE, f"the rollout of {service} is left as it is: {error}")
         return []

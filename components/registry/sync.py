@@ -43,7 +43,7 @@ class RegistrySync:
                 )
             reason = self._objection(version)
             if reason and not insist:
-                raise InputError(f"version {version} {reason}: --insist REASON rolls it out all the same")
+                raise InputError(f"version {version} {reason}: --reason REASON rolls it out all the same")
             if insist and not dry_run:
                 self._registry.note_override(version, insist)
 

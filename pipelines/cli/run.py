@@ -12,7 +12,7 @@ from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import tables
 from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.group import RenamedOptions
-from content_arena.pipelines.cli.option_groups import grouped
+from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
     MAX_TEXTS_CPU,
     MAX_TEXTS_CUDA,

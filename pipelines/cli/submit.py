@@ -15,7 +15,7 @@ import typer
 from content_arena.components.shared.errors import InputError, RefusedError
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.console import out
-from content_arena.pipelines.cli.option_groups import grouped
+from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, ClusterOptions, RolloutOptions, SettingsOption
 from content_arena.pipelines.definitions.settings_file import RunSettings
 

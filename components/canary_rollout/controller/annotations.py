@@ -1,12 +1,12 @@
-"""What a rollout and people tell each other on the service, so that kubectl can do all of it.
+"""The annotations of the service: the recorded state, and the requests of people. kubectl can write them too.
 
 | annotation | example | meaning |
 |---|---|---|
 | `content-arena/rollout` | a JSON | the state; written by the rollout alone |
-| `content-arena/approve` | `3/step-25 by alice` | opens gate `step-25` of version 3; taken away once used |
-| `content-arena/abort` | `3 by alice: complaints` | rolls version 3 back; taken away once it is back |
+| `content-arena/approve` | `3/step-25 by alice` | approves gate `step-25` of version 3; removed once used |
+| `content-arena/abort` | `3 by alice: complaints` | rolls version 3 back; removed once that is done |
 
-Both wishes name the version they are meant for: one that was written for another version does nothing.
+Both requests name the version that they are meant for. A request for another version is ignored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import State, load
 from content_arena.components.canary_rollout.traffic.mode import Json
 from content_arena.components.shared.errors import InputError
@@ -24,12 +25,13 @@ ROLLOUT = "content-arena/rollout"
 APPROVE = "content-arena/approve"
 ABORT = "content-arena/abort"
 _ATTEMPTS = 5
+_APPROVAL_FORM = "VERSION/GATE by WHO"
 _APPROVAL = re.compile(r"(?P<version>[^\s/]+)/(?P<gate>\S+)(?: by (?P<who>.+))?")
 _ABORT = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
 
 
 class Annotated(Protocol):
-    """What is needed of a cluster to leave a wish."""
+    """What is needed of a cluster to write an annotation."""
 
     def service(self, name: str) -> Json:
         """The InferenceService."""
@@ -42,59 +44,68 @@ class Annotated(Protocol):
 
 @dataclass(frozen=True)
 class OperatorRequests:
-    """What people want of a rollout.
+    """What people ask of a rollout.
 
     Attributes:
-        approved: Gate that is to open; empty if none.
-        approver: Who says so.
-        abort: Why it is to go back, and who says so; None if nobody does.
-        ignored: Every annotation that is not for this version or can not be read, with the reason.
+        approved: The gate that is approved; None if none.
+        approver: Who approved it.
+        abort: Why it is to be rolled back, and who asks for it; None if nobody does.
+        ignored: Every annotation that is not for this version or cannot be read, with the reason.
     """
 
-    approved: str = ""
+    approved: Gate | None = None
     approver: str = ""
     abort: str | None = None
     ignored: tuple[str, ...] = ()
 
 
 def recorded(service: Json) -> State | None:
-    """The state kept on a service; None if there has been no rollout.
+    """The state recorded on a service; None if there has been no rollout.
 
     Raises:
-        StateError: It can not be read.
+        StateError: It cannot be read.
     """
     text = _annotations(service).get(ROLLOUT)
     return load(text) if text else None
 
 
 def record_of(service: Json) -> State:
-    """The state kept on a service.
+    """The state recorded on a service.
 
     Raises:
-        InputError: There has been no rollout, or the state can not be read.
+        InputError: There has been no rollout, or the state cannot be read.
     """
     state = recorded(service)
     if state is None:
-        name, namespace = service["metadata"]["name"], service["metadata"].get("namespace", "default")
-        start = f"arena rollout start --service {name} --namespace {namespace}"
-        raise InputError(f"{name} has had no rollout: `{start}` begins one")
+        raise no_rollout(service["metadata"]["name"], service["metadata"].get("namespace", "default"))
     return state
 
 
+def no_rollout(service: str, namespace: str) -> InputError:
+    """The error for a service that has had no rollout."""
+    start = f"arena rollout start --service {service} --namespace {namespace}"
+    return InputError(f"{service} has had no rollout: `{start}` begins one")
+
+
 def operator_requests(service: Json, version: str) -> OperatorRequests:
-    """What people want of the rollout of a version."""
+    """What people ask of the rollout of a version."""
     found, ignored = _annotations(service), []
-    approval = _for_version(APPROVE, _APPROVAL, "VERSION/GATE by WHO", found, version, ignored)
+    approval = _for_version(APPROVE, _APPROVAL, _APPROVAL_FORM, found, version, ignored)
     match = _for_version(ABORT, _ABORT, "VERSION by WHO: WHY", found, version, ignored)
+    gate, approver = None, ""
+    if approval:
+        try:
+            gate, approver = Gate.parse(approval["gate"]), (approval["who"] or "").strip()
+        except ValueError as error:
+            ignored.append(f"annotation {APPROVE} is {found[APPROVE]!r}, wanted {_APPROVAL_FORM}: {error}")
     abort = None
     if match:
         why = " ".join((match["why"] or "no reason given").split())
         abort = f"{why} ({(match['who'] or 'somebody').strip()})"
-    approver = (approval["who"] or "").strip() if approval else ""
-    return OperatorRequests(approval["gate"] if approval else "", approver, abort, tuple(ignored))
+    return OperatorRequests(gate, approver, abort, tuple(ignored))
 
 
-def approval(version: str, gate: str, who: str) -> Json:
+def approval(version: str, gate: Gate, who: str) -> Json:
     """The patch that approves."""
     return _annotated({APPROVE: f"{version}/{gate} by {who}"})
 
@@ -105,21 +116,21 @@ def abort_patch(version: str, who: str, why: str) -> Json:
 
 
 def record(before: State | None, after: State) -> Json:
-    """The patch that records a state, and takes away the wishes it has fulfilled."""
-    noted: dict[str, str | None] = {ROLLOUT: after.dump()}
+    """The patch that records a state and removes the requests that it fulfils."""
+    written: dict[str, str | None] = {ROLLOUT: after.dump()}
     is_edge = before is None or after.phase.is_end
     if is_edge or (before is not None and before.approvals != after.approvals):
-        noted[APPROVE] = None
+        written[APPROVE] = None
     if is_edge:
-        noted[ABORT] = None
-    return _annotated(noted)
+        written[ABORT] = None
+    return _annotated(written)
 
 
 def annotate(cluster: Annotated, service: str, body: Json) -> None:
-    """Writes an annotation, as a person does with kubectl; whatever else is written meanwhile does not matter.
+    """Writes an annotation, as a person does with kubectl. Tries again if somebody else wrote the service.
 
     Raises:
-        ConflictError: The service is written all the time.
+        ConflictError: The service was written at every attempt.
     """
     for attempt in range(_ATTEMPTS):
         version = cluster.service(service)["metadata"]["resourceVersion"]

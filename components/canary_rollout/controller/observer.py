@@ -1,13 +1,13 @@
-"""Puts together what a plan is told, from the service, its pods, the registry and what people want."""
+"""Makes the plan's observation from the service, its pods, the registry and the requests of people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from content_arena.components.canary_rollout.controller.annotations import operator_requests
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Observation
 from content_arena.components.canary_rollout.plan.state import Phase, State
@@ -24,7 +24,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.shared.errors import RegistryError
 
-_UNTOLD = Shares(None, False)
+_UNKNOWN = Shares(None, False)
 
 
 class Pods(Protocol):
@@ -40,24 +40,23 @@ class Pods(Protocol):
 
 
 class Observer:
-    """Looks, and changes nothing.
+    """Reads, and changes nothing.
 
-    What it remembers is the spec as the rollout left it, only to say what a person changed: that something was changed
-    is told by the fingerprint.
+    The fingerprint shows that somebody edited the service. The spec as the rollout last wrote it is kept only to name
+    what was edited.
     """
 
-    def __init__(self, cluster: Pods, mode: Mode, registry: RolloutRegistry, say: Callable[[str], None]) -> None:
-        """Looks at nothing yet.
+    def __init__(self, cluster: Pods, mode: Mode, registry: RolloutRegistry) -> None:
+        """Reads nothing yet.
 
         Args:
             cluster: Where the pods are.
             mode: How the service splits traffic.
             registry: What has to agree at the end.
-            say: Where it is said which wish of a person is not heard, and why.
         """
-        self._cluster, self._mode, self._registry, self._say = cluster, mode, registry, say
+        self._cluster, self._mode, self._registry = cluster, mode, registry
         self._spec: Json | None = None
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def observe(
         self, view: View, state: State, now: float, measured: Measurement | None, awaited: str, refused: str
@@ -79,17 +78,17 @@ class Observer:
         try:
             shares = self._mode.shares(view, state.stable, state.candidate)
         except TrafficError as error:
-            shares, refused = _UNTOLD, refused or str(error)
+            shares, refused = _UNKNOWN, refused or str(error)
         aim = _end(state)
         is_there = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
-        follows, unheard = self._follows(state) if is_there else (False, "")
+        follows, registry_error = self._follows(state) if is_there else (False, "")
         failure = self._failure(view, state)
         if failure and self._too_late(view, state):
-            # There is nothing to go back to: who has to be asked in the end is told what it waits for.
+            # A rollback is impossible by now, so the promotion waits for the pods instead.
             failure, awaited = "", failure
-        wish = operator_requests(view.service, state.challenger)
-        for line in wish.ignored:
-            self._say_once(line)
+        requests = operator_requests(view.service, state.challenger)
+        for line in requests.ignored:
+            self._log_once(line)
         return Observation(
             now=now,
             share=shares.challenger,
@@ -104,33 +103,29 @@ class Observer:
             cause=measured.cause if measured else "",
             requests=measured.requests if measured else 0,
             disturbed=bool(measured and measured.disturbed),
-            approved=wish.approved,
-            approver=wish.approver,
-            abort=self._abort(view, state, wish.abort),
-            awaited=unheard or awaited,
+            approved=requests.approved,
+            approver=requests.approver,
+            abort=self._abort(view, state, requests.abort),
+            awaited=registry_error or awaited,
             refused=refused,
         )
 
-    def left(self, service: Json) -> None:
-        """Notes the spec as the rollout left it."""
-        self._spec = service["spec"]
-
     def _edited(self, view: View, state: State) -> str:
         if fingerprint(view.service) == state.fingerprint:
-            self.left(view.service)
+            self._spec = view.service["spec"]
             return ""
         return spec_diff.described(self._spec, view.service)
 
     def _abort(self, view: View, state: State, abort: str | None) -> str | None:
-        """Why a person wants it rolled back; None too where there is no way back any more."""
+        """Why a person asks for a rollback; None if nobody does, or if it is too late for one."""
         too_late = self._too_late(view, state) if abort is not None else ""
         if too_late:
-            self._say_once(f"it is too late to abort: {too_late}")
+            self._log_once(f"it is too late to abort: {too_late}")
             return None
         return abort
 
     def _too_late(self, view: View, state: State) -> str:
-        """Why there is no way back from a promotion any more; empty if there is."""
+        """Why a promotion cannot be rolled back any more; empty if it can."""
         if Phase.PROMOTING not in (state.phase, state.then):
             return ""
         try:
@@ -141,7 +136,7 @@ class Observer:
         return ""
 
     def _failure(self, view: View, state: State) -> str:
-        # Asked of a ready challenger too: a revision of Knative's that was ready once is called so for ever.
+        # Pods of a ready challenger are read too: Knative calls a revision ready for ever once it was ready.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
         labels = "" if is_over else self._mode.pod_labels(view, state.stable, state.candidate)
         return pod_failures.failure(self._cluster.pods(labels), self._cluster.previous_logs) if labels else ""
@@ -150,11 +145,11 @@ class Observer:
         try:
             return isinstance(self._mode.next_step(view, goal, state.stable, state.candidate), Done)
         except TrafficError:
-            # Doing it says the same, and is heard.
+            # The action itself reports the same error.
             return False
 
     def _follows(self, state: State) -> tuple[bool, str]:
-        """Whether the registry agrees; or why it does not answer."""
+        """Whether the registry agrees, and why it does not answer if it does not."""
         try:
             if _end(state) is Aim.PROMOTED:
                 return self._registry.is_champion(state.challenger), ""
@@ -162,17 +157,17 @@ class Observer:
         except RegistryError as error:
             return False, str(error)
 
-    def _say_once(self, line: str) -> None:
-        if line not in self._said:
-            self._said.add(line)
-            self._say(line)
+    def _log_once(self, line: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
+            LOG.warning("%s", line)
 
 
 _PERCENT = {Aim.PROMOTED: 100, Aim.ROLLED_BACK: 0}
 
 
 def _end(state: State) -> Aim | None:
-    """Where a rollout is being ended."""
+    """The end that a rollout is on its way to; None if it is not yet."""
     if Phase.PROMOTING in (state.phase, state.then):
         return Aim.PROMOTED
     return Aim.ROLLED_BACK if Phase.ROLLING_BACK in (state.phase, state.then) else None

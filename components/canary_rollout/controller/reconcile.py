@@ -1,4 +1,4 @@
-"""Finds and heals what a killed rollout may have left: spec, traffic and registry say the same afterwards."""
+"""Brings registry, spec and traffic in line after a rollout whose process was killed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
+from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mode import Json
 from content_arena.components.canary_rollout.traffic.mover import Mover, Services
 
 _WHO = "reconcile"
-#: Gates behind which only patience ran out.
-_ENDING = ("promote", "withdraw", "refused")
+#: Gates of a promotion or rollback that need no judgement: it was not finished in time, or was refused.
+_UNFINISHED = (GateKind.PROMOTE, GateKind.WITHDRAW, GateKind.REFUSED)
 
 
 def reconcile(
@@ -26,25 +27,25 @@ def reconcile(
     registry: RolloutRegistry,
     assert_leadership: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Heals every disagreement between the registry's aliases, the service's spec and its traffic.
+    """Removes every disagreement between the registry's aliases, the service's spec and its traffic.
 
-    A rollout that nobody carries on any more is ended: what was being promoted or withdrawn is, and whatever was on its
-    way up goes back. One that waits for a person's judgement goes back if a person aborts it, and else goes on waiting.
-    Who calls this holds the lease.
+    A rollout without a process is ended. A promotion or rollback that was under way is finished, and any earlier phase
+    is rolled back. A rollout that waits for a person's judgement is rolled back if somebody aborts it, and goes on
+    waiting otherwise. The caller has to hold the lease.
 
     Args:
         cluster: Where the service is.
         service: Name of the InferenceService.
         mover: Of that service.
-        rollout: Carries on what has to be ended.
-        registry: Has to agree.
-        assert_leadership: Raises if another process rolls out by now; asked before every write.
+        rollout: Carries an unfinished rollout to its end.
+        registry: Brought in line with the traffic.
+        assert_leadership: Raises if another process rolls out by now; called before every write.
 
     Returns:
-        What was done, a line each, or what is waited for; nothing when called again after the end.
+        A line for each thing that was done, or what is waited for; nothing when called again after the end.
 
     Raises:
-        TrafficError: The service is in a state that no rollout made; it is left as it is.
+        TrafficError: The service is in a state that no rollout leaves; it is not changed.
     """
     done = []
     found = cluster.service(service)
@@ -53,11 +54,11 @@ def reconcile(
         is_to_be_ended = _is_to_be_ended(state)
         if not is_to_be_ended and annotations.operator_requests(found, state.challenger).abort is None:
             return [_waits(state)]
-        wish = _wish(state) if is_to_be_ended else None
-        if wish is not None:
+        request = _request(state) if is_to_be_ended else None
+        if request is not None:
             assert_leadership()
-            annotations.annotate(cluster, service, wish)
-        # An abort that comes too late opens no gate.
+            annotations.annotate(cluster, service, request)
+        # An abort that comes too late does not open a gate.
         end = rollout.run(lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate))
         if end.gate and end.gate == state.gate:
             return [_waits(end)]
@@ -69,23 +70,24 @@ def reconcile(
     serving = mover.mode.stable(mover.look())
     assert_leadership()
     done += registry.heal(serving.version)
-    if state is not None and _is_unsaid(state, serving.version, registry):
+    if state is not None and _is_unrecorded(state, serving.version, registry):
         assert_leadership()
-        registry.reject(state.challenger, serving.version, state.rollout, state.reason)
-        done.append(f"version {state.challenger} is tagged rejected: {state.reason}")
+        cause = state.cause or state.reason
+        registry.reject(state.challenger, serving.version, state.rollout, cause)
+        done.append(f"version {state.challenger} is tagged rejected: {cause}")
     return done
 
 
 class Unmeasured:
-    """A measurer for who only takes back or finishes."""
+    """A measurer that measures nothing, for a process that only finishes a rollout or rolls it back."""
 
     def measure(self, moment: Moment) -> Measurement:
-        """Nothing is known."""
+        """Inconclusive, always."""
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
 
 
-def _is_unsaid(state: State, serving: str, registry: RolloutRegistry) -> bool:
-    """Whether the registry does not know that the last rollout was taken back."""
+def _is_unrecorded(state: State, serving: str, registry: RolloutRegistry) -> bool:
+    """Whether the registry lacks the rejection of a rollout that was rolled back."""
     is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
     return is_back and not registry.is_rejected(state.challenger, state.rollout)
 
@@ -96,14 +98,16 @@ def _waits(state: State) -> str:
 
 
 def _is_to_be_ended(state: State) -> bool:
-    """Whether no person's judgement is needed to end it."""
+    """Whether the rollout can be ended without a person's judgement."""
     if state.phase is not Phase.WAITING:
         return True
-    return state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) and state.gate.startswith(_ENDING)
+    is_ending = state.then in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    return is_ending and state.gate is not None and state.gate.kind in _UNFINISHED
 
 
-def _wish(state: State) -> Json | None:
-    if state.phase is Phase.WAITING:
+def _request(state: State) -> Json | None:
+    """The request that ends the rollout, as a patch; None if it ends by itself."""
+    if state.phase is Phase.WAITING and state.gate:
         return annotations.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None

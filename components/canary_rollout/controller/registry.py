@@ -1,4 +1,4 @@
-"""The registry as a rollout needs it: it follows the traffic and never leads."""
+"""The interface of the model registry for a rollout. The registry follows the traffic and never leads it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,63 @@ from typing import Protocol
 
 
 class RolloutRegistry(Protocol):
-    """What is needed of a registry; versions are named as the service names them."""
+    """What a rollout needs of a registry. Versions are text, as the service names them. Every call may be repeated."""
 
-    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
-        """Whether it lets a version be rolled out; a person may insist with a reason."""
+    def check(self, challenger: str, stable: str, override: str | None = None, *, dry_run: bool = False) -> None:
+        """Checks that a version may be rolled out.
+
+        Args:
+            challenger: The version.
+            stable: What serves now.
+            override: A person's reason to roll it out although it was rejected; None to respect a rejection.
+            dry_run: Do not record the override.
+
+        Raises:
+            InputError: It may not be rolled out.
+        """
         ...
 
     def is_champion(self, challenger: str) -> bool:
-        """Whether it agrees that this version serves."""
+        """Whether this version is the registry's champion."""
         ...
 
     def promote(self, challenger: str, stable: str) -> None:
-        """Makes it agree."""
+        """Makes the challenger the champion, and the version that served before the previous one."""
         ...
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
-        """Whether it agrees that this rollout rejected the version."""
+        """Whether the rejection of the version by this rollout is recorded."""
         ...
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """Makes it agree."""
+        """Records that this rollout rejected the version, and why."""
         ...
 
     def heal(self, serving: str) -> list[str]:
-        """Makes it agree about what serves; what had to be changed, a line each."""
+        """Brings the aliases in line with the version that serves. Returns a line for each change."""
         ...
 
 
 class NoRegistry:
-    """Agrees with everything: for a service that no registry knows."""
+    """For a service without a registry: agrees with everything."""
 
-    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
-        """Every version may."""
+    def check(self, challenger: str, stable: str, override: str | None = None, *, dry_run: bool = False) -> None:
+        """Allows every version."""
 
     def is_champion(self, challenger: str) -> bool:
-        """It does."""
+        """Always true."""
         return True
 
     def promote(self, challenger: str, stable: str) -> None:
-        """There is nothing to do."""
+        """Does nothing."""
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """There is nothing to do."""
+        """Does nothing."""
 
     def heal(self, serving: str) -> list[str]:
-        """There is nothing to do."""
+        """Does nothing."""
         return []

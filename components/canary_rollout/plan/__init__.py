@@ -1,1 +1,1 @@
-"""What a rollout does next: parameters, recorded state, observation, decision. Pure, no clock and no cluster."""
+"""The plan: parameters, recorded state, observation, decision. Pure: no clock and no cluster."""

@@ -1,10 +1,11 @@
-"""What a rollout does next. Pure: the recorded state and an observation in, the next action and state out.
+"""The next step of a rollout: a pure function from recorded state and observation to next action and state.
 
-No clock, no cluster and no registry in here: the observation carries the time. Whoever carries a decision out records
-its state first. Every action may be repeated, so a process killed anywhere is resumed by asking again.
+There is no clock, no cluster and no registry in here: the observation carries the time. The caller records the new
+state before it carries the action out. Every action may be repeated, so a killed process is followed by one that
+decides again.
 
-The way there: staging (pods up, no share), then shifting and baking at each step, promoting. Every phase but the two
-ends has a time limit or waits for a person.
+The usual way is: staging (pods start, no traffic), then shifting and baking at each step, then promoting. Every phase
+except the two ends has a time limit or waits for a person.
 """
 
 from __future__ import annotations
@@ -12,16 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
-from content_arena.components.canary_rollout.plan.state import Phase, State
+from content_arena.components.canary_rollout.plan.state import MAX_REASON, Changes, Phase, State
 
-#: Prefix of the gate that is closed because a person edited the service.
-_EDIT = "edit"
-#: Prefix of the gate that is closed because the cluster refused.
-_REFUSAL = "refused"
-_STOPPED = "the challenger stopped"
-#: After it stands why a rollout goes back, whatever held it up on the way.
-_BACK = "; it goes back because: "
 #: The state has to stay small.
 _KEPT_APPROVALS = 20
 
@@ -31,9 +26,9 @@ class Decision:
     """What to do next.
 
     Attributes:
-        action: What.
-        percent: The most that the challenger may have while this is done.
-        state: To be recorded before it is done.
+        action: The next action.
+        percent: The largest share of the traffic, in percent, that the challenger may have during the action.
+        state: The new state. It has to be recorded before the action is carried out.
     """
 
     action: Action
@@ -42,10 +37,10 @@ class Decision:
 
 
 def decide(state: State, seen: Observation) -> Decision:
-    """The next action.
+    """Decides on the next action.
 
-    A step is left upwards only by a pass: measured over the whole bake, on enough answers, with the challenger ready
-    and the share as it was decided. Everything else counts against it, leads back, or asks a person.
+    The challenger gets to the next step only by a pass: measured over the whole bake, on enough answers, with the
+    challenger ready and the share as decided. Anything else is measured again, is rolled back, or waits for a person.
 
     Args:
         state: As recorded.
@@ -55,16 +50,11 @@ def decide(state: State, seen: Observation) -> Decision:
     return Decision(_action(after, seen), _percent(after), after)
 
 
-def gate_before(percent: int) -> str:
-    """Names the approval that a plan asks for before a step."""
-    return f"step-{percent}"
-
-
 def is_measured(state: State) -> bool:
     """Whether the challenger is measured while a rollout is in this state."""
     if state.phase is Phase.WAITING:
-        # A person who edits is not measured against, and what is being promoted or withdrawn is judged already.
-        return state.then in (Phase.SHIFTING, Phase.BAKING) and not state.gate.startswith(_EDIT)
+        # An edit changes what would be measured. A promotion or a rollback was decided on already.
+        return state.then in (Phase.SHIFTING, Phase.BAKING) and not _is_held_for_edit(state)
     return state.phase is Phase.BAKING
 
 
@@ -72,16 +62,16 @@ def _transition(state: State, seen: Observation) -> State:
     if state.phase.is_end:
         return state
     if seen.abort is not None and _can_go_back(state, seen):
-        # What of it is in the way of going back is overwritten, the rest stays: whoever reads this has to look.
+        # The rollback overwrites only the parts of an edit that are in its way. The reason names what was edited.
         edited = f"; somebody had edited the service: {seen.edited}" if seen.edited else ""
         return _roll_back(state, seen, f"aborted: {seen.abort}{edited}")
-    # Who aborts wants the rollback whatever else was changed.
+    # An abort asks for the rollback whatever else was edited.
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
-    if seen.edited and not is_abort and not state.gate.startswith(_EDIT):
+    if seen.edited and not is_abort and not _is_held_for_edit(state):
         return _hold_for_edit(state, seen)
     if seen.refused and state.phase is not Phase.WAITING and not _is_tried_again(state, seen):
         reason = f"refused: {seen.refused}; put that right and approve, or abort"
-        return _hold(state, seen, _REFUSAL, state.phase, reason)
+        return _hold(state, seen, GateKind.REFUSED, state.phase, reason)
     return _HANDLERS[state.phase](state, seen)
 
 
@@ -136,7 +126,7 @@ def _baking(state: State, seen: Observation) -> State:
 
 
 def _doubt(state: State, seen: Observation) -> str:
-    """Why a step that was measured for long enough has not passed all the same; empty if it has."""
+    """Why a step that was measured for long enough has not passed; empty if it has."""
     if seen.verdict is not Verdict.PASS:
         return seen.cause or "nothing was measured"
     if seen.share != state.percent:
@@ -153,7 +143,7 @@ def _passed(state: State, seen: Observation) -> State:
     if state.step + 1 == len(path):
         return state.enter(Phase.PROMOTING, seen.now, f"passed every step: {seen.cause}")
     following = path[state.step + 1]
-    changes = {"failures": 0, "inconclusives": 0}
+    changes: Changes = {"failures": 0, "inconclusives": 0}
     if not state.parameters.needs_approval(following):
         return state.enter(Phase.SHIFTING, seen.now, seen.cause, step=state.step + 1, **changes)
     waiting = state.enter(
@@ -175,35 +165,42 @@ def _undecided(state: State, seen: Observation, doubt: str) -> State:
     inconclusives = state.inconclusives + 1
     reason = f"inconclusive at {state.percent} %: {doubt}"
     if inconclusives <= state.parameters.inconclusive_limit:
-        # With more answers the same window may tell; one that was disturbed, or had enough of them, has had its say.
+        # More answers may decide the same window, unless it was disturbed or had enough of them already.
         if not seen.disturbed and 0 < seen.requests < state.parameters.min_requests:
             return replace(state, inconclusives=inconclusives, judged=seen.now, reason=reason)
         return replace(state, inconclusives=inconclusives, window=seen.now, judged=0.0, reason=reason)
-    return _hold(state, seen, "measure", Phase.BAKING, reason)
+    return _hold(state, seen, GateKind.MEASURE, Phase.BAKING, reason)
 
 
 def _waiting(state: State, seen: Observation) -> State:
-    """Opened by its gate only; a challenger that gets bad meanwhile goes back without asking."""
+    """Goes on only by an approval of the gate; a challenger that gets bad meanwhile is rolled back without one."""
     if seen.failure and state.then is not Phase.ROLLING_BACK and not seen.carried:
         if not seen.edited:
             return _roll_back(state, seen, _stopped(seen))
-        if _STOPPED not in state.reason:
-            # Not taken back over what a person changed; they have to know what it costs.
-            return replace(state, reason=f"{state.reason}; {_stopped(seen)}")
+        if not state.stopped:
+            # A rollback would overwrite the edit, so the person who edited is told what waiting costs.
+            return replace(state, stopped=True, reason=f"{state.reason}; {_stopped(seen)}")
     if is_measured(state):
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
             return _roll_back(state, seen, f"failed at {state.percent} % while waiting: {seen.cause}")
-        # What happened an hour ago is not to hide what happens now.
+        # A short window, so that an hour of good answers does not hide a fault that begins now.
         if seen.now - state.window >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
             state = replace(state, window=seen.now, judged=0.0)
-    if not state.gate or seen.approved != state.gate or (state.gate.startswith(_EDIT) and seen.edited):
+    is_approved = state.gate is not None and seen.approved == state.gate
+    if not is_approved or (_is_held_for_edit(state) and seen.edited):
         return state
+    return _opened(state, seen)
+
+
+def _opened(state: State, seen: Observation) -> State:
+    """The state after the approval of its gate."""
     then = state.then or Phase.ROLLING_BACK
-    return state.enter(
-        then, seen.now, _with_cause(state, then, f"{state.gate} approved by {seen.approver or 'somebody'}"),
-        step=state.then_step, waited=state.waited + max(0.0, seen.now - state.since), inconclusives=0,
-        approvals=(*state.approvals, f"{state.gate} by {seen.approver or 'somebody'}")[-_KEPT_APPROVALS:],
-    )  # fmt: skip
+    approval = f"{state.gate} by {seen.approver or 'somebody'}"
+    reason = f"{state.gate} approved by {seen.approver or 'somebody'}"
+    changes: Changes = {"step": state.then_step, "inconclusives": 0}
+    changes["waited"] = state.waited + max(0.0, seen.now - state.since)
+    changes["approvals"] = (*state.approvals, approval)[-_KEPT_APPROVALS:]
+    return _enter(state, seen, then, reason, changes)
 
 
 def _promoting(state: State, seen: Observation) -> State:
@@ -214,55 +211,65 @@ def _promoting(state: State, seen: Observation) -> State:
     if seen.now - state.since > state.parameters.shift_seconds:
         undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
         reason = _overdue(undone, state.parameters.shift_seconds, seen)
-        return _hold(state, seen, "promote", Phase.PROMOTING, reason)
+        return _hold(state, seen, GateKind.PROMOTE, Phase.PROMOTING, reason)
     return state
 
 
 def _rolling_back(state: State, seen: Observation) -> State:
     if seen.withdrawn and seen.rejected:
-        return state.enter(Phase.ROLLED_BACK, seen.now, state.reason)
+        return state.enter(Phase.ROLLED_BACK, seen.now, state.cause or state.reason)
     if seen.now - state.since > state.parameters.shift_seconds:
         undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
         reason = _overdue(undone, state.parameters.shift_seconds, seen)
-        return _hold(state, seen, "withdraw", Phase.ROLLING_BACK, reason)
+        return _hold(state, seen, GateKind.WITHDRAW, Phase.ROLLING_BACK, reason)
     return state
 
 
-def _hold(state: State, seen: Observation, what: str, then: Phase, reason: str) -> State:
-    """Asks a person. The number makes the gate a new one each time: an old approval does not open it."""
+def _hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: str) -> State:
+    """Waits for an approval. A new number each time, so that an earlier approval does not open the gate."""
     holds = state.holds + 1
-    reason = _with_cause(state, then, reason)
-    return state.enter(
-        Phase.WAITING, seen.now, reason, gate=f"{what}-{holds}", then=then, then_step=state.step, holds=holds
-    )
+    changes: Changes = {"gate": Gate(kind, holds), "then": then, "then_step": state.step, "holds": holds}
+    changes["stopped"] = kind is GateKind.EDIT and bool(seen.failure)
+    return _enter(state, seen, Phase.WAITING, reason, changes)
+
+
+def _enter(state: State, seen: Observation, phase: Phase, reason: str, changes: Changes) -> State:
+    """The state in another phase, which keeps the cause of a rollback where it is on its way back."""
+    if Phase.ROLLING_BACK not in (phase, changes.get("then")):
+        return state.enter(phase, seen.now, reason, **changes)
+    cause = state.cause or state.reason
+    # People read both in the reason; a long refusal leaves room for the cause.
+    behind = f"; it goes back because: {cause}"
+    reason = reason[: max(MAX_REASON - len(behind), MAX_REASON // 2)] + behind
+    changes["cause"] = cause
+    return state.enter(phase, seen.now, reason, **changes)
 
 
 def _hold_for_edit(state: State, seen: Observation) -> State:
-    """Stops where it is; what a person changed is not overwritten."""
+    """Waits where it is, so that the edit is not overwritten."""
     reason = f"somebody edited the service: {seen.edited}; undo that and approve, or abort"
     if seen.failure:
         reason = f"{reason}; {_stopped(seen)}"
     if state.phase is not Phase.WAITING:
-        # A bake that was disturbed begins again with the share.
+        # A bake that was disturbed begins again by setting the share.
         then = Phase.SHIFTING if state.phase is Phase.BAKING and state.step else state.phase
-        return _hold(state, seen, _EDIT, then, reason)
+        return _hold(state, seen, GateKind.EDIT, then, reason)
     waited = state.waited + max(0.0, seen.now - state.since)
-    # Back to the step that was taken, not to the one that was waited for: it passes again, and asks again.
+    # The present step is measured again, and the approval of the next one is asked for again.
     then = state.then if state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) else Phase.BAKING
-    return _hold(replace(state, waited=waited), seen, _EDIT, then or Phase.ROLLING_BACK, reason)
+    return _hold(replace(state, waited=waited), seen, GateKind.EDIT, then or Phase.ROLLING_BACK, reason)
 
 
-def _with_cause(state: State, then: Phase, reason: str) -> str:
-    """A reason that does not hide why it goes back: the registry keeps that, and who asks for the exit is told it."""
-    return f"{reason}{_BACK}{state.reason.rpartition(_BACK)[2]}" if then is Phase.ROLLING_BACK else reason
+def _is_held_for_edit(state: State) -> bool:
+    return state.gate is not None and state.gate.kind is GateKind.EDIT
 
 
-def _roll_back(state: State, seen: Observation, reason: str) -> State:
-    return state.enter(Phase.ROLLING_BACK, seen.now, reason)
+def _roll_back(state: State, seen: Observation, cause: str) -> State:
+    return state.enter(Phase.ROLLING_BACK, seen.now, cause, cause=cause)
 
 
 def _stopped(seen: Observation) -> str:
-    return f"{_STOPPED}: {seen.failure}"
+    return f"the challenger stopped: {seen.failure}"
 
 
 def _in_time(state: State, seen: Observation, limit: float, undone: str) -> State:
@@ -274,7 +281,7 @@ def _in_time(state: State, seen: Observation, limit: float, undone: str) -> Stat
 
 
 def _is_tried_again(state: State, seen: Observation) -> bool:
-    """Whether a refusal is outwaited: users meet what is withdrawn until it is, and a refusal may pass by itself."""
+    """Whether a refused action is tried again: users meet a bad challenger until it is withdrawn."""
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
     return is_ending and not seen.now - state.since > state.parameters.shift_seconds
 
@@ -288,9 +295,9 @@ def _is_late(state: State, seen: Observation) -> bool:
 
 
 def _can_go_back(state: State, seen: Observation) -> bool:
-    """Whether an abort changes anything: not where it goes back already, and not once stable's pods may be gone."""
+    """Whether an abort changes anything: not during a rollback, nor once stable's pods may be gone."""
     if state.phase is Phase.WAITING and not seen.carried:
-        return state.then is not Phase.ROLLING_BACK or state.gate.startswith(_EDIT)
+        return state.then is not Phase.ROLLING_BACK or _is_held_for_edit(state)
     return state.phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING)
 
 

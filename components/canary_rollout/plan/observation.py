@@ -1,4 +1,4 @@
-"""What a plan is told, and what it may answer."""
+"""Input and output of a decision: what was observed, and the actions that may follow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.gate import Gate
 
 
 class Action(StrEnum):
-    """What to do next."""
+    """An action that a decision may ask for."""
 
     STAGE = "stage"
     SHIFT = "shift"
@@ -24,27 +25,28 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What is known at one moment. The defaults are what nothing is known by.
+    """What is known about a rollout at one moment. Each default means "not known" or "no".
 
     Attributes:
         now: Seconds since the epoch.
-        share: Percentage of the traffic that the gateway gives to the challenger; None if it can not be told.
-        ready: Whether every pod of the challenger that was asked for is ready.
-        failure: Why the challenger's pods will not serve; empty if nothing says so, or there is no way back any more.
-        carried: Whether stable carries the challenger and has all the traffic.
-        registered: Whether the registry agrees that the challenger is the champion.
-        withdrawn: Whether stable is as before, has all the traffic, and nothing of the challenger is left.
-        rejected: Whether the registry agrees that the challenger was rejected.
-        edited: What a person changed in the service's spec meanwhile; empty if nothing.
-        verdict: On the window that began at ``State.window``; None if it was not judged.
-        cause: Why that verdict.
-        requests: Answers of the challenger to users that were judged in the window.
-        disturbed: Whether not all of the window could be counted, which no further answers mend.
-        approved: Gate that a person has opened; empty if none.
-        approver: Who opened it.
-        abort: Why a person wants it rolled back; None if nobody does.
-        awaited: What the last action waits for; empty if for nothing.
-        refused: Why the last action was not allowed, where patience seldom helps; empty if it was.
+        share: Percentage of the traffic that the gateway gives to the challenger; None if unknown.
+        ready: Whether every requested pod of the challenger is ready.
+        failure: Why the challenger's pods will not serve. Empty if there is no sign of that, and also when stable
+            already carries the challenger, because a rollback is not possible any more.
+        carried: Whether stable carries the challenger's model and has all the traffic.
+        registered: Whether the registry has the challenger as its champion.
+        withdrawn: Whether stable is as before the rollout, has all the traffic, and no part of the challenger is left.
+        rejected: Whether the registry has recorded that this rollout rejected the challenger.
+        edited: What somebody else changed in the service's spec since the rollout last wrote it; empty if nothing.
+        verdict: Of the window that began at ``State.window``; None if it was not judged.
+        cause: Reason of that verdict.
+        requests: The challenger's answers to users that were judged in the window.
+        disturbed: Whether a part of the window could not be counted. More answers do not make up for that.
+        approved: The gate that a person approved; None if none.
+        approver: Name of that person.
+        abort: Why a person asks for a rollback; None if nobody asks.
+        awaited: What the last action waits for; empty if it waits for nothing.
+        refused: Why the last action was not allowed, where waiting seldom helps; empty if it was allowed.
     """
 
     now: float
@@ -60,7 +62,7 @@ class Observation:
     cause: str = ""
     requests: int = 0
     disturbed: bool = False
-    approved: str = ""
+    approved: Gate | None = None
     approver: str = ""
     abort: str | None = None
     awaited: str = ""

@@ -1,9 +1,9 @@
-"""What a person asks of a rollout."""
+"""The plan of a rollout: its steps, how long each is measured, and its limits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -18,19 +18,19 @@ class Parameters:
     """The plan of a rollout, checked as a whole when it is made.
 
     Blue-green is ``steps=(0, 100)``. A hold at a fixed share is ``steps=(0, 50)`` with a long bake: a plan that ends
-    below 100 never goes on by itself.
+    below 100 needs an approval before the rest.
 
     Attributes:
-        steps: Percentages of the traffic for the challenger, rising from 0: the rehearsal that no user meets.
+        steps: Percentages of the traffic for the challenger, rising from 0: the staging step without users.
         bake_seconds: How long each step is measured.
         warmup_seconds: Seconds at the start of each step that are not measured.
         min_requests: Answers of the challenger to users that have to be judged at each step above 0.
         failure_limit: Failed judgements a step survives.
-        inconclusive_limit: Inconclusive judgements in a row that a step survives; after one more, a person is asked.
-        start_seconds: How long pods may take to come up: at first the challenger's, later more of both variants.
-        move_seconds: How long the gateway may take to follow a move, on top of that where pods are needed.
-        deadline_seconds: How long the whole may take; time spent waiting for a person does not count.
-        approvals: Steps that a person has to approve before they are taken.
+        inconclusive_limit: Inconclusive judgements in a row that a step survives; one more closes a gate.
+        start_seconds: How long pods of either variant may take to start.
+        move_seconds: How long the gateway may take to follow a move, in addition to the pods' time.
+        deadline_seconds: How long the whole rollout may take, without the time spent waiting for a person.
+        approvals: Steps that a person has to approve first.
 
     Raises:
         InputError: A value makes no sense, alone or beside another.
@@ -53,7 +53,7 @@ class Parameters:
         return self.start_seconds + self.move_seconds
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Checks all values."""
         _check_steps(self.steps)
         strange = sorted(set(self.approvals) - set(self.path[1:]))
         if strange:
@@ -103,12 +103,12 @@ def _check_steps(steps: tuple[int, ...]) -> None:
     if not all(type(step) is int for step in steps):
         raise InputError(f"steps are whole percentages, got {steps}")
     if not 2 <= len(steps) <= _MAX_STEPS or steps[0] != 0 or steps[-1] > 100:
-        raise InputError(f"steps go from 0 (the rehearsal) to at most 100 in 2 to {_MAX_STEPS} steps, got {steps}")
+        raise InputError(f"steps go from 0 (staging) to at most 100 in 2 to {_MAX_STEPS} steps, got {steps}")
     if any(after <= before for before, after in pairwise(steps)):
         raise InputError(f"steps have to rise, got {steps}")
 
 
-def _check_number(name: str, value: Any, wanted: str, holds: Any) -> None:  # noqa: ANN401
+def _check_number(name: str, value: float, wanted: str, holds: Callable[[float], bool]) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or not holds(value):
         raise InputError(f"{name} is {value!r}, it has to be a number, {wanted}")

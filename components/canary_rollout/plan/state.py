@@ -1,4 +1,7 @@
-"""What a rollout remembers: one small JSON, kept on the service itself, from which any later process goes on."""
+"""The recorded state of a rollout.
+
+It is one small JSON in an annotation of the service, so any later process can resume the rollout from it.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import ArenaError, InputError
 
 SCHEMA = 1
 #: Both in characters: an annotation has to stay small.
-_MAX_REASON = 600
+MAX_REASON = 600
 _MAX_APPROVAL = 200
-#: Fields that came later: a state that lacks them is read, and one that does not need them is written without.
-_LATER = {"judged", "measuring"}
+#: Fields that were added later. A state without them is read. They are written only if they are set.
+_LATER = {"judged", "measuring", "cause", "stopped"}
+#: Before ``cause`` was a field, it was written behind these words in the reason.
+_CAUSE_IN_REASON = "; it goes back because: "
 
 
 class StateError(InputError):
-    """The state kept on a service can not be read."""
+    """The state recorded on a service cannot be read."""
 
 
 class Phase(StrEnum):
-    """Where a rollout is."""
+    """The phase of a rollout."""
 
     STAGING = "staging"
     SHIFTING = "shifting"
@@ -37,7 +43,7 @@ class Phase(StrEnum):
 
     @property
     def is_end(self) -> bool:
-        """Whether nothing follows."""
+        """Whether the rollout is over."""
         return self in (Phase.PROMOTED, Phase.ROLLED_BACK)
 
 
@@ -68,7 +74,7 @@ class Stable:
 
 @dataclass(frozen=True)
 class Challenger:
-    """What is rolled out.
+    """The version that is rolled out.
 
     Attributes:
         version: Of its model.
@@ -80,37 +86,57 @@ class Challenger:
 
     @property
     def name(self) -> str:
-        """Of its pods' variant, while it is a canary and afterwards."""
+        """Name of its variant: the canary during the rollout, ``predictor.name`` after the promotion."""
         return f"v{self.version}"
+
+
+class Changes(TypedDict, total=False):
+    """What may change with the phase; see the attributes of :class:`State`."""
+
+    gate: Gate | None
+    then: Phase | None
+    then_step: int
+    judged: float
+    stopped: bool
+    step: int
+    waited: float
+    failures: int
+    inconclusives: int
+    holds: int
+    cause: str
+    approvals: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class State:
-    """A rollout as recorded.
+    """A rollout as recorded on its service.
 
     Attributes:
-        rollout: Names this rollout.
+        rollout: Unique name of this rollout.
         challenger: Version that is rolled out.
         storage_uri: Where its bundle is.
         stable: What served before.
-        parameters: The plan; recorded, so that whoever resumes follows the plan it began with.
+        parameters: The plan. It is recorded, so a resumed rollout follows the plan it was started with.
         started_at: Seconds since the epoch.
         since: When the phase began, seconds since the epoch.
-        window: Since when this step is measured, seconds since the epoch; a new one begins with each new look at it.
-        judged: When the window was judged, and went on because answers were too few; 0 if it was not.
-        phase: Where it is.
+        window: When the current measuring window of this step began, seconds since the epoch.
+        judged: When the window was judged and continued because it had too few answers, seconds since the epoch; 0 if
+            that did not happen.
+        phase: Current phase.
         step: Index into ``parameters.path``: the last step that was decided on.
         waited: Seconds spent waiting for people so far.
         failures: Failed judgements at this step.
         inconclusives: Inconclusive judgements in a row at this step.
-        holds: How often a person was asked; makes the names of gates unique.
-        gate: What a person has to name in an approval; empty unless waiting.
+        holds: How many gates were closed so far; the number of the next one is one more.
+        gate: The gate that an approval has to name; None unless waiting.
         then: The phase that an approval leads to; None unless waiting.
         then_step: The step that an approval leads to.
-        reason: Why it is in this phase, for people.
-        approvals: Gates that people opened, ``<gate> by <who>``.
-        fingerprint: Of the service's spec as the rollout left it; another one is a person's edit.
-        measuring: With what it is measured, where that is not as usual; recorded as the plan is.
+        reason: Why it is in this phase, as text for people. No decision reads it.
+        cause: Why the challenger is rolled back. The registry keeps it. Empty if it is not rolled back.
+        stopped: Whether the reason already says that the challenger's pods stopped while an edit is waited out.
+        approvals: Gates that people approved, as ``<gate> by <who>``.
+        fingerprint: Of the service's spec as the rollout wrote it. A different one means that somebody edited it.
+        measuring: The recorded measuring config: settings that differ from the defaults.
     """
 
     rollout: str
@@ -127,7 +153,7 @@ class State:
     failures: int = 0
     inconclusives: int = 0
     holds: int = 0
-    gate: str = ""
+    gate: Gate | None = None
     then: Phase | None = None
     then_step: int = 0
     reason: str = ""
@@ -135,37 +161,41 @@ class State:
     fingerprint: str = ""
     measuring: Mapping[str, Any] = field(default_factory=dict, hash=False)
     judged: float = 0.0
+    cause: str = ""
+    stopped: bool = False
 
     def __post_init__(self) -> None:
-        """Cuts what others wrote, whichever way it got here."""
-        object.__setattr__(self, "reason", self.reason[:_MAX_REASON])
+        """Cuts texts that others wrote, so that the annotation stays small."""
+        object.__setattr__(self, "reason", self.reason[:MAX_REASON])
+        object.__setattr__(self, "cause", self.cause[:MAX_REASON])
         object.__setattr__(self, "approvals", tuple(one[:_MAX_APPROVAL] for one in self.approvals))
 
     @property
     def percent(self) -> int:
-        """The share that the challenger was last allowed."""
+        """The share of the traffic that was last decided for the challenger."""
         return self.parameters.path[self.step]
 
     @property
     def candidate(self) -> Challenger:
-        """What is rolled out, as the traffic knows it."""
+        """The challenger's version and bundle."""
         return Challenger(self.challenger, self.storage_uri)
 
     @property
     def summary(self) -> str:
-        """Where it is, why, and what it waits for."""
+        """Phase, share, reason and gate in one line."""
         held = f", waits for {self.gate}" if self.gate else ""
         return f"{self.phase.value} at {self.percent} %: {self.reason}{held}"
 
-    def enter(self, phase: Phase, now: float, reason: str, **changes: Any) -> State:  # noqa: ANN401
+    def enter(self, phase: Phase, now: float, reason: str, **changes: Unpack[Changes]) -> State:
         """The state after moving to another phase."""
-        changes = {"gate": "", "then": None, "then_step": 0, "judged": 0.0} | changes
-        return replace(self, phase=phase, since=now, window=now, reason=reason, **changes)
+        left: Changes = {"gate": None, "then": None, "then_step": 0, "judged": 0.0, "stopped": False}
+        return replace(self, phase=phase, since=now, window=now, reason=reason, **{**left, **changes})
 
     def dump(self) -> str:
         """As JSON, with the number of its schema."""
         values = asdict(self) | {"parameters": self.parameters.as_dict(), "schema": SCHEMA}
-        # As it was written before there were such things, where there is nothing to tell.
+        values["gate"] = str(self.gate) if self.gate else ""
+        # Unset fields are left out, so that an older version of the arena can read the state.
         for name in _LATER:
             if not values[name]:
                 del values[name]
@@ -173,10 +203,10 @@ class State:
 
 
 def start(rollout: str, challenger: str, storage_uri: str, stable: Stable, parameters: Parameters, now: float) -> State:
-    """The state a rollout begins in.
+    """The state that a rollout begins in.
 
     Raises:
-        InputError: The challenger is what serves already.
+        InputError: The challenger already serves.
     """
     if challenger == stable.version or storage_uri == stable.storage_uri:
         raise InputError(f"version {challenger} ({storage_uri}) is what serves already")
@@ -187,7 +217,7 @@ def load(text: str) -> State:
     """Reads :meth:`State.dump` back.
 
     Raises:
-        StateError: It is no state, or one of another schema.
+        StateError: It is not a state, or it has another schema.
     """
     try:
         values = json.loads(text)
@@ -199,9 +229,11 @@ def load(text: str) -> State:
         values["stable"] = Stable(**values["stable"])
         values["parameters"] = Parameters.from_dict(values["parameters"])
         values["phase"] = Phase(values["phase"])
+        values["gate"] = Gate.parse(values["gate"]) if values["gate"] else None
         values["then"] = None if values["then"] is None else Phase(values["then"])
         values["approvals"] = tuple(values["approvals"])
         values["measuring"] = dict(values.get("measuring", {}))
+        values.setdefault("cause", _cause_of(values))
         state = State(**values)
         state.parameters.path[state.step]
     except StateError:
@@ -209,3 +241,9 @@ def load(text: str) -> State:
     except (ArenaError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"the rollout's state can not be read ({error!r})") from error
     return state
+
+
+def _cause_of(values: Mapping[str, Any]) -> str:
+    """The cause of a rollback in a state that was recorded when the cause was a part of the reason."""
+    is_going_back = Phase.ROLLING_BACK in (values["phase"], values["then"]) or values["phase"] is Phase.ROLLED_BACK
+    return values["reason"].rpartition(_CAUSE_IN_REASON)[2] if is_going_back else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from content_arena.components.canary_rollout.kube.client import ClusterError
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mode import Json
 
@@ -28,39 +28,38 @@ _WARNINGS = (Phase.WAITING, Phase.ROLLING_BACK, Phase.ROLLED_BACK)
 
 
 class EventSink(Protocol):
-    """What is needed of a cluster."""
+    """What Events need of a cluster."""
 
     def create_event(self, body: Json) -> None:
-        """Makes an Event."""
+        """Creates an Event."""
         ...
 
 
 class Events:
-    """Tells of one service."""
+    """Creates Events on one service."""
 
-    def __init__(self, cluster: EventSink, instance: str, say: Callable[[str], None]) -> None:
-        """Tells nothing yet.
+    def __init__(self, cluster: EventSink, instance: str = "") -> None:
+        """Creates nothing yet.
 
         Args:
-            cluster: Where they are made.
-            instance: Who tells.
-            say: Where it is said that an Event could not be made.
+            cluster: Where they are created.
+            instance: The process that reports.
         """
-        self._cluster, self._instance, self._say = cluster, instance, say
+        self._cluster, self._instance = cluster, instance
 
     def entered(self, service: Json, state: State) -> str:
-        """A phase was entered, or a step begun."""
+        """Reports a new phase or step; returns the text of the Event, empty if none could be created."""
         note = f"version {state.challenger} at {state.percent} %: {state.reason}"
         if state.gate:
             note += f" (waits for {state.gate})"
         kind = "Warning" if state.phase in _WARNINGS else "Normal"
-        return self._tell(service, kind, _REASONS[state.phase], state.phase.value, note)
+        return self._create(service, kind, _REASONS[state.phase], state.phase.value, note)
 
     def moved(self, service: Json, why: str) -> str:
-        """A patch was made."""
-        return self._tell(service, "Normal", "RolloutMove", "patch", why)
+        """Reports a patch; returns the text of the Event, empty if none could be created."""
+        return self._create(service, "Normal", "RolloutMove", "patch", why)
 
-    def _tell(self, service: Json, kind: str, reason: str, action: str, note: str) -> str:
+    def _create(self, service: Json, kind: str, reason: str, action: str, note: str) -> str:
         metadata = service["metadata"]
         namespace = metadata.get("namespace", "default")
         body = {
@@ -85,7 +84,7 @@ class Events:
         try:
             self._cluster.create_event(body)
         except ClusterError as error:
-            # Traffic does not wait for a message about it.
-            self._say(f"no Event could be made: {error}")
+            # A rollout does not stop because of a missing Event.
+            LOG.warning("no Event could be made: %s", error)
             return ""
         return note

@@ -1,6 +1,6 @@
-"""What happened in a rollout, one JSON object a line: for people, and for the page of its timeline.
+"""The history of a rollout: a file of JSON Lines for people and for the timeline page.
 
-The annotation on the service is all that a rollout needs to go on; this is what it leaves behind.
+A rollout resumes from the annotation on the service alone; nothing reads the history to decide.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One turn of the loop that is worth telling.
+    """One iteration of the control loop in which something changed or was measured.
 
     Attributes:
         at: Seconds since the epoch.
         phase: Of the state, one of :class:`~content_arena.components.canary_rollout.plan.state.Phase`.
         step: Index into the plan's path.
-        percent: The share that the challenger was last allowed.
-        share: The share that the gateway gives it; None if that can not be told.
+        percent: The share that was last decided for the challenger.
+        share: The share that the gateway gives it; None if unknown.
         action: One of :class:`~content_arena.components.canary_rollout.plan.observation.Action`.
         reason: Why it is in this phase.
         verdict: Of the window; None if it was not judged.
         checks: Every check that was made.
-        approvals: Gates that people opened so far, ``<gate> by <who>``.
-        event: What was told as a Kubernetes Event; empty if nothing was.
+        approvals: Gates that people approved so far, ``<gate> by <who>``.
+        event: Text of the Kubernetes Event; empty if there was none.
     """
 
     at: float
@@ -58,22 +58,22 @@ class Record:
 
 
 class History:
-    """A file of records that only grows; several processes, one after the other, may write it."""
+    """A file of records that only grows. Several processes may write it one after the other."""
 
     def __init__(self, path: Path) -> None:
-        """Makes the folder if it is not there."""
+        """Creates the folder if it does not exist."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
 
     def append(self, record: Record) -> None:
-        """Adds a line; a process that dies in it leaves a line that is passed over."""
+        """Adds a line. A process that is killed meanwhile leaves a torn line, which readers skip."""
         line = json.dumps(record.as_dict(), separators=(",", ":"), allow_nan=False)
         with self.path.open("a+b") as file:
             torn = file.tell() > 0 and self._last_byte() != b"\n"
             file.write((b"\n" if torn else b"") + line.encode() + b"\n")
 
     def records(self) -> Sequence[Record]:
-        """All that can be read, in order."""
+        """All complete records, in order."""
         return read(self.path)
 
     def _last_byte(self) -> bytes:
@@ -83,7 +83,7 @@ class History:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a file, without the line that a killed process may have left unfinished."""
+    """The complete records of a file; a line that a killed process left torn is skipped."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:

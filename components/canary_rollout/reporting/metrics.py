@@ -1,7 +1,7 @@
-"""What a rollout tells Prometheus about itself.
+"""Prometheus metrics of a rollout.
 
-Served by the rollout's own process while it runs: it knows everything, and needs nobody's leave to read the service.
-The annotation on the service says the same to whoever comes later.
+The process of the rollout serves them while it runs, so Prometheus needs no right to read the service. After the end
+the annotation on the service holds the same facts.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class RolloutMetrics:
             "content_arena_rollout_phase", "Where the rollout is.", about,
             states=[phase.value for phase in Phase], registry=self.registry,
         )  # fmt: skip
-        self._step = gauge("step", "Steps that were taken; 0 is the rehearsal.")
-        self._steps = gauge("steps", "Steps of the plan after the rehearsal.")
+        self._step = gauge("step", "Steps that were taken; 0 is staging.")
+        self._steps = gauge("steps", "Steps of the plan after staging.")
         self._share = gauge("share", "Share of the traffic that the challenger was last allowed, 0 to 1.")
         self._failures = gauge("failures", "Failed judgements at this step.")
         self._inconclusives = gauge("inconclusives", "Inconclusive judgements in a row at this step.")
@@ -63,11 +63,11 @@ class RolloutMetrics:
             self._verdicts.labels(*self._about, verdict.value)
 
     def observe(self, state: State, measurement: Measurement | None = None) -> None:
-        """Takes over what is known after a turn of the loop.
+        """Updates the metrics after an iteration of the control loop.
 
         Args:
             state: As recorded.
-            measurement: Of this turn; None if nothing was measured.
+            measurement: Of this iteration; None if nothing was measured.
         """
         self._info.labels(*self._about).info(
             {"rollout": state.rollout, "challenger": state.challenger, "champion": state.stable.version}
@@ -89,7 +89,7 @@ class RolloutMetrics:
             return
         self._requests.labels(*self._about).set(measurement.requests)
         self._verdicts.labels(*self._about, measurement.verdict.value).inc()
-        # Checks differ from step to step: what is not asked any more has no verdict.
+        # Checks differ from step to step: a check that is not made any more has no verdict.
         self._check.clear()
         for check in measurement.checks:
             for verdict in Verdict:
@@ -120,7 +120,7 @@ class RolloutMetrics:
 
 
 def _means_both() -> bool:
-    """Whether IPv6's "every address" is every one of IPv4 too, as pods of either kind of cluster need it."""
+    """Whether listening on all IPv6 addresses includes all IPv4 ones, since pods may have either."""
     if not socket.has_dualstack_ipv6():
         return False
     with socket.socket(socket.AF_INET6) as probe:

@@ -1,10 +1,12 @@
-"""Tells what a rollout does to everybody who wants to know: Events, the history for the page, whoever watches."""
+"""Reports what a rollout does: Kubernetes Events, the history file, Prometheus metrics and the log."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.state import State
@@ -12,38 +14,50 @@ from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, Record
 from content_arena.components.canary_rollout.traffic.mode import Json
 
-#: A measurement is told again after so many seconds, though nothing came of it.
-_TELL_SECONDS = 30.0
+#: A measurement with the same verdict is recorded again after so many seconds.
+_REPEAT_SECONDS = 30.0
+
+
+def _nowhere(state: State, measured: Measurement | None) -> None:
+    """Keeps no metrics."""
 
 
 class EventRecorder:
-    """Tells; what it remembers is only when it last told a measurement."""
+    """Reports what happens in a rollout; remembers only when a measurement was last recorded."""
 
     def __init__(
-        self, events: Events, history: History | None, say: Callable[[str], None], clock: Callable[[], float]
+        self,
+        events: Events,
+        history: History | None = None,
+        metrics: Callable[[State, Measurement | None], None] = _nowhere,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Tells nothing yet.
+        """Reports nothing yet.
 
         Args:
-            events: Kubernetes' own, on the service.
-            history: For the page; None where nobody keeps one.
-            say: For whoever watches this process.
+            events: Kubernetes Events on the service.
+            history: For the timeline page; None to keep none.
+            metrics: Takes the state and the measurement of every iteration.
             clock: Seconds since the epoch.
         """
-        self._events, self._history, self._say, self._clock = events, history, say, clock
-        self._told: tuple[Verdict | None, float] = (None, float("-inf"))
+        self._events, self._history, self._metrics, self._clock = events, history, metrics, clock
+        self._last: tuple[Verdict | None, float] = (None, float("-inf"))
 
     def entered(self, service: Json, state: State) -> str:
-        """Another phase, gate or reason; what the Event said of it."""
-        self._say(state.summary)
+        """Reports another phase, gate or reason; returns the text of the Event, empty if none could be created."""
+        LOG.info("%s", state.summary)
         return self._events.entered(service, state)
 
     def moved(self, service: Json, why: str) -> str:
-        """A patch; what the Event said of it."""
-        self._say(why)
+        """Reports a patch; returns the text of the Event, empty if none could be created."""
+        LOG.info("%s", why)
         return self._events.moved(service, why)
 
-    def tell(
+    def iterated(self, state: State, measured: Measurement | None) -> None:
+        """Updates the metrics after an iteration of the control loop."""
+        self._metrics(state, measured)
+
+    def record(
         self,
         state: State,
         seen: Observation | None = None,
@@ -53,23 +67,23 @@ class EventRecorder:
         *,
         is_news: bool = True,
     ) -> None:
-        """A turn for the history, if there is anything to tell of it.
+        """Adds an iteration to the history, if anything in it is new.
 
         Args:
-            state: As recorded after it.
-            seen: What was known.
+            state: As recorded after the iteration.
+            seen: What was observed.
             action: What was done.
-            measured: What was measured; told when its verdict changes, and now and then.
-            event: What an Event told of it.
-            is_news: Whether the state is another one than before.
+            measured: What was measured; it is new when its verdict changes, and every 30 seconds.
+            event: Text of the Event.
+            is_news: Whether the state differs from the one before.
         """
         verdict = measured.verdict if measured else None
-        before, at = self._told
-        is_due = measured is not None and (verdict != before or self._clock() - at >= _TELL_SECONDS)
+        before, at = self._last
+        is_due = measured is not None and (verdict != before or self._clock() - at >= _REPEAT_SECONDS)
         if not (is_news or event or is_due):
             return
         if measured:
-            self._told = verdict, self._clock()
+            self._last = verdict, self._clock()
         if self._history:
             self._history.append(
                 Record(

@@ -1,19 +1,19 @@
-"""A rollout as one HTML page that needs nothing but itself: shares over time, each figure against its bound, verdicts.
+"""The timeline: a rollout as one self-contained HTML page with shares over time, figures, bounds and verdicts.
 
-Pure: what was recorded in, markup out. Places across are percentages of the width, so the pictures fit any page.
-Reasons may quote a container's log, so nothing in them is trusted to be text. What was not measured is not drawn.
+Pure: records in, markup out. Horizontal positions are percentages of the width, so the pictures fit any page. Reasons
+may quote a container's log, so all text is escaped. What was not measured is not drawn.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -23,6 +23,7 @@ from content_arena.components.canary_rollout.reporting.history import Record
 from content_arena.components.canary_rollout.reporting.timeline_figures import Axis, Figure, figures, short_name
 from content_arena.components.evaluation import display
 
+T = TypeVar("T")
 #: Height of the picture of shares, in pixels, and where its lanes are.
 SHARES, LANE, PHASES = 180.0, 26.0, 18.0
 _SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.INCONCLUSIVE: "?"}
@@ -43,7 +44,7 @@ _MAX_ROWS = 400
 
 @dataclass(frozen=True)
 class Span:
-    """Something that lasted, on the axis: ``left`` and ``width`` in percent of the picture's."""
+    """A stretch of time on the axis: ``left`` and ``width`` are percentages of the picture's width."""
 
     left: float
     width: float
@@ -128,9 +129,9 @@ def _about(service: str, state: State, begin: float, end: float) -> dict[str, st
     }
 
 
-def _spans(records: Sequence[Record], value: Any) -> list[tuple[float, float, Any]]:  # noqa: ANN401
-    """From when to when a record said the same."""
-    spans: list[tuple[float, float, Any]] = []
+def _spans(records: Sequence[Record], value: Callable[[Record], T]) -> list[tuple[float, float, T]]:
+    """Begin, end and value of every stretch of records with the same value."""
+    spans: list[tuple[float, float, T]] = []
     for record, after in pairwise([*records, records[-1]] if records else []):
         found = value(record)
         if spans and spans[-1][2] == found:
@@ -140,7 +141,7 @@ def _spans(records: Sequence[Record], value: Any) -> list[tuple[float, float, An
     return spans
 
 
-def _shares(records: Sequence[Record], axis: Axis, value: Any, verb: str) -> list[Span]:  # noqa: ANN401
+def _shares(records: Sequence[Record], axis: Axis, value: Callable[[Record], int | None], verb: str) -> list[Span]:
     return [
         Span(axis.x(begin), axis.x(end) - axis.x(begin), "", f"the challenger {verb} {share} %", share)
         for begin, end, share in _spans(records, value)
@@ -157,7 +158,7 @@ def _phases(records: Sequence[Record], axis: Axis) -> list[Span]:
 
 
 def _marks(records: Sequence[Record], axis: Axis) -> list[dict[str, Any]]:
-    """Verdicts; of those that would hide each other the worse one."""
+    """Marks of verdicts; of those that would overlap only the worst."""
     worse = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
     marks: list[dict[str, Any]] = []
     for record in records:
@@ -175,24 +176,24 @@ def _marks(records: Sequence[Record], axis: Axis) -> list[dict[str, Any]]:
 
 
 def _approvals(state: State, records: Sequence[Record], axis: Axis) -> list[dict[str, Any]]:
-    """Who opened which gate, and where that was first seen; without a place where no record tells."""
+    """Who approved which gate, and where the approval is first recorded; without a place if no record has it."""
     first = {}
     for record in records:
         for approval in record.approvals:
             first.setdefault(approval, record.at)
-    told = list(dict.fromkeys([*first, *state.approvals]))
+    known = list(dict.fromkeys([*first, *state.approvals]))
     return [
         {
             "words": display.printable(approval),
             "when": axis.after(first[approval]) if approval in first else "",
             "x": axis.x(first[approval]) if approval in first else None,
         }
-        for approval in told
+        for approval in known
     ]
 
 
 def _steps(state: State, records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What each step was judged to be."""
+    """The table of steps with their verdicts."""
     rows = []
     for step, percent in enumerate(state.parameters.path):
         own = [record for record in records if record.step == step and record.phase in (Phase.SHIFTING, Phase.BAKING)]
@@ -213,7 +214,7 @@ def _steps(state: State, records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _left(records: Sequence[Record], at: float) -> float:
-    """When the next thing was recorded."""
+    """Time of the next record."""
     return next((record.at for record in records if record.at > at), at)
 
 
@@ -239,13 +240,13 @@ def _others(records: Sequence[Record], drawn: Sequence[Figure]) -> list[dict[str
 
 
 def _log(records: Sequence[Record], begin: float) -> list[dict[str, Any]]:
-    """Every record that says something that the one before did not."""
-    rows, told = [], None
+    """The table of records, without those that repeat the one before."""
+    rows, last = [], None
     for record in records:
         now = (record.phase, record.percent, record.share, record.reason, record.verdict)
-        if now == told and not record.event:
+        if now == last and not record.event:
             continue
-        told = now
+        last = now
         rows.append(
             {
                 "when": datetime.fromtimestamp(record.at, UTC).strftime("%H:%M:%S"),
@@ -263,7 +264,7 @@ def _log(records: Sequence[Record], begin: float) -> list[dict[str, Any]]:
 
 
 def _label(state: State, records: Sequence[Record]) -> str:
-    """What a screen reader says instead of the picture."""
+    """Text of the picture for a screen reader."""
     shares = [share for _, _, share in _spans(records, lambda record: record.share) if share is not None]
     way = ", ".join(f"{share} %" for share in shares) or "not known"
     return f"Share of the traffic that the challenger met, in order: {way}. Then: {_NAMES[state.phase]}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -143,8 +143,8 @@ def _range(checks: Sequence[Check]) -> tuple[float, float]:
     return (0.0 if low >= 0 else low - room), high + room
 
 
-def _lines(measured: Sequence[tuple[float, Check]], axis: Axis, y: Any) -> list[dict[str, float]]:  # noqa: ANN401
-    """A bound counts from one measurement to the next, the first one from the left edge, the last one to the right."""
+def _lines(measured: Sequence[tuple[float, Check]], axis: Axis, y: Callable[[float], float]) -> list[dict[str, float]]:
+    """Lines of the bounds, each from one measurement to the next; the first begins at the left edge."""
     edges = [axis.begin, *(at for at, _ in measured[1:]), axis.end]
     lines: list[dict[str, float]] = []
     for (_, check), (begin, end) in zip(measured, pairwise(edges), strict=True):

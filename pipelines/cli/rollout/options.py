@@ -1,27 +1,30 @@
-"""The options that the commands of ``arena rollout`` share, and what they are read as."""
+"""The options that the commands of ``arena rollout`` share, in groups."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-    from content_arena.components.canary_rollout.launch import ServiceRef
-    from content_arena.components.canary_rollout.plan.parameters import Parameters
-    from content_arena.components.canary_rollout.plan.state import State
+    from content_arena.components.canary_rollout.launch import (
+        Pace,
+        RolloutRegistry,
+        ServiceRef,
+        State,
+    )
     from content_arena.components.registry.registry import Registry
 
 SERVICE, NAMESPACE = "content-filter", "content-arena"
-#: Exit codes: a person is waited for, or the rollout is still under way; the process was asked to end.
+#: Exit codes: the rollout waits for a person, or is still under way; the process was asked to end.
 HELD, STOPPED = 3, 130
 
 
@@ -33,92 +36,245 @@ class PodAccessChoice(StrEnum):
     PROXY = "proxy"
 
 
-ServiceOption = Annotated[str, typer.Option("--service", "-s", help="The InferenceService.")]
-NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
-ContextOption = Annotated[str | None, typer.Option(help="Context of the kubeconfig; the current one if not given.")]
-RegistryOption = Annotated[
-    bool, typer.Option("--registry/--no-registry", help="Whether MLflow's aliases follow the traffic.")
-]
-TrackingOption = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow server; $MLFLOW_TRACKING_URI or the arena's own database.")
-]
-PrometheusOption = Annotated[
-    str | None, typer.Option(help="URL of a Prometheus that scrapes the pods; their own /metrics if not given.")
-]
-PodAccessOption = Annotated[
-    PodAccessChoice,
-    typer.Option(
-        "--pod-access",
-        help="How probes and scrapes reach the pods: directly, or through the API server's proxy. auto is direct "
-        "inside a cluster and proxy elsewhere.",
-    ),
-]
-LimitOption = Annotated[
-    list[str],
-    typer.Option(
-        "--limit",
-        help="NAME=VALUE of a bound, such as p95_seconds=0.8 (seconds) or evasion_margin=0.02 (a share); repeat. "
-        "A name that is none lists them all, with what they are by default.",
-    ),
-]
-CorpusOption = Annotated[
-    Path | None, typer.Option(help="Corpus (Parquet of prepare_corpus) whose test texts are the probes; else embedded.")
-]
-ProbesOption = Annotated[int, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")]
-IntervalOption = Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")]
-PatienceOption = Annotated[float, typer.Option(min=0, help="Seconds that the API server may be away.")]
-SettleOption = Annotated[
-    float, typer.Option(min=0, help="Seconds from what the gateway's route says to what every gateway pod does.")
-]
-MetricsPortOption = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Serve the rollout's own figures for Prometheus on this port.")
-]
-LeaveOption = Annotated[
-    bool, typer.Option("--leave-when-held", help="End with exit code 3 once a person is waited for.")
-]
+IntervalOption = Annotated[float, typer.Option(min=0.05, help="Seconds between two readings.")]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Options that name the service."""
+
+    service: Annotated[str, typer.Option("--service", "-s", help="The InferenceService.")] = SERVICE
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = NAMESPACE
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; the current one if not given.")] = None
+
+    @property
+    def ref(self) -> ServiceRef:
+        """The service."""
+        from content_arena.components.canary_rollout.launch import ServiceRef
+
+        return ServiceRef(self.service, self.namespace, self.context)
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """Options of the plan of a rollout."""
+
+    plan: Annotated[
+        str,
+        typer.Option(
+            help="Percentages, rising from 0: the staging step without users. 0,100 is blue-green; a plan that ends "
+            "below 100 needs an approval before the rest."
+        ),
+    ] = ",".join(map(str, Parameters.steps))
+    bake: Annotated[float, typer.Option(min=0, help="Seconds each step is measured.")] = Parameters.bake_seconds
+    warmup: Annotated[float, typer.Option(min=0, help="Seconds at each step's start that do not count.")] = (
+        Parameters.warmup_seconds
+    )
+    min_requests: Annotated[
+        int, typer.Option(min=0, help="Answers to users that have to be judged at each step above 0.")
+    ] = Parameters.min_requests
+    failures: Annotated[int, typer.Option(min=0, help="Failed judgements that a step survives.")] = (
+        Parameters.failure_limit
+    )
+    inconclusives: Annotated[
+        int, typer.Option(min=0, help="Inconclusive judgements in a row before an approval is needed.")
+    ] = Parameters.inconclusive_limit
+    approve_before: Annotated[str, typer.Option(help="Steps that need an approval, such as 25,100.")] = ""
+    start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to start, at each step.")] = (
+        Parameters.start_seconds
+    )
+    move_timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for the gateway to follow, in addition to that.")
+    ] = Parameters.move_seconds
+    deadline: Annotated[
+        float, typer.Option(min=1, help="Seconds for the whole rollout, without waiting for a person.")
+    ] = Parameters.deadline_seconds
+
+    @property
+    def parameters(self) -> Parameters:
+        """The plan.
+
+        Raises:
+            InputError: It makes no sense.
+        """
+        return parameters(
+            self.plan,
+            self.approve_before,
+            bake_seconds=self.bake,
+            warmup_seconds=self.warmup,
+            min_requests=self.min_requests,
+            failure_limit=self.failures,
+            inconclusive_limit=self.inconclusives,
+            start_seconds=self.start_timeout,
+            move_seconds=self.move_timeout,
+            deadline_seconds=self.deadline,
+        )
+
+
+@dataclass(frozen=True)
+class Override:
+    """Options to roll a rejected version out."""
+
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            help="Why to roll out a version that was rejected or failed its gates; such a version needs a reason."
+        ),
+    ] = None
+    insist: Annotated[str | None, typer.Option(hidden=True, help="Former name of --reason.")] = None
+
+    @property
+    def text(self) -> str | None:
+        """The reason; None if none was given."""
+        return self.reason if self.reason is not None else self.insist
+
+
+@dataclass(frozen=True)
+class MeasuringOptions:
+    """Options of the measuring. Those that are not given are as recorded when the rollout began."""
+
+    limit: Annotated[
+        list[str],
+        typer.Option(
+            "--limit",
+            help="NAME=VALUE of a bound, such as p95_seconds=0.8 (seconds) or evasion_margin=0.02 (a share); repeat. "
+            "An unknown name lists all bounds with their defaults.",
+        ),
+    ] = field(default_factory=list)
+    prometheus: Annotated[
+        str | None, typer.Option(help="URL of a Prometheus that scrapes the pods; their own /metrics if not given.")
+    ] = None
+    pod_access: Annotated[
+        PodAccessChoice,
+        typer.Option(
+            "--pod-access",
+            help="How probes and scrapes reach the pods: directly, or through the API server's proxy. auto is direct "
+            "inside a cluster and proxy elsewhere.",
+        ),
+    ] = PodAccessChoice.AUTO
+    probe_corpus: Annotated[
+        Path | None,
+        typer.Option(help="Corpus (Parquet of prepare_corpus) whose test texts are the probes; else embedded."),
+    ] = None
+    lang: Annotated[str | None, typer.Option(help="Language of the texts, ISO 639-1.")] = None
+    probe_texts: Annotated[
+        int | None, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")
+    ] = None
+    probe_budget: Annotated[int | None, typer.Option(min=1, help="Queries on each attacked text.")] = None
+    probe_rounds: Annotated[int | None, typer.Option(min=1, hidden=True, help="Former name of --probe-budget.")] = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Settings for ``RunOptions.overrides``.
+
+        Raises:
+            InputError: A bound does not exist, or its value makes no sense.
+        """
+        from content_arena.components.canary_rollout.launch import PodAccess, is_in_pod
+
+        usual = PodAccess.DIRECT if is_in_pod() else PodAccess.PROXY
+        is_auto = self.pod_access is PodAccessChoice.AUTO
+        overrides = {
+            "limits": limits(self.limit),
+            "prometheus": self.prometheus,
+            "pod_access": usual if is_auto else PodAccess(self.pod_access.value),
+            "corpus": self.probe_corpus,
+            "lang": self.lang,
+            "texts_per_label": self.probe_texts,
+            "budget": self.probe_budget if self.probe_rounds is None else self.probe_rounds,
+        }
+        return {name: value for name, value in overrides.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class FirstMeasuringOptions(MeasuringOptions):
+    """Options of the measuring when a rollout begins, with their defaults."""
+
+    lang: Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.")] = "en"
+    probe_texts: Annotated[int, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")] = (
+        120
+    )
+    probe_budget: Annotated[int, typer.Option(min=1, help="Queries on each attacked text.")] = 3
+
+
+@dataclass(frozen=True)
+class PaceOptions:
+    """Options of the control loop."""
+
+    interval: IntervalOption = 1.0
+    patience: Annotated[float, typer.Option(min=0, help="Seconds that the API server may be away.")] = 600.0
+    settle: Annotated[
+        float, typer.Option(min=0, help="Seconds from what the gateway's route says to what every gateway pod does.")
+    ] = 5.0
+
+    @property
+    def pace(self) -> Pace:
+        """How often the loop runs, and how long it waits for the API server."""
+        from content_arena.components.canary_rollout.launch import Pace
+
+        return Pace(self.interval, self.patience)
+
+
+@dataclass(frozen=True)
+class ProcessOptions:
+    """Options of the process that runs a rollout."""
+
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve the rollout's metrics for Prometheus on this port.")
+    ] = None
+    leave_when_held: Annotated[
+        bool, typer.Option("--leave-when-held", help="End with exit code 3 once an approval is needed.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class RegistryOptions:
+    """Options of the registry."""
+
+    with_registry: Annotated[
+        bool, typer.Option("--registry/--no-registry", help="Whether MLflow's aliases follow the traffic.")
+    ] = True
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option("--tracking-uri", help="MLflow server; $MLFLOW_TRACKING_URI or the arena's own database."),
+    ] = None
+
+    def open(self) -> Registry | None:
+        """The registry that a rollout keeps in step; None with ``--no-registry``.
+
+        Raises:
+            InputError: There is none.
+        """
+        from content_arena.components.registry.registry import Registry
+        from content_arena.pipelines.execution.home import ArenaHome
+
+        if not self.with_registry:
+            return None
+        home = ArenaHome.from_environment()
+        if self.tracking_uri is None and not home.exists():
+            raise InputError(
+                f"there is no registry in {home.path}: set MLFLOW_TRACKING_URI or ARENA_HOME, or roll out a service "
+                "that no registry knows with --no-registry"
+            )
+        return Registry(self.tracking_uri or home.tracking_uri)
 
 
 def exit_code(state: State) -> int:
-    """How a rollout went."""
+    """The exit code for a state."""
     return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
 
 
 def command(where: ServiceRef, *words: str) -> str:
-    """A command to type, with all that tells which service it is for."""
-    overrides = (("--service", where.service, SERVICE), ("--namespace", where.namespace, NAMESPACE))
-    options = [f"{name} {value}" for name, value, usual in overrides if value != usual]
+    """A command to type, with the options that name the service."""
+    given = (("--service", where.service, SERVICE), ("--namespace", where.namespace, NAMESPACE))
+    options = [f"{name} {value}" for name, value, usual in given if value != usual]
     options += [f"--context {where.context}"] if where.context else []
     return " ".join(["arena rollout", *words, *options])
 
 
-def service_ref(service: str, namespace: str, context: str | None) -> ServiceRef:
-    """Where the service is."""
-    from content_arena.components.canary_rollout.launch import ServiceRef
-
-    return ServiceRef(service, namespace, context)
-
-
-def registry(tracking_uri: str | None) -> Registry:
-    """The registry that a rollout keeps in step.
-
-    Raises:
-        InputError: There is none.
-    """
-    from content_arena.components.registry.registry import Registry
-    from content_arena.pipelines.execution.home import ArenaHome
-
-    home = ArenaHome.from_environment()
-    if tracking_uri is None and not home.exists():
-        raise InputError(
-            f"there is no registry in {home.path}: set MLFLOW_TRACKING_URI or ARENA_HOME, or roll out a service that "
-            "no registry knows with --no-registry"
-        )
-    return Registry(tracking_uri or home.tracking_uri)
-
-
-def follower(registry: Registry | None) -> RolloutRegistry:
-    """What follows the traffic."""
-    from content_arena.components.canary_rollout.controller.registry import NoRegistry
+def rollout_registry(registry: Registry | None) -> RolloutRegistry:
+    """The registry as a rollout uses it."""
+    from content_arena.components.canary_rollout.launch import NoRegistry
     from content_arena.components.registry.sync import RegistrySync
 
     return NoRegistry() if registry is None else RegistrySync(registry)
@@ -128,9 +284,9 @@ def limits(given: Sequence[str]) -> dict[str, float]:
     """Bounds by name.
 
     Raises:
-        InputError: No such bound, or no number.
+        InputError: A bound does not exist, or its value is not a number of 0 or more.
     """
-    from content_arena.components.canary_rollout.analysis.checks import Limits
+    from content_arena.components.canary_rollout.launch import Limits
 
     names, values = [field.name for field in fields(Limits)], {}
     for pair in given:
@@ -149,31 +305,12 @@ def limits(given: Sequence[str]) -> dict[str, float]:
     return values
 
 
-def measuring(
-    bounds: Sequence[str], prometheus: str | None, choice: PodAccessChoice, corpus: Path | None, lang: str | None,
-    texts: int | None, budget: int | None,
-) -> dict[str, Any]:  # fmt: skip
-    """What was told of how both variants are measured; see ``MeasuringConfig.of``."""
-    from content_arena.components.canary_rollout.kube.client import is_in_pod
-    from content_arena.components.canary_rollout.measuring.config import PodAccess
-
-    usual = PodAccess.DIRECT if is_in_pod() else PodAccess.PROXY
-    pod_access = usual if choice is PodAccessChoice.AUTO else PodAccess(choice.value)
-    overrides = {
-        "limits": limits(bounds), "prometheus": prometheus, "pod_access": pod_access, "corpus": corpus, "lang": lang,
-        "texts_per_label": texts, "budget": budget,
-    }  # fmt: skip
-    return {name: value for name, value in overrides.items() if value is not None}
-
-
 def parameters(steps: str, approvals: str, **numbers: float) -> Parameters:
     """The plan.
 
     Raises:
         InputError: It makes no sense.
     """
-    from content_arena.components.canary_rollout.plan.parameters import Parameters
-
     return Parameters.from_dict(
         {"steps": _percentages("--plan", steps), "approvals": _percentages("--approve-before", approvals), **numbers}
     )

@@ -3,231 +3,130 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from content_arena.components.canary_rollout.controller.annotations import OperatorRequests, operator_requests, recorded
-from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError
-from content_arena.components.canary_rollout.kube.lease import lease_name
-from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
-from content_arena.components.canary_rollout.traffic.dry_run import Rehearsed
-from content_arena.components.canary_rollout.traffic.mode import TrafficError
-from content_arena.components.canary_rollout.traffic.mover import Mover
-from content_arena.components.shared.errors import InputError
+from content_arena.components.canary_rollout.launch import DryRun, NoRollout, Phase, State, Status
 from content_arena.pipelines.cli.rollout.options import command
-
-if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.launch import RolloutRequest, ServiceRef
 
 _STYLES = {Phase.PROMOTED: "green", Phase.ROLLED_BACK: "red", Phase.ROLLING_BACK: "red", Phase.WAITING: "yellow"}
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A rollout at one moment.
-
-    Attributes:
-        state: As recorded.
-        share: What the gateway gives the challenger; None if it can not be told.
-        holder: Who carries it; empty if nobody does.
-        now: Seconds since the epoch.
-        where: The service.
-        wishes: What people want of it that has not been done.
-    """
-
-    state: State
-    share: int | None
-    holder: str
-    now: float
-    where: ServiceRef
-    operator_requests: OperatorRequests
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return json.loads(self.state.dump()) | {"share": self.share, "holder": self.holder or None}
-
-
-@dataclass(frozen=True)
-class Untouched:
-    """A service that has had no rollout.
-
-    Attributes:
-        stable: What serves.
-        mode: How it would split traffic.
-        where: The service.
-    """
-
-    stable: Stable
-    mode: str
-    where: ServiceRef
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        serving = {"version": self.stable.version, "storage_uri": self.stable.storage_uri}
-        return {"rollout": None, "mode": self.mode, "serving": serving}
-
-
-def look(service_ref: ServiceRef) -> Seen | Untouched:
-    """The rollout of a service as it is now.
-
-    Raises:
-        InputError: No such service, or none that a rollout could begin on and that has had none.
-    """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
-    mover = Mover(cluster, service_ref.service)
-    view = mover.look()
-    state = recorded(view.service)
-    if state is None:
-        return Untouched(mover.mode.stable(view), mover.mode.name, service_ref)
-    try:
-        share = mover.mode.shares(view, state.stable, state.candidate).challenger
-    except TrafficError:
-        share = None
-    wanted = OperatorRequests() if state.phase.is_end else operator_requests(view.service, state.challenger)
-    return Seen(state, share, holder(cluster, service_ref.service), time.time(), service_ref, wanted)
-
-
-def follow(service_ref: ServiceRef, interval: float, console: Console, tell: Callable[[str], None] | None) -> Seen:
+def follow(statuses: Iterator[Status], console: Console, print_json: Callable[[str], None] | None) -> State:
     """Shows a rollout until it ends.
 
     Args:
-        service_ref: Where.
-        interval: Seconds between two looks.
+        statuses: The status again and again; the last one is the end.
         console: Where it is drawn.
-        tell: Takes one JSON a change instead; None to draw.
+        print_json: Takes a JSON object for each change; None to draw instead.
 
-    Raises:
-        InputError: There is nothing to follow.
+    Returns:
+        The state at the end.
     """
-    overrides, seen = "", _look(service_ref)
-    if seen.state.phase.is_end and not tell:
+    described, write = _as_json, print_json
+    if not (print_json or console.is_terminal):
+        # A log cannot be drawn over, so it gets a line for each change.
+        described, write = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    last, current = "", next(statuses)
+    if current.state.phase.is_end and not print_json:
         console.print("No rollout is under way; this is the last one.")
-    described = _as_json
-    if not (tell or console.is_terminal):
-        # Where nothing can be drawn over, a line a change tells as much.
-        described, tell = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    with Live(table(seen), console=console, transient=tell is not None, auto_refresh=False) as live:
+    with Live(table(current), console=console, transient=write is not None, auto_refresh=False) as live:
         while True:
-            if tell:
-                text = described(seen)
-                if text != overrides:
-                    tell(text)
-                    overrides = text
+            if write:
+                text = described(current)
+                if text != last:
+                    write(text)
+                    last = text
             else:
-                live.update(table(seen), refresh=True)
-            if seen.state.phase.is_end:
-                return seen
-            time.sleep(interval)
-            try:
-                seen = _look(service_ref)
-            except AwayError:
-                # Shown as it was; the rollout itself waits too.
-                continue
+                live.update(table(current), refresh=True)
+            following = next(statuses, None)
+            if following is None:
+                return current.state
+            current = following
 
 
-def _look(service_ref: ServiceRef) -> Seen:
-    seen = look(service_ref)
-    if isinstance(seen, Untouched):
-        raise InputError(f"{service_ref.service} has had no rollout: {command(service_ref, 'start')} begins one")
-    return seen
+def _as_json(current: Status) -> str:
+    return json.dumps(current.as_dict())
 
 
-def _as_json(seen: Seen) -> str:
-    return json.dumps(seen.as_dict())
-
-
-def _as_line(seen: Seen) -> str:
-    state = seen.state
+def _as_line(current: Status) -> str:
+    state = current.state
     gate = f", waits for {state.gate}" if state.gate else ""
-    return f"version {state.challenger}: {state.phase.value}, share {_share(seen)}: {state.reason}{gate}"
+    return f"version {state.challenger}: {state.phase.value}, share {_share(current)}: {state.reason}{gate}"
 
 
-def _share(seen: Seen) -> str:
-    return "not to be told" if seen.share is None else f"{seen.share} % of the users"
+def _share(current: Status) -> str:
+    return "unknown" if current.share is None else f"{current.share} % of the users"
 
 
-def table(seen: Seen | Untouched) -> Group:
-    """A rollout's steps, and where it is; of a service without one, what serves."""
-    if isinstance(seen, Untouched):
+def table(current: Status | NoRollout) -> Group:
+    """A rollout's steps and facts; of a service without a rollout, what serves."""
+    if isinstance(current, NoRollout):
+        serving = current.stable
         return Group(
-            Text(f"Version {seen.stable.version} serves ({seen.stable.storage_uri}), {seen.mode} mode."),
-            Text(f"There has been no rollout: {command(seen.where, 'start')} begins one."),
+            Text(f"Version {serving.version} serves ({serving.storage_uri}), {current.mode} mode."),
+            Text(f"There has been no rollout: {command(current.service_ref, 'start')} begins one."),
         )
-    state = seen.state
+    state = current.state
     steps = Table(box=None, show_header=False, padding=(0, 1))
     steps.add_row(*(_step(index, percent, state) for index, percent in enumerate(state.parameters.path)))
+    return Group(steps, _facts(current))
+
+
+def _facts(current: Status) -> Table:
+    state, where, requests = current.state, current.service_ref, current.operator_requests
     style = _STYLES.get(state.phase, "cyan")
     facts = Table(box=None, show_header=False, padding=(0, 1))
     facts.add_row("version", f"{state.challenger}, beside {state.stable.version}")
-    facts.add_row("phase", Text(f"{state.phase.value.replace('_', ' ')} since {_ago(seen.now - state.since)}", style))
-    facts.add_row("share", _share(seen))
+    since = _duration(current.now - state.since)
+    facts.add_row("phase", Text(f"{state.phase.value.replace('_', ' ')} since {since}", style))
+    facts.add_row("share", _share(current))
     facts.add_row("because", Text(state.reason))
     if state.gate:
-        facts.add_row("waits for", Text(command(seen.where, "approve", state.gate), "yellow"))
+        facts.add_row("waits for", Text(command(where, "approve", str(state.gate)), "yellow"))
     for approval in state.approvals:
         facts.add_row("approved", Text(approval))
-    if seen.operator_requests.approved:
-        facts.add_row(
-            "asked", Text(f"{seen.wishes.approved} approved by {seen.wishes.approver or 'somebody'}, unused yet")
-        )
-    if seen.operator_requests.abort is not None:
-        facts.add_row("asked", Text(f"abort: {seen.wishes.abort}", "red"))
-    for line in seen.operator_requests.ignored:
-        facts.add_row("not heard", Text(line))
+    if requests.approved:
+        facts.add_row("asked", Text(f"{requests.approved} approved by {requests.approver or 'somebody'}, unused yet"))
+    if requests.abort is not None:
+        facts.add_row("asked", Text(f"abort: {requests.abort}", "red"))
+    for line in requests.ignored:
+        facts.add_row("ignored", Text(line))
     if not state.phase.is_end:
-        facts.add_row("carried by", Text(seen.holder or f"nobody: {command(seen.where, 'resume')}"))
-    return Group(steps, facts)
+        facts.add_row("run by", Text(current.holder or f"no process: {command(where, 'resume')}"))
+    return facts
 
 
-def plan_table(mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]) -> Group:
+def plan_table(plan: DryRun) -> Group:
     """What a rollout would do."""
-    parameters, challenger = rollout_request.parameters, rollout_request.challenger
+    parameters, challenger, stable = plan.request.parameters, plan.request.challenger, plan.stable
     found = Table(
-        "step", "patch", "the API server", title=f"Version {challenger.version} beside {stable.version}, {mode} mode"
+        "step",
+        "patch",
+        "the API server",
+        title=f"Version {challenger.version} beside {stable.version}, {plan.mode} mode",
     )
-    for rehearsed in patches:
-        goal = rehearsed.goal
-        where = goal.aim.value if goal.aim.value != "shifted" else f"{goal.percent} %"
-        said = rehearsed.objection or "would take it"
-        if rehearsed.objection:
-            said = f"not today, as it has to be: {said}"
-        found.add_row(where, Text(rehearsed.patch.why), Text(said))
+    for one in plan.patches:
+        where = one.goal.aim.value if one.goal.aim.value != "shifted" else f"{one.goal.percent} %"
+        answer = "would take it"
+        if one.objection:
+            answer = f"not today, as it has to be: {one.objection}"
+        found.add_row(where, Text(one.patch.why), Text(answer))
     needed = len(parameters.path) * (parameters.bake_seconds + parameters.warmup_seconds)
     asked = ", ".join(f"{percent} %" for percent in parameters.path[1:] if parameters.needs_approval(percent))
     lines = [
         f"{challenger.storage_uri} takes over from {stable.storage_uri}.",
-        f"Steps {', '.join(f'{percent} %' for percent in parameters.path)}; measured for {_ago(needed)} in all, "
+        f"Steps {', '.join(f'{percent} %' for percent in parameters.path)}; measured for {_duration(needed)} in all, "
         f"on at least {parameters.min_requests} answers a step.",
-        f"A person is asked before: {asked or 'no step'}.",
+        f"An approval is needed before: {asked or 'no step'}.",
         "Nothing was changed.",
     ]
     return Group(found, *(Text(line) for line in lines))
-
-
-def plan_json(
-    mode: str, stable: Stable, rollout_request: RolloutRequest, patches: Sequence[Rehearsed]
-) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        "mode": mode,
-        "version": rollout_request.challenger.version,
-        "storage_uri": rollout_request.challenger.storage_uri,
-        "stable_version": stable.version,
-        "parameters": rollout_request.parameters.as_dict(),
-        "patches": [
-            {"aim": one.goal.aim.value, "percent": one.goal.percent, "why": one.patch.why, "body": one.patch.body,
-             "objection": one.objection or None}
-            for one in patches
-        ],
-    }  # fmt: skip
 
 
 def _step(index: int, percent: int, state: State) -> Text:
@@ -237,17 +136,7 @@ def _step(index: int, percent: int, state: State) -> Text:
     return Text(f"● {percent} %", "green") if is_passed else Text(f"◐ {percent} %", _STYLES.get(state.phase, "cyan"))
 
 
-def holder(cluster: Cluster, service: str) -> str:
-    """Who carries a rollout, by its lease; empty if nobody does, or it may not be seen."""
-    try:
-        found = cluster.lease(lease_name(service))
-    except ClusterError:
-        # Who only watches may not be allowed to see it.
-        return ""
-    return ((found or {}).get("spec") or {}).get("holderIdentity") or ""
-
-
-def _ago(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(int(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.annotations import record_of
-from content_arena.components.canary_rollout.controller.rollout import Pace, Rollout
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
+from content_arena.components.canary_rollout.controller.pace import Clock, Pace
+from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History
+from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.shared.errors import InputError, RegistryError
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
@@ -30,7 +34,7 @@ QUICK = Parameters(
 
 @dataclass
 class Judge:
-    """Says what it is told to, of each share or else of all."""
+    """A measurer that gives each share its verdict, and PASS where none is set."""
 
     verdicts: dict = field(default_factory=dict)
 
@@ -49,8 +53,8 @@ class Aliases:
     rejected: tuple = ()
     is_away: bool = False
 
-    def check(self, challenger, stable, insist=None, *, dry_run=False):
-        if self.rejected and not insist:
+    def check(self, challenger, stable, override=None, *, dry_run=False):
+        if self.rejected and not override:
             raise InputError(f"version {challenger} was rejected ({self.rejected[2]})")
 
     def is_champion(self, challenger):
@@ -82,19 +86,19 @@ class Bench:
         self.before = self.world.service("filter")["spec"]
         self.api, self.judge, self.aliases = ApiServer(self.world), Judge(verdicts or {}), Aliases()
         self.history = History(tmp_path / "rollout.jsonl") if tmp_path else None
-        self.lines = []
 
     def process(self, patience=600.0, assert_leadership=lambda: None):
         """A new one: it remembers nothing."""
         mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
+        clock = Clock(lambda: 1e6 + self.world.now, lambda seconds: self.world.tick())
+        recorder = EventRecorder(Events(self.api), self.history, clock=clock.now)
         return Rollout(
-            self.api, mover, self.judge, self.aliases, service="filter", history=self.history, say=self.lines.append,
-            assert_leadership=assert_leadership, pace=Pace(1.0, patience), clock=lambda: 1e6 + self.world.now,
-            sleep=lambda seconds: self.world.tick(),
+            self.api, mover, self.judge, self.aliases, recorder, service="filter",
+            assert_leadership=assert_leadership, pace=Pace(1.0, patience), clock=clock,
         )  # fmt: skip
 
-    def begun(self, parameters=QUICK, insist=None):
-        self.process().begin(TWO, parameters, insist)
+    def begun(self, parameters=QUICK, override=None):
+        self.process().begin(RolloutRequest(TWO, parameters, override))
         return self
 
     def end(self, limit=2000, until=lambda state: False):
@@ -109,6 +113,12 @@ class Bench:
     @property
     def state(self):
         return record_of(self.world.service("filter"))
+
+    @property
+    def share(self):
+        """What the gateway gives to the challenger, in percent."""
+        mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
+        return mover.mode.shares(mover.look(), self.state.stable, self.state.candidate).challenger
 
     @property
     def serves(self):

@@ -15,6 +15,7 @@ from content_arena.components.canary_rollout.analysis.checks import (
     worst,
 )
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, start
 from content_arena.components.canary_rollout.reporting.history import Record
@@ -94,7 +95,13 @@ def begun() -> Story:
 
 def promoted() -> Story:
     story = begun().step_up().bake(60).step_up().bake(300)
-    story.enter(Phase.WAITING, "5 % passed, 25 % needs a person's approval", 400, gate="step-25", then=Phase.SHIFTING)
+    story.enter(
+        Phase.WAITING,
+        "5 % passed, 25 % needs a person's approval",
+        400,
+        gate=Gate.parse("step-25"),
+        then=Phase.SHIFTING,
+    )
     story.step_up(approvals=("step-25 by mina@example.org",), waited=400.0)
     story.bake(900).step_up().bake(900).step_up().bake(1_500)
     story.enter(Phase.PROMOTING, "passed every step", 20)

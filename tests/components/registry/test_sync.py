@@ -75,7 +75,7 @@ def test_a_rejected_version_is_refused_unless_a_person_insists(registry, followi
     following.reject("2", "1", "r1", "failed at 25 %: p95")
     assert following.is_rejected("2", "r1")
     assert registry.get(2).tags["rejected"] == "failed at 25 %: p95"
-    with pytest.raises(InputError, match=r"was rejected \(failed at 25 %: p95\): --insist REASON"):
+    with pytest.raises(InputError, match=r"was rejected \(failed at 25 %: p95\): --reason REASON"):
         following.check("2", "1")
     following.check("2", "1", insist="the node was sick", dry_run=True)
     assert "override_reason" not in registry.get(2).tags

@@ -12,6 +12,7 @@ from content_arena.components.canary_rollout.controller.annotations import (
     recorded,
 )
 from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
 from content_arena.components.canary_rollout.plan.state import Phase
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.rollouts import at, begun
@@ -25,10 +26,10 @@ def service(**values):
     return {"metadata": {"name": "filter", "annotations": {f"content-arena/{key}": v for key, v in values.items()}}}
 
 
-@given(names, names, words)
+@given(names, st.builds(Gate, st.sampled_from(GateKind), st.integers(0)), words)
 def test_an_approval_is_read_as_it_was_written(version, gate, who):
-    found = operator_requests(approval(version, f"{gate}-1", who), version)
-    assert (found.approved, found.approver, found.ignored) == (f"{gate}-1", who, ())
+    found = operator_requests(approval(version, gate, who), version)
+    assert (found.approved, found.approver, found.ignored) == (gate, who, ())
 
 
 @given(names, names, words)
@@ -36,23 +37,23 @@ def test_an_abort_is_read_as_it_was_written(version, who, why):
     assert operator_requests(abort_patch(version, who, why), version).abort == f"{why} ({who})"
 
 
-def test_wishes_are_for_one_version():
+def test_requests_are_for_one_version():
     found = operator_requests(service(approve="3/step-25 by alice", abort="3"), "2")
-    assert (found.approved, found.abort) == ("", None)
+    assert (found.approved, found.abort) == (None, None)
     assert len(found.ignored) == 2
     assert all("is for version 3, this is version 2" in line for line in found.ignored)
 
 
-@pytest.mark.parametrize("text", ["", "yes", "2", "2 step-25", "2/"])
+@pytest.mark.parametrize("text", ["", "yes", "2", "2 step-25", "2/", "2/stop-25", "2/step-025", "2/step"])
 def test_what_can_not_be_read_opens_nothing_and_is_said(text):
     found = operator_requests(service(approve=text), "2")
-    assert (found.approved, len(found.ignored)) == ("", 1)
+    assert (found.approved, len(found.ignored)) == (None, 1)
     assert "wanted VERSION/GATE by WHO" in found.ignored[0]
 
 
 def test_short_forms_do():
     found = operator_requests(service(approve="2/step-25", abort="2"), "2")
-    assert (found.approved, found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
+    assert (str(found.approved), found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
 
 
 def test_no_rollout_is_said_with_what_begins_one():
@@ -61,17 +62,17 @@ def test_no_rollout_is_said_with_what_begins_one():
         record_of(service())
 
 
-def noted(before, after):
+def written(before, after):
     return record(before, after)["metadata"]["annotations"]
 
 
-def test_a_wish_is_taken_away_once_it_is_fulfilled():
-    waiting = at(Phase.WAITING, step=2, gate="step-100", then=Phase.SHIFTING, then_step=3)
+def test_a_request_is_removed_once_it_is_fulfilled():
+    waiting = at(Phase.WAITING, step=2, gate=Gate.parse("step-100"), then=Phase.SHIFTING, then_step=3)
     opened = at(Phase.SHIFTING, step=3, approvals=("step-100 by alice",))
-    assert noted(waiting, opened)[annotations.APPROVE] is None
-    assert set(noted(begun(), at(Phase.BAKING))) == {annotations.ROLLOUT}
-    assert set(noted(at(Phase.BAKING), at(Phase.ROLLING_BACK))) == {annotations.ROLLOUT}, "an abort lasts to the end"
-    for edge in (noted(None, begun()), noted(at(Phase.ROLLING_BACK), at(Phase.ROLLED_BACK))):
+    assert written(waiting, opened)[annotations.APPROVE] is None
+    assert set(written(begun(), at(Phase.BAKING))) == {annotations.ROLLOUT}
+    assert set(written(at(Phase.BAKING), at(Phase.ROLLING_BACK))) == {annotations.ROLLOUT}, "an abort lasts to the end"
+    for edge in (written(None, begun()), written(at(Phase.ROLLING_BACK), at(Phase.ROLLED_BACK))):
         assert (edge[annotations.APPROVE], edge[annotations.ABORT]) == (None, None)
 
 
@@ -92,9 +93,9 @@ class Busy:
         return self.stored.patch(body, resource_version)
 
 
-def test_a_wish_is_left_whoever_writes_meanwhile():
+def test_a_request_is_written_although_others_write_meanwhile():
     busy = Busy(3)
-    annotations.annotate(busy, "filter", approval("2", "step-25", "alice"))
-    assert operator_requests(busy.stored.read(), "2").approved == "step-25"
+    annotations.annotate(busy, "filter", approval("2", gate_before(25), "alice"))
+    assert str(operator_requests(busy.stored.read(), "2").approved) == "step-25"
     with pytest.raises(ConflictError):
-        annotations.annotate(Busy(99), "filter", approval("2", "step-25", "alice"))
+        annotations.annotate(Busy(99), "filter", approval("2", gate_before(25), "alice"))

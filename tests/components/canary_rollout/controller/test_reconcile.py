@@ -69,7 +69,7 @@ def test_an_abort_of_what_waits_for_a_person_is_carried_out(mode):
 def test_an_abort_over_an_edit_is_carried_out(mode):
     bench = left_at(mode, Phase.BAKING)
     bench.world.stored.patch({"spec": {"predictor": {"timeout": 7}}})
-    assert bench.held().gate == "edit-1"
+    assert str(bench.held().gate) == "edit-1"
     bench.api.annotate(abort="2 by bob: not today")
     assert "it is rolled_back: aborted: not today (bob)" in healed(bench)[0]
     assert bench.serves == ONE
@@ -78,7 +78,7 @@ def test_an_abort_over_an_edit_is_carried_out(mode):
 def test_a_registry_that_came_back_is_told(mode):
     bench = Bench(mode).begun()
     bench.aliases.is_away = True
-    assert bench.held().gate == "promote-1"
+    assert str(bench.held().gate) == "promote-1"
     bench.aliases.is_away = False
     assert "it is promoted" in healed(bench)[0]
     bench.check(bench.state)
@@ -95,7 +95,7 @@ def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
         return patch_service(name, body, *what, **how)
 
     bench.api.patch_service = denies
-    assert bench.held().gate == "refused-1"
+    assert str(bench.held().gate) == "refused-1"
     bench.api.patch_service = patch_service
     assert "it is rolled_back" in healed(bench)[0]
     bench.check(bench.state)

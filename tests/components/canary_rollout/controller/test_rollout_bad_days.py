@@ -6,9 +6,15 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError
+from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.bench import QUICK, WORLDS, Bench
 from tests.components.canary_rollout.stand_in.api_server import Killed
+
+
+def is_held_at(state, kind):
+    return state.gate is not None and state.gate.kind is kind
+
 
 # Killed.
 
@@ -46,7 +52,7 @@ def test_killed_at_any_moments_nothing_is_lost(mode, lives, failing):
     for turns in lives:
         process = bench.process()
         for _ in range(turns):
-            process.turn()
+            process.reconcile_once()
             bench.world.tick()
     state = bench.end()
     bench.check(state)
@@ -91,7 +97,7 @@ def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, c
         return allowed(*what, **how)
 
     setattr(bench.api, call, forgets)
-    state = bench.end(until=lambda state: state.gate.startswith("refused"))
+    state = bench.end(until=lambda state: is_held_at(state, GateKind.REFUSED))
     if state.gate:
         # A move that is refused is a person's, as ever.
         bench.api.annotate(approve=f"2/{state.gate} by alice")
@@ -131,7 +137,7 @@ def test_what_the_server_refuses_is_held_in_its_words_and_tried_again_once_appro
     bench = Bench(mode).begun()
     bench.api.refusals = [ClusterError("admission webhook denied the request: no")]
     state = bench.held()
-    assert state.gate == "refused-1"
+    assert str(state.gate) == "refused-1"
     assert "admission webhook denied the request: no" in state.reason
     bench.api.annotate(approve="2/refused-1 by alice")
     state = bench.end()
@@ -151,3 +157,26 @@ def test_a_refusal_while_it_goes_back_is_tried_again_by_itself(mode):
     state = process.run()
     bench.check(state)
     assert (state.approvals, bench.api.refusals) == ((), [])
+
+
+def test_after_a_long_refusal_the_registry_still_names_the_cause_of_the_rollback(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    bench.end(until=lambda state: state.phase is Phase.ROLLING_BACK)
+    patch_service = bench.api.patch_service
+
+    def denies(name, body, *what, **how):
+        if "spec" in body:
+            raise ClusterError("admission webhook denied the request: " + "no, " * 1_000)
+        return patch_service(name, body, *what, **how)
+
+    bench.api.patch_service = denies
+    state = bench.held()
+    assert is_held_at(state, GateKind.REFUSED)
+    assert (len(state.reason), state.cause) == (600, "failed at 25 %: errors: fail")
+    assert state.reason.startswith("refused: admission webhook denied")
+    assert state.reason.endswith("it goes back because: failed at 25 %: errors: fail"), "people read both"
+    bench.api.patch_service = patch_service
+    bench.api.annotate(approve=f"2/{state.gate} by alice")
+    state = bench.end()
+    bench.check(state)
+    assert bench.aliases.rejected == ("2", state.rollout, "failed at 25 %: errors: fail")

@@ -7,12 +7,15 @@ import pytest
 
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.client import Cluster
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.reporting.events import Events
+from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import Patch, Wait
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.registry.registry import Registry
@@ -53,16 +56,16 @@ def test_the_default_steps_without_bakes(installation, component):
     parameters = Parameters(bake_seconds=0, warmup_seconds=0, min_requests=0)
     cluster = Cluster(installation.namespace)
     mover = TimedMover(cluster, SERVICE)
-    began, lines = time.monotonic(), []
+    began = time.monotonic()
     with Lease(cluster, SERVICE) as lease:
         rollout = Rollout(
-            cluster, mover, Pleased(), RegistrySync(Registry(installation.registry)), service=SERVICE,
-            instance=lease.holder, assert_leadership=lease.ensure, say=lines.append,
+            cluster, mover, Pleased(), RegistrySync(Registry(installation.registry)),
+            EventRecorder(Events(cluster, lease.holder)), service=SERVICE, assert_leadership=lease.ensure,
         )  # fmt: skip
-        rollout.begin(Challenger("2", uri("2")), parameters)
+        rollout.begin(RolloutRequest(Challenger("2", uri("2")), parameters))
         at_full = None
-        while not rollout.turn().phase.is_end:
-            if at_full is None and any(line.startswith("baking at 100 %") for line in lines):
+        while not (state := rollout.reconcile_once()).phase.is_end:
+            if at_full is None and state.phase is Phase.BAKING and state.percent == 100:
                 at_full = time.monotonic() - began
             time.sleep(1.0)
     whole = time.monotonic() - began

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide, gate_before
+from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
+from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
@@ -20,12 +21,12 @@ STATES = [
     *(at(Phase.BAKING, step=step) for step in range(4)),
     at(Phase.BAKING, step=2, inconclusives=1),
     at(Phase.WAITING, step=2, **STEP_GATE),
-    at(Phase.WAITING, step=2, gate="measure-1", then=Phase.BAKING, then_step=2),
-    at(Phase.WAITING, step=2, gate="edit-1", then=Phase.SHIFTING, then_step=2),
-    at(Phase.WAITING, step=3, gate="promote-1", then=Phase.PROMOTING, then_step=3),
-    at(Phase.WAITING, step=1, gate="withdraw-1", then=Phase.ROLLING_BACK, then_step=1),
+    at(Phase.WAITING, step=2, gate=Gate.parse("measure-1"), then=Phase.BAKING, then_step=2),
+    at(Phase.WAITING, step=2, gate=Gate.parse("edit-1"), then=Phase.SHIFTING, then_step=2),
+    at(Phase.WAITING, step=3, gate=Gate.parse("promote-1"), then=Phase.PROMOTING, then_step=3),
+    at(Phase.WAITING, step=1, gate=Gate.parse("withdraw-1"), then=Phase.ROLLING_BACK, then_step=1, cause="5xx"),
     at(Phase.PROMOTING, step=3),
-    at(Phase.ROLLING_BACK, step=2),
+    at(Phase.ROLLING_BACK, step=2, cause="5xx"),
     at(Phase.PROMOTED, step=3),
     at(Phase.ROLLED_BACK, step=2),
 ]
@@ -42,7 +43,7 @@ def observations(state):
         ("", "somebody did"),
         (None, *Verdict),
         (4, 5),
-        ("", "step-100", state.gate or "measure-9"),
+        (None, gate_before(100), state.gate or Gate.parse("measure-9")),
         (None, "enough"),
     ):
         yield Observation(
@@ -90,6 +91,8 @@ def check(state, seen, decision):
     is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
     if is_broken and Phase.PROMOTING in (state.phase, state.then):
         assert after.phase is Phase.ROLLING_BACK, "users left on a challenger that stopped"
+    if Phase.ROLLING_BACK in (after.phase, after.then):
+        assert after.cause, "rolled back for no recorded cause"
     if after.phase is Phase.WAITING:
         assert after.gate, "waits for nothing"
         assert after.then is not None, "waits for nothing"
@@ -115,7 +118,9 @@ anything = st.fixed_dictionaries(
         "verdict": st.sampled_from([None, *Verdict]),
         "requests": st.sampled_from([0, 3, 5]),
         "disturbed": st.booleans(),
-        "approved": st.sampled_from(["step-100", "measure-1", "edit-1", "edit-2", "promote-1"]),
+        "approved": st.sampled_from(
+            [Gate.parse(text) for text in ("step-100", "measure-1", "edit-1", "edit-2", "promote-1")]
+        ),
         "abort": st.sampled_from([None, None, None, "enough"]),
         "carried": st.booleans(),
         "registered": st.booleans(),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State, StateError, load, start
 from content_arena.components.shared.errors import InputError
@@ -27,12 +28,14 @@ states = st.builds(
     failures=st.integers(0),
     inconclusives=st.integers(0),
     holds=st.integers(0),
-    gate=st.text(),
+    gate=st.none() | st.builds(Gate, st.sampled_from(GateKind), st.integers(0)),
     then=st.none() | st.sampled_from(Phase),
     then_step=st.integers(0, 2),
     reason=st.text(),
     approvals=st.lists(st.text()).map(tuple),
     fingerprint=st.text(),
+    cause=st.text(min_size=1),
+    stopped=st.booleans(),
     measuring=st.dictionaries(st.text(), st.text() | finite | st.dictionaries(st.text(), finite)),
 )
 
@@ -90,3 +93,24 @@ def test_what_serves_is_not_rolled_out():
         start("r", "1", "s3://elsewhere", STABLE, PARAMETERS, 0.0)
     with pytest.raises(InputError, match="serves already"):
         start("r", "2", STABLE.storage_uri, STABLE, PARAMETERS, 0.0)
+
+
+@pytest.mark.parametrize("phase", ["rolling_back", "waiting", "rolled_back"])
+def test_the_cause_in_the_reason_of_an_older_record_is_read(phase):
+    then = "rolling_back" if phase == "waiting" else None
+    reason = "withdraw-1 approved by ann; it goes back because: failed at 25 %: 5xx"
+    assert load(_with(phase=phase, then=then, reason=reason)).cause == "failed at 25 %: 5xx"
+    assert load(_with(phase=phase, then=then, reason="aborted: enough")).cause == "aborted: enough"
+
+
+def test_a_rollout_on_its_way_up_has_no_cause_and_its_record_is_as_before():
+    assert load(_with(phase="baking", reason="the challenger has 25 %")).cause == ""
+    assert not {"cause", "stopped"} & set(json.loads(begun().dump()))
+
+
+def test_a_gate_is_recorded_as_people_write_it():
+    waiting = begun().enter(Phase.WAITING, 0, "a test", gate=gate_before(25), then=Phase.SHIFTING)
+    assert json.loads(waiting.dump())["gate"] == "step-25"
+    assert json.loads(begun().dump())["gate"] == ""
+    with pytest.raises(StateError, match="stop-25"):
+        load(_with(gate="stop-25"))

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import Phase
 from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
 from content_arena.components.shared.errors import InputError
@@ -72,7 +73,7 @@ def test_a_rollback_has_no_share(metrics, scrape):
 
 
 def test_a_person_who_is_asked_can_be_alerted(metrics, scrape):
-    metrics.observe(at(Phase.WAITING, gate="step-100"))
+    metrics.observe(at(Phase.WAITING, gate=Gate.parse("step-100")))
     assert scrape()["waiting_for_approval",] == 1
 
 
@@ -81,7 +82,7 @@ def test_one_that_does_not_get_back_can_be_alerted(metrics, scrape):
     assert scrape()["going_back",] == 0
     metrics.observe(at(Phase.ROLLING_BACK))
     assert scrape()["going_back",] == 1
-    metrics.observe(at(Phase.WAITING, gate="withdraw-1", then=Phase.ROLLING_BACK))
+    metrics.observe(at(Phase.WAITING, gate=Gate.parse("withdraw-1"), then=Phase.ROLLING_BACK))
     assert scrape()["going_back",] == 1
     metrics.observe(at(Phase.ROLLED_BACK))
     assert scrape()["going_back",] == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis.checks import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import Phase
 from content_arena.components.canary_rollout.reporting import timeline
 from content_arena.components.canary_rollout.reporting.history import History
@@ -128,7 +129,7 @@ def test_a_figure_that_was_never_measured_is_a_check_among_others_and_no_picture
 
 def test_who_waits_names_the_gate():
     story = begun = stories.begun()
-    story.enter(Phase.WAITING, "1 % needs a person's approval", 0, gate="step-1", then=Phase.SHIFTING)
+    story.enter(Phase.WAITING, "1 % needs a person's approval", 0, gate=Gate.parse("step-1"), then=Phase.SHIFTING)
     assert "! Waits for a person: step-1" in page(begun).words
 
 

@@ -283,12 +283,12 @@ def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
     assert cluster.api.writes == 0
 
 
-def test_who_approves_hears_what_it_replaces_and_that_nobody_carries_it(cluster):
+def test_an_approval_says_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
     rollout(*START, "--approve-before", "100")
     rollout("approve", "step-100", *WHERE, "--by", "carol")
     said = rollout(*EVERY["approve"], "--by", "dave").stdout
     assert "step-100 by carol is gone" in said
-    assert "Nobody carries it: arena rollout resume" in said
+    assert "No process runs the rollout: arena rollout resume" in said
 
 
 @pytest.mark.parametrize("limit", ["error_rate=-4", "latency=3", "p99_seconds=fast"])

@@ -1,0 +1,46 @@
+"""The beginning of a rollout: what is asked for, and whether it may begin."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import View
+from content_arena.components.shared.errors import InputError
+
+
+@dataclass(frozen=True)
+class RolloutRequest:
+    """A rollout that is to begin.
+
+    Attributes:
+        challenger: The version to roll out.
+        parameters: The plan.
+        override: A person's reason to roll it out although it was rejected before; None to respect a rejection.
+    """
+
+    challenger: Challenger
+    parameters: Parameters
+    override: str | None = None
+
+
+def new_name(challenger: Challenger) -> str:
+    """A unique name for a rollout."""
+    return f"{challenger.version}-{uuid.uuid4().hex[:8]}"
+
+
+def refuse_unfinished(view: View) -> None:
+    """Checks that no rollout is under way.
+
+    Raises:
+        InputError: One is.
+    """
+    state = annotations.recorded(view.service)
+    if state is not None and not state.phase.is_end:
+        raise InputError(
+            f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
+            "`arena rollout watch` shows how far, `resume` goes on where nobody carries it, `abort` takes it back"
+        )

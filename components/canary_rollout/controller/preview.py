@@ -1,0 +1,74 @@
+"""The dry run of a start: its plan, every patch, and whether the API server would accept them. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, refuse_unfinished
+from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
+from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
+from content_arena.components.canary_rollout.plan.state import Stable, start
+from content_arena.components.canary_rollout.traffic.dry_run import Rehearsed, rehearse, validated
+from content_arena.components.canary_rollout.traffic.mover import Mover
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a rollout would do.
+
+    Attributes:
+        request: What would be rolled out.
+        stable: What serves now.
+        mode: Name of the way in which the service splits traffic.
+        patches: Every patch, in order, with the API server's objection if it has one.
+    """
+
+    request: RolloutRequest
+    stable: Stable
+    mode: str
+    patches: tuple[Rehearsed, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "mode": self.mode,
+            "version": self.request.challenger.version,
+            "storage_uri": self.request.challenger.storage_uri,
+            "stable_version": self.stable.version,
+            "parameters": self.request.parameters.as_dict(),
+            "patches": [
+                {"aim": one.goal.aim.value, "percent": one.goal.percent, "why": one.patch.why, "body": one.patch.body,
+                 "objection": one.objection or None}
+                for one in self.patches
+            ],
+        }  # fmt: skip
+
+
+def dry_run(
+    service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRequest, overrides: Mapping[str, Any]
+) -> DryRun:
+    """Checks everything that ``start`` checks, and has the API server validate every patch.
+
+    Args:
+        service_ref: The service.
+        registry: Asked whether the version may be rolled out.
+        request: What would be rolled out.
+        overrides: Measuring settings, which are only checked.
+
+    Raises:
+        InputError: ``start`` would refuse.
+        ClusterError: The API server would not accept a patch.
+    """
+    MeasuringConfig.of(overrides)
+    mover = Mover(Cluster(service_ref.namespace, service_ref.context), service_ref.service)
+    view = mover.look()
+    refuse_unfinished(view)
+    stable, challenger = mover.mode.stable(view), request.challenger
+    start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
+    registry.check(challenger.version, stable.version, request.override, dry_run=True)
+    patches = rehearse(mover.mode, view, stable, challenger, request.parameters)
+    return DryRun(request, stable, mover.mode.name, tuple(validated(mover, view, patch) for patch in patches))

@@ -1,0 +1,232 @@
+"""A process that runs a rollout: from its start or from the recorded state, under the lease, to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
+from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
+from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
+from content_arena.components.canary_rollout.controller.reconcile import Unmeasured, reconcile
+from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
+from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.lease import Lease
+from content_arena.components.canary_rollout.log import LOG
+from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
+from content_arena.components.canary_rollout.measuring.interface import Measurement
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.plan.state import Phase, State
+from content_arena.components.canary_rollout.reporting import timeline
+from content_arena.components.canary_rollout.reporting.events import Events
+from content_arena.components.canary_rollout.reporting.history import History, read
+from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
+from content_arena.components.canary_rollout.traffic.mover import Mover
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was asked to end. The rollout is as recorded and can be resumed.
+
+    Attributes:
+        state: As last recorded; None if the process does not know whether the rollout began.
+    """
+
+    def __init__(self, state: State | None) -> None:
+        """Names the command that comes next."""
+        following = "the rollout is left as it is, `arena rollout resume` goes on"
+        if state is None:
+            # The process was stopped between the request that begins the rollout and its answer.
+            following = "`arena rollout status` says whether a rollout had begun by then"
+        super().__init__(f"stopped; {following}")
+        self.state = state
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """A service in its cluster."""
+
+    service_ref: ServiceRef
+    cluster: Cluster
+    mover: Mover
+
+    @classmethod
+    def to(cls, service_ref: ServiceRef, settle_seconds: float) -> _Connection:
+        cluster = Cluster(service_ref.namespace, service_ref.context)
+        return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a process runs: a rollout that begins, or one with a recorded state (``before``)."""
+
+    name: str
+    parameters: Parameters
+    measuring: MeasuringConfig
+    request: RolloutRequest | None = None
+    before: State | None = None
+
+
+def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRequest, options: RunOptions) -> State:
+    """Begins a rollout and runs it to its end.
+
+    Args:
+        service_ref: The service.
+        registry: Follows the traffic.
+        request: What to roll out, and by which plan.
+        options: How this process runs.
+
+    Returns:
+        The state at the end, or where the rollout was left.
+
+    Raises:
+        InputError: There is no such service, it cannot have a canary, or a rollout is under way already.
+        HeldError: Another process runs a rollout of the service.
+        Stopped: This process was asked to end.
+    """
+    connection = _Connection.to(service_ref, options.settle_seconds)
+    # Checked before the lease is waited for, so that a rollout under way is reported at once.
+    refuse_unfinished(connection.mover.look())
+    measuring = MeasuringConfig.of(options.overrides)
+    run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
+    return _carried(connection, registry, run, options)
+
+
+def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptions) -> State:
+    """Runs a rollout from its recorded state to its end. If it is over, only the timeline page is written again.
+
+    Args:
+        service_ref: The service.
+        registry: Follows the traffic.
+        options: How this process runs.
+
+    Returns:
+        The state at the end, or where the rollout was left.
+
+    Raises:
+        InputError: There is no such service, or it has had no rollout.
+        HeldError: Another process runs the rollout.
+        Stopped: This process was asked to end.
+    """
+    connection = _Connection.to(service_ref, options.settle_seconds)
+    before = annotations.record_of(connection.mover.look().service)
+    if before.phase.is_end:
+        _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
+        return before
+    measuring = MeasuringConfig.of(options.overrides, before.measuring)
+    run = _Run(before.rollout, before.parameters, measuring, before=before)
+    return _carried(connection, registry, run, options)
+
+
+def reconcile_service(
+    service_ref: ServiceRef,
+    registry: RolloutRegistry,
+    *,
+    pace: Pace = DEFAULT_PACE,
+    settle_seconds: float = 5.0,
+) -> list[str]:
+    """See :func:`~content_arena.components.canary_rollout.controller.reconcile.reconcile`.
+
+    Raises:
+        HeldError: A process runs a rollout of the service.
+    """
+    connection = _Connection.to(service_ref, settle_seconds)
+    cluster, mover = connection.cluster, connection.mover
+    mover.look()
+    with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=LOG.info) as lease:
+        recorder = EventRecorder(Events(cluster, lease.holder))
+        rollout = Rollout(
+            cluster, mover, Unmeasured(), registry, recorder,
+            service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
+        )  # fmt: skip
+        return reconcile(cluster, service_ref.service, mover, rollout, registry, lease.ensure)
+
+
+def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
+    """Runs a rollout under the lease; writes the timeline page however it ends."""
+    cluster, service_ref = connection.cluster, connection.service_ref
+    artifacts = options.artifacts_for(run.name)
+    rollout: Rollout | None = None
+
+    def state() -> State | None:
+        return (rollout and rollout.state) or run.before
+
+    try:
+        with (
+            _ends_on_sigterm(),
+            Lease(cluster, service_ref.service, say=LOG.info) as lease,
+            contextlib.ExitStack() as at_exit,
+        ):
+            if run.before is not None:
+                LOG.info("goes on %s", run.before.summary)
+            measurer = run.measuring.measurer(
+                service_ref.namespace, service_ref.context, cluster, run.parameters.warmup_seconds
+            )
+            at_exit.callback(lambda: _write_timeline(artifacts, service_ref.service, state()))
+            at_exit.callback(measurer.close)
+            rollout = Rollout(
+                cluster, connection.mover, measurer, registry, _recorder(connection, lease, artifacts, options),
+                service=service_ref.service, assert_leadership=lease.ensure, pace=options.pace,
+            )  # fmt: skip
+            if run.request is not None:
+                _begin(rollout, run.request, run)
+            return rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
+    except KeyboardInterrupt as error:
+        raise Stopped(state()) from error
+
+
+def _begin(rollout: Rollout, request: RolloutRequest, run: _Run) -> None:
+    rollout.begin(request, run.name, run.measuring.recorded_config())
+    if run.measuring.has_password:
+        LOG.warning("the address of Prometheus is recorded without its password: a resume has to be given it again")
+
+
+def _recorder(connection: _Connection, lease: Lease, artifacts: RolloutArtifacts, options: RunOptions) -> EventRecorder:
+    events, history = Events(connection.cluster, lease.holder), History(artifacts.history)
+    if options.metrics_port is None:
+        return EventRecorder(events, history)
+    return EventRecorder(events, history, _metrics(connection.service_ref, options.metrics_port))
+
+
+def _metrics(service_ref: ServiceRef, port: int) -> Callable[[State, Measurement | None], None]:
+    from content_arena.components.canary_rollout.reporting.metrics import RolloutMetrics
+
+    metrics = RolloutMetrics(service_ref.service, service_ref.namespace)
+    metrics.serve(port)
+    return metrics.observe
+
+
+def _write_timeline(artifacts: RolloutArtifacts, service: str, state: State | None) -> None:
+    """Writes the page; a full disk does not change how a rollout ends."""
+    if state is None:
+        return
+    try:
+        timeline.write(artifacts.timeline, service, state, read(artifacts.history))
+    except OSError as error:
+        LOG.warning("no page of the timeline: %s", error)
+    else:
+        LOG.info("timeline: %s", artifacts.timeline)
+
+
+@contextlib.contextmanager
+def _ends_on_sigterm() -> Iterator[None]:
+    """Makes SIGTERM, which ends a pod, behave like Ctrl-C, so that the lease is released."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # Some send it twice, to the process and to its group. The second must not interrupt the clean-up.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

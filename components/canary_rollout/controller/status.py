@@ -1,0 +1,228 @@
+"""A rollout from the outside: read its status, follow it, and send it an approval or an abort."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller.annotations import OperatorRequests
+from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError
+from content_arena.components.canary_rollout.kube.lease import lease_name
+from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
+from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
+from content_arena.components.canary_rollout.traffic.mode import TrafficError
+from content_arena.components.canary_rollout.traffic.mover import Mover
+from content_arena.components.shared.errors import InputError
+
+
+@dataclass(frozen=True)
+class Status:
+    """A rollout at one moment.
+
+    Attributes:
+        state: As recorded.
+        share: Percentage of the traffic that the gateway gives to the challenger; None if unknown.
+        holder: The process that runs the rollout; empty if none does, or if its lease may not be read.
+        now: Seconds since the epoch.
+        service_ref: The service.
+        operator_requests: What people have asked for and the rollout has not done yet.
+    """
+
+    state: State
+    share: int | None
+    holder: str
+    now: float
+    service_ref: ServiceRef
+    operator_requests: OperatorRequests
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return json.loads(self.state.dump()) | {"share": self.share, "holder": self.holder or None}
+
+
+@dataclass(frozen=True)
+class NoRollout:
+    """A service that has had no rollout.
+
+    Attributes:
+        stable: What serves.
+        mode: Name of the way in which it would split traffic.
+        service_ref: The service.
+    """
+
+    stable: Stable
+    mode: str
+    service_ref: ServiceRef
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        serving = {"version": self.stable.version, "storage_uri": self.stable.storage_uri}
+        return {"rollout": None, "mode": self.mode, "serving": serving}
+
+
+@dataclass(frozen=True)
+class Approval:
+    """An approval that was sent.
+
+    Attributes:
+        version: The challenger's.
+        gate: What was approved.
+        replaced: What people had asked for before; there is one approval at a time.
+        holder: The process that will use it; empty if none runs the rollout.
+    """
+
+    version: str
+    gate: Gate
+    replaced: OperatorRequests
+    holder: str
+
+
+@dataclass(frozen=True)
+class Abort:
+    """An abort that was sent.
+
+    Attributes:
+        version: The challenger's.
+        holder: The process that will carry it out; empty if none runs the rollout.
+    """
+
+    version: str
+    holder: str
+
+
+def status(service_ref: ServiceRef) -> Status | NoRollout:
+    """Reads the rollout of a service; changes nothing.
+
+    Raises:
+        InputError: There is no such service, or it has had no rollout and cannot have one.
+    """
+    cluster = Cluster(service_ref.namespace, service_ref.context)
+    mover = Mover(cluster, service_ref.service)
+    view = mover.look()
+    state = annotations.recorded(view.service)
+    if state is None:
+        return NoRollout(mover.mode.stable(view), mover.mode.name, service_ref)
+    try:
+        share = mover.mode.shares(view, state.stable, state.candidate).challenger
+    except TrafficError:
+        share = None
+    requests = OperatorRequests()
+    if not state.phase.is_end:
+        requests = annotations.operator_requests(view.service, state.challenger)
+    return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests)
+
+
+def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:
+    """Yields the status of a rollout again and again; the last one is its end.
+
+    Args:
+        service_ref: The service.
+        interval: Seconds between two readings.
+
+    Raises:
+        InputError: There is no such service, or it has had no rollout.
+    """
+    current = _status_of_rollout(service_ref)
+    while True:
+        yield current
+        if current.state.phase.is_end:
+            return
+        time.sleep(interval)
+        try:
+            current = _status_of_rollout(service_ref)
+        except AwayError:
+            # The rollout itself waits for the API server too, so the last status still holds.
+            continue
+
+
+def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
+    """Approves a gate of the rollout that is under way.
+
+    Args:
+        service_ref: The service.
+        gate: As people write it, such as ``step-25``; the gate that the rollout waits at if None.
+        who: Who approves.
+
+    Raises:
+        InputError: No rollout is under way, or it has no such gate.
+    """
+    cluster, service, state = _under_way(service_ref)
+    approved = _gate(state, gate)
+    replaced = annotations.operator_requests(service, state.challenger)
+    annotations.annotate(cluster, service_ref.service, annotations.approval(state.challenger, approved, who))
+    return Approval(state.challenger, approved, replaced, _holder(cluster, service_ref.service))
+
+
+def abort(service_ref: ServiceRef, who: str, reason: str) -> Abort:
+    """Asks for the rollback of the rollout that is under way.
+
+    Args:
+        service_ref: The service.
+        who: Who aborts.
+        reason: Why, for the record.
+
+    Raises:
+        InputError: No rollout is under way.
+    """
+    cluster, _, state = _under_way(service_ref)
+    annotations.annotate(cluster, service_ref.service, annotations.abort_patch(state.challenger, who, reason))
+    return Abort(state.challenger, _holder(cluster, service_ref.service))
+
+
+def _gate(state: State, text: str | None) -> Gate:
+    """The gate to approve: the present one, or one of a step that is still ahead."""
+    if text is None and state.gate is not None:
+        return state.gate
+    if text is None:
+        raise InputError(
+            f"the rollout of version {state.challenger} does not wait for an approval ({state.phase.value})"
+        )
+    is_on_its_way_up = state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK)
+    ahead = [
+        gate_before(step)
+        for step in state.parameters.path[state.step :]
+        if is_on_its_way_up and state.parameters.needs_approval(step)
+    ]
+    # By its text, because what a person typed need not be a gate at all.
+    known = {str(gate): gate for gate in (state.gate, *ahead) if gate is not None}
+    if text not in known:
+        there = ", ".join(known) or "none"
+        raise InputError(f"the rollout of version {state.challenger} has no gate {text}; there is: {there}")
+    return known[text]
+
+
+def _status_of_rollout(service_ref: ServiceRef) -> Status:
+    current = status(service_ref)
+    if isinstance(current, NoRollout):
+        raise annotations.no_rollout(service_ref.service, service_ref.namespace)
+    return current
+
+
+def _under_way(service_ref: ServiceRef) -> tuple[Cluster, annotations.Json, State]:
+    """The cluster, the service, and the rollout that is under way there.
+
+    Raises:
+        InputError: None is.
+    """
+    cluster = Cluster(service_ref.namespace, service_ref.context)
+    service = cluster.service(service_ref.service)
+    state = annotations.record_of(service)
+    if state.phase.is_end:
+        raise InputError(
+            f"the last rollout of {service_ref.service} is over: version {state.challenger} is {state.phase.value}"
+        )
+    return cluster, service, state
+
+
+def _holder(cluster: Cluster, service: str) -> str:
+    try:
+        found = cluster.lease(lease_name(service))
+    except ClusterError:
+        # A person who only watches may have no right to read the lease.
+        return ""
+    return ((found or {}).get("spec") or {}).get("holderIdentity") or ""

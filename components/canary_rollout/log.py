@@ -1,0 +1,41 @@
+"""The log of a rollout: one logger, to which each entry point attaches its own way to print lines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+#: What happens to the rollout, at INFO; what somebody should look at, at WARNING. No user's text is logged.
+LOG = logging.getLogger("content_arena.rollout")
+
+
+class _Lines(logging.Handler):
+    """Gives every message to a function. Its errors are not caught: a closed pipe has to end the process."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the message without time and level, as the stages and the command line print their lines."""
+        self._write(record.getMessage())
+
+
+@contextlib.contextmanager
+def lines_to(write: Callable[[str], None]) -> Iterator[None]:
+    """Sends every line of the log to a function while the context is open, and nowhere else.
+
+    Args:
+        write: Prints a line.
+    """
+    handler, level, propagates = _Lines(write), LOG.level, LOG.propagate
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(level)
+        LOG.propagate = propagates
