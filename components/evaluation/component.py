@@ -48,7 +48,7 @@ def evaluate_challenger(
     """
     from pathlib import Path
 
-    from content_arena.components.evaluation import evaluate
+    from content_arena.components.evaluation import dashboard, evaluate
     from content_arena.components.evaluation.settings import EvaluationSettings
     from content_arena.components.shared.settings import read
 
@@ -67,11 +67,5 @@ def evaluate_challenger(
         settings=read("evaluate_challenger", EvaluationSettings, settings),
         tracking_uri=tracking_uri or None,
     )
-    for who, artifact in (("champion", champion_classification), ("challenger", challenger_classification)):
-        for name, value in evaluate.headline(figures[who]).items():
-            if value is not None:
-                metrics.log_metric(f"{who}_{name}", value)
-        artifact.log_confusion_matrix(["benign", "toxic"], figures[who]["confusion"])
-        roc = figures[who]["roc"]
-        if roc["fpr"]:
-            artifact.log_roc_curve(roc["fpr"], roc["tpr"], roc["thresholds"])
+    classifications = {"champion": champion_classification, "challenger": challenger_classification}
+    dashboard.show(figures, metrics, classifications)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from content_arena.components.evaluation import report
 from content_arena.components.evaluation.evaluate import headline
-from content_arena.components.registry import gates
+from content_arena.components.registry import gates as gating
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import bundle as bundles
@@ -29,6 +30,7 @@ def promote_challenger(
     champion_version: str,
     pipeline_run: str,
     move_champion: bool = True,
+    gates: Mapping[str, float] | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def promote_challenger(
         champion_version: The champion it was compared with; if another one serves by now, nothing is moved.
         pipeline_run: Id of the pipeline run.
         move_champion: Whether passing the gates makes it the champion; not where a rollout decides that.
+        gates: Margins of gates by name of their figure; the defaults if None.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -59,8 +62,8 @@ def promote_challenger(
     trained = {"validation_f1": bundle.spec.metrics.get("validation_f1")}
     registry.record_metrics(challenger.version, trained | headline(evaluation["challenger"]))
     registry.set_alias(Registry.CHALLENGER, challenger.version)
-    results = gates.judge(evaluation["champion"], evaluation["challenger"])
-    passed = gates.is_promoted(results)
+    results = gating.judge(evaluation["champion"], evaluation["challenger"], gating.gates_from(gates))
+    passed = gating.is_promoted(results)
     promoted = passed and move_champion
     registry.record_verdict(challenger.version, champion, results)
     if promoted:

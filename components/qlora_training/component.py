@@ -70,8 +70,9 @@ def train_qlora(
             seed=int(seed),
         ),
         pipeline_run=pipeline_run,
-        champion_version=champion_version if warm_start else None,
-        checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
+        champion_version=champion_version,
+        warm_start=warm_start,
+        checkpoints=checkpoint_dir or None,
         held_out=held_out_strategies,
         tracking_uri=tracking_uri or None,
     )
@@ -137,7 +138,7 @@ def bootstrap_champion(
         ),
         pipeline_run=pipeline_run,
         corpus_seconds=corpus.metadata.get("seconds"),
-        checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
+        checkpoints=checkpoint_dir or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )

@@ -40,7 +40,8 @@ def train_qlora(
     settings: TrainingSettings,
     pipeline_run: str,
     champion_version: str | None = None,
-    checkpoints: Path | None = None,
+    warm_start: bool = True,
+    checkpoints: str | Path | None = None,
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
@@ -55,7 +56,8 @@ def train_qlora(
         bundle_path: Where the bundle goes.
         settings: The knobs.
         pipeline_run: Id of the pipeline run.
-        champion_version: Registry version to go on from; None for a fresh adapter.
+        champion_version: Registry version of the champion; None if there is none to go on from.
+        warm_start: Whether to go on from the champion's adapter; False for a fresh one.
         checkpoints: Folder that outlives the process; with it a killed training goes on where it was.
         held_out: Strategies that are never trained on.
         tracking_uri: MLflow server; the environment's if None.
@@ -69,7 +71,7 @@ def train_qlora(
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
     log(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version else None
+    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version and warm_start else None
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
     _, metrics = _train(TRAIN, corpus, table, settings, bundle_path, tracking, checkpoints, start)
@@ -83,7 +85,7 @@ def bootstrap_champion(
     settings: TrainingSettings,
     pipeline_run: str,
     corpus_seconds: float | None = None,
-    checkpoints: Path | None = None,
+    checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> tuple[int, dict[str, float]]:
@@ -161,7 +163,7 @@ def _train(
     settings: TrainingSettings,
     bundle_path: Path,
     tracking: Tracking,
-    checkpoints: Path | None,
+    checkpoints: str | Path | None,
     start: bundles.Bundle | None = None,
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports, with the figures of both."""
@@ -169,7 +171,7 @@ def _train(
     with tempfile.TemporaryDirectory() as folder:
         # Only the same texts, knobs and beginning may go on from a checkpoint; anything else starts afresh.
         key = records.sha256_of(dataset.fingerprint(table), repr(settings), started_from)[:16]
-        home = (checkpoints or Path(folder)) / key
+        home = Path(checkpoints or folder) / key
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from content_arena.components.shared.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,26 @@ DEFAULT_GATES = (
     Gate(metric="evasion", better="lower"),
     Gate(metric="perturbed_benign_fpr", better="lower", margin=0.02),
 )
+
+
+def gates_from(margins: Mapping[str, float] | None = None) -> tuple[Gate, ...]:
+    """The gates of a run: the default ones, with the margins that the settings of the run give.
+
+    Args:
+        margins: By how much the challenger may be worse, by name of the figure.
+
+    Raises:
+        InputError: A name that no gate has, or a margin that is not a number from 0 to 1.
+    """
+    given = dict(margins or {})
+    known = [gate.metric for gate in DEFAULT_GATES]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise InputError(f"gates: there is none on {', '.join(unknown)}; there is: {', '.join(known)}")
+    for name, margin in given.items():
+        if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin <= 1:
+            raise InputError(f"gates: the margin of {name} is {margin!r}, it has to be from 0 to 1")
+    return tuple(replace(gate, margin=given.get(gate.metric, gate.margin)) for gate in DEFAULT_GATES)
 
 
 @dataclass(frozen=True, kw_only=True)
