@@ -30,6 +30,11 @@ def is_syllable(char: str) -> bool:
     return "가" <= char <= "힣"
 
 
+def has_syllable(text: str) -> bool:
+    """Whether there is a precomposed Hangul syllable in ``text``."""
+    return any(map(is_syllable, text))
+
+
 def decompose(syllable: str) -> tuple[str, str, str]:
     """Takes one syllable apart.
 
