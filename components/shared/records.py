@@ -77,7 +77,7 @@ class Attack(Record):
     lang: Series[str]
     strategy: Series[str]
     family: Series[str]
-    params: Series[str] = pa.Field(description="JSON of what the strategy was given beside text, seed and intensity.")
+    params: Series[str] = pa.Field(description="JSON of a strategy's own parameters; no strategy has any so far.")
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
     intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
     budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")
