@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,9 +22,8 @@ class Battle:
 
     Attributes:
         attacks: One row a (text, strategy), columns of :class:`~content_arena.components.shared.records.Attack`.
-        digests: For every strategy the SHA-256 (hex) of its attempts: all that the seed laid down, whatever the victim
-            answered.
-        n_queries: Different texts the victim was asked about, originals included.
+        digests: For every strategy the SHA-256 (hex) of all attempts that the seed determines, made or not.
+        n_queries: Number of different texts the victim was asked about, originals included.
     """
 
     attacks: pd.DataFrame
@@ -34,12 +32,12 @@ class Battle:
 
     @property
     def sha256(self) -> str:
-        """Of the whole attack set; battles with one hash were fought with the same attempts."""
+        """SHA-256 (hex) of the attack set: battles with the same hash were fought with the same attempts."""
         return combine(self.digests)
 
 
 def combine(digests: Mapping[str, str]) -> str:
-    """One hash of the attempts of many strategies, whichever order or process they were made in."""
+    """One hash of the attempts of several strategies, whatever their order."""
     return sha256_of(*(part for name in sorted(digests) for part in (name, digests[name])))
 
 
@@ -59,8 +57,8 @@ def fight(
         victim: The filter under attack.
         strategies: What to attack with.
         seed: The same seed gives the same attack set.
-        search: How to spend the budget; a :class:`LadderSearch` if None.
-        advance: Told the number of queries after each batch.
+        search: How the budget is spent; a :class:`LadderSearch` if None.
+        advance: Called with the number of queries after each batch.
 
     Raises:
         InputError: No samples or no strategies.
@@ -94,7 +92,7 @@ def fight(
 def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:
     """Draws at most ``per_label`` toxic and as many benign texts of a split.
 
-    Drawn by rank of a hash, so the draw depends on seed and texts and not on row order.
+    Texts are ranked by a hash, so the sample depends on seed and texts and not on the order of rows.
     """
     rows = corpus[corpus["split"] == split]
     rank = rows["base_id"].map(lambda base_id: _seed(seed, base_id, "draw"))
@@ -103,7 +101,7 @@ def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) ->
 
 
 def _seed(seed: int, *parts: str) -> int:
-    """A 62-bit seed that depends on all parts and on nothing else: not on order, not on the process's hash seed."""
+    """A 62-bit seed that depends on the arguments only, and not on a generator's state or the process's hash seed."""
     return int(sha256_of(str(seed), *parts)[:16], 16) >> 2
 
 
@@ -119,7 +117,7 @@ def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, 
         "lang": target.lang,
         "strategy": target.strategy.name,
         "family": target.strategy.family,
-        "params": json.dumps({}),
+        "params": "{}",
         "seed": attempt.seed if attempt else target.seed,
         "intensity": attempt.intensity if attempt else 0.0,
         "budget": budget,

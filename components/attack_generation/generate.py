@@ -1,10 +1,12 @@
-"""The stages generate_attacks and gather_attacks: a battle against the serving filter, in one shard or many."""
+"""The stages generate_attacks and gather_attacks: a battle against one filter, in one or several shards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,22 +41,22 @@ def generate_attacks(
 ) -> None:
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
-    What the seen strategies yield may be trained on. The held-out battle shows how the filter meets the unknown; it
-    goes nowhere near training. Test texts are left to the evaluation. A shard takes every ``n_shards``-th strategy;
-    an attack comes out the same whichever shard makes it.
+    The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
+    the filter meets attacks that are new to it. Test texts are left to the evaluation. A shard takes every
+    ``n_shards``-th strategy; an attack is the same in any shard.
 
     Args:
         corpus_path: Parquet of Sample.
         attacks_path: Where to write the Attack records of the seen strategies.
         held_out_path: Where to write those of the held-out strategies.
-        summary_path: Where to write, as JSON, what gather_attacks needs beside the tables.
+        summary_path: Where to write the JSON that gather_attacks needs beside the tables.
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         settings: The knobs; ``texts_per_label`` counts training texts.
         seed: The same seed gives the same attack set.
-        shard: Which part of the strategies, from 0.
-        n_shards: Into how many parts they are dealt.
+        shard: Number of this part of the strategies, from 0.
+        n_shards: Number of parts.
         tracking_uri: MLflow server; the environment's if None.
     """
     budget, texts_per_label = settings.budget, settings.texts_per_label
@@ -68,31 +70,46 @@ def generate_attacks(
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
     opened = victims.open_victim(victim, tracking_uri)
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
-    names = len(seen) + len(unseen)
-    log(STAGE, f"attacking {victim} ({opened.version}): {len(train) + len(validation)} texts, {names} strategies{part}")
-    progress = Progress(
-        STAGE,
-        _expected_queries(len(train) + len(validation), len(seen), budget)
-        + _expected_queries(len(validation), len(unseen), budget),
-        "queries at most",
-    )
-    digests, n_attacks, n_queries = {}, 0, 0
-    for samples, chosen, path in (
-        (pd.concat([train, validation]), seen, attacks_path),
-        (validation, unseen, held_out_path),
-    ):
-        attacks = records.Attack.empty()
-        if chosen:
-            fought = battle.fight(samples, opened, chosen, seed=seed, search=search, advance=progress.advance)
-            attacks, n_queries = fought.attacks, n_queries + fought.n_queries
-            digests |= fought.digests
-        records.write(records.Attack, attacks, path)
-        n_attacks += len(attacks)
+    n_texts, n_strategies = len(train) + len(validation), len(seen) + len(unseen)
+    log(STAGE, f"attacking {victim} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
+    tasks = [
+        _Task(pd.concat([train, validation]), seen, attacks_path),
+        _Task(validation, unseen, held_out_path),
+    ]
+    progress = Progress(STAGE, sum(task.expected_queries(budget) for task in tasks), "queries at most")
+    fought = [task.fight(opened, seed, search, progress) for task in tasks]
+    digests = {name: digest for result in fought for name, digest in result.digests.items()}
+    n_queries = sum(result.n_queries for result in fought)
     summary = {"digests": digests, "n_queries": n_queries, "victim_version": opened.version}
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(summary), encoding="utf-8")
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
-    log(STAGE, f"{n_attacks} attacks, {n_queries} queries")
+    log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Texts, the strategies chosen to attack them (perhaps none), and the file that the attacks go to."""
+
+    samples: pd.DataFrame
+    chosen: Sequence[strategies.Strategy]
+    path: Path
+
+    def expected_queries(self, budget: int) -> int:
+        """The number of queries if half the texts are toxic and no attack on them succeeds.
+
+        A text is asked once unperturbed, a toxic one then ``budget`` times for each strategy, a benign one once.
+        """
+        n_texts, n_strategies = len(self.samples), len(self.chosen)
+        return n_texts + n_texts * n_strategies * (budget + 1) // 2 if n_strategies else 0
+
+    def fight(self, victim: victims.Victim, seed: int, search: LadderSearch, progress: Progress) -> battle.Battle:
+        """Attacks the texts and writes the attacks."""
+        fought = battle.Battle(records.Attack.empty(), {}, 0)
+        if self.chosen:
+            fought = battle.fight(self.samples, victim, self.chosen, seed=seed, search=search, advance=progress.advance)
+        records.write(records.Attack, fought.attacks, self.path)
+        return fought
 
 
 @stage(GATHER)
@@ -106,7 +123,7 @@ def gather_attacks(
     pipeline_run: str,
     tracking_uri: str | None = None,
 ) -> tuple[str, dict[str, float]]:
-    """Puts the shards of a battle together: one table, one hash, one set of figures.
+    """Joins the shards of a battle into one table, one hash and one set of figures.
 
     Args:
         attack_paths: Parquet of Attack, one a shard: the seen strategies.
@@ -121,7 +138,7 @@ def gather_attacks(
         SHA-256 (hex) of the attack set, the same for any number of shards, and the battle's figures.
 
     Raises:
-        InputError: A shard is missing or can not be read, or the shards met different filters.
+        InputError: A shard is missing or can not be read, or the shards attacked different filters.
     """
     summaries = [_read_summary(path) for path in summary_paths]
     versions = {summary["victim_version"] for summary in summaries}
@@ -151,12 +168,12 @@ def gather_attacks(
 
 
 def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategies.Strategy], list[strategies.Strategy]]:
-    """The strategies of a language: those that may be trained on, and those that are judged only.
+    """The strategies of a language: first those that may be trained on, then those that are judged only.
 
     Raises:
         InputError: A name that no strategy has, or nothing is left to train on.
     """
-    # A misspelt one would be trained on.
+    # A strategy whose name is misspelt here would be trained on.
     strategies.check_installed(held_out)
     available = strategies.select(lang)
     seen = [strategy for strategy in available if strategy.name not in held_out]
@@ -173,25 +190,20 @@ def evasion(attacks: pd.DataFrame) -> float:
 
 
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
-    """One table of the shards', in an order that does not depend on how the strategies were dealt."""
+    """Joins the tables of all shards; the order of rows is the same for any number of shards."""
     parts = [part for path in paths if len(part := records.read(records.Attack, path))]
     joined = pd.concat(parts) if parts else records.Attack.empty()
-    # Stable, so the texts of a strategy stay in the order of the corpus.
+    # Stable: the texts of a strategy stay in the order of the corpus.
     joined = joined.sort_values("strategy", kind="stable").reset_index(drop=True)
     records.write(records.Attack, joined, destination)
     return joined
 
 
-def _read_summary(path: Path) -> Mapping:
+def _read_summary(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"a shard of the battle left no summary at {path}: run again") from error
-
-
-def _expected_queries(n_texts: int, n_strategies: int, budget: int) -> int:
-    """Half the texts are toxic and get every round, a benign one gets a single attempt; each is asked once as it is."""
-    return n_texts + n_texts * n_strategies * (budget + 1) // 2 if n_strategies else 0
 
 
 def _at_least_one(name: str, value: int) -> int:

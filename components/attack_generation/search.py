@@ -1,8 +1,8 @@
 """How an attacker spends a budget of queries on a text.
 
-A search sees targets and an oracle and nothing else: which strategies there are, whose filter it is and what happens
-to the result is not its business. Searches go level by level over all targets at once, so that the victim always gets
-full batches.
+A search gets targets and a victim. It does not depend on which strategies exist, which filter the victim is, or what
+is done with the result. It makes one attempt for all targets before the next attempt, so that the victim gets full
+batches.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Target:
     """One text to be attacked with one strategy.
 
     Attributes:
-        base_id: Names the text.
+        base_id: Id of the original.
         text: The original.
-        label: ``toxic`` (the attacker wants it passed) or ``benign`` (nobody attacks, does it get flagged?).
+        label: ``toxic`` (it is to pass the filter) or ``benign`` (tests whether the edit gets it flagged).
         lang: ISO 639-1 code.
         split: Split of the original.
         strategy: What to attack with.
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One perturbed text and how it came about."""
+    """One perturbed text, with the seed and the intensity it was made with."""
 
     text: str
     seed: int
@@ -55,11 +55,11 @@ class Outcome:
     """What a search found for a target.
 
     Attributes:
-        attempt: The first that turned the verdict, else the one that moved the score furthest that way; None if the
+        attempt: The first attempt that turned the verdict, or else the one whose score came nearest to it; None if the
             strategy found nothing to change.
-        score: The victim's score of it.
+        score: The victim's score of the attempt.
         turned: Whether the verdict turned.
-        n_queries: Questions the victim was asked for this target.
+        n_queries: Number of queries for this target.
     """
 
     attempt: Attempt | None = None
@@ -83,7 +83,7 @@ class Search(Protocol):
         Args:
             targets: What to attack.
             victim: Answers queries.
-            advance: Told the number of queries after each batch.
+            advance: Called with the number of queries after each batch.
         """
         ...
 
@@ -93,11 +93,11 @@ class Search(Protocol):
 
 
 class LadderSearch:
-    """Up to ``budget`` attempts a target, each stronger than the last, stopping at the first that works.
+    """Makes up to ``budget`` attempts on a target, each with a higher intensity, and stops at the first success.
 
-    The attempts are fixed by text, strategy and seed before anybody is asked: two victims meet the very same attempts,
-    which is what makes a champion and a challenger comparable. Nobody searches for a benign text's downfall, so it gets
-    one attempt, drawn from the same ladder.
+    Text, strategy and seed determine the attempts before the first query. A champion and a challenger can be compared
+    because they meet the same attempts. A benign text gets one attempt, at one of the intensities: its writer does not
+    try to get it flagged.
     """
 
     def __init__(self, budget: int = 3, batch_size: int = 2048) -> None:
@@ -108,7 +108,7 @@ class LadderSearch:
         self._schedules: dict[Target, list[Attempt]] = {}
 
     def attempts(self, target: Target) -> list[Attempt]:
-        """The attempts on a target, weakest first; left out: what changes nothing or grows past what a filter reads."""
+        """The attempts on a target, the weakest first, without those that change nothing or are too long to be read."""
         found = self._schedules.get(target)
         if found is None:
             rungs = range(self.budget)
@@ -138,7 +138,7 @@ class LadderSearch:
         return outcomes
 
     def digest(self, targets: Sequence[Target]) -> str:
-        """See :meth:`Search.digest`; here over every attempt on the ladder, made or not."""
+        """See :meth:`Search.digest`; over all attempts, made or not."""
         sha = hashlib.sha256()
         for target in targets:
             for field in (target.base_id, target.strategy.name, *(attempt.text for attempt in self.attempts(target))):
@@ -153,7 +153,7 @@ class LadderSearch:
 
 
 def _is_usable(attempt: Attempt, target: Target) -> bool:
-    """A filter refuses to read a text over the limit, so one that grew past it gets nowhere."""
+    """Whether the attempt changes the text, and a filter would read it: one over the length limit is refused."""
     return attempt.text != target.text and len(attempt.text) <= MAX_TEXT_LENGTH
 
 

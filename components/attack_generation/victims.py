@@ -1,7 +1,4 @@
-"""Who is attacked: anything that scores texts.
-
-HTTP lives here and in ``predictor/`` only.
-"""
+"""The filters under attack: anything that scores texts, in this process or behind a URL."""
 
 from __future__ import annotations
 
@@ -18,7 +15,10 @@ import numpy.typing as npt
 from content_arena.components.shared.errors import InputError, VictimError
 
 Scores = npt.NDArray[np.float32]
-#: The URLs of an endpoint that are understood, for errors.
+#: Score and verdict of a text; None if the server answers scores only.
+Answer = tuple[float, bool | None]
+Json = dict[str, Any]
+#: The accepted forms of an endpoint's URL, for error messages.
 URL_FORMS = (
     "http://HOST[:PORT] (the model content-filter), http://HOST/v1/models/NAME[:predict] or "
     "http://HOST/v2/models/NAME[/infer]"
@@ -27,10 +27,11 @@ _TIMEOUT_SECONDS = 60.0
 _OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
-#: Where a path speaks of either protocol: what is before that, as the API server's own `/api/v1/`, is a prefix.
+#: Where the part of a path begins that belongs to either protocol; a prefix such as the API server's `/api/v1/` may
+#: come before it.
 _MODELS = re.compile(r"/v[12]/models(/|$)")
-#: One that begins like either, and does not.
-_NEARLY = re.compile(r"(.*/proxy)?/v[12](/|$)")
+#: A path that begins like that of either protocol, but names no models.
+_INCOMPLETE = re.compile(r"(.*/proxy)?/v[12](/|$)")
 _WITHOUT_SCHEME = re.compile(r"[\w.-]+:\d+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?|[\w.-]+/v[12]/.*", re.ASCII)
 
 
@@ -38,15 +39,15 @@ class Victim(Protocol):
     """A filter under attack.
 
     Attributes:
-        version: Names what answers; goes into every attack record.
-        threshold: A text is flagged if its score is at least this. Read it after scoring: an endpoint's is learnt.
+        version: Name of the model that answers; part of every attack record.
+        threshold: See the property.
     """
 
     version: str
 
     @property
     def threshold(self) -> float:
-        """A text is flagged if its score is at least this."""
+        """A text is flagged if its score is at least this. Read it after scoring: that of an endpoint is learnt."""
         ...
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -55,9 +56,9 @@ class Victim(Protocol):
 
 
 class CachedVictim:
-    """Asks a victim once for each different text and counts the questions.
+    """Asks a victim once for each different text, and counts the queries.
 
-    An attacker who remembers an answer need not pay for it again, so cached answers are not charged to a budget.
+    An attacker can remember answers, so a cached one costs no budget.
     """
 
     def __init__(self, victim: Victim) -> None:
@@ -76,14 +77,14 @@ class CachedVictim:
         return self.victim.threshold
 
     def knows(self, text: str) -> bool:
-        """Whether the answer is there already."""
+        """Whether a query for this text is answered from the cache."""
         return text in self._answers
 
     def score(self, texts: Sequence[str]) -> Scores:
         """See :meth:`Victim.score`.
 
         Raises:
-            VictimError: The victim answered something that is no probability for each text.
+            VictimError: The answer is not one probability for each text.
         """
         new = list(dict.fromkeys(text for text in texts if text not in self._answers))
         if new:
@@ -98,21 +99,21 @@ class CachedVictim:
 class EndpointVictim:
     """A filter behind KServe's V1 or V2 HTTP protocol.
 
-    The threshold of a running server is not part of either protocol. Where answers carry ``is_toxic``, it is learnt:
-    it lies between the highest score seen unflagged and the lowest seen flagged, so every text scored so far is on the
-    side the server put it. Other servers are judged at ``threshold``.
+    Neither protocol has the threshold of a server. If its answers have ``is_toxic``, the threshold is learnt: it is set
+    between the highest score of a text that was not flagged and the lowest score of one that was. It then agrees with
+    all verdicts so far. For other servers it is the argument ``threshold``.
     """
 
     def __init__(self, url: str, threshold: float = 0.5, batch_size: int = 64) -> None:
-        """Takes any of :data:`URL_FORMS`; nothing is asked yet.
+        """Takes any of :data:`URL_FORMS`; no request is made yet.
 
         Args:
             url: A base URL means V1 and the model name ``content-filter``.
             threshold: For servers that answer scores only.
-            batch_size: Texts a request carries.
+            batch_size: Texts in a request.
 
         Raises:
-            InputError: The URL is none of these.
+            InputError: The URL has none of these forms.
         """
         import requests
 
@@ -126,7 +127,7 @@ class EndpointVictim:
 
     @property
     def threshold(self) -> float:
-        """Learnt from ``is_toxic`` where the server answers it, else as given."""
+        """Learnt from ``is_toxic`` if the server answers it, else the constructor's."""
         if math.isinf(self._unflagged) and math.isinf(self._flagged):
             return self._fixed_threshold
         if math.isinf(self._flagged):
@@ -139,7 +140,7 @@ class EndpointVictim:
         """See :meth:`Victim.score`.
 
         Raises:
-            VictimError: No connection, an HTTP error, or an answer that is not in the protocol.
+            VictimError: No connection, an HTTP error, or an answer that does not follow the protocol.
         """
         batches = [list(texts[i : i + self._batch_size]) for i in range(0, len(texts), self._batch_size)]
         return np.array([score for batch in batches for score in self._ask(batch)], dtype=np.float32)
@@ -147,7 +148,7 @@ class EndpointVictim:
     def _ask(self, batch: list[str]) -> list[float]:
         import requests
 
-        body: dict[str, Any] = {"instances": batch}
+        body: Json = {"instances": batch}
         if self._v2:
             body = {"inputs": [{"name": "text", "shape": [len(batch)], "datatype": "BYTES", "data": batch}]}
         try:
@@ -163,8 +164,12 @@ class EndpointVictim:
             raise VictimError(f"{self.url} answered something that is not scores: {error!r}") from error
         if len(answers) != len(batch):
             raise VictimError(f"{self.url} answered {len(answers)} scores for {len(batch)} texts")
-        # Scores travel on as float32, so the threshold has to part them as float32.
+        # Battles compare float32 scores with the threshold, so it is learnt from float32 scores.
         answers = [(float(np.float32(score)), flagged) for score, flagged in answers]
+        self._learn_threshold(answers)
+        return [score for score, _ in answers]
+
+    def _learn_threshold(self, answers: Sequence[Answer]) -> None:
         for score, flagged in answers:
             if flagged is True:
                 self._flagged = min(self._flagged, score)
@@ -172,7 +177,6 @@ class EndpointVictim:
                 self._unflagged = max(self._unflagged, score)
         if self._unflagged >= self._flagged:
             raise VictimError(f"{self.url} flags by something other than its score, or its model changed in mid-battle")
-        return [score for score, _ in answers]
 
 
 def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0.5) -> Victim:
@@ -184,7 +188,7 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
         threshold: For endpoints that answer scores only.
 
     Raises:
-        InputError: Nothing of that name, or a URL that is not understood.
+        InputError: No filter has that name, or the URL has an unknown form.
         RegistryError: The registry has no such alias or version.
         BundleError: The bundle is broken.
     """
@@ -208,10 +212,10 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
 
 
 def endpoint(url: str) -> str:
-    """The URL that texts are posted to, completed from any of :data:`URL_FORMS`.
+    """Completes any of :data:`URL_FORMS` to the URL that texts are posted to.
 
     Raises:
-        InputError: It has no host, or its path begins like one of either protocol and names no model.
+        InputError: The URL has no host, or its path belongs to one of the protocols but names no model.
     """
     try:
         parts = urlsplit(url)
@@ -221,8 +225,8 @@ def endpoint(url: str) -> str:
     if not known:
         raise InputError(f"{url} is no URL of a filter: give {URL_FORMS}")
     path = parts.path.rstrip("/")
-    protocol = _MODELS.search(path) or _NEARLY.match(path)
-    # What comes before is a gateway's prefix, and kept.
+    protocol = _MODELS.search(path) or _INCOMPLETE.match(path)
+    # A prefix, such as a gateway's, is kept.
     route = path[protocol.start() :] if protocol else path
     if _V1_MODEL.fullmatch(route):
         path += ":predict"
@@ -235,9 +239,9 @@ def endpoint(url: str) -> str:
     return parts._replace(path=path).geturl()
 
 
-def _read_v1(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401
-    """Score and verdict of each prediction; a bare number is a score."""
-    read = []
+def _read_v1(answer: Json) -> list[Answer]:
+    """Score and verdict of each prediction; a number alone is a score."""
+    read: list[Answer] = []
     for prediction in answer["predictions"]:
         if isinstance(prediction, dict):
             read.append((float(prediction["toxic_score"]), prediction.get("is_toxic")))
@@ -246,8 +250,8 @@ def _read_v1(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401
     return read
 
 
-def _read_v2(answer: Any) -> list[tuple[float, bool | None]]:  # noqa: ANN401
-    """Score and verdict from the output tensors; a server with a single output answers scores."""
+def _read_v2(answer: Json) -> list[Answer]:
+    """Score and verdict from the output tensors; a single output is scores."""
     tensors = {output["name"]: output["data"] for output in answer["outputs"]}
     scores = tensors["toxic_score"] if "toxic_score" in tensors else next(iter(tensors.values()))
     verdicts = tensors.get("is_toxic", [None] * len(scores))

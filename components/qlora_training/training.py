@@ -1,4 +1,4 @@
-"""The stages that train: train_qlora makes a challenger, bootstrap_champion the first filter of all."""
+"""The stages that train: train_qlora trains a challenger, bootstrap_champion the first champion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +27,7 @@ from content_arena.components.shared.tracking import Tracking
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
-#: An adapter fits only where these are as they were.
+#: An adapter can be trained further only with the same values of these.
 _ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha")
 
 
@@ -45,20 +45,19 @@ def train_qlora(
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
-    """Trains a challenger on the corpus and on all labelled attacks so far, this run's and every earlier one's.
+    """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
 
-    It goes on from the champion's adapter where it can: what the champion knows need not be learnt again, so half the
-    passes do.
+    It continues from the champion's adapter if it can, with half the epochs: the champion has learnt most of it.
 
     Args:
         corpus_path: Parquet of Sample.
         labelled_path: Parquet of LabelledAttack, of this run.
         bundle_path: Where the bundle goes.
-        settings: The knobs.
+        settings: How to train.
         pipeline_run: Id of the pipeline run.
-        champion_version: Registry version of the champion; None if there is none to go on from.
-        warm_start: Whether to go on from the champion's adapter; False for a fresh one.
-        checkpoints: Folder that outlives the process; with it a killed training goes on where it was.
+        champion_version: Registry version of the champion; None if there is none to continue from.
+        warm_start: Whether to continue from the champion's adapter; False for a new one.
+        checkpoints: Folder that outlives the process: a killed training resumes from it.
         held_out: Strategies that are never trained on.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -74,7 +73,7 @@ def train_qlora(
     start = _start(Registry(tracking_uri), champion_version, settings) if champion_version and warm_start else None
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
-    _, metrics = _train(TRAIN, corpus, table, settings, bundle_path, tracking, checkpoints, start)
+    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start), bundle_path, tracking, checkpoints)
     return metrics
 
 
@@ -89,13 +88,13 @@ def bootstrap_champion(
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> tuple[int, dict[str, float]]:
-    """Sees to it that there is a champion: where the registry has none, one is trained on the corpus alone.
+    """Trains the first champion on the corpus alone, unless the registry has a champion.
 
     Args:
         corpus_path: Parquet of Sample.
-        settings: The knobs.
+        settings: How to train.
         pipeline_run: Id of the pipeline run.
-        corpus_seconds: What preparing the corpus took, to be kept beside the other stages' times.
+        corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
@@ -116,7 +115,8 @@ def bootstrap_champion(
         log(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
-            bundle, metrics = _train(BOOTSTRAP, corpus, table, settings, Path(folder) / "bundle", tracking, checkpoints)
+            job = _Job(BOOTSTRAP, corpus, table, settings)
+            bundle, metrics = _train(job, Path(folder) / "bundle", tracking, checkpoints)
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
         registry.promote(version, expected_champion=None)
@@ -128,7 +128,10 @@ def bootstrap_champion(
 
 
 def _check_language(registry: Registry, version: int, lang: str) -> None:
-    """A challenger of another language would win every comparison in it, and then serve texts it can not read."""
+    """Refuses a champion of another language.
+
+    A challenger in the run's language would win every comparison, and then serve texts that it can not read.
+    """
     serves = registry.get(version).tags.get("lang", lang)
     if serves != lang:
         raise InputError(
@@ -138,14 +141,14 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
 
 
 def _start(registry: Registry, version: str, settings: TrainingSettings) -> bundles.Bundle | None:
-    """The version's bundle, if its adapter sits on the same base and is of the size that is asked for."""
+    """The version's bundle; None if its adapter has another base model or another size than the settings."""
     bundle = bundles.load(registry.download(int(version)))
     had = {"base_model": bundle.spec.base_model} | bundle.spec.training
     changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != getattr(settings, name)]
     if changed:
-        log(TRAIN, f"a fresh adapter: version {version} was trained with another {', '.join(changed)}")
+        log(TRAIN, f"a new adapter: version {version} was trained with another {', '.join(changed)}")
         return None
-    log(TRAIN, f"going on from the adapter of version {version}")
+    log(TRAIN, f"continuing from the adapter of version {version}")
     return bundle
 
 
@@ -156,41 +159,74 @@ def _false_positive_rate(bundle: bundles.Bundle, validation: pd.DataFrame) -> fl
         return float((champion.score(benign) >= champion.threshold).mean())
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is trained, from where, and for which stage.
+
+    Attributes:
+        stage: Name of the stage.
+        corpus: Rows of Sample.
+        table: From :func:`dataset.training_table`.
+        settings: How to train.
+        start: Bundle whose adapter is trained further; None for a new one.
+    """
+
+    stage: str
+    corpus: pd.DataFrame
+    table: pd.DataFrame
+    settings: TrainingSettings
+    start: bundles.Bundle | None = None
+
+    @property
+    def checkpoint_key(self) -> str:
+        """The same for jobs that can resume each other: same texts, same settings, same start."""
+        return records.sha256_of(dataset.fingerprint(self.table), repr(self.settings), self.started_from)[:16]
+
+    @property
+    def started_from(self) -> str:
+        """SHA-256 (hex) of the bundle it starts from; "" for a new adapter."""
+        return self.start.spec.digest if self.start else ""
+
+
 def _train(
-    stage_name: str,
-    corpus: pd.DataFrame,
-    table: pd.DataFrame,
-    settings: TrainingSettings,
-    bundle_path: Path,
-    tracking: Tracking,
-    checkpoints: str | Path | None,
-    start: bundles.Bundle | None = None,
+    job: _Job, bundle_path: Path, tracking: Tracking, checkpoints: str | Path | None
 ) -> tuple[bundles.Bundle, dict[str, float]]:
-    """Trains and exports, with the figures of both."""
-    adapter, started_from = (start.path / bundles.ADAPTER, start.spec.digest) if start else (None, "")
+    """Trains and exports; returns the bundle and the figures of both."""
     with tempfile.TemporaryDirectory() as folder:
-        # Only the same texts, knobs and beginning may go on from a checkpoint; anything else starts afresh.
-        key = records.sha256_of(dataset.fingerprint(table), repr(settings), started_from)[:16]
-        home = Path(checkpoints or folder) / key
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"no checkpoint can be kept in {home.parent} ({error.strerror}): give a checkpoint_dir that user "
-                f"{os.getuid()} may write to, or none"
-            ) from error
-        with tracking.training_run(stage_name):
-            model, tokenizer, metrics = trainer.train(
-                table, settings, home, stage_name, report_to=["mlflow"], adapter=adapter
+        home = _make_checkpoint_folder(Path(checkpoints or folder) / job.checkpoint_key)
+        with tracking.training_run(job.stage):
+            trained = trainer.train(
+                job.table,
+                job.settings,
+                home,
+                job.stage,
+                report_to=["mlflow"],
+                adapter=job.start.path / bundles.ADAPTER if job.start else None,
             )
-        log(stage_name, "exporting: merge, ONNX, int8, threshold, parity")
-        validation = table[table["split"] == "validation"]
-        provenance = {"corpus_sha256": records.corpus_digest(corpus), "started_from": started_from}
-        max_fpr = _false_positive_rate(start, validation) if start else 1.0
-        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance, max_fpr)
+        log(job.stage, "exporting: merge, ONNX, int8, threshold, parity")
+        validation = job.table[job.table["split"] == "validation"]
+        bundle = export.export(
+            trained,
+            job.settings,
+            validation,
+            bundle_path,
+            provenance={"corpus_sha256": records.corpus_digest(job.corpus), "started_from": job.started_from},
+            max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
+        )
         shutil.rmtree(home)
-    metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
-    tracking.log(stage_name, metrics, settings.as_dict())
+    metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
+    tracking.log(job.stage, metrics, job.settings.as_dict())
     agreement = metrics["parity_agreement"]
-    log(stage_name, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
+    log(job.stage, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
     return bundle, metrics
+
+
+def _make_checkpoint_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"no checkpoint can be kept in {path.parent} ({error.strerror}): give a checkpoint_dir that user "
+            f"{os.getuid()} may write to, or none"
+        ) from error
+    return path

@@ -1,12 +1,12 @@
-"""The bundle: a trained filter as one folder, without pickle, without torch.
+"""The bundle: a trained filter as one folder, which needs neither pickle nor torch.
 
-    bundle.json      what it is: base model, threshold, versions, metrics, SHA-256 of every other file
+    bundle.json      base model, threshold, versions, metrics, SHA-256 of every other file
     model.onnx       int8 weights, inputs of the tokenizer, output ``logits`` float32[batch, 2] (benign, toxic)
     tokenizer/       tokenizer.json
-    adapter/         the LoRA adapter as safetensors, to train on from here
-    model_card.md    for people
+    adapter/         the LoRA adapter as safetensors, from which a later training can start
+    model_card.md    a description for people
 
-The folder is complete or absent: it is written beside its place and renamed into it.
+The folder is complete or absent: it is written under another name and then renamed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class BundleSpec:
-    """What bundle.json says.
+    """The content of bundle.json.
 
     Attributes:
         base_model: Name of the encoder it was trained from.
@@ -56,13 +56,13 @@ class BundleSpec:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the whole bundle: of bundle.json, which holds every other file's."""
+        """SHA-256 (hex) of bundle.json, which holds the SHA-256 of every other file."""
         return hashlib.sha256(_dump(self).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose files are all there and unchanged."""
+    """A bundle on disk, with all files present and unchanged."""
 
     path: Path
     spec: BundleSpec
@@ -79,15 +79,15 @@ class Bundle:
 
 
 def seal(folder: Path, spec: BundleSpec, destination: Path) -> Bundle:
-    """Turns a folder of finished files into a bundle at ``destination``.
+    """Makes a bundle at ``destination`` from a folder of finished files.
 
     Args:
-        folder: Holds everything but bundle.json, on the same file system as ``destination``; it is moved.
-        spec: What to write into bundle.json; ``files`` is filled in here.
+        folder: All files but bundle.json, on the file system of ``destination``; the folder is moved there.
+        spec: Content of bundle.json; ``files`` is computed here.
         destination: Must not exist or be empty.
 
     Raises:
-        BundleError: The destination is in use.
+        BundleError: The destination is not empty.
     """
     files = {str(p.relative_to(folder)): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     spec = BundleSpec(**{**asdict(spec), "files": files})
@@ -102,10 +102,10 @@ def seal(folder: Path, spec: BundleSpec, destination: Path) -> Bundle:
 
 
 def find(path: str | Path) -> Path:
-    """The bundle folder at or below ``path``: a registered MLflow model, or an S3 prefix, wraps it in others.
+    """Finds the bundle folder at or below ``path``: a registered MLflow model or an S3 prefix has folders around it.
 
     Raises:
-        BundleError: None there, or more than one.
+        BundleError: There is none, or more than one.
     """
     root = Path(path)
     if (root / MANIFEST).is_file():
@@ -120,7 +120,7 @@ def load(path: str | Path) -> Bundle:
     """Opens a bundle and checks every file against its SHA-256.
 
     Raises:
-        BundleError: Missing or changed files, unknown fields, another format or canonicaliser.
+        BundleError: Missing or changed files, unknown fields, another format, another canonicaliser.
     """
     folder = find(path)
     try:
@@ -158,9 +158,9 @@ def _check_values(folder: Path, spec: BundleSpec) -> None:
     threshold, max_length = spec.threshold, spec.max_length
     # The comparison is written so that NaN fails it.
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise BundleError(f"bundle {folder} has threshold {threshold!r}, wanted a number from 0 to 1")
+        raise BundleError(f"bundle {folder} has threshold {threshold!r}, it has to be a number from 0 to 1")
     if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
-        raise BundleError(f"bundle {folder} has max_length {max_length!r}, wanted a number of tokens")
+        raise BundleError(f"bundle {folder} has max_length {max_length!r}, it has to be a number of tokens")
     if not isinstance(spec.files, dict):
         raise BundleError(f"bundle {folder} lists no files")
 

@@ -1,15 +1,16 @@
-"""The canonicaliser: undoes what has one meaning only, before any model sees the text.
+"""The canonicaliser: undoes edits that can be read in one way only, before any model sees the text.
 
-Training, serving, attacking and judging all read text through :func:`canonicalise`, so an edit that it undoes costs an
-attacker a query and gains nothing. What is ambiguous (typos, joined words, respellings) is left to the model, which
-learns it from attacks on toxic *and* benign text.
+Training, serving, attacking and evaluation all read text through :func:`canonicalise`. An edit that it undoes costs an
+attacker a query and gains nothing. Ambiguous edits (typos, joined words, respellings) are left to the model, which
+learns them from attacks on toxic *and* benign text.
 
-Order matters: characters that cancel others go first, then forms of one character, then scripts, then spellings.
+The order of the steps matters: first characters that delete or reverse others, then forms of one character, then
+scripts, then spellings.
 Sources: Unicode Standard Annex #15 (normal forms), Unicode Technical Standard #39 (confusables, through the package
 ``confusable-homoglyphs``), Boucher et al. 2022, "Bad Characters" (invisible characters, deletions, reorderings).
 
-The packages that promise the same were measured and left: ftfy keeps zero-width spaces and confusables; decancer turns
-39 of 51 compatibility jamo into Latin letters; NFKC alone breaks split Hangul.
+Existing packages were measured and not used: ftfy keeps zero-width spaces and confusables, decancer turns 39 of 51
+compatibility jamo into Latin letters, and NFKC alone breaks split Hangul.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from typing import NewType
 
 from content_arena.components.shared import hangul
 
-#: Goes into every bundle: a model is only served with the canonicaliser it was trained with.
+#: Written into every bundle: a model is only served with the canonicaliser it was trained with.
 CANONICAL_VERSION = "1"
+
+#: What :func:`canonicalise` returns. Code that tokenises or compares texts asks for this type and not for ``str``.
+CanonicalText = NewType("CanonicalText", str)
 
 _DELETION = re.compile("[^\x08\x7f]?[\x08\x7f]")
 _OVERRIDE = re.compile("\u202e([^\u202c\u202d\u202e\n]*)(?:\u202c|\u202d|$)", re.MULTILINE)
@@ -52,10 +57,10 @@ _GAPS = re.compile(r"[ .\-_*·,/~]+")
 _SPACES = re.compile(r"\s+")
 
 
-def canonicalise(text: str) -> str:
-    """Returns the text as the model is to read it.
+def canonicalise(text: str) -> CanonicalText:
+    """Returns the text in the form that models read.
 
-    Idempotent: ``canonicalise(canonicalise(t)) == canonicalise(t)``. Case is kept; the model's tokenizer decides on it.
+    Idempotent: ``canonicalise(canonicalise(t)) == canonicalise(t)``. Case is kept: folding it is the tokenizer's task.
 
     Args:
         text: Any text; may be empty, may hold lone surrogates.
@@ -64,12 +69,12 @@ def canonicalise(text: str) -> str:
         The canonical text; "" if nothing visible is left.
     """
     previous = None
-    # One step can uncover work for an earlier one (a fold that makes single letters, a joint that makes leet).
+    # A step can make work for an earlier one: folded look-alikes are single letters, joined letters are leet.
     for _ in range(4):
         if text == previous:
             break
         previous, text = text, _pass(text)
-    return text
+    return CanonicalText(text)
 
 
 def _pass(text: str) -> str:
@@ -81,7 +86,7 @@ def _pass(text: str) -> str:
 
 
 def _characters(text: str) -> str:
-    """Everything that a pure-ASCII, printable text does not need."""
+    """The steps that a printable ASCII text does not need."""
     while "\x08" in text or "\x7f" in text:
         text = _DELETION.sub("", text)
     text = _OVERRIDE.sub(lambda match: match[1][::-1], text)
@@ -100,7 +105,7 @@ def _characters(text: str) -> str:
 
 @functools.cache
 def _look_alikes() -> dict[int, str]:
-    """Letters of other scripts that look like one ASCII letter, by UTS #39; Hangul, CJK and kana left out."""
+    """Letters of other scripts that look like one ASCII letter, by UTS #39; some scripts, such as CJK, are left out."""
     from confusable_homoglyphs.confusables import confusables_data
 
     table: dict[int, str] = {}
@@ -117,10 +122,10 @@ def _look_alikes() -> dict[int, str]:
 
 
 def _fold_look_alikes(text: str) -> str:
-    """Folds look-alikes to Latin in words that are plainly disguised Latin.
+    """Folds look-alikes to Latin letters in words that are disguised Latin words.
 
     A word is disguised if it mixes Latin and look-alike letters, or if it consists of look-alikes only and the text as
-    a whole is Latin. A genuinely Cyrillic or Greek text keeps its letters.
+    a whole is Latin. A text written in Cyrillic or Greek keeps its letters.
     """
     table = _look_alikes()
     mapped = [ord(char) in table for char in text]
@@ -144,7 +149,7 @@ def _fold_look_alikes(text: str) -> str:
 
 
 def _to_compatibility(text: str) -> str:
-    """Conjoining jamo that composed into no syllable, as the compatibility jamo that people type."""
+    """Replaces conjoining jamo that composed into no syllable by the compatibility jamo that keyboards type."""
     return "".join(
         unicodedata.normalize("NFKC", char) if not "\u1100" <= char <= "\u11ff" else _COMPATIBILITY.get(char, char)
         for char in text

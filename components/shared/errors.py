@@ -1,33 +1,33 @@
-"""The errors that a person can do something about."""
+"""The errors that the user can act on."""
 
 
 class ArenaError(Exception):
-    """Base of every error the arena raises on purpose; the message says what was wrong, where, and what to do.
+    """Base of these errors; the message states what is wrong, where, and what to do.
 
     Attributes:
-        exit_code: Of a command that ends with this error.
+        exit_code: Exit code of a command that ends with this error.
     """
 
     exit_code = 2
 
 
 class InputError(ArenaError):
-    """Something given by the user (data, a base model, a parameter) can not be used as it is."""
+    """Input (data, a base model, a parameter) that can not be used."""
 
 
 class BundleError(ArenaError):
-    """A model bundle is missing, incomplete, changed on disk or made for another version of this code."""
+    """A model bundle that is missing, incomplete, changed on disk or made for another version of this code."""
 
 
 class RegistryError(ArenaError):
-    """The registry does not hold what was asked for."""
+    """A model, version or alias that the registry does not have."""
 
 
 class VictimError(ArenaError):
-    """A filter under attack did not answer, or answered something that is no score."""
+    """A filter under attack that does not answer, or whose answer is no score."""
 
 
 class RefusedError(ArenaError):
-    """Everything asked for could be done, and the answer is no."""
+    """A refusal: the command worked, and its answer is no."""
 
     exit_code = 1

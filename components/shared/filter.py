@@ -1,4 +1,4 @@
-"""A bundle at work: canonicalise, tokenise, score on ONNX Runtime.
+"""Scores texts with a bundle: canonicalises, tokenises, runs the model on ONNX Runtime.
 
 On a CPU several one-thread sessions, each fed small batches of equally long texts, beat one many-thread session with
 large batches (960 against 700 texts a second on two cores, see ``make bench``): the small matrices of an encoder gain
@@ -12,24 +12,33 @@ import queue
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import CanonicalText, canonicalise
 from content_arena.components.shared.errors import BundleError
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+#: Texts a session takes at once.
 BATCH_SIZE = 8
+#: Tokens by which two windows of a long text overlap.
 WINDOW_STRIDE = 16
+
+#: Index of the text it comes from, and token ids, special tokens included.
+Window = tuple[int, list[int]]
 
 
 class ContentFilter:
     """Scores texts with a bundle; safe to call from several threads.
 
-    A text longer than the model's window is read window by window, with an overlap of 16 tokens, and takes the highest
-    score: toxic words do not escape by standing behind a long preface.
+    A text longer than the model's window is read window by window, with an overlap of 16 tokens, and gets the highest
+    score of its windows. Toxic words are found behind a long preface, too.
     """
 
     def __init__(
@@ -44,66 +53,47 @@ class ContentFilter:
         Args:
             bundle: An opened bundle.
             version: Registry version to answer with; the first 12 digits of the bundle's SHA-256 if None.
-            threads: Sessions to run side by side; the CPUs this process may use if None.
+            threads: Sessions that run in parallel; the number of CPUs this process may use if None.
             batch_size: Texts a session takes at once.
 
         Raises:
             BundleError: The tokenizer or the model can not be read.
         """
-        import onnxruntime as ort
-        from tokenizers import Tokenizer
-
         self.bundle = bundle
         self.version = version or f"sha-{bundle.spec.digest[:12]}"
         self.threshold = bundle.spec.threshold
         self._batch_size = batch_size
         self.threads = threads or len(os.sched_getaffinity(0))
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._sessions: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        # Both libraries raise classes of their own, some straight from Exception.
-        try:
-            self._tokenizer = Tokenizer.from_file(str(bundle.tokenizer_path))
-            self._tokenizer.no_padding()
-            self._tokenizer.enable_truncation(bundle.spec.max_length, stride=WINDOW_STRIDE)
-            for _ in range(self.threads):
-                session = ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
-                self._sessions.put(session)
-        except Exception as error:
-            raise BundleError(f"the model in bundle {bundle.path} can not be loaded: {_first_line(error)}") from error
+        self._tokenizer = _load_tokenizer(bundle)
         self._pad_id = _pad_id(self._tokenizer)
-        self._inputs = [node.name for node in session.get_inputs()]
+        sessions = [_load_session(bundle) for _ in range(self.threads)]
+        self._inputs = [node.name for node in sessions[0].get_inputs()]
+        self._sessions: queue.SimpleQueue[InferenceSession] = queue.SimpleQueue()
+        for session in sessions:
+            self._sessions.put(session)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="filter")
 
     @classmethod
-    def open(cls, path: str | Path, **options: Any) -> ContentFilter:  # noqa: ANN401
-        """Opens the bundle at or below ``path``; options as in the constructor.
+    def open(cls, path: str | Path, version: str | None = None, threads: int | None = None) -> ContentFilter:
+        """Opens the bundle at or below ``path``; the other arguments are the constructor's.
 
         Raises:
-            BundleError: See :func:`content_arena.components.shared.bundle.load`.
+            BundleError: See :func:`content_arena.components.shared.bundle.load` and the constructor.
         """
-        return cls(bundles.load(path), **options)
+        return cls(bundles.load(path), version, threads)
 
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Probability of toxic for every text.
 
         Args:
-            texts: n texts as users wrote them; canonicalising is done here.
+            texts: n texts as users wrote them; they are canonicalised here.
 
         Returns:
             float32[n] in [0, 1], in the order given.
         """
         if not texts:
             return np.zeros(0, dtype=np.float32)
-        # Lone surrogates have no UTF-8 form and the tokenizer refuses them.
-        clean = [canonicalise(text).encode("utf-8", "replace").decode() for text in texts]
-        windows: list[tuple[int, Any]] = []
-        for index, encoding in enumerate(self._tokenizer.encode_batch_fast(clean)):
-            windows.append((index, encoding.ids))
-            windows.extend((index, overflow.ids) for overflow in encoding.overflowing)
-        windows.sort(key=lambda window: len(window[1]))
+        windows = self._windows([canonicalise(text) for text in texts])
         batches = [windows[i : i + self._batch_size] for i in range(0, len(windows), self._batch_size)]
         scores = np.zeros(len(texts), dtype=np.float32)
         for batch, batch_scores in zip(batches, self._pool.map(self._run, batches), strict=True):
@@ -118,7 +108,17 @@ class ContentFilter:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _run(self, batch: list[tuple[int, Any]]) -> npt.NDArray[np.float32]:
+    def _windows(self, texts: Sequence[CanonicalText]) -> list[Window]:
+        """The tokens of every text, cut into windows, the shortest first."""
+        # Lone surrogates have no UTF-8 form, and the tokenizer refuses them.
+        encodable = [text.encode("utf-8", "replace").decode() for text in texts]
+        windows: list[Window] = []
+        for index, encoding in enumerate(self._tokenizer.encode_batch_fast(encodable)):
+            windows.append((index, encoding.ids))
+            windows.extend((index, overflow.ids) for overflow in encoding.overflowing)
+        return sorted(windows, key=lambda window: len(window[1]))
+
+    def _run(self, batch: list[Window]) -> npt.NDArray[np.float32]:
         width = max(len(ids) for _, ids in batch)
         input_ids = np.full((len(batch), width), self._pad_id, dtype=np.int64)
         attention_mask = np.zeros((len(batch), width), dtype=np.int64)
@@ -135,17 +135,47 @@ class ContentFilter:
             (logits,) = session.run(["logits"], {name: available[name] for name in self._inputs})
         finally:
             self._sessions.put(session)
-        with np.errstate(over="ignore"):  # exp of a very sure benign is inf, and the score is rightly 0
+        with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
             return 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
 
 
-def _pad_id(tokenizer: Any) -> int:  # noqa: ANN401
+def _load_tokenizer(bundle: bundles.Bundle) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(bundle.tokenizer_path))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(bundle.spec.max_length, stride=WINDOW_STRIDE)
+    except Exception as error:  # The library has no classes of its own: it raises Exception, whatever is wrong.
+        raise _load_error(bundle, error) from error
+    return tokenizer
+
+
+def _load_session(bundle: bundles.Bundle) -> InferenceSession:
+    import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
+    except (
+        state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NoSuchFile,
+        state.NotImplemented, state.RuntimeException,
+    ) as error:  # fmt: skip
+        raise _load_error(bundle, error) from error
+
+
+def _load_error(bundle: bundles.Bundle, error: Exception) -> BundleError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return BundleError(f"the model in bundle {bundle.path} can not be loaded: {reason}")
+
+
+def _pad_id(tokenizer: Tokenizer) -> int:
     for token in ("[PAD]", "<pad>", "<|endoftext|>"):
         found = tokenizer.token_to_id(token)
         if found is not None:
             return found
     return 0
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,9 +1,9 @@
-"""Hangul syllables taken apart into compatibility jamo and put together again.
+"""Decomposes Hangul syllables into compatibility jamo and composes them again.
 
-Unicode's own normal forms do not do this: NFC leaves the compatibility jamo that keyboards type (U+3131..U+3163) apart,
-and NFKC rejoins open syllables only and strands the final of a closed one. The arithmetic is that of The Unicode
-Standard, section 3.12 (conjoining jamo behaviour); the parse of a jamo run follows how a Korean input method reads
-keystrokes: a consonant before a vowel opens the next syllable, any other closes the current one.
+Unicode's normal forms do not do this: NFC does not join the compatibility jamo that keyboards type (U+3131..U+3163),
+and NFKC joins a syllable without its final consonant. The arithmetic is that of The Unicode Standard, section 3.12
+(conjoining jamo behaviour). A run of jamo is parsed as a Korean input method reads keystrokes: a consonant before a
+vowel begins the next syllable, any other consonant ends the current one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _INITIAL_INDEX = {jamo: i for i, jamo in enumerate(INITIALS)}
 _VOWEL_INDEX = {jamo: i for i, jamo in enumerate(VOWELS)}
 _FINAL_INDEX = {jamo: i for i, jamo in enumerate(FINALS) if jamo != " "}
 
-# A run is worth reading only if a consonant meets a vowel in it; laughing and crying (ㅋㅋㅠㅠ) is not spelling.
+# Only a run with a consonant before a vowel can hold a syllable. Laughing and crying (ㅋㅋㅠㅠ) is no syllable.
 _RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]*[ㄱ-ㅎ][ㅏ-ㅣ][ㄱ-ㅎㅏ-ㅣ]*")
 _EMOTION = re.compile("[ㅋㅎㅠㅜㅡㅗ]+")
 
@@ -30,8 +30,13 @@ def is_syllable(char: str) -> bool:
     return "가" <= char <= "힣"
 
 
+def has_syllable(text: str) -> bool:
+    """Whether there is a precomposed Hangul syllable in ``text``."""
+    return any(map(is_syllable, text))
+
+
 def decompose(syllable: str) -> tuple[str, str, str]:
-    """Takes one syllable apart.
+    """Decomposes one syllable.
 
     Args:
         syllable: A precomposed syllable, U+AC00..U+D7A3.
@@ -51,17 +56,17 @@ def decompose(syllable: str) -> tuple[str, str, str]:
 
 
 def compose(initial: str, vowel: str, final: str = "") -> str:
-    """Puts one syllable together; the inverse of :func:`decompose`.
+    """Composes one syllable; the inverse of :func:`decompose`.
 
     Raises:
-        KeyError: A jamo that can not stand in its place.
+        KeyError: A jamo that can not have this position.
     """
     index = (_INITIAL_INDEX[initial] * len(VOWELS) + _VOWEL_INDEX[vowel]) * len(FINALS)
     return chr(_BASE + index + (_FINAL_INDEX[final] if final else 0))
 
 
 def recompose(text: str) -> str:
-    """Joins runs of compatibility jamo into syllables; jamo that spell nothing (``ㅋㅋ``, ``ㅠㅠ``) stay.
+    """Joins runs of compatibility jamo into syllables; jamo that form no syllable (``ㅋㅋ``, ``ㅠㅠ``) stay.
 
     >>> recompose("ㅂㅏㅂㅗ ㅋㅋ")
     '바보 ㅋㅋ'

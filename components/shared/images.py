@@ -1,8 +1,8 @@
-"""The container image every component runs in on a cluster."""
+"""The container image of the components on a cluster."""
 
 from __future__ import annotations
 
 import os
 
-#: The project's own image; a registry prefix and a tag come with the build (``CONTENT_ARENA_IMAGE``).
+#: ``CONTENT_ARENA_IMAGE`` names another image, with registry and tag, when pipelines are compiled.
 COMPONENT_IMAGE = os.environ.get("CONTENT_ARENA_IMAGE", "content-arena/component-python:0.1.0")

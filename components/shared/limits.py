@@ -1,4 +1,4 @@
-"""The sizes that every stage and the predictor agree on; imports nothing, so that serving needs no table library."""
+"""Limits that all stages and the predictor share. Nothing is imported here: serving needs no table library."""
 
-#: Characters (code points) in one text; a text has at least one.
+#: Most characters (code points) of a text; the least is 1.
 MAX_TEXT_LENGTH = 5_000

@@ -1,7 +1,7 @@
 """How much of a text a person can still read after it was perturbed.
 
-What nobody can read any more is no attack that got through, whatever a filter says of it: it is not trained on and not
-counted. Bounds of this kind are the "constraints" of Morris et al. 2020, "TextAttack".
+An unreadable text is no successful attack, whatever score it gets: it is neither trained on nor counted. Such bounds
+are the "constraints" of Morris et al. 2020, "TextAttack".
 """
 
 from __future__ import annotations
@@ -11,27 +11,31 @@ import numpy.typing as npt
 import pandas as pd
 from rapidfuzz import fuzz
 
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import CanonicalText, canonicalise
 
-#: Below this readability nobody can tell what the text says.
+#: Least readability of a text that counts as readable.
 MIN_READABILITY = 0.5
 
 
 def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """How much of the original can be read in the perturbed text, float64[n] in [0, 1].
+    """How much of the original can be read in the perturbed text.
 
-    Two readings are made and the better one counts: as the canonicaliser reads it, and letter by letter, skipping what
-    is no letter. The original may stand inside a longer text (friendly words around it), so it is looked for as a part.
+    The canonical texts are compared twice, once as they are and once without all that is no letter or digit; the higher
+    similarity counts. A longer perturbed text is searched for the original, because an attack may put friendly
+    sentences around it.
 
     Args:
         attacks: Rows of Attack.
+
+    Returns:
+        float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
-    pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
-    return np.array([_legible(original, perturbed) for original, perturbed in pairs], dtype=float)
+    originals, perturbed = (map(canonicalise, attacks[column]) for column in ("original_text", "perturbed_text"))
+    return np.array(list(map(_similarity, originals, perturbed)), dtype=float)
 
 
-def _legible(original: str, perturbed: str) -> float:
-    original, perturbed = canonicalise(original).casefold(), canonicalise(perturbed).casefold()
+def _similarity(original_text: CanonicalText, perturbed_text: CanonicalText) -> float:
+    original, perturbed = original_text.casefold(), perturbed_text.casefold()
     if not original or not perturbed:
         return 0.0
     best = (

@@ -1,16 +1,20 @@
 """The tables that pass between stages, as pandera schemas over Parquet files.
 
-What a column means is written here and nowhere else.
+What a column means is written here and nowhere else. A file states the version of its schema in its metadata, because
+labelled attacks are kept for years of later trainings: :func:`read` upgrades a table of an older version.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
+import pyarrow.parquet as parquet
 from pandera.errors import SchemaError, SchemaErrors
 from pandera.typing import Series
 
@@ -20,9 +24,38 @@ from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 LABELS = ("toxic", "benign")
 SPLITS = ("train", "validation", "test")
 STATUSES = ("success", "failed", "skipped")
+#: Key of a Parquet file's metadata; its value is the name and the version of the schema, such as ``Attack/0``.
+SCHEMA_KEY = b"content_arena.schema"
+
+#: Makes a table of the next version of its schema.
+Upgrade = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-class Sample(pa.DataFrameModel):
+class Record(pa.DataFrameModel):
+    """Base of the schemas."""
+
+    @classmethod
+    def upgrades(cls) -> tuple[Upgrade, ...]:
+        """The functions that upgrade an older table: number n makes a table of version n + 1 from one of version n.
+
+        Their number is therefore the schema's version. Whoever adds, renames or removes a column appends a function;
+        one for :class:`Attack` serves :class:`LabelledAttack` as well, which inherits it.
+        """
+        return ()
+
+    @classmethod
+    def version(cls) -> int:
+        """The version that is written; 0 is also that of the files that state none."""
+        return len(cls.upgrades())
+
+    class Config:
+        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
+
+        strict = True
+        coerce = True
+
+
+class Sample(Record):
     """One text of the corpus."""
 
     sample_id: Series[str] = pa.Field(unique=True, description="Stable name of the row.")
@@ -35,14 +68,8 @@ class Sample(pa.DataFrameModel):
     source: Series[str] = pa.Field(description="Where the row comes from.")
     split: Series[str] = pa.Field(isin=SPLITS)
 
-    class Config:
-        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
 
-        strict = True
-        coerce = True
-
-
-class Attack(pa.DataFrameModel):
+class Attack(Record):
     """One (text, strategy) pair of a battle with its best attempt."""
 
     attack_id: Series[str] = pa.Field(unique=True)
@@ -50,7 +77,7 @@ class Attack(pa.DataFrameModel):
     lang: Series[str]
     strategy: Series[str]
     family: Series[str]
-    params: Series[str] = pa.Field(description="JSON of what the strategy was given beside text, seed and intensity.")
+    params: Series[str] = pa.Field(description="JSON of a strategy's own parameters; no strategy has any so far.")
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
     intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
     budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")
@@ -72,12 +99,6 @@ class Attack(pa.DataFrameModel):
     similarity: Series[float] = pa.Field(ge=0, le=1, description="Of the canonical forms; 1 = canonically equal.")
     split: Series[str] = pa.Field(isin=SPLITS, description="Split of the original.")
 
-    class Config:
-        """Unknown columns are refused."""
-
-        strict = True
-        coerce = True
-
 
 class LabelledAttack(Attack):
     """An attack with the label it may be trained on."""
@@ -88,30 +109,57 @@ class LabelledAttack(Attack):
     needs_review: Series[bool] = pa.Field(description="True: a person has to look before anything trains on it.")
 
 
-Schema = TypeVar("Schema", bound=pa.DataFrameModel)
+Schema = TypeVar("Schema", bound=Record)
 
 
 def write(schema: type[Schema], table: pd.DataFrame, path: str | Path) -> None:
-    """Validates a table and writes it as Parquet.
+    """Validates a table and writes it as Parquet, with the name and the version of its schema in the metadata.
 
     Raises:
         InputError: The table does not fit the schema; the message names column, check and number of rows.
     """
     columns = list(schema.to_schema().columns)
-    table = validate(schema, table)[columns]
+    content = pyarrow.Table.from_pandas(validate(schema, table)[columns], preserve_index=False)
+    stated = {SCHEMA_KEY: f"{schema.__name__}/{schema.version()}".encode()}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(path, index=False)
+    parquet.write_table(content.replace_schema_metadata((content.schema.metadata or {}) | stated), path)
 
 
 def read(schema: type[Schema], path: str | Path) -> pd.DataFrame:
-    """Reads a Parquet table and validates it.
+    """Reads a Parquet table, upgrades it to the schema's version and validates it.
 
     Raises:
-        InputError: No such file, or the table does not fit the schema.
+        InputError: No such file, a damaged one, one of another schema or of a newer version, or the table does not fit
+            the schema.
     """
     if not Path(path).is_file():
         raise InputError(f"no {schema.__name__} table at {path}")
-    return validate(schema, pd.read_parquet(path))
+    try:
+        with parquet.ParquetFile(path) as file:
+            content = file.read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{path} is no whole Parquet file (damaged, cut off or of another format)") from error
+    version = _stated_version(schema, content.schema.metadata or {}, path)
+    table = content.to_pandas()
+    for upgrade in schema.upgrades()[version:]:
+        table = upgrade(table)
+    return validate(schema, table)
+
+
+def _stated_version(schema: type[Schema], metadata: Mapping[bytes, bytes], path: str | Path) -> int:
+    """The version of a file's schema; 0 if the file states none: it was written before files did."""
+    stated = metadata.get(SCHEMA_KEY)
+    if stated is None:
+        return 0
+    name, _, version = stated.decode("utf-8", "replace").partition("/")
+    if name != schema.__name__ or not version.isdecimal():
+        raise InputError(f"{path} holds {name!r} records of version {version!r}, wanted {schema.__name__}")
+    if int(version) > schema.version():
+        raise InputError(
+            f"{path} holds {name} records of version {version}, this release reads versions up to {schema.version()}: "
+            "read it with the release that wrote it, or a newer one"
+        )
+    return int(version)
 
 
 def validate(schema: type[Schema], table: pd.DataFrame) -> pd.DataFrame:

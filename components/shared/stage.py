@@ -1,12 +1,12 @@
-"""The line protocol a stage speaks, and its one way to refuse.
+"""The log lines of a stage, for progress and for errors.
 
-A stage runs in a process or pod of its own, so all that a watching person has is its log. Every stage therefore writes
-lines that read well in a pod's log and that the command line turns into a progress display:
+A stage runs in a process or pod of its own, and its log is all that its user sees. So a stage logs lines that can be
+read in a pod's log, and that the command line parses for its progress display:
 
     [train_qlora] 40/120 steps, loss 0.412
     [train_qlora] error: only 12 toxic texts; at least 50 of each class are needed
 
-tqdm and rich draw on a terminal they own; neither gives a line that another process can read back, hence this module.
+tqdm and rich write to a terminal; another process can not parse their output.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class StageLine:
-    """One line of a stage's log, read back.
+    """One parsed line of a stage's log.
 
     Attributes:
         stage: Name of the stage that wrote it.
-        message: What it says, without stage and count.
-        done: Units finished, None if the line carries no count.
-        total: Units in all, None if the line carries no count.
-        is_error: Whether the stage refused with this line.
+        message: The text behind stage and count.
+        done: Finished units; None if the line has no count.
+        total: All units; None if the line has no count.
+        is_error: Whether it is the error that ended the stage.
     """
 
     stage: str
@@ -48,7 +48,7 @@ class StageLine:
 
 
 def parse(line: str) -> StageLine | None:
-    """Reads a line of a log; None if no stage wrote it."""
+    """Parses a line of a log; None if it is no line of a stage."""
     match = _LINE.match(line.rstrip("\n"))
     if match is None:
         return None
@@ -67,14 +67,14 @@ def parse(line: str) -> StageLine | None:
 def log(stage: str, message: str) -> None:
     """Writes one line of the stage's log.
 
-    A plain ``print``: when the process that reads the log is gone, the broken pipe ends the stage instead of leaving an
-    orphan that trains on and registers a model nobody asked for any more.
+    It uses ``print``, because a stage has to end when the process that reads its log is gone: the broken pipe raises an
+    error here. Otherwise an orphan would go on training and register a model.
     """
     print(f"[{stage}] {message}", flush=True)
 
 
 class Progress:
-    """Counts units of work and says so at most once every ``interval`` seconds, and at the end."""
+    """Counts units of work and logs the count at most every ``interval`` seconds, and at the end."""
 
     def __init__(self, stage: str, total: int, unit: str, interval: float = 1.0) -> None:
         self._stage, self._total, self._unit, self._interval = stage, total, unit, interval
@@ -86,7 +86,7 @@ class Progress:
         self.at(self._done + n, note)
 
     def at(self, done: int, note: str = "") -> None:
-        """Sets the count to ``done`` units; ``note`` is shown behind the count."""
+        """Sets the count to ``done`` units; ``note`` is logged behind the count."""
         self._done = done
         now = time.monotonic()
         if now - self._last >= self._interval or done >= self._total:
@@ -95,7 +95,7 @@ class Progress:
 
 
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Marks a function as the entry of a stage: an ArenaError becomes one error line and exit code 2, no traceback.
+    """Decorates the entry function of a stage: an ArenaError becomes one error line and exit code 2, without traceback.
 
     Args:
         name: Name of the stage, as in the pipeline.

@@ -1,7 +1,7 @@
-"""Bundles in object storage (S3), where KServe's storage initialiser finds them.
+"""Keeps bundles in object storage (S3), where KServe's storage initialiser finds them.
 
-    s3://models/content-filter/7/...       one folder a registry version, never changed once it is complete
-    s3://models/content-filter/champion    a pointer: the text "7", so that a plain Deployment can ask for the champion
+    s3://models/content-filter/7/...       one folder for each registry version, unchanged once complete
+    s3://models/content-filter/champion    a pointer: the text "7", for Deployments that ask for the champion
 
 The endpoint and the keys come from the environment (S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_DEFAULT_REGION), as every S3 client reads them. ``python -m content_arena.components.shared.store --help`` is for
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from minio import Minio
 
 _POINTER_BYTES = 64
+#: S3 error codes of a server that is starting or overloaded.
+_RETRIED_CODES = ("ServiceUnavailable", "SlowDown", "InternalError", "XMinioServerNotInitialized")
 
 
 class StoreError(ArenaError):
@@ -44,10 +46,10 @@ class Store:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Store:
-        """The server and the keys that the environment names.
+        """Connects to the server that the environment names.
 
         Raises:
-            InputError: S3_ENDPOINT_URL or a key is missing, or the URL is none.
+            InputError: S3_ENDPOINT_URL or a key is missing, or is no URL.
         """
         import minio
 
@@ -59,9 +61,7 @@ class Store:
             raise InputError(f"object storage needs {', '.join(missing)} in the environment")
         url = urlsplit(given["S3_ENDPOINT_URL"])
         if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/"):
-            raise InputError(
-                f"S3_ENDPOINT_URL is {given['S3_ENDPOINT_URL']!r}, wanted something like http://minio:9000"
-            )
+            raise InputError(f"S3_ENDPOINT_URL is {given['S3_ENDPOINT_URL']!r}, it has to look like http://minio:9000")
         return cls(
             minio.Minio(
                 endpoint=url.netloc,
@@ -73,14 +73,14 @@ class Store:
         )
 
     def make_buckets(self, names: Sequence[str], patience: float = 120.0) -> None:
-        """Makes the buckets that are not there yet, and waits for a server that is just starting.
+        """Makes the missing buckets, and waits for a server that is starting.
 
         Args:
             names: Of the buckets.
             patience: Seconds to wait for the server.
 
         Raises:
-            StoreError: It did not answer in time, or refused.
+            StoreError: The server did not answer in time, or refused.
         """
         deadline = time.monotonic() + patience
         for name in names:
@@ -89,13 +89,13 @@ class Store:
                     if not self._client.bucket_exists(name):
                         self._client.make_bucket(name)
                     break
-                except Exception as error:
-                    if not _may_pass(error) or time.monotonic() > deadline:
+                except _failures() as error:
+                    if not _is_retried(error) or time.monotonic() > deadline:
                         raise _explained(error, f"bucket {name}") from error
                     time.sleep(1)
 
     def publish(self, bundle: bundles.Bundle, uri: str) -> None:
-        """Uploads a bundle; bundle.json goes last, so a folder that has one is complete.
+        """Uploads a bundle, bundle.json last: a folder that has one is complete.
 
         Args:
             bundle: What to upload.
@@ -109,11 +109,11 @@ class Store:
         for name in files:
             try:
                 self._client.fput_object(bucket, f"{prefix}/{name}", str(bundle.path / name))
-            except Exception as error:
+            except _failures() as error:
                 raise _explained(error, f"s3://{bucket}/{prefix}/{name}") from error
 
     def point(self, uri: str, target: str) -> None:
-        """Makes ``uri`` a pointer to its sibling ``target``; one request, so it is never half-written.
+        """Makes ``uri`` a pointer to its sibling ``target``, in one request: it is never half-written.
 
         Raises:
             StoreError: The server does not answer or refuses.
@@ -122,25 +122,21 @@ class Store:
         data = target.encode()
         try:
             self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type="text/plain")
-        except Exception as error:
+        except _failures() as error:
             raise _explained(error, uri) from error
 
     def resolve(self, uri: str) -> str:
-        """The folder that a pointer names; any other address as it is.
+        """The folder that a pointer names; any other address unchanged.
 
         Raises:
             StoreError: The server does not answer or refuses.
         """
-        from minio.error import S3Error
-
         bucket, key = _parse(uri)
         try:
             response = self._client.get_object(bucket, key)
-        except S3Error as error:
-            if error.code in ("NoSuchKey", "NoSuchBucket"):
+        except _failures() as error:
+            if getattr(error, "code", None) in ("NoSuchKey", "NoSuchBucket"):
                 return uri.rstrip("/")
-            raise _explained(error, uri) from error
-        except Exception as error:
             raise _explained(error, uri) from error
         with response:
             target = response.read(_POINTER_BYTES).decode("ascii", "replace").strip()
@@ -155,31 +151,29 @@ class Store:
 
         Raises:
             StoreError: Nothing there, or the server does not answer or refuses.
-            BundleError: What is there is not whole, or the destination is in use.
+            BundleError: What is there is incomplete, or the destination is not empty.
         """
         folder = self.resolve(uri)
         bucket, prefix = _parse(folder)
         if destination.exists() and any(destination.iterdir()):
             raise bundles.BundleError(f"{destination} is not empty")
         destination.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=destination) as room:
+        with tempfile.TemporaryDirectory(dir=destination) as unchecked:
             n_files = 0
             try:
                 for item in self._client.list_objects(bucket, prefix=f"{prefix}/", recursive=True):
                     name = item.object_name.removeprefix(f"{prefix}/")
-                    path = (Path(room) / name).resolve()
-                    if not path.is_relative_to(Path(room).resolve()):
-                        raise StoreError(f"{folder} holds an object that leaves its folder: {name}")
+                    path = (Path(unchecked) / name).resolve()
+                    if not path.is_relative_to(Path(unchecked).resolve()):
+                        raise StoreError(f"{folder} holds an object whose name leads out of its folder: {name}")
                     self._client.fget_object(bucket, item.object_name, str(path))
                     n_files += 1
-            except ArenaError:
-                raise
-            except Exception as error:
+            except _failures() as error:
                 raise _explained(error, folder) from error
             if not n_files:
                 raise StoreError(f"there is no bundle at {folder}: `arena status` shows what was published")
-            spec = bundles.load(room).spec
-            for path in list(Path(room).iterdir()):
+            spec = bundles.load(unchecked).spec
+            for path in list(Path(unchecked).iterdir()):
                 path.rename(destination / path.name)
         return bundles.Bundle(destination, spec)
 
@@ -189,17 +183,32 @@ def _parse(uri: str) -> tuple[str, str]:
     url = urlsplit(uri)
     key = url.path.strip("/")
     if url.scheme != "s3" or not url.netloc or not key:
-        raise InputError(f"{uri!r} is no address in object storage, wanted s3://bucket/folder")
+        raise InputError(f"{uri!r} is no address in object storage: give s3://bucket/folder")
     return url.netloc, key
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether waiting may help: the server is not there yet, or says so itself."""
-    from minio.error import S3Error, ServerError
+def _failures() -> tuple[type[Exception], ...]:
+    """What the client raises.
+
+    The server does not answer, or answers with something else than S3. The server refuses. A file can not be read or
+    written. The client itself refuses the name of a bucket or an object.
+    """
+    from minio.error import InvalidResponseError, S3Error, ServerError
+    from urllib3.exceptions import HTTPError
+
+    return HTTPError, InvalidResponseError, ServerError, S3Error, OSError, ValueError
+
+
+def _is_retried(error: Exception) -> bool:
+    """Whether the same request may succeed in a moment."""
+    from minio.error import InvalidResponseError, S3Error, ServerError
+    from urllib3.exceptions import HTTPError
 
     if isinstance(error, S3Error):
-        return error.code in ("ServiceUnavailable", "SlowDown", "InternalError", "XMinioServerNotInitialized")
-    return not isinstance(error, ServerError) or error.status_code >= 500
+        return error.code in _RETRIED_CODES
+    if isinstance(error, ServerError):
+        return error.status_code >= 500
+    return isinstance(error, HTTPError | InvalidResponseError)
 
 
 def _explained(error: Exception, what: str) -> StoreError:
@@ -207,14 +216,16 @@ def _explained(error: Exception, what: str) -> StoreError:
 
     if isinstance(error, S3Error):
         return StoreError(f"object storage refused {what}: {error.code}, {error.message}")
+    if isinstance(error, OSError | ValueError):
+        return StoreError(f"object storage could not be used for {what}: {error}")
     return StoreError(f"object storage does not answer for {what}: {error}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The module's command line; returns the exit code, 2 with one line on stderr for what can not be done."""
+    """The module's command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
     parser = argparse.ArgumentParser(prog="content_arena.components.shared.store", description="Bundles in S3.")
     commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("make-buckets", help="make buckets that are not there yet; waits for the server")
+    make = commands.add_parser("make-buckets", help="make missing buckets; waits for the server")
     make.add_argument("names", nargs="+", metavar="NAME")
     fetch = commands.add_parser("download", help="download a bundle, or the one a pointer names, and check it")
     fetch.add_argument("uri", help="s3://bucket/folder")

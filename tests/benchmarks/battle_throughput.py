@@ -131,10 +131,10 @@ def make_bundle(folder: Path) -> None:
         prepare("embedded", "en", folder / "corpus.parquet")
         table = dataset.training_table(records.read(records.Sample, folder / "corpus.parquet"), [], ())
         settings = TrainingSettings(base_model="all-MiniLM-L6-v2", device="cpu", epochs=1)
-        model, tokenizer, metrics = trainer.train(table, settings, folder / "checkpoints")
+        trained = trainer.train(table, settings, folder / "checkpoints")
         validation = table[table["split"] == "validation"]
         with mock.patch.object(export, "MIN_AGREEMENT", 0.0):
-            export.export(model, tokenizer, settings, validation, metrics, folder / "bundle")
+            export.export(trained, settings, validation, folder / "bundle")
 
 
 def compare(bundle: bundles.Bundle, samples: pd.DataFrame, repetitions: int) -> None:

@@ -1,41 +1,65 @@
-"""Evasion strategies, found through the entry-point group ``content_arena.strategies``.
+"""Evasion strategies: the built-in ones, and those of other installed packages.
 
-A user's own package adds one by naming a :class:`Strategy` subclass in that group; nothing here has to change.
+A built-in strategy is one class in a file of its own in this folder, and is found there. Another package adds one by
+naming a :class:`Strategy` subclass in the entry-point group ``content_arena.strategies``. Neither needs a change here.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
-from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy, edit_words
+from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy
+from content_arena.components.attack_generation.strategies.words import edit_words
 from content_arena.components.shared.errors import InputError
 
 GROUP = "content_arena.strategies"
 
-#: Judged, never trained on: what they show is how the filter meets an attack it has not seen.
-HELD_OUT = ("diacritic_zalgo", "space_join", "wild_respell", "ko_coda")
+__all__ = [
+    "BUILT_IN", "FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "check_installed", "edit_words", "installed",
+    "select",
+]  # fmt: skip
 
-__all__ = ["FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "check_installed", "edit_words", "installed", "select"]
+
+def _find_built_in() -> tuple[Strategy, ...]:
+    """One of every strategy in this folder, by family and name."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    classes = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
+    ]
+    found = [kind() for kind in classes if kind is not Strategy]
+    return tuple(sorted(found, key=lambda strategy: (FAMILIES.index(strategy.family), strategy.name)))
+
+
+#: The strategies of this folder, by family and name.
+BUILT_IN = _find_built_in()
+
+#: Names of those that are judged and never trained on by default: they show how the filter meets an attack that is new
+#: to it.
+HELD_OUT = tuple(strategy.name for strategy in BUILT_IN if strategy.held_out_by_default)
 
 
 def installed() -> dict[str, Strategy]:
-    """Every installed strategy by name, in alphabetical order.
+    """Every strategy by name, in alphabetical order.
 
     Raises:
-        InputError: An entry point that can not be loaded or is no strategy: skipping it would make a battle look
-            better than it was.
+        InputError: An entry point that can not be loaded, is no strategy of that name, has the name of another
+            one, or is held out by default. Skipping it would make a battle look better than it was.
     """
-    found: dict[str, Strategy] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            strategy = point.load()()
-        except Exception as error:
-            raise InputError(f"strategy {point.name} ({point.value}) can not be loaded: {error}") from error
-        if not isinstance(strategy, Strategy) or strategy.name != point.name:
-            raise InputError(f"entry point {point.name} ({point.value}) is not a Strategy of that name")
-        found[point.name] = strategy
-    return found
+    found = {strategy.name: strategy for strategy in BUILT_IN}
+    for point in entry_points(group=GROUP):
+        # Up to 0.1.0 the built-in strategies had entry points too; a checkout installed then still lists them.
+        if point.module.startswith(f"{__name__}."):
+            continue
+        if point.name in found:
+            raise InputError(f"entry point {point.name} ({point.value}) has another strategy's name: rename it")
+        found[point.name] = _load(point)
+    return dict(sorted(found.items()))
 
 
 def check_installed(names: Iterable[str]) -> None:
@@ -48,7 +72,7 @@ def check_installed(names: Iterable[str]) -> None:
 
 
 def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
-    """The installed strategies that speak a language, in alphabetical order.
+    """The installed strategies that apply to a language, in alphabetical order.
 
     Args:
         lang: ISO 639-1 code.
@@ -64,6 +88,22 @@ def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
     if not chosen:
         raise InputError(f"none of the strategies {', '.join(wanted)} works on language {lang!r}")
     return chosen
+
+
+def _load(point: EntryPoint) -> Strategy:
+    # What a package without the class, without one of its imports, or with an incomplete class raises.
+    try:
+        strategy = point.load()()
+    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
+        raise InputError(f"strategy {point.name} ({point.value}) can not be loaded: {error}") from error
+    if not isinstance(strategy, Strategy) or strategy.name != point.name:
+        raise InputError(f"entry point {point.name} ({point.value}) is not a Strategy of that name")
+    if strategy.held_out_by_default:
+        raise InputError(
+            f"strategy {point.name} ({point.value}) is held out by default, which only built-in strategies can be: "
+            "remove held_out_by_default from the class and name the strategy with --held-out"
+        )
+    return strategy
 
 
 def _check(names: Iterable[str], available: Mapping[str, Strategy]) -> None:

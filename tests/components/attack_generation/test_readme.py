@@ -1,4 +1,4 @@
-"""The README's strategy of one's own: installed from the README as it stands, and fought with."""
+"""The README: its table of strategies is up to date, and its example of a strategy works as it stands there."""
 
 import os
 import re
@@ -55,3 +55,10 @@ def test_every_family_there_is_is_named():
     from content_arena.components.attack_generation.strategies import FAMILIES
 
     assert ", ".join(f"`{name}`" for name in FAMILIES[:-1]) + f" or `{FAMILIES[-1]}`" in README.read_text("utf-8")
+
+
+def test_the_table_of_strategies_is_up_to_date():
+    from content_arena.components.attack_generation import strategy_table
+
+    text = README.read_text(encoding="utf-8")
+    assert text == strategy_table.readme_with_table(text), f"run python -m {strategy_table.__name__}"

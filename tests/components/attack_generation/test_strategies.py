@@ -1,6 +1,9 @@
 """The contract every installed strategy keeps, and what each one does."""
 
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -26,7 +29,17 @@ every_strategy = pytest.mark.parametrize("strategy", ALL.values(), ids=ALL)
 
 def test_the_first_strategies_of_each_family_are_there():
     assert {s.family for s in ALL.values()} >= {"unicode", "char", "word", "sentence", "ko"}
-    assert set(HELD_OUT) < set(ALL)
+
+
+def test_what_is_held_out_by_default():
+    # The default of a parameter of the compiled pipelines: a change of it or of its order is a change of theirs.
+    assert HELD_OUT == ("diacritic_zalgo", "space_join", "wild_respell", "ko_coda")
+
+
+def test_a_built_in_strategy_is_one_class_in_the_file_of_its_name():
+    files = {path.stem for path in Path(strategies.__file__).parent.glob("*.py")} - {"__init__", "base", "words"}
+    assert files == {strategy.name for strategy in strategies.BUILT_IN}
+    assert all(type(s).__module__ == f"{strategies.__name__}.{s.name}" for s in strategies.BUILT_IN)
 
 
 @every_strategy
@@ -128,3 +141,46 @@ def test_a_language_that_none_speaks_is_refused():
 def test_a_strategy_without_its_facts_can_not_be_defined():
     with pytest.raises(TypeError, match="family"):
         type("Nameless", (Strategy,), {"name": "nameless", "langs": None})
+
+
+class Fine(Strategy):
+    """A strategy of another package."""
+
+    name, family, langs = "fine", "char", None
+
+    def perturb(self, text, rng, intensity, span=None):
+        return text
+
+
+class HeldOutByDefault(Fine):
+    """One that decides for its users."""
+
+    held_out_by_default = True
+
+
+def declared(monkeypatch, name, attribute):
+    found = SimpleNamespace(name=name, value=f"other:{attribute}", module="other", load=lambda: globals()[attribute])
+    if attribute not in globals():
+        found = EntryPoint(name, f"{pytest.__name__}:{attribute}", strategies.GROUP)
+    monkeypatch.setattr(strategies, "entry_points", lambda group: [found] if group == strategies.GROUP else [])
+
+
+def test_an_entry_point_adds_a_strategy(monkeypatch):
+    declared(monkeypatch, "fine", "Fine")
+    assert list(strategies.installed()) == sorted([*ALL, "fine"])
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "refusal"),
+    [
+        ("leet_sub", "Fine", "another strategy's name"),
+        ("coarse", "Fine", "not a Strategy of that name"),
+        ("fine", "HeldOutByDefault", "--held-out"),
+        ("fine", "Missing", "can not be loaded"),
+        ("fine", "Strategy", "can not be loaded"),
+    ],
+)
+def test_an_entry_point_that_is_not_one_more_strategy_is_refused(monkeypatch, name, attribute, refusal):
+    declared(monkeypatch, name, attribute)
+    with pytest.raises(InputError, match=refusal):
+        strategies.installed()

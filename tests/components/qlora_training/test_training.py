@@ -41,30 +41,27 @@ def table():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
-    model, tokenizer, metrics = trainer.train(table(), SETTINGS, folder / "checkpoints")
-    return model, tokenizer, metrics, folder
+    return trainer.train(table(), SETTINGS, folder / "checkpoints")
 
 
 @pytest.mark.slow
 def test_the_base_is_nf4_twice_quantised_and_the_head_is_not(trained):
     from bitsandbytes.nn import Linear4bit
 
-    model = trained[0]
-    quantised = {name: module for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    quantised = {name: module for name, module in trained.model.named_modules() if isinstance(module, Linear4bit)}
     assert quantised
     for module in quantised.values():
         assert module.weight.quant_type == "nf4"
         assert module.weight.quant_state.nested
     assert not [name for name in quantised if "classifier" in name or "pooler" in name]
-    trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    trainable = {name for name, parameter in trained.model.named_parameters() if parameter.requires_grad}
     assert all("lora" in name or "modules_to_save" in name for name in trainable)
 
 
 @pytest.mark.slow
-def test_the_bundle_decides_as_the_trained_model(trained):
-    model, tokenizer, metrics, folder = trained
+def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
     validation = table().query("split == 'validation'")
-    bundle = export.export(model, tokenizer, SETTINGS, validation, metrics, folder / "bundle")
+    bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
     assert bundle.spec.metrics["parity_agreement"] >= export.MIN_AGREEMENT
     assert (bundle.path / "model_card.md").is_file()
     assert (bundle.path / "adapter" / "adapter_model.safetensors").is_file()
@@ -76,15 +73,16 @@ def test_the_bundle_decides_as_the_trained_model(trained):
 
 @pytest.mark.slow
 def test_a_warm_start_knows_what_its_adapter_knew(trained, tmp_path):
-    model, tokenizer, metrics, _ = trained
     validation = table().query("split == 'validation'")
-    bundle = export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
+    bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
     # A rate too small to learn anything by: whatever it knows it brought along.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
     warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
     texts = validation["text"].tolist()
-    before, after = (export._torch_scores(m, tokenizer, texts, SETTINGS.max_length) for m in (model, warm))
+    before, after = (
+        export._torch_scores(model, trained.tokenizer, texts, SETTINGS.max_length) for model in (trained.model, warm)
+    )
     assert np.abs(before - after).max() < 0.02
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "lora" in name)
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "modules_to_save" in name)
@@ -92,11 +90,10 @@ def test_a_warm_start_knows_what_its_adapter_knew(trained, tmp_path):
 
 @pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
-    model, tokenizer, metrics, _ = trained
     monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 4).astype(np.float32))
     validation = table().query("split == 'validation'")
     with pytest.raises(export.ParityError, match="99%"):
-        export.export(model, tokenizer, SETTINGS, validation, metrics, tmp_path / "bundle")
+        export.export(trained, SETTINGS, validation, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())
 
 

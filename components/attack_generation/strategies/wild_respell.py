@@ -1,47 +1,27 @@
-"""Family ``word``: word boundaries and spellings change.
+"""Spellings that get past lists of words.
 
-Sources: Röttger et al. 2021, "HateCheck" (no spaces); Eger et al. 2020, "From Hero to Zéroe" (disemvowelling,
-phonetic spelling).
+Source: Eger et al. 2020, "From Hero to Zéroe" (disemvowelling, phonetic spelling).
 """
 
 from __future__ import annotations
 
-import re
 from random import Random
 
-from content_arena.components.attack_generation.strategies.base import Span, Strategy, edit_words
+from content_arena.components.attack_generation.strategies.base import Span, Strategy
+from content_arena.components.attack_generation.strategies.words import edit_words
 
-_BOUNDARY = re.compile(r"(?<=\w) +(?=\w)")
 _VOWELS = "aeiou"
 _PHONETIC = (("ck", "k"), ("ph", "f"), ("qu", "kw"), ("x", "ks"), ("c", "k"), ("oo", "u"), ("ee", "i"), ("er", "a"),
              ("s", "z"))  # fmt: skip
 
 
-class SpaceJoin(Strategy):
-    """Words run together."""
-
-    name = "space_join"
-    family = "word"
-    langs = None
-
-    def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
-        """See :meth:`Strategy.perturb`; a place is a space between two words."""
-        start, end = span or (0, len(text))
-        places = [m.span() for m in _BOUNDARY.finditer(text, start, end)]
-        if not places or intensity <= 0:
-            return text
-        chosen = rng.sample(places, min(len(places), max(1, round(intensity * len(places)))))
-        for begin, stop in sorted(chosen, reverse=True):
-            text = text[:begin] + text[stop:]
-        return text
-
-
 class WildRespell(Strategy):
-    """Spellings as people dodge word lists: censored (``st*pid``), without vowels (``stpd``), by ear (``stoopid``)."""
+    """Spells words to get past word lists: censored (``s*ck``), without vowels (``sck``) or by ear (``sik``)."""
 
     name = "wild_respell"
     family = "word"
     langs = frozenset({"en"})
+    held_out_by_default = True
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is an ASCII word of four letters or more with a vowel inside."""

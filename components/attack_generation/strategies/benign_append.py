@@ -1,6 +1,6 @@
-"""Family ``sentence``: the words stay, their surroundings change.
+"""Friendly sentences around the text.
 
-Source: Hosseini et al. 2017, "Deceiving Google's Perspective API"; Gröndahl et al. 2018, "All You Need is 'Love'".
+Sources: Hosseini et al. 2017, "Deceiving Google's Perspective API"; Gröndahl et al. 2018, "All You Need is 'Love'".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FRIENDLY_KO = (
 
 
 class BenignAppend(Strategy):
-    """One to three friendly sentences before or behind the text."""
+    """Adds one to three friendly sentences before or behind the text."""
 
     name = "benign_append"
     family = "sentence"
