@@ -1,4 +1,5 @@
-# Needs: Python 3.11, make, and a Python package index. Everything else goes into .venv.
+# Needs: Python 3.11, make, and a Python package index. Everything else goes into .venv. The pinned packages have wheels for
+# 3.12 and 3.13 too (make PYTHON=python3.12), but only 3.11 is run.
 PYTHON ?= python3.11
 BIN := .venv/bin
 
@@ -12,10 +13,12 @@ BUILD := $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg BASE_IMAGE=$(BASE_I
 	--build-arg REVISION=$(shell git rev-parse HEAD)
 
 PYTEST := $(BIN)/python -m pytest
-# What `make test-quick` leaves out beside slow tests: files that start servers, or the command line as a process.
+# What `make test-quick` leaves out beside slow tests: files that start servers,
+# make a registry for each test, or run the command line as a process.
 NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/execution \
-	tests/components/attack_generation/test_readme.py tests/components/canary_rollout/measuring/test_measurer.py \
-	tests/components/metrics_exporter tests/components/predictor tests/components/registry/test_publish.py \
+	tests/components/attack_generation/test_readme.py tests/components/attack_generation/test_victims.py \
+	tests/components/canary_rollout/measuring/test_measurer.py tests/components/canary_rollout/measuring/test_probes.py \
+	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
 	tests/components/shared/test_store.py tests/components/qlora_training/test_training.py
 
 .PHONY: help install arena test test-quick coverage lint types format bench images wheel clean
@@ -38,7 +41,7 @@ arena: install ## Run the whole loop once: attack, label, train, evaluate, promo
 test: install ## Run every test, a file on one core at a time; under 10 minutes on two cores
 	$(PYTEST) --numprocesses auto --dist loadfile
 
-test-quick: install ## Run the tests that need no server and no training; under 2 minutes on two cores
+test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
 	$(PYTEST) --numprocesses auto --dist loadfile -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html
