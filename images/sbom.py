@@ -11,17 +11,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 _TOOL = "cyclonedx-bom==7.5.0"
 
 
-def python_packages(environment: Path) -> dict:
+def python_packages(environment: Path) -> dict[str, Any]:
     """The bill of a virtual environment; the tool is installed beside it and thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", _TOOL], check=True)
         tool, interpreter = f"{folder}/bin/cyclonedx-py", str(environment / "bin/python")
-        return json.loads(_output([tool, "environment", "--output-reproducible", interpreter]))
+        bill: dict[str, Any] = json.loads(_output([tool, "environment", "--output-reproducible", interpreter]))
+        return bill
 
 
 def debian_packages() -> list[dict[str, str]]:

@@ -18,10 +18,24 @@ import requests
 
 from tests.tiny_bundle import make_tiny_bundle
 
+_SLOW_TEST_SECONDS = 1_200
+#: Rollouts wait for pods and bakes, and some tests repeat them as often as an environment variable says.
+_CLUSTER_TEST_SECONDS = 7_200
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """A worker a core, and no more than memory for so many encoders; one where all of them would share a cluster."""
     return 1 if os.environ.get("KUBECONFIG") else min(4, len(os.sched_getaffinity(0)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives tests that train, and those that roll out on a cluster, more time than pyproject.toml gives the rest."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            if item.get_closest_marker("node") is not None or "on_a_cluster" in item.path.parts:
+                item.add_marker(pytest.mark.timeout(_CLUSTER_TEST_SECONDS))
+            elif item.get_closest_marker("slow") is not None:
+                item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -27,13 +27,13 @@ def require(image: str) -> str:
     try:
         labels = docker.from_env().images.get(image).labels
     except ImageNotFound:
-        pytest.skip(f"no image {image}: `make images` builds it")
+        pytest.skip(f"needs the image {image}: `make images` builds it")
     except DockerException:
-        pytest.skip("no Docker engine answers")
+        pytest.skip("needs a Docker engine that answers, and the images of `make images`")
     revision = labels.get("org.opencontainers.image.revision", "unknown")
     same = subprocess.run(["git", "diff", "--quiet", revision, "--", *_SOURCES], cwd=ROOT, capture_output=True)
     if same.returncode:
-        pytest.skip(f"{image} was built from other code ({revision[:12]}): `make images` builds it")
+        pytest.skip(f"needs {image} of today's code, it was built from {revision[:12]}: `make images` builds it")
     return image
 
 

@@ -116,7 +116,7 @@ def test_it_serves_what_the_component_image_downloads(published, s3, bundle_fold
 
 def test_it_serves_what_kserves_storage_initialiser_downloads(published, s3, bundle_folder, free_port):
     """The initialiser's own code, with the variables that KServe makes of a Secret and its annotations."""
-    pytest.importorskip("kserve_storage", reason="pip install --no-deps kserve-storage==0.21.0")
+    pytest.importorskip("kserve_storage", reason="needs kserve-storage: pip install --no-deps kserve-storage==0.21.0")
     environment = {**os.environ, **s3, "AWS_ENDPOINT_URL": s3["S3_ENDPOINT_URL"], "S3_USE_HTTPS": "0"}
     code = "import sys; from kserve_storage import Storage; Storage.download(*sys.argv[1:])"
     subprocess.run([sys.executable, "-c", code, published, str(bundle_folder)], env=environment, check=True)

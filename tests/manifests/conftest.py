@@ -23,7 +23,7 @@ RESTRICTED = {
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     """Every kustomization, with secrets made for this session."""
     if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed: the manifests can not be rendered")
+        pytest.skip("needs kubectl on PATH, which renders the manifests: kubernetes.io/docs/tasks/tools")
     return Renderer(tmp_path_factory.mktemp("rendered"))
 
 
@@ -31,10 +31,10 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
 def cluster(manifests: Renderer) -> None:
     """A cluster that KUBECONFIG names; never one that kubectl would find by itself."""
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG is not set: nothing is asked of a cluster")
+        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (CONTRIBUTING.md says what it has to have)")
     asked = subprocess.run(["kubectl", "version", "--request-timeout=5s"], capture_output=True, text=True)
     if asked.returncode:
-        pytest.skip(f"no cluster answers at KUBECONFIG: {asked.stderr.strip().splitlines()[-1]}")
+        pytest.skip(f"needs a cluster that answers at KUBECONFIG: {asked.stderr.strip().splitlines()[-1]}")
     served = kubectl("api-resources", "--output=name")
     missing = [
         name
@@ -42,7 +42,7 @@ def cluster(manifests: Renderer) -> None:
         if name not in served
     ]
     if missing:
-        pytest.skip(f"the cluster lacks custom resources: {', '.join(missing)}")
+        pytest.skip(f"needs these CRDs in the cluster of KUBECONFIG: {', '.join(missing)}")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from tests.manifests.rendering import kubectl
 def skip_unless_ours() -> None:
     """Skips the test where nobody said that the cluster is one for tests."""
     if os.environ.get("CONTENT_ARENA_TEST_NODE") != "1":
-        pytest.skip("CONTENT_ARENA_TEST_NODE=1 is not set: nothing is installed in the cluster of KUBECONFIG")
+        pytest.skip(
+            "needs CONTENT_ARENA_TEST_NODE=1, which says that the arena may be installed in the cluster of KUBECONFIG"
+        )
 
 
 def ready_node_with(images: Iterable[str]) -> str:
@@ -22,11 +24,11 @@ def ready_node_with(images: Iterable[str]) -> str:
     skip_unless_ours()
     ready = [item for item in json.loads(kubectl("get", "nodes", "--output=json"))["items"] if _is_ready(item)]
     if not ready:
-        pytest.skip("no node of the cluster is Ready: pods would wait for ever")
+        pytest.skip("needs a node that is Ready in the cluster of KUBECONFIG: pods would wait for ever")
     there = {_full(name) for item in ready for image in item["status"]["images"] for name in image["names"]}
     missing = {_full(image) for image in images} - there
     if missing:
-        pytest.skip(f"the node has no {', '.join(sorted(missing))}: load them, as `kind load docker-image` does")
+        pytest.skip(f"needs {', '.join(sorted(missing))} on the node: `kind load docker-image` loads them")
     return ready[0]["metadata"]["name"]
 
 

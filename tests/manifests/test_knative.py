@@ -11,7 +11,7 @@ import yaml
 
 from tests.manifests.rendering import MANIFESTS, find, kubectl
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
 _REFUSED_POD = {
     "activeDeadlineSeconds", "deploymentStrategy", "hostNetwork", "initContainers", "restartPolicy", "scaleMetric",
     "scaleTarget", "securityContext", "terminationGracePeriodSeconds", "topologySpreadConstraints",

@@ -209,7 +209,8 @@ def test_production_brings_neither_storage_nor_database(manifests: Renderer):
 
 
 def test_gpus_are_asked_for_as_the_pipelines_ask(manifests: Renderer):
-    placement = pytest.importorskip("content_arena.pipelines.definitions.placement")
+    from content_arena.pipelines.definitions import placement
+
     gpu = placement.GpuPlacement()
     (pod,) = pods(manifests.objects("overlays/gpu/arena-run"))
     assert pod.spec["nodeSelector"] == dict([gpu.node_label])

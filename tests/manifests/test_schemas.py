@@ -13,7 +13,7 @@ CUSTOM = {"InferenceService", "ServingRuntime", "PodMonitor", "ServiceMonitor", 
 
 @pytest.mark.parametrize("folder", EVERYTHING)
 def test_every_field_is_in_the_schema(manifests: Renderer, folder: str):
-    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate: make install")
     for item in manifests.objects(folder):
         if item["kind"] in CUSTOM:
             continue

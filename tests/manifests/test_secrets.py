@@ -62,7 +62,7 @@ def test_an_example_names_every_key_and_is_refused_as_it_stands(manifests: Rende
         kubectl("create", "secret", "generic", name, f"--from-env-file={example}", "--dry-run=client", "--output=yaml")
 
 
-@pytest.mark.skipif(not (MANIFESTS.parent / ".git").exists(), reason="no git checkout")
+@pytest.mark.skipif(not (MANIFESTS.parent / ".git").exists(), reason="needs a git checkout: git clone the repository")
 def test_git_takes_the_examples_and_nothing_filled_in():
     folder = MANIFESTS / "secrets"
     names = [f"{name}{end}" for name in SECRETS for end in (".env", ".example.env")]

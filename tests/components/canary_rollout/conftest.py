@@ -17,14 +17,16 @@ from tests.manifests.rendering import kubectl
 def namespace() -> Iterator[str]:
     """In the cluster that KUBECONFIG names, never one that kubectl would find by itself; gone afterwards."""
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG is not set: nothing is asked of a cluster")
+        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (CONTRIBUTING.md says what it has to have)")
     asked = subprocess.run(
         ["kubectl", "get", "crd", "inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io",
          "--request-timeout=5s"],
         capture_output=True, text=True,
     )  # fmt: skip
     if asked.returncode:
-        pytest.skip(f"no cluster with KServe's and the Gateway's resources: {asked.stderr.strip().splitlines()[-1]}")
+        pytest.skip(
+            f"needs KServe's and the Gateway API's CRDs in the cluster: {asked.stderr.strip().splitlines()[-1]}"
+        )
     name = f"rollout-test-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     try:

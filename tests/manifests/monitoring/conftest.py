@@ -56,7 +56,7 @@ class Prometheus:
 def prometheus(tiny_bundle, tmp_path_factory):
     """Prometheus with a week-old past, a few seconds after stable and canary were asked."""
     if shutil.which("prometheus") is None or shutil.which("promtool") is None:
-        pytest.skip("no prometheus on this machine: apt-get install prometheus")
+        pytest.skip("needs Prometheus: apt-get install prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     history = histories.write(tmp_path_factory.mktemp("arena"))
     with contextlib.ExitStack() as stack:

@@ -10,7 +10,7 @@ import yaml
 
 from .expressions import FOLDER
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def pod(name, namespace, ip, labels, *containers):
 @pytest.fixture(scope="module")
 def prometheus(tiny_bundle, tmp_path_factory):
     if shutil.which("prometheus") is None:
-        pytest.skip("no prometheus on this machine: apt-get install prometheus")
+        pytest.skip("needs Prometheus: apt-get install prometheus")
     metrics = RolloutMetrics("content-filter", "content-arena")
     metrics.observe(at(Phase.BAKING, step=1))
     metrics.serve(_STAGE_PORT, _STAGE_IP)

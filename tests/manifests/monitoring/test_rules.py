@@ -10,7 +10,9 @@ import yaml
 
 from .expressions import FOLDER, groups, rules
 
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus")
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="needs promtool: apt-get install prometheus"
+)
 
 
 @dataclass(frozen=True)

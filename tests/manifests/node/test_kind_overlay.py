@@ -25,7 +25,7 @@ SMALL = ["--max-texts=240", "--texts=16", "--budget=2", "--epochs=1", "--json"]
 def overlay(node, manifests, note):
     """The overlay's folder; it is installed and Ready."""
     if kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"):
-        pytest.skip(f"there is a namespace {NAMESPACE} already: these tests begin with none")
+        pytest.skip(f"needs a cluster without the namespace {NAMESPACE}: kubectl delete namespace {NAMESPACE}")
     folder = str(manifests.root / "overlays/kind")
     started = time.monotonic()
     try:

@@ -37,7 +37,7 @@ def scene(tiny_bundle, tmp_path_factory):
     Yields the URL, when the window began, and how many of the challenger's answers were errors.
     """
     if shutil.which("prometheus") is None:
-        pytest.skip("no prometheus on this machine: apt-get install prometheus")
+        pytest.skip("needs Prometheus: apt-get install prometheus")
     with contextlib.ExitStack() as stack:
         champion = stack.enter_context(running(tiny_bundle.path, "--model_version", "1"))
         call(champion, 100)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def prometheus(installation, tmp_path):
     """Its URL."""
     if shutil.which("prometheus") is None:
-        pytest.skip("no prometheus on this machine: apt-get install prometheus")
+        pytest.skip("needs Prometheus: apt-get install prometheus")
     folder = tmp_path / "prometheus"
     folder.mkdir()
     api = Api(installation.namespace)

@@ -22,7 +22,10 @@ def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, compo
     assert {"RolloutStarted", "RolloutShifting", "RolloutMove", "RolloutPromoted"} <= outcomes.events(component)
 
 
-@pytest.mark.skipif("CONTENT_ARENA_TEST_BAKE" not in os.environ, reason="takes many bakes: CONTENT_ARENA_TEST_BAKE=100")
+@pytest.mark.skipif(
+    "CONTENT_ARENA_TEST_BAKE" not in os.environ,
+    reason="needs CONTENT_ARENA_TEST_BAKE=100, seconds a bake: it takes 15 minutes then",
+)
 def test_the_plan_and_the_bounds_that_users_get(installation, component, tmp_path):
     """Every step, 400 answers at each, and margins as they are; at 1 % the answers come together in several bakes."""
     path = tmp_path / "probes.parquet"

@@ -91,7 +91,7 @@ def test_one_that_does_not_get_back_can_be_alerted(metrics, scrape):
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_both_kinds_of_addresses_are_served(metrics, host):
     if ":" in host and not socket.has_dualstack_ipv6():
-        pytest.skip("no IPv6 on this machine")
+        pytest.skip("needs IPv6 on the loopback interface: sysctl net.ipv6.conf.lo.disable_ipv6=0")
     assert requests.get(f"http://{host}:{metrics.serve(0)}/metrics", timeout=5).ok
 
 

@@ -1,0 +1,231 @@
+"""Which part of the project may know which other part; CONTRIBUTING.md has the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from tests.import_graph import Import, cycles, graph, imports, modules, within
+
+#: The rooms of components/, lowest first. A room imports rooms before it and itself.
+ROOMS = (
+    "shared",
+    "registry",
+    "corpus_preparation",
+    "attack_generation",
+    "labeling",
+    "qlora_training",
+    "evaluation",
+    "retraining_policy",
+    "canary_rollout",
+    "promotion",
+    "metrics_exporter",
+    "predictor",
+)
+
+#: The packages and modules of canary_rollout, lowest first.
+ROLLOUT = (
+    "log",
+    "analysis",
+    "plan",
+    "kube",
+    "traffic",
+    "measuring",
+    "settings",
+    "reporting",
+    "controller",
+    "launch",
+    "task",
+    "component",
+)
+
+#: The packages of pipelines/, lowest first.
+PIPELINES = ("definitions", "execution", "cli")
+
+#: Rooms that are libraries: pipelines may use every module of them.
+LIBRARIES = ("shared", "registry")
+
+#: Modules with dataclasses of settings beside every room's `settings`: options and parameters are derived from them.
+SETTINGS = ("components.canary_rollout.plan.parameters", "components.retraining_policy.policy")
+
+#: Where a third-party package may be imported: package, then what it is kept to. A package stands for its modules.
+HOMES = {
+    "kubernetes": ("components.canary_rollout.kube", "pipelines.execution"),
+    "mlflow": ("components.shared.tracking", "components.registry"),
+    "minio": ("components.shared.store",),
+    "boto3": ("components.shared.store",),
+    "requests": (
+        "components.shared.chat",
+        "components.attack_generation.victims",
+        "components.corpus_preparation.sources",
+        "components.canary_rollout.measuring",
+        "components.predictor",
+    ),
+    "typer": ("pipelines.cli",),
+    "rich": ("pipelines.cli",),
+}
+#: Other packages that speak HTTP, for the same places.
+HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HOMES["requests"])
+
+# What breaks a rule and why. Remove an entry once the code keeps the rule: a test fails for one that is not needed.
+
+_COMMANDS_REACH_IN = "a use case of a rollout that stands in the command line, not in launch.py yet"
+_PIPELINES_REACH_IN = {
+    # For good.
+    ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
+    ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
+    ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
+    ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
+    ("pipelines.definitions.stages", "components.attack_generation.strategies"): "a parameter's default names them",
+    # Until there is one table of figures.
+    ("pipelines.cli.run", "components.evaluation.evaluate"): "figures of a comparison, for a table",
+    ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
+    # Until launch.py is all that pipelines use of a rollout.
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.controller.rollout"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.options", "components.canary_rollout.analysis.checks"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.options", "components.canary_rollout.controller.registry"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.options", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.options", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.options", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.requests", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.requests", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.decide"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.lease"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mode"): _COMMANDS_REACH_IN,
+    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
+}
+
+_ROLLOUT_UPWARD = {
+    ("components.canary_rollout.kube.lease", "components.canary_rollout.traffic.mode"): "the type Json is there",
+    ("components.canary_rollout.kube.spec_diff", "components.canary_rollout.traffic.mode"): "the type Json is there",
+}
+
+_PIPELINES_UPWARD = {
+    ("pipelines.definitions.placement", "pipelines.cli.options"): "values of options are read where tasks are placed",
+}
+
+
+def _ours() -> list[Import]:
+    return [found for found in imports() if found.ours]
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def _assert_only_known(broken: Iterable[Import], known: Mapping[tuple[str, str], str]) -> None:
+    """Nothing breaks a rule but what is known to, and what is known still does."""
+    broken = list(broken)
+    new = [str(found) for found in broken if (found.importer, found.imported) not in known]
+    assert not new, "\n".join(new)
+    kept = known.keys() - {(found.importer, found.imported) for found in broken}
+    assert not kept, f"these keep the rule now, remove their entries: {sorted(kept)}"
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {_room(name) for name in modules() if within(name, "components")} - {""} == set(ROOMS)
+
+
+def test_a_room_imports_only_rooms_below_it():
+    upward = [
+        found
+        for found in _ours()
+        if within(found.importer, "components") and _room(found.importer) and not _is_below(found)
+    ]
+    _assert_only_known(upward, {})
+
+
+def _is_below(found: Import) -> bool:
+    return within(found.imported, "components") and ROOMS.index(_room(found.imported)) <= ROOMS.index(
+        _room(found.importer)
+    )
+
+
+def test_the_parts_of_a_rollout_import_only_parts_below_them():
+    room = "components.canary_rollout"
+    parts = {name: name.split(".")[2] for name in modules() if name.startswith(f"{room}.")}
+    assert set(parts.values()) <= set(ROLLOUT), "give a new part its place in ROLLOUT"
+    places = {name: ROLLOUT.index(part) for name, part in parts.items()}
+    upward = [
+        found
+        for found in _ours()
+        if found.importer in places and found.imported in places and places[found.imported] > places[found.importer]
+    ]
+    _assert_only_known(upward, _ROLLOUT_UPWARD)
+
+
+def test_pipelines_know_components_by_what_these_offer_to_them():
+    reaching = [
+        found
+        for found in _ours()
+        if within(found.importer, "pipelines") and within(found.imported, "components") and not _is_offered(found)
+    ]
+    _assert_only_known(reaching, _PIPELINES_REACH_IN)
+
+
+def _is_offered(found: Import) -> bool:
+    module = found.imported.split(".")[-1]
+    if _room(found.imported) in LIBRARIES or module == "settings" or found.imported in SETTINGS:
+        return True
+    if within(found.importer, "pipelines.definitions"):
+        return module == "component"
+    return found.imported == "components.canary_rollout.launch"
+
+
+def test_pipelines_import_only_packages_below_them():
+    upward = [
+        found
+        for found in _ours()
+        if _room(found.importer) in PIPELINES
+        and _room(found.imported) in PIPELINES
+        and PIPELINES.index(_room(found.imported)) > PIPELINES.index(_room(found.importer))
+    ]
+    _assert_only_known(upward, _PIPELINES_UPWARD)
+
+
+def test_pipelines_are_these_packages():
+    assert {_room(name) for name in modules() if within(name, "pipelines")} - {""} == set(PIPELINES)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports inside functions count: they hide a circle, they do not open it. Those for type checkers do not."""
+    assert cycles(graph(found for found in _ours() if not found.typing_only)) == []
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_side_effects_stay_where_they_belong(package):
+    wrong = [
+        str(found)
+        for found in imports()
+        if within(found.imported, package)
+        and not found.ours
+        and not any(within(found.importer, home) for home in HOMES[package])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_components_import_kfp_in_component_py_alone():
+    wrong = [
+        str(found)
+        for found in imports()
+        if within(found.imported, "kfp")
+        and within(found.importer, "components")
+        and not found.importer.endswith(".component")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_circle_is_found():
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}
+    assert cycles(edges) == [["b", "c"]]
