@@ -70,40 +70,15 @@ HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HO
 
 # What breaks a rule and why. Remove an entry once the code keeps the rule: a test fails for one that is not needed.
 
-_COMMANDS_REACH_IN = "a use case of a rollout that stands in the command line, not in launch.py yet"
 _PIPELINES_REACH_IN = {
     # For good.
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
-    ("pipelines.definitions.stages", "components.attack_generation.strategies"): "a parameter's default names them",
     # Until there is one table of figures.
     ("pipelines.cli.run", "components.evaluation.evaluate"): "figures of a comparison, for a table",
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
-    # Until launch.py is all that pipelines use of a rollout.
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.controller.rollout"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.commands", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.analysis.checks"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.controller.registry"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.measuring.config"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.options", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.decide"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.requests", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.controller.annotations"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.client"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.kube.lease"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.plan.state"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.dry_run"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mode"): _COMMANDS_REACH_IN,
-    ("pipelines.cli.rollout.tables", "components.canary_rollout.traffic.mover"): _COMMANDS_REACH_IN,
 }
 
 _ROLLOUT_UPWARD = {
@@ -111,9 +86,7 @@ _ROLLOUT_UPWARD = {
     ("components.canary_rollout.kube.spec_diff", "components.canary_rollout.traffic.mode"): "the type Json is there",
 }
 
-_PIPELINES_UPWARD = {
-    ("pipelines.definitions.placement", "pipelines.cli.options"): "values of options are read where tasks are placed",
-}
+_PIPELINES_UPWARD: dict[tuple[str, str], str] = {}
 
 
 def _ours() -> list[Import]:
