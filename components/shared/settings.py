@@ -25,7 +25,7 @@ class HasSection(Protocol):
 
 Settings = TypeVar("Settings", bound=HasSection)
 Document = Mapping[str, Mapping[str, object]]
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_WORDS: dict[object, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 def read(stage_name: str, kind: type[Settings], document: Document | None, **named: object) -> Settings:
@@ -83,7 +83,7 @@ def check(
     return {name: _converted(f"[{section}] {name}", value, types_by_name[name]) for name, value in given.items()}
 
 
-def _converted(name: str, value: object, wanted: Any) -> Any:  # noqa: ANN401
+def _converted(name: str, value: object, wanted: object) -> object:
     if typing.get_origin(wanted) in (types.UnionType, typing.Union):
         # Only "T | None" occurs; a document that leaves the name out is the way to say None.
         (wanted,) = (part for part in typing.get_args(wanted) if part is not types.NoneType)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, Union, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -77,18 +77,40 @@ the verdict.
 """
 
 
+_TOML: dict[object, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+
+
+class Option(Protocol):
+    """An option or argument of a command, as far as it is used; typer's copy of click is private."""
+
+    name: str
+    param_type_name: str
+    opts: list[str]
+    secondary_opts: list[str]
+    metavar: str | None
+    default: object
+    required: bool
+
+
+class Command(Protocol):
+    """A command, as far as it is used."""
+
+    params: list[Option]
+    help: str
+
+
 def markdown() -> str:
     """The README."""
     parts = [_HEAD, *_commands(), _SETTINGS, *_sections(), _stages()]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def commands() -> Iterator[tuple[str, Command]]:
     """Every command with its full name, such as "arena rollout start", in the order of ``--help``."""
-    yield from _leaves("arena", typer.main.get_command(app))
+    yield from _leaves("arena", cast("Command", typer.main.get_command(app)))
 
 
-def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's copy of click is private
+def _leaves(name: str, command: Command) -> Iterator[tuple[str, Command]]:
     below = getattr(command, "commands", None)
     if below is None:
         yield name, command
@@ -109,14 +131,14 @@ def _commands() -> Iterator[str]:
         yield f"## `{usage}`\n\n{command.help.strip()}\n\n" + _table(("option", "default", "meaning"), rows)
 
 
-def _names(parameter: Any) -> str:  # noqa: ANN401 - as above
+def _names(parameter: Option) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.name.upper()}`"
     names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
     return names + (f" `{_cell(parameter.metavar)}`" if parameter.metavar else "")
 
 
-def _default(parameter: Any) -> str:  # noqa: ANN401 - as above
+def _default(parameter: Option) -> str:
     shown = getattr(parameter, "show_default", None)
     if isinstance(shown, str):
         return shown
@@ -161,13 +183,13 @@ def _attributes(kind: type[Any]) -> dict[str, str]:
     return found
 
 
-def _type(hint: Any) -> str:  # noqa: ANN401 - a type hint
+def _type(hint: object) -> str:
     """A type hint in TOML's words."""
     if get_origin(hint) in (UnionType, Union):
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     if get_origin(hint) is tuple:
         return f"list of {_type(get_args(hint)[0])}s"
-    return {int: "integer", float: "number", str: "string", bool: "boolean"}.get(hint, "table")
+    return _TOML.get(hint, "table")
 
 
 def _knob_default(knob: Field[Any]) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -29,7 +28,7 @@ class ArenaGroup(TyperGroup):
         with _reported(ctx):
             return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in typer
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         """Runs a command."""
         with _reported(ctx):
             return super().invoke(ctx)

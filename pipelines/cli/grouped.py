@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -28,7 +28,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             options.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
+    def run(**given: object) -> None:
         made = {
             name: group(
                 **{field.name: given.pop(field.name) for field in dataclasses.fields(group) if field.name in given}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
@@ -14,7 +15,7 @@ from content_arena.pipelines.definitions.parameters import Parameter
 from content_arena.pipelines.definitions.placement import Placement
 
 #: What a task's input is filled with: a parameter of the pipeline, an output of a task, or a constant.
-Value = PipelineChannel | str | int | float | bool | list[str] | list[int] | dict[str, object]
+Value: TypeAlias = PipelineChannel | str | int | float | bool | list[str] | list[int] | dict[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)

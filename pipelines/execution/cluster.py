@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from content_arena.components.shared.errors import InputError
 
-if TYPE_CHECKING:
-    from kfp_server_api.models import V2beta1PipelineVersion
-
 #: States a run does not leave any more.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
+
+
+class _Version(Protocol):
+    """A version of an uploaded pipeline, as far as it is used; the client of Kubeflow Pipelines ships no types."""
+
+    pipeline_id: str
+    pipeline_version_id: str
 
 
 class Submission:
@@ -99,18 +103,21 @@ class Submission:
                 if title and not title.endswith("-driver") and state and seen.get(task.task_id) != state:
                     seen[task.task_id] = state
                     log(f"{title}: {state.lower()}")
-            if run.state in FINAL:
-                return run.state
+            ended: str = run.state
+            if ended in FINAL:
+                return ended
             time.sleep(interval)
 
-    def _upload(self, name: str, package: Path) -> V2beta1PipelineVersion:
+    def _upload(self, name: str, package: Path) -> _Version:
         """A new version of the pipeline; the pipeline itself is made by the first upload."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         pipeline_id = self._client.get_pipeline_id(name)
         if pipeline_id is None:
             made = self._client.upload_pipeline(str(package), pipeline_name=name, namespace=self._namespace)
             versions = self._client.list_pipeline_versions(made.pipeline_id, page_size=1, sort_by="created_at desc")
-            return versions.pipeline_versions[0]
-        return self._client.upload_pipeline_version(
+            first: _Version = versions.pipeline_versions[0]
+            return first
+        version: _Version = self._client.upload_pipeline_version(
             str(package), pipeline_version_name=f"{name}-{stamp}", pipeline_id=pipeline_id
         )
+        return version
