@@ -39,7 +39,7 @@ def generate_attacks(
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out_strategies: Strategies that are judged only.
-        settings: Further knobs by section; [attack] is read.
+        settings: Further settings by section; [attack] is read.
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.

@@ -53,7 +53,7 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        settings: The knobs; ``texts_per_label`` counts training texts.
+        settings: How to attack; ``texts_per_label`` counts training texts.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, from 0.
         n_shards: Number of parts.

@@ -1,4 +1,4 @@
-"""The knobs of a battle."""
+"""The settings of a battle."""
 
 from __future__ import annotations
 

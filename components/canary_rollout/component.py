@@ -47,7 +47,7 @@ def roll_out(
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
-        settings: Further knobs by section; [rollout] is read.
+        settings: Further settings by section; [rollout] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
         metrics_port: Port on which Prometheus finds the rollout's metrics while it runs; no metrics if 0.

@@ -1,4 +1,4 @@
-"""The knobs of a rollout: its plan, the bounds, and the probes."""
+"""The settings of a rollout: its plan, the bounds, and the probes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RolloutSettings(Parameters):
     @property
     def plan(self) -> Parameters:
         """The plan alone."""
-        return Parameters(**{knob.name: getattr(self, knob.name) for knob in fields(Parameters)})
+        return Parameters(**{setting.name: getattr(self, setting.name) for setting in fields(Parameters)})
 
     @property
     def measuring_overrides(self) -> dict[str, Any]:

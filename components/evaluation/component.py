@@ -43,7 +43,7 @@ def evaluate_challenger(
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
         held_out_strategies: Strategies neither model was trained on.
-        settings: Further knobs by section; [evaluation] is read.
+        settings: Further settings by section; [evaluation] is read.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path

@@ -61,7 +61,7 @@ def evaluate_challenger(
         texts_per_label: Test texts of each label to attack; the clean figures come from the whole test split.
         seed: Of the attacks.
         held_out: Strategies neither model was trained on.
-        settings: The other knobs.
+        settings: The other settings.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The knobs of an evaluation beside the attacks, which are those of a battle."""
+"""The settings of an evaluation beside the attacks, which are those of a battle."""
 
 from __future__ import annotations
 

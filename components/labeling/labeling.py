@@ -33,7 +33,7 @@ def label_attacks(
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
-        settings: The knobs.
+        settings: How sure a label has to be.
 
     Returns:
         n_labelled, n_review, mean_confidence.

@@ -1,4 +1,4 @@
-"""The knobs of labelling."""
+"""The settings of labelling."""
 
 from __future__ import annotations
 

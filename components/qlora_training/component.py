@@ -44,7 +44,7 @@ def train_qlora(
         held_out_strategies: Strategies that are never trained on.
         champion_version: Registry version of the champion.
         warm_start: Whether to go on from the champion's adapter; false for a fresh one.
-        settings: Further knobs by section; [training] is read.
+        settings: Further settings by section; [training] is read.
         checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
@@ -108,7 +108,7 @@ def bootstrap_champion(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        settings: Further knobs by section; [training] is read.
+        settings: Further settings by section; [training] is read.
         checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.

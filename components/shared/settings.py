@@ -1,7 +1,7 @@
 """Reads the settings of a stage: a frozen dataclass from one section of a settings document.
 
 A settings document maps the name of a section to the values in it, as a TOML file or a pipeline's ``settings``
-parameter holds them. Every knob is declared once, as a field of a dataclass, with its default.
+parameter holds them. Every setting is declared once, as a field of a dataclass, with its default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from content_arena.components.shared.stage import stage
 
 
 class HasSection(Protocol):
-    """A frozen dataclass of settings: a default for every knob, and the name of its section in a document."""
+    """A frozen dataclass of settings: a default for every setting, and the name of its section in a document."""
 
     SECTION: ClassVar[str]
 
@@ -35,7 +35,7 @@ def read(stage_name: str, kind: type[Settings], document: Document | None, **nam
         stage_name: Of the stage, for its log.
         kind: The settings to make.
         document: The settings document; only one section of it is read. None for the defaults.
-        named: Knobs that have a parameter of their own, which is the one place to set them.
+        named: Settings that have a parameter of their own, which is the one place to set them.
     """
     return stage(stage_name)(make)(kind, document, **named)
 
@@ -67,7 +67,7 @@ def check(
     """The values of a section, each of the type that its field declares.
 
     Args:
-        kind: The dataclass that declares the knobs.
+        kind: The dataclass that declares the settings.
         section: Name of the section, for messages.
         given: Values by name.
         without: Fields that the section can not set.

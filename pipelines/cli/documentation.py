@@ -1,6 +1,6 @@
 """Writes README.md beside this file: every command, the settings file, and the stages, from what declares them.
 
-Run ``python -m content_arena.pipelines.cli.documentation`` after a change to a command, a knob or a stage; a test
+Run ``python -m content_arena.pipelines.cli.documentation`` after a change to a command, a setting or a stage; a test
 compares the file with what this module would write.
 """
 
@@ -163,13 +163,15 @@ def _sections() -> Iterator[str]:
 def _section(section: str, kind: type[Any]) -> str:
     described, hints = _attributes(kind), get_type_hints(kind)
     rows = []
-    for knob in fields(kind):
-        if knob.name in SHARED:
+    for setting in fields(kind):
+        if setting.name in SHARED:
             continue
-        parameter = PARAMETERS.get(knob.name)
+        parameter = PARAMETERS.get(setting.name)
         is_parameter = parameter is not None and parameter.section == section
-        name = f"**`{knob.name}`**" if is_parameter else f"`{knob.name}`"
-        rows.append((name, _type(hints[knob.name]), _knob_default(knob), _cell(described.get(knob.name, ""))))
+        name = f"**`{setting.name}`**" if is_parameter else f"`{setting.name}`"
+        rows.append(
+            (name, _type(hints[setting.name]), _setting_default(setting), _cell(described.get(setting.name, "")))
+        )
     return f"### `[{section}]`\n\n" + _table(("setting", "type", "default", "meaning"), rows)
 
 
@@ -192,8 +194,8 @@ def _type(hint: object) -> str:
     return _TOML.get(hint, "table")
 
 
-def _knob_default(knob: Field[Any]) -> str:
-    value = knob.default if knob.default_factory is MISSING else knob.default_factory()
+def _setting_default(setting: Field[Any]) -> str:
+    value = setting.default if setting.default_factory is MISSING else setting.default_factory()
     shown = list(value) if isinstance(value, tuple) else value
     return "" if shown is None or shown in ([], {}) else f"`{shown}`"
 

@@ -41,7 +41,7 @@ def build(definition: Definition, placement: Placement) -> BaseComponent:
     """The KFP pipeline.
 
     KFP reads parameters from a function's signature and their descriptions from its docstring. Both are made from the
-    table of parameters here, so that pipelines that share a parameter share what is said of it.
+    table of parameters here, so that pipelines that share a parameter share its description.
 
     Args:
         definition: Of the pipeline.

@@ -1,6 +1,6 @@
 """How a pipeline's tasks are placed on a cluster: resources, nodes, secrets, volumes, labels, timeouts.
 
-What differs from stage to stage comes from the table of stages; what differs from cluster to cluster is said here.
+What differs from stage to stage comes from the table of stages; what differs from cluster to cluster is defined here.
 Local runs ignore all of it; the tasks and what they do are the same.
 """
 

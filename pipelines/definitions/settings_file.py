@@ -1,6 +1,6 @@
-"""Settings files: every knob of a run in one TOML document, by section.
+"""Settings files: every setting of a run in one TOML document, by section.
 
-A knob that is a parameter of the pipelines becomes an argument; all others go into the parameter ``settings``, from
+A setting that is a parameter of the pipelines becomes an argument; all others go into the parameter ``settings``, from
 which every stage reads its own section. Nothing here imports kfp or typer.
 """
 
@@ -23,7 +23,7 @@ from content_arena.pipelines.definitions.parameters import PARAMETERS
 
 #: What all stages share has an option and a parameter of its own, and is no stage's setting.
 SHARED = ("lang", "seed")
-#: Knobs of [rollout] that are inputs of the stage of their own, and fixed when a pipeline is compiled.
+#: Settings of [rollout] that are inputs of the stage of their own, and fixed when a pipeline is compiled.
 ROLLOUT_INPUTS = ("steps", "bake_seconds", "min_requests", "approvals", "limits", "prometheus")
 GATES = "gates"
 
@@ -33,7 +33,7 @@ class RunSettings:
     """What a settings file says.
 
     Attributes:
-        arguments: Knobs that are parameters of the pipelines, by name.
+        arguments: Settings that are parameters of the pipelines, by name.
         settings: All others by section: the argument ``settings`` of a pipeline.
         rollout: Inputs of the stage roll_out, by name.
     """
@@ -51,7 +51,7 @@ class RunSettings:
 
 
 def sections() -> dict[str, type[Any]]:
-    """The dataclass that declares the knobs of a section, by section; the gates are not declared by a dataclass."""
+    """The dataclass that declares the settings of a section, by section; the gates are not declared by a dataclass."""
     from content_arena.components.canary_rollout.settings import RolloutSettings
 
     kinds = (AttackSettings, TrainingSettings, EvaluationSettings, LabelingSettings, Policy, RolloutSettings)

@@ -109,7 +109,7 @@ def run(
         try:
             # kfp.local has no hook for progress: it prints what the stages print, so standard output is the hook.
             with _environment(QUIET, TMPDIR=str(temporary)), contextlib.redirect_stdout(log), warnings.catch_warnings():
-                # Display names and node selectors mean nothing here, and kfp says so for every task.
+                # Display names and node selectors mean nothing here, and kfp warns of it for every task.
                 warnings.simplefilter("ignore")
                 pipeline(**given)
         except RuntimeError as error:

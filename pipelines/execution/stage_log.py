@@ -1,4 +1,4 @@
-"""What the stages of a run print, line by line: kept in a file, and passed on to whoever follows the run."""
+"""What the stages of a run print, line by line: kept in a file, and passed on to the one who follows the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StageLog(io.TextIOBase):
         """Writes to a file.
 
         Args:
-            file: Open for writing; its name is told to people.
+            file: Open for writing; error messages name it.
             watch: Called with every line that a stage wrote.
             exit_stages: Stages that run after a failure too, and are not where it happened.
         """

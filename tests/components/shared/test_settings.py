@@ -10,8 +10,8 @@ from content_arena.components.shared.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knobs:
-    SECTION: ClassVar[str] = "knobs"
+class Sizes:
+    SECTION: ClassVar[str] = "settings"
     size: int = 3
     rate: float = 0.5
     name: str = "usual"
@@ -22,14 +22,14 @@ class Knobs:
 
 
 def test_nothing_given_is_the_defaults():
-    assert settings.make(Knobs, None) == settings.make(Knobs, {}) == settings.make(Knobs, {"other": {}}) == Knobs()
+    assert settings.make(Sizes, None) == settings.make(Sizes, {}) == settings.make(Sizes, {"other": {}}) == Sizes()
 
 
 def test_values_become_of_their_type():
     # Kubeflow Pipelines hands every number in a dict over as a double.
-    document = {"knobs": {"size": 4.0, "rate": 1, "is_on": True, "words": ["a", "b"], "url": "http://there"}}
-    made = settings.make(Knobs, document, name="named")
-    assert made == Knobs(size=4, rate=1.0, is_on=True, words=("a", "b"), url="http://there", name="named")
+    document = {"settings": {"size": 4.0, "rate": 1, "is_on": True, "words": ["a", "b"], "url": "http://there"}}
+    made = settings.make(Sizes, document, name="named")
+    assert made == Sizes(size=4, rate=1.0, is_on=True, words=("a", "b"), url="http://there", name="named")
     assert (type(made.size), type(made.rate)) == (int, float)
 
 
@@ -52,13 +52,13 @@ def test_values_become_of_their_type():
 )
 def test_what_can_not_be_used_is_refused(given, message):
     with pytest.raises(InputError, match=message):
-        settings.make(Knobs, {"knobs": given}, name="named") if "twice" in str(given) else settings.make(
-            Knobs, {"knobs": given}
+        settings.make(Sizes, {"settings": given}, name="named") if "twice" in str(given) else settings.make(
+            Sizes, {"settings": given}
         )
 
 
 def test_a_stage_refuses_with_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
-        settings.read("some_stage", Knobs, {"knobs": {"siz": 1}})
+        settings.read("some_stage", Sizes, {"settings": {"siz": 1}})
     assert stopped.value.code == 2
-    assert capsys.readouterr().out.startswith("[some_stage] error: settings: [knobs] has no siz")
+    assert capsys.readouterr().out.startswith("[some_stage] error: settings: [settings] has no siz")

@@ -1,4 +1,4 @@
-"""A settings file reaches every knob, and divides into arguments, settings of the stages and inputs of the rollout."""
+"""A settings file reaches every setting, and divides into arguments, settings of stages and inputs of the rollout."""
 
 from dataclasses import fields
 
@@ -8,7 +8,7 @@ from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.definitions import parameters, settings_file
 from content_arena.pipelines.definitions.settings_file import RunSettings, check, load
 
-#: A value other than the default for every knob, by section.
+#: A value other than the default for every setting, by section.
 EVERYTHING = {
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"]},
     "training": {
@@ -26,10 +26,10 @@ EVERYTHING = {
 }  # fmt: skip
 
 
-def test_every_knob_of_every_stage_can_be_set():
+def test_every_setting_of_every_stage_can_be_set():
     for section, kind in settings_file.sections().items():
-        knobs = {field.name for field in fields(kind)} - set(settings_file.SHARED)
-        assert set(EVERYTHING[section]) == knobs, section
+        settings = {field.name for field in fields(kind)} - set(settings_file.SHARED)
+        assert set(EVERYTHING[section]) == settings, section
 
 
 def test_a_file_divides_and_nothing_is_lost():
@@ -44,12 +44,12 @@ def test_a_file_divides_and_nothing_is_lost():
     assert "lora_rank" in found.settings["training"]
 
 
-def test_a_parameter_that_a_section_sets_is_a_knob_of_it():
+def test_a_parameter_that_a_section_sets_is_a_setting_of_it():
     kinds = settings_file.sections()
     for parameter in parameters.PARAMETERS.values():
         if parameter.section is not None:
-            (knob,) = (field for field in fields(kinds[parameter.section]) if field.name == parameter.name)
-            default = list(knob.default) if isinstance(knob.default, tuple) else knob.default
+            (setting,) = (field for field in fields(kinds[parameter.section]) if field.name == parameter.name)
+            default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
             assert parameter.default == default
 
 
