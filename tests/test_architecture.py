@@ -81,10 +81,7 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
 }
 
-_ROLLOUT_UPWARD = {
-    ("components.canary_rollout.kube.lease", "components.canary_rollout.traffic.mode"): "the type Json is there",
-    ("components.canary_rollout.kube.spec_diff", "components.canary_rollout.traffic.mode"): "the type Json is there",
-}
+_ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}
 
 _PIPELINES_UPWARD: dict[tuple[str, str], str] = {}
 

@@ -31,7 +31,7 @@ from content_arena.components.canary_rollout.controller.status import (
     status,
     watch,
 )
-from content_arena.components.canary_rollout.kube.client import is_in_pod
+from content_arena.components.canary_rollout.kube.kubeconfig import is_in_pod
 from content_arena.components.canary_rollout.log import lines_to
 from content_arena.components.canary_rollout.measuring.config import PodAccess
 from content_arena.components.canary_rollout.plan.gate import GateKind

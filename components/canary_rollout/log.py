@@ -18,8 +18,8 @@ class _Lines(logging.Handler):
         self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes the message without time and level, as the stages and the command line print their lines."""
-        self._write(record.getMessage())
+        """Writes the message, and the traceback if there is one, without time and level."""
+        self._write(self.format(record))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from content_arena.components.canary_rollout import launch
 from content_arena.components.canary_rollout.controller.annotations import recorded
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     Challenger,
     Phase,
@@ -127,7 +127,7 @@ def roll_out_challenger(
 
 
 def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunOptions) -> State:
-    last = recorded(Cluster(job.service.namespace).service(job.service.service))
+    last = recorded(KubernetesClient(job.service.namespace).service(job.service.service))
     try:
         # The rollout of this version may be over already. Resuming it then returns its end.
         if last is not None and last.challenger == version:

@@ -1,20 +1,20 @@
-"""Whether the challenger is as good as the champion right now. Pure: what was measured in, verdicts with reasons out.
+"""Decides whether the challenger is as good as the champion right now. Pure: measurements in, checks with reasons out.
 
-Every check asks two things of a figure: is it within an absolute bound, and within a margin of the champion's over the
-same window. Each is answered by a 95 % interval: all of it inside is a pass, all of it outside a fail, anything else
-inconclusive. So is whatever was not measured. The worst answer counts.
+Every figure is asked two things: is it within an absolute bound, and is it within a margin of the champion's over the
+same window. Each question is answered by a 95 % interval. All of it inside is a pass, all of it outside a fail, and
+anything else is inconclusive, as is whatever was not measured. The worst answer counts.
 
-A pass is looked for once, at the end of a bake; a fail at every turn, hundreds of times on counts that grow, and one
-in twenty intervals lies (repeated significance tests: Armitage, McPherson and Rowe 1969). So what users' traffic counts
-fails by 99.9 % intervals only, which together hold over such a series about as one of 95 % does by itself.
+A pass is decided once, at the end of a bake. A fail is looked for at every iteration, hundreds of times on growing
+counts, and one in twenty intervals misses (repeated significance tests: Armitage, McPherson and Rowe 1969). So figures
+of users' traffic fail by 99.9 % intervals only. Over such a series these hold about as often as a single 95 % interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, name_of
 from content_arena.components.canary_rollout.analysis.intervals import (
     Ratio,
     apart,
@@ -27,11 +27,11 @@ from content_arena.components.canary_rollout.analysis.intervals import (
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.evaluation.statistics import Rate
 
-#: Fewer answers, of either variant where they are compared, fail nothing.
+#: With fewer answers (of either variant where they are compared) nothing fails.
 _LEAST_ANSWERS = 30
-#: Of the intervals by which users' traffic fails.
+#: Level of the intervals by which users' traffic fails.
 _SURE = 0.999
-_WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+_QUANTILES = {Subject.P95: 0.95, Subject.P99: 0.99}
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Probes:
-    """What a battle against one variant's own Service gave.
+    """Results of the probes that were sent to one variant.
 
     Attributes:
         evasion: Successes / toxic texts caught before.
         benign_flagged: Flagged / benign texts after the same strategies.
-        f1: On texts that nobody perturbed.
+        f1: F1 on unperturbed texts.
         versions: Every ``model_version`` that answered.
     """
 
@@ -80,9 +80,9 @@ class Probes:
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds; shares in [0, 1]. A margin is how much worse than the champion's a figure may be.
+    """The bounds of all figures; shares are in [0, 1]. A margin is how much worse than the champion a figure may be.
 
-    A tight bound takes many answers: one of 1 % can be passed from 381 answers on, all of them good.
+    A tight bound takes many answers: 1 % can be passed from 381 answers on, if all of them are good.
 
     Attributes:
         error_rate: Of answers to users.
@@ -117,181 +117,194 @@ class Limits:
     f1_margin: float = 0.05
 
 
-@dataclass(frozen=True)
-class Check:
-    """One answer.
-
-    Attributes:
-        name: What was asked.
-        verdict: The answer.
-        reason: Both values and the limit, for people.
-        value: The figure; None where there is none, or it was not measured.
-        low: Lower end of its interval.
-        high: Upper end.
-        least: What it has to be at least; None if it may be as low as it likes.
-        most: What it may be at most; None if it may be as high as it likes.
-    """
-
-    name: str
-    verdict: Verdict
-    reason: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    least: float | None = None
-    most: float | None = None
-
-
-def worst(checks: Sequence[Check]) -> Verdict:
-    """The verdict of all together; inconclusive if nothing was checked."""
-    found = {check.verdict for check in checks}
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.INCONCLUSIVE)
-
-
-def judge_versions(name: str, found: frozenset[str], wanted: str) -> Check:
-    """Whether the right model answered, and no other."""
+def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: str) -> Check:
+    """Whether the expected model answered, and no other."""
     if not found:
-        return Check(name, Verdict.INCONCLUSIVE, "nothing answered")
+        return Check(kind, subject, Verdict.INCONCLUSIVE, "nothing answered")
     verdict = Verdict.PASS if found == {wanted} else Verdict.FAIL
-    return Check(name, verdict, f"answered by version {', '.join(sorted(found))}, wanted {wanted}")
+    return Check(kind, subject, verdict, f"answered by version {', '.join(sorted(found))}, wanted {wanted}")
 
 
 def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
-    """Real traffic of both variants over the same window.
+    """Compares users' traffic of both variants over the same window.
 
-    A handful of answers fails nobody: the first ones of a process are slow, come together, and are of few users.
+    A few answers never fail a challenger: the first ones of a process are slow, come together and are of few users.
     """
-    checks = []
-    for name, limit, margin in (
-        ("errors", limits.error_rate, limits.error_margin),
-        ("throttled", limits.throttled_rate, limits.throttled_rate),
-    ):
-        (ours, surely), (theirs, they_surely) = (
-            _shares(getattr(window, name), window.requests) for window in (challenger, champion)
-        )
-        checks.append(_below(f"{name}, bound", ours, limit, surely))
-        checks.append(_difference_below(f"{name}, champion", apart(ours, theirs), margin, apart(surely, they_surely)))
-    for name, share, limit in (("p95", 0.95, limits.p95_seconds), ("p99", 0.99, limits.p99_seconds)):
-        checks.append(_slow(f"{name}, bound", challenger, share, limit))
-        checks.append(
-            _slow(
-                f"{name}, champion",
-                challenger,
-                share,
-                limits.slower * quantile(champion.edges, champion.latencies, share),
-            )
-        )
-    (ours, surely), (theirs, they_surely) = (
-        _shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
-    )
-    checks.append(_difference_within("flagged", apart(ours, theirs), limits.flagged_margin, apart(surely, they_surely)))
-    checks.append(_psi("scores", champion, challenger, limits.psi))
+    checks = [
+        *_judge_rate(Subject.ERRORS, champion, challenger, limits.error_rate, limits.error_margin),
+        *_judge_rate(Subject.THROTTLED, champion, challenger, limits.throttled_rate, limits.throttled_rate),
+        *_judge_latency(Subject.P95, champion, challenger, limits.p95_seconds, limits.slower),
+        *_judge_latency(Subject.P99, champion, challenger, limits.p99_seconds, limits.slower),
+        _judge_flagged(champion, challenger, limits.flagged_margin),
+        _judge_scores(champion, challenger, limits.psi),
+    ]
     both = min(champion.requests, challenger.requests)
-    return [_on_enough(check, challenger.requests if ", bound" in check.name else both) for check in checks]
+    return [_on_enough(check, challenger.requests if check.kind is Kind.BOUND else both) for check in checks]
 
 
 def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int = 0) -> list[Check]:
-    """The same texts, sent straight to both variants.
+    """Compares what both variants made of the same texts, which were sent straight to their pods.
 
     Args:
-        champion: What they gave there.
-        challenger: What they gave here.
+        champion: Results of the variant that served before.
+        challenger: Results of the variant that is rolled out.
         limits: The bounds.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     checks = []
-    for name, ours, theirs, limit, margin in (
-        ("evasion", challenger.evasion, champion.evasion, limits.evasion, limits.evasion_margin),
-        ("benign flagged", challenger.benign_flagged, champion.benign_flagged, limits.benign_flagged,
+    for subject, ours, theirs, limit, margin in (
+        (Subject.EVASION, challenger.evasion, champion.evasion, limits.evasion, limits.evasion_margin),
+        (Subject.BENIGN_FLAGGED, challenger.benign_flagged, champion.benign_flagged, limits.benign_flagged,
          limits.benign_margin),
     ):  # fmt: skip
         figure, difference = compared(ours, theirs, seed)
-        checks.append(_below(f"{name}, bound", figure, limit))
-        checks.append(_difference_below(f"{name}, champion", difference, margin))
+        checks.append(_judge(_at_most(Kind.BOUND, subject, limit), figure))
+        checks.append(_judge(_no_more_above(subject, margin), difference))
     figure, difference = compared(challenger.f1, champion.f1, seed)
-    checks.append(_inside("F1, bound", figure, limits.f1, math.inf, f"at least {limits.f1:.4g}"))
+    least = _Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
     wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
-    checks.append(_inside("F1, champion", difference, -limits.f1_margin, math.inf, wanted))
-    return checks
+    margin = _Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
+    return [*checks, _judge(least, figure), _judge(margin, difference)]
 
 
-def _shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate]:
-    """A share with the interval that passes it, and with the one that fails it."""
-    return share_of(count, total, draws), share_of(count, total, draws, _SURE)
+@dataclass(frozen=True)
+class _Range:
+    """Where a figure has to be.
 
-
-def _on_enough(check: Check, answers: int) -> Check:
-    if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
-        return check
-    reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
-    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
-
-
-def _below(name: str, found: Rate, limit: float, surely: Rate | None = None) -> Check:
-    return _inside(name, found, -math.inf, limit, f"at most {limit:.4g}", surely)
-
-
-def _difference_below(name: str, found: Rate, margin: float, surely: Rate | None = None) -> Check:
-    return _inside(name, found, -math.inf, margin, f"at most {margin:+.4g} from the champion's", surely)
-
-
-def _difference_within(name: str, found: Rate, margin: float, surely: Rate | None = None) -> Check:
-    return _inside(name, found, -margin, margin, f"within {margin:.4g} of the champion's", surely)
-
-
-def _inside(
-    name: str, found: Rate, lowest: float, highest: float, wanted: str, surely: Rate | None = None
-) -> Check:  # fmt: skip
-    """Passes by one interval, and fails by the other where there is one."""
-    # Written so that NaN is neither.
-    least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
-    if found.rate is None or found.low is None or found.high is None:
-        return Check(name, Verdict.INCONCLUSIVE, f"{name}: not measured, wanted {wanted}", least=least, most=most)
-    verdict = Verdict.INCONCLUSIVE
-    if found.low >= lowest and found.high <= highest:
-        verdict = Verdict.PASS
-    elif _is_outside(surely or found, lowest, highest):
-        verdict = Verdict.FAIL
-    # The lower end of nothing of many is nothing, whatever the arithmetic makes of it.
-    shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
-    too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
-    reason = f"{name}: {shown}, wanted {wanted}" + (": good, and too few to be sure" if too_few else "")
-    return Check(name, verdict, reason, found.rate, found.low, found.high, least, most)
-
-
-def _is_outside(found: Rate, lowest: float, highest: float) -> bool:
-    return found.low is not None and found.high is not None and (found.low > highest or found.high < lowest)
-
-
-def _slow(name: str, window: Window, share: float, limit: float) -> Check:
-    """A quantile is within a limit if no more than the rest is slower; that is a share, and has an interval.
-
-    Counts are known at the edges of the bins only. What shares the limit's bin is not taken for slower, or an equal
-    challenger could be held for what nobody can tell; so a limit is as exact as its bin is narrow, and on an edge it is
-    exact. With bins of a factor of 2.5 and a champion at 0.11 s, "1.5 times as slow" is 0.165 s, and what passes is up
-    to 0.25 s. Beyond the last edge nothing is known, so nothing is judged there.
+    Attributes:
+        kind: What is asked.
+        subject: Of which figure.
+        lowest: Lower limit, or minus infinity.
+        highest: Upper limit, or infinity.
+        wanted: The limits in words.
+        slower_than: Of a latency: the figure is the share of answers slower than this, in seconds.
     """
+
+    kind: Kind
+    subject: Subject
+    lowest: float
+    highest: float
+    wanted: str
+    slower_than: float | None = None
+
+
+def _at_most(kind: Kind, subject: Subject, limit: float, slower_than: float | None = None) -> _Range:
+    return _Range(kind, subject, -math.inf, limit, f"at most {limit:.4g}", slower_than)
+
+
+def _no_more_above(subject: Subject, margin: float) -> _Range:
+    return _Range(Kind.CHAMPION, subject, -math.inf, margin, f"at most {margin:+.4g} from the champion's")
+
+
+def _judge_rate(
+    subject: Subject, champion: Window, challenger: Window, limit: float, margin: float
+) -> tuple[Check, Check]:
+    """A share of the answers, by itself and beside the champion's."""
+    (ours, ours_surely), (theirs, theirs_surely) = (
+        _shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
+        for window in (challenger, champion)
+    )
+    difference = _judge(_no_more_above(subject, margin), apart(ours, theirs), apart(ours_surely, theirs_surely))
+    return _judge(_at_most(Kind.BOUND, subject, limit), ours, ours_surely), difference
+
+
+def _judge_latency(
+    subject: Subject, champion: Window, challenger: Window, limit: float, slower: float
+) -> tuple[Check, Check]:
+    """A quantile of the latency, by itself and beside the champion's."""
+    share = _QUANTILES[subject]
+    champions = slower * quantile(champion.edges, champion.latencies, share)
+    return (
+        _judge_quantile(Kind.BOUND, subject, challenger, limit),
+        _judge_quantile(Kind.CHAMPION, subject, challenger, champions),
+    )
+
+
+def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float) -> Check:
+    """Whether a quantile is within a limit in seconds.
+
+    It is if no more than the rest of the answers is slower than the limit, and that is a share with an interval.
+
+    Counts are known at the edges of the bins only. Answers in the limit's own bin are not taken for slower: otherwise a
+    challenger that equals the champion could be blamed for answers whose exact latency is unknown. So a limit is as
+    exact as its bin is narrow, and exact on an edge. Example: with bins that widen by a factor of 2.5 and a champion at
+    0.11 s, "1.5 times as slow" is 0.165 s, and a challenger passes up to 0.25 s. Beyond the last finite edge nothing is
+    known, so the result is inconclusive.
+    """
+    name = name_of(kind, subject)
     if not limit > 0 or not math.isfinite(limit):
-        return Check(name, Verdict.INCONCLUSIVE, f"{name}: there is nothing to compare with")
+        return Check(kind, subject, Verdict.INCONCLUSIVE, f"{name}: there is nothing to compare with")
     edge = min(edge for edge in window.edges if edge >= limit)
     if math.isinf(edge):
-        reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so nobody knows what is slower"
-        return Check(name, Verdict.INCONCLUSIVE, reason)
+        reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so it is not known what is slower"
+        return Check(kind, subject, Verdict.INCONCLUSIVE, reason)
     slower = sum(count for end, count in zip(window.edges, window.latencies, strict=True) if end > edge)
     found, surely = _shares(slower, sum(window.latencies))
-    return _below(f"{name}, share slower than {edge:g} s", found, 1 - share, surely)
+    return _judge(_at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, surely)
 
 
-def _psi(name: str, champion: Window, challenger: Window, limit: float) -> Check:
+def _judge_flagged(champion: Window, challenger: Window, margin: float) -> Check:
+    """The share of texts judged toxic, beside the champion's."""
+    (ours, ours_surely), (theirs, theirs_surely) = (
+        _shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
+    )
+    wanted = f"within {margin:.4g} of the champion's"
+    allowed = _Range(Kind.DRIFT, Subject.FLAGGED, -margin, margin, wanted)
+    return _judge(allowed, apart(ours, theirs), apart(ours_surely, theirs_surely))
+
+
+def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
+    """The distribution of scores, beside the champion's."""
     before, after = champion.scores, challenger.scores
     value, noise = psi(before, after, (champion.requests, challenger.requests))
     verdict = Verdict.INCONCLUSIVE
-    # On few texts the index is mostly chance, and more than that where users send the same text: that tells nothing.
+    # On few texts the index is mostly chance. Where users send the same text again it is even more so.
     if noise <= limit / 2:
         if value <= limit:
             verdict = Verdict.PASS
         elif value > highest_psi(limit, noise, len(before), _SURE):
             verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
+    name = name_of(Kind.DRIFT, Subject.SCORES)
     reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"
-    return Check(name, verdict, reason, value if math.isfinite(value) else None, most=limit)
+    measured = value if math.isfinite(value) else None
+    return Check(Kind.DRIFT, Subject.SCORES, verdict, reason, measured, most=limit)
+
+
+def _shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate]:
+    """A share with the interval by which it passes, and with the wider one by which it fails."""
+    return share_of(count, total, draws), share_of(count, total, draws, _SURE)
+
+
+def _on_enough(check: Check, answers: int) -> Check:
+    """Turns a failure on too few answers into an inconclusive result."""
+    if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
+        return check
+    reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
+    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
+
+
+def _judge(allowed: _Range, found: Rate, surely: Rate | None = None) -> Check:
+    """Passes if the interval is inside the range, and fails if ``surely`` (or else the same interval) is outside."""
+    kind, subject, lowest, highest = allowed.kind, allowed.subject, allowed.lowest, allowed.highest
+    name = name_of(kind, subject, allowed.slower_than)
+    least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
+    limits = {"least": least, "most": most, "slower_than": allowed.slower_than}
+    if found.rate is None or found.low is None or found.high is None:
+        reason = f"{name}: not measured, wanted {allowed.wanted}"
+        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, **limits)
+    # Compared this way round, so that NaN neither passes nor fails.
+    verdict = Verdict.INCONCLUSIVE
+    if found.low >= lowest and found.high <= highest:
+        verdict = Verdict.PASS
+    elif _is_outside(surely or found, lowest, highest):
+        verdict = Verdict.FAIL
+    # The lower end for no hits at all is 0, but rounding errors can make it something like 1e-18.
+    shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
+    too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
+    reason = f"{name}: {shown}, wanted {allowed.wanted}" + (": good, and too few to be sure" if too_few else "")
+    return Check(kind, subject, verdict, reason, found.rate, found.low, found.high, **limits)
+
+
+def _is_outside(found: Rate, lowest: float, highest: float) -> bool:
+    return found.low is not None and found.high is not None and (found.low > highest or found.high < lowest)

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Protocol
 
-from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.kube.client import ConflictError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import State, load
-from content_arena.components.canary_rollout.traffic.mode import Json
 from content_arena.components.shared.errors import InputError
 
 ROLLOUT = "content-arena/rollout"
@@ -28,18 +26,6 @@ _ATTEMPTS = 5
 _APPROVAL_FORM = "VERSION/GATE by WHO"
 _APPROVAL = re.compile(r"(?P<version>[^\s/]+)/(?P<gate>\S+)(?: by (?P<who>.+))?")
 _ABORT = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
-
-
-class Annotated(Protocol):
-    """What is needed of a cluster to write an annotation."""
-
-    def service(self, name: str) -> Json:
-        """The InferenceService."""
-        ...
-
-    def patch_service(self, name: str, body: Json, resource_version: str) -> Json:
-        """Merges a patch into it, guarded."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -126,16 +112,16 @@ def record(before: State | None, after: State) -> Json:
     return _annotated(written)
 
 
-def annotate(cluster: Annotated, service: str, body: Json) -> None:
+def annotate(client: RolloutClient, service: str, body: Json) -> None:
     """Writes an annotation, as a person does with kubectl. Tries again if somebody else wrote the service.
 
     Raises:
         ConflictError: The service was written at every attempt.
     """
     for attempt in range(_ATTEMPTS):
-        version = cluster.service(service)["metadata"]["resourceVersion"]
+        version = client.service(service)["metadata"]["resourceVersion"]
         try:
-            cluster.patch_service(service, body, version)
+            client.patch_service(service, body, version)
         except ConflictError:
             if attempt + 1 == _ATTEMPTS:
                 raise

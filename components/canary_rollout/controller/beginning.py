@@ -42,5 +42,5 @@ def refuse_unfinished(view: View) -> None:
     if state is not None and not state.phase.is_end:
         raise InputError(
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
-            "`arena rollout watch` shows how far, `resume` goes on where nobody carries it, `abort` takes it back"
+            "`arena rollout watch` shows how far, `resume` goes on where no process runs it, `abort` rolls it back"
         )

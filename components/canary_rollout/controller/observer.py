@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from content_arena.components.canary_rollout.controller.annotations import operator_requests
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
+from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Observation
@@ -15,7 +14,6 @@ from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Done,
     Goal,
-    Json,
     Mode,
     Shares,
     TrafficError,
@@ -27,18 +25,6 @@ from content_arena.components.shared.errors import RegistryError
 _UNKNOWN = Shares(None, False)
 
 
-class Pods(Protocol):
-    """What is needed of a cluster; see :class:`~content_arena.components.canary_rollout.kube.client.Cluster`."""
-
-    def pods(self, labels: str) -> list[Json]:
-        """The pods that a label selector finds."""
-        ...
-
-    def previous_logs(self, pod: str, container: str) -> str:
-        """The end of a container's log."""
-        ...
-
-
 class Observer:
     """Reads, and changes nothing.
 
@@ -46,7 +32,7 @@ class Observer:
     what was edited.
     """
 
-    def __init__(self, cluster: Pods, mode: Mode, registry: RolloutRegistry) -> None:
+    def __init__(self, cluster: RolloutClient, mode: Mode, registry: RolloutRegistry) -> None:
         """Reads nothing yet.
 
         Args:

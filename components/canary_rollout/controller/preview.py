@@ -9,10 +9,10 @@ from typing import Any
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, refuse_unfinished
 from content_arena.components.canary_rollout.controller.options import ServiceRef
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.plan.state import Stable, start
-from content_arena.components.canary_rollout.traffic.dry_run import Rehearsed, rehearse, validated
+from content_arena.components.canary_rollout.traffic.dry_run import PlannedPatch, planned_patches, validated
 from content_arena.components.canary_rollout.traffic.mover import Mover
 
 
@@ -30,7 +30,7 @@ class DryRun:
     request: RolloutRequest
     stable: Stable
     mode: str
-    patches: tuple[Rehearsed, ...]
+    patches: tuple[PlannedPatch, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -64,11 +64,11 @@ def dry_run(
         ClusterError: The API server would not accept a patch.
     """
     MeasuringConfig.of(overrides)
-    mover = Mover(Cluster(service_ref.namespace, service_ref.context), service_ref.service)
-    view = mover.look()
+    mover = Mover(KubernetesClient(service_ref.namespace, service_ref.context), service_ref.service)
+    view = mover.read()
     refuse_unfinished(view)
     stable, challenger = mover.mode.stable(view), request.challenger
     start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
-    patches = rehearse(mover.mode, view, stable, challenger, request.parameters)
+    patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)
     return DryRun(request, stable, mover.mode.name, tuple(validated(mover, view, patch) for patch in patches))

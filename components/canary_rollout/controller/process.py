@@ -16,7 +16,8 @@ from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE
 from content_arena.components.canary_rollout.controller.reconcile import Unmeasured, reconcile
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.client import RolloutClient
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
@@ -52,12 +53,12 @@ class _Connection:
     """A service in its cluster."""
 
     service_ref: ServiceRef
-    cluster: Cluster
+    cluster: RolloutClient
     mover: Mover
 
     @classmethod
     def to(cls, service_ref: ServiceRef, settle_seconds: float) -> _Connection:
-        cluster = Cluster(service_ref.namespace, service_ref.context)
+        cluster = KubernetesClient(service_ref.namespace, service_ref.context)
         return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
 
 
@@ -91,7 +92,7 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
-    refuse_unfinished(connection.mover.look())
+    refuse_unfinished(connection.mover.read())
     measuring = MeasuringConfig.of(options.overrides)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
     return _carried(connection, registry, run, options)
@@ -114,7 +115,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         Stopped: This process was asked to end.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
-    before = annotations.record_of(connection.mover.look().service)
+    before = annotations.record_of(connection.mover.read().service)
     if before.phase.is_end:
         _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
         return before
@@ -137,8 +138,8 @@ def reconcile_service(
     """
     connection = _Connection.to(service_ref, settle_seconds)
     cluster, mover = connection.cluster, connection.mover
-    mover.look()
-    with _ends_on_sigterm(), Lease(cluster, service_ref.service, say=LOG.info) as lease:
+    mover.read()
+    with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
         recorder = EventRecorder(Events(cluster, lease.holder))
         rollout = Rollout(
             cluster, mover, Unmeasured(), registry, recorder,
@@ -159,7 +160,7 @@ def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, opti
     try:
         with (
             _ends_on_sigterm(),
-            Lease(cluster, service_ref.service, say=LOG.info) as lease,
+            Lease(cluster, service_ref.service) as lease,
             contextlib.ExitStack() as at_exit,
         ):
             if run.before is not None:
@@ -181,7 +182,7 @@ def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, opti
 
 
 def _begin(rollout: Rollout, request: RolloutRequest, run: _Run) -> None:
-    rollout.begin(request, run.name, run.measuring.recorded_config())
+    rollout.begin(request, run.name, run.measuring.as_record())
     if run.measuring.has_password:
         LOG.warning("the address of Prometheus is recorded without its password: a resume has to be given it again")
 

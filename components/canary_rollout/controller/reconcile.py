@@ -8,11 +8,11 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase, State
-from content_arena.components.canary_rollout.traffic.mode import Json
-from content_arena.components.canary_rollout.traffic.mover import Mover, Services
+from content_arena.components.canary_rollout.traffic.mover import Mover
 
 _WHO = "reconcile"
 #: Gates of a promotion or rollback that need no judgement: it was not finished in time, or was refused.
@@ -20,7 +20,7 @@ _UNFINISHED = (GateKind.PROMOTE, GateKind.WITHDRAW, GateKind.REFUSED)
 
 
 def reconcile(
-    cluster: Services,
+    cluster: RolloutClient,
     service: str,
     mover: Mover,
     rollout: Rollout,
@@ -67,7 +67,7 @@ def reconcile(
         if not end.phase.is_end:
             return done
         state = end
-    serving = mover.mode.stable(mover.look())
+    serving = mover.mode.stable(mover.read())
     assert_leadership()
     done += registry.heal(serving.version)
     if state is not None and _is_unrecorded(state, serving.version, registry):
@@ -111,4 +111,4 @@ def _request(state: State) -> Json | None:
         return annotations.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None
-    return annotations.abort_patch(state.challenger, _WHO, "nobody carried it on")
+    return annotations.abort_patch(state.challenger, _WHO, "no process ran it any more")

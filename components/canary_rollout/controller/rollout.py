@@ -8,33 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
-from content_arena.components.canary_rollout.controller.observer import Observer, Pods
+from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
+from content_arena.components.canary_rollout.kube.client import (
+    AwayError,
+    ClusterError,
+    ConflictError,
+    Json,
+    RolloutClient,
+)
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.counters import MeasureError
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.plan.decide import Decision, decide, is_measured
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.state import Phase, State, start
-from content_arena.components.canary_rollout.reporting.events import EventSink
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Goal,
-    Json,
     Patch,
     TrafficError,
     View,
     Wait,
 )
-from content_arena.components.canary_rollout.traffic.mover import Mover, Services, fingerprint
+from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 
 _ATTEMPTS = 5
@@ -46,10 +50,6 @@ _AIMS = {
 _UNMEASURABLE = (ClusterError, InputError, MeasureError, TrafficError, VictimError)
 
 
-class Surroundings(Services, Pods, EventSink, Protocol):
-    """All that a rollout needs of a cluster."""
-
-
 class Rollout:
     """Carries a rollout from its recorded state to its end.
 
@@ -59,7 +59,7 @@ class Rollout:
 
     def __init__(
         self,
-        cluster: Surroundings,
+        cluster: RolloutClient,
         mover: Mover,
         measurer: Measurer,
         registry: RolloutRegistry,
@@ -104,7 +104,7 @@ class Rollout:
             InputError: A rollout is under way, the challenger already serves, or the registry refuses it.
             TrafficError: The service is in the middle of something else, or cannot have a canary.
         """
-        view, challenger = self._mover.look(), request.challenger
+        view, challenger = self._mover.read(), request.challenger
         refuse_unfinished(view)
         stable = self._mover.mode.stable(view)
         name = name or new_name(challenger)
@@ -168,7 +168,7 @@ class Rollout:
             AwayError: The API server does not answer; a later iteration may succeed.
             InputError: The service is gone, or has no rollout.
         """
-        view = self._mover.look()
+        view = self._mover.read()
         if self.state and not self.state.phase.is_end and annotations.recorded(view.service) is None:
             return self._restore(view, self.state)
         self.state = state = annotations.record_of(view.service)
@@ -179,7 +179,7 @@ class Rollout:
         measured = self._measure(view, state, now)
         if measured:
             # Measuring takes time, so the service is read again.
-            view = self._mover.look()
+            view = self._mover.read()
             if annotations.recorded(view.service) != state:
                 return state
         seen = self._observe(view, state, now, measured)

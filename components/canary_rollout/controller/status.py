@@ -11,7 +11,8 @@ from typing import Any
 from content_arena.components.canary_rollout.controller import annotations
 from content_arena.components.canary_rollout.controller.annotations import OperatorRequests
 from content_arena.components.canary_rollout.controller.options import ServiceRef
-from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, Json, RolloutClient
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
@@ -101,9 +102,9 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
     Raises:
         InputError: There is no such service, or it has had no rollout and cannot have one.
     """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
-    view = mover.look()
+    view = mover.read()
     state = annotations.recorded(view.service)
     if state is None:
         return NoRollout(mover.mode.stable(view), mover.mode.name, service_ref)
@@ -203,13 +204,13 @@ def _status_of_rollout(service_ref: ServiceRef) -> Status:
     return current
 
 
-def _under_way(service_ref: ServiceRef) -> tuple[Cluster, annotations.Json, State]:
+def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Json, State]:
     """The cluster, the service, and the rollout that is under way there.
 
     Raises:
         InputError: None is.
     """
-    cluster = Cluster(service_ref.namespace, service_ref.context)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     service = cluster.service(service_ref.service)
     state = annotations.record_of(service)
     if state.phase.is_end:
@@ -219,7 +220,7 @@ def _under_way(service_ref: ServiceRef) -> tuple[Cluster, annotations.Json, Stat
     return cluster, service, state
 
 
-def _holder(cluster: Cluster, service: str) -> str:
+def _holder(cluster: RolloutClient, service: str) -> str:
     try:
         found = cluster.lease(lease_name(service))
     except ClusterError:

@@ -1,24 +1,24 @@
-"""Why a pod does not serve, in its own last words. Pure, but for the log that it asks for."""
+"""Finds out why a pod does not serve, and quotes its log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-Json = dict[str, Any]
-#: Reasons to wait that do not pass by themselves.
+from content_arena.components.canary_rollout.kube.client import Json
+
+#: Reasons of a waiting container that do not pass by themselves.
 _HOPELESS = frozenset({"CrashLoopBackOff", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"})
-#: Deaths of one container that are no accident any more.
-_DEATHS = 2
-_MAX_WORDS = 300
+#: From this many restarts on, a container that exits with an error counts as failed.
+_LEAST_RESTARTS = 2
+_MAX_CHARACTERS = 300
 
 
 def failure(pods: Iterable[Json], previous_logs: Callable[[str, str], str]) -> str:
-    """Why the first pod that will not serve does not; empty if all may still.
+    """Why the first failed pod does not serve; empty if every pod may still become ready.
 
     Args:
-        pods: As the API server has them.
-        previous_logs: The end of the log of a pod's container that died, by the names of both.
+        pods: As the API server returns them.
+        previous_logs: Returns the end of a log, given the names of a pod and of its container.
     """
     for pod in pods:
         status = pod.get("status", {})
@@ -27,8 +27,8 @@ def failure(pods: Iterable[Json], previous_logs: Callable[[str, str], str]) -> s
             reason = _reason(container)
             if reason:
                 name = pod["metadata"]["name"]
-                words = " ".join(previous_logs(name, container["name"]).split())[-_MAX_WORDS:]
-                return f"{container['name']} of pod {name}: {reason}" + (f": {words}" if words else "")
+                log = " ".join(previous_logs(name, container["name"]).split())[-_MAX_CHARACTERS:]
+                return f"{container['name']} of pod {name}: {reason}" + (f": {log}" if log else "")
     return ""
 
 
@@ -37,11 +37,11 @@ def _reason(container: Json) -> str:
     dead = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
     has_failed = dead.get("exitCode", 0) != 0
     is_hopeless = waiting.get("reason") in _HOPELESS
-    is_dying = has_failed and not container.get("ready") and container.get("restartCount", 0) >= _DEATHS
-    if not is_hopeless and not is_dying:
+    is_crashing = has_failed and not container.get("ready") and container.get("restartCount", 0) >= _LEAST_RESTARTS
+    if not is_hopeless and not is_crashing:
         return ""
-    how = waiting.get("reason") or dead.get("reason") or "Error"
+    cause = waiting.get("reason") or dead.get("reason") or "Error"
     if has_failed:
-        how += f", exit code {dead['exitCode']}"
-    said = dead.get("message") or (waiting.get("message") if not has_failed else "")
-    return f"{how} ({' '.join(said.split())[:_MAX_WORDS]})" if said else how
+        cause += f", exit code {dead['exitCode']}"
+    message = dead.get("message") or (waiting.get("message") if not has_failed else "")
+    return f"{cause} ({' '.join(message.split())[:_MAX_CHARACTERS]})" if message else cause

@@ -1,26 +1,24 @@
-"""What somebody changed in a service's spec, and who, in words. Pure."""
+"""Describes what was changed in a service's spec and who changed it, for a message."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from content_arena.components.canary_rollout.kube.client import FIELD_MANAGER
-from content_arena.components.canary_rollout.traffic.mode import Json
+from content_arena.components.canary_rollout.kube.client import FIELD_MANAGER, Json
 
 _MAX_CHANGES = 4
 _MAX_VALUE = 60
-#: What may hold a secret: named, and not quoted where everybody reads it.
-_UNTOLD = ("env", "args", "command")
+#: Fields that may hold a secret: they are named, and their values are not quoted.
+_SECRET = ("env", "args", "command")
 
 
 def described(before: Json | None, service: Json) -> str:
-    """What is different in the spec, and who wrote it last.
+    """Describes the differences in the spec and names its last writer.
 
     Args:
-        before: The spec as the rollout left it; None if this process has not seen it.
-        service: As it is now.
+        before: The spec as the rollout left it; None if this process has not read it.
+        service: The service as it is now.
     """
     by = _last_writer(service)
     if before is None:
@@ -30,10 +28,10 @@ def described(before: Json | None, service: Json) -> str:
     return ", ".join(found[:_MAX_CHANGES]) + more + by
 
 
-def _differences(path: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN401
+def _differences(path: str, before: object, after: object) -> Iterator[str]:
     if before == after:
         return
-    if path.rpartition(".")[2] in _UNTOLD:
+    if path.rpartition(".")[2] in _SECRET:
         yield f"{path} is another one"
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -50,13 +48,13 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[str]:  # noqa: 
         yield f"{path} is {_shown(after)} instead of {_shown(before)}"
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def _shown(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
 def _last_writer(service: Json) -> str:
-    """By the API server's own book-keeping; empty where it has none."""
+    """The last writer of the spec apart from the rollout, by ``managedFields``; empty if that is not known."""
     others = [
         entry
         for entry in service["metadata"].get("managedFields") or []

@@ -1,4 +1,4 @@
-"""With what both variants are measured: told when a rollout begins, noted with it, found again when it is resumed."""
+"""How both variants are measured: given when a rollout begins, recorded with it, and read again when it is resumed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from content_arena.components.canary_rollout.analysis.checks import Limits
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.kube.client import Cluster
+    from content_arena.components.canary_rollout.kube.client import RolloutClient
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
+    from content_arena.components.canary_rollout.measuring.probes import ProbeSet
 
 
 class PodAccess(StrEnum):
-    """How the pods of a variant are reached, past gateway and Services."""
+    """How a single pod is reached: by its address, or through the API server's proxy."""
 
     DIRECT = "direct"
     PROXY = "proxy"
@@ -26,17 +27,17 @@ class PodAccess(StrEnum):
 
 @dataclass(frozen=True)
 class MeasuringConfig:
-    """With what both variants are measured.
+    """How both variants are measured and judged.
 
     Attributes:
         limits: The bounds.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
         pod_access: How pods are reached.
         corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
-        lang: Of the texts.
-        texts_per_label: Texts of each label to attack.
-        budget: Queries allowed on a toxic text.
-        seed: Of the attempts and the resampling.
+        lang: ISO 639-1 code of the texts.
+        texts_per_label: Number of texts of each label to attack.
+        budget: Queries that a toxic text may cost.
+        seed: Seed of the attempts and of the resampling.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -50,89 +51,91 @@ class MeasuringConfig:
 
     @property
     def has_password(self) -> bool:
-        """Whether something of it is not noted."""
+        """Whether the URL of Prometheus has a secret, which is left out of the record."""
         return bool(self.prometheus) and _without_password(self.prometheus) != self.prometheus
 
-    def recorded_config(self) -> dict[str, Any]:
-        """What is not as usual, to be recorded with the rollout so that whoever resumes it judges by the same.
+    def as_record(self) -> dict[str, Any]:
+        """All that differs from the defaults, for the rollout's record: who resumes it has to measure the same way.
 
-        Not how pods are reached: that depends on where a process runs. Nor a password: many may read the service.
+        The access to pods is left out: it depends on where a process runs. So is a password: many may read the service.
         """
-        usual = asdict(MeasuringConfig())
-        found = {name: value for name, value in asdict(self).items() if value != usual[name] and name != "pod_access"}
-        if "limits" in found:
-            found["limits"] = {name: value for name, value in found["limits"].items() if value != usual["limits"][name]}
+        defaults = asdict(MeasuringConfig())
+        record = {name: value for name, value in asdict(self).items() if value != defaults[name]}
+        record.pop("pod_access", None)
+        if "limits" in record:
+            limits = defaults["limits"]
+            record["limits"] = {name: value for name, value in record["limits"].items() if value != limits[name]}
         if self.prometheus:
-            found["prometheus"] = _without_password(self.prometheus)
+            record["prometheus"] = _without_password(self.prometheus)
         if self.corpus:
-            found["corpus"] = str(self.corpus.absolute())
-        return found
+            record["corpus"] = str(self.corpus.absolute())
+        return record
 
     @classmethod
-    def of(cls, overrides: Mapping[str, Any], recorded_config: Mapping[str, Any] | None = None) -> MeasuringConfig:
-        """As told, else as noted when the rollout began, else as usual; each bound by itself.
+    def of(cls, overrides: Mapping[str, Any], recorded: Mapping[str, Any] | None = None) -> MeasuringConfig:
+        """Combines overrides, the recorded configuration and the defaults, in this order; each limit by itself.
 
         Args:
-            overrides: Values by the names of the attributes; ``limits`` by the names of its own.
-            recorded_config: What :meth:`recorded_config` gave.
+            overrides: Values by attribute name; ``limits`` is a mapping by the attribute names of
+                :class:`~content_arena.components.canary_rollout.analysis.checks.Limits`.
+            recorded: What :meth:`as_record` returned when the rollout began; None for a new rollout.
 
         Raises:
-            InputError: What was noted can not be read, or the corpus is not here.
+            InputError: The recorded configuration can not be read, or the corpus does not exist.
         """
-        recorded_config = dict(recorded_config or {})
+        values = dict(recorded or {})
         # Rollouts recorded before version 0.2 call the budget "rounds".
-        if "rounds" in recorded_config:
-            recorded_config["budget"] = recorded_config.pop("rounds")
+        if "rounds" in values:
+            values["budget"] = values.pop("rounds")
         try:
-            values = {
-                **recorded_config,
-                **overrides,
-                "limits": Limits(**{**recorded_config.get("limits", {}), **overrides.get("limits", {})}),
-            }
+            limits = {**values.get("limits", {}), **overrides.get("limits", {})}
+            values |= overrides
             corpus = values.get("corpus")
-            made = cls(**(values | {"corpus": None if corpus is None else Path(corpus)}))
+            config = cls(**(values | {"limits": Limits(**limits), "corpus": None if corpus is None else Path(corpus)}))
         except TypeError as error:
             raise InputError(
                 f"what the rollout is measured with can not be read ({error}): is this arena older than the one that "
                 "began it?"
             ) from error
-        if made.corpus is not None and not made.corpus.is_file():
-            raise InputError(f"there is no corpus {made.corpus}: --probe-corpus says where the probes' texts are")
-        return made
+        if config.corpus is not None and not config.corpus.is_file():
+            raise InputError(f"there is no corpus {config.corpus}: --probe-corpus says where the probes' texts are")
+        return config
 
-    def measurer(self, namespace: str, context: str | None, cluster: Cluster, warmup_seconds: float) -> LiveMeasurer:
-        """What measures; to be closed in the end.
+    def measurer(
+        self, namespace: str, context: str | None, client: RolloutClient, warmup_seconds: float
+    ) -> LiveMeasurer:
+        """Makes the measurer, which the caller has to close.
 
         Args:
-            namespace: Of the service.
-            context: Of the kubeconfig; its current one if None.
-            cluster: Where the pods are.
-            warmup_seconds: So much of a window's beginning is not counted.
+            namespace: Namespace of the service.
+            context: Context of the kubeconfig; its current one if None.
+            client: Of that namespace.
+            warmup_seconds: Length of the first part of a window, which is not counted.
 
         Raises:
-            InputError: The address of Prometheus is none.
+            InputError: The URL of Prometheus is invalid.
         """
         from content_arena.components.canary_rollout.measuring.endpoints import ApiServerProxy, PodAddresses
         from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
         from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
         from content_arena.components.canary_rollout.measuring.prober import Prober
-        from content_arena.components.canary_rollout.measuring.probes import Battery, battery
         from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 
         transport = PodAddresses() if self.pod_access is PodAccess.DIRECT else ApiServerProxy(context)
         source = (
-            Prometheus(self.prometheus, namespace, cluster.pods)
+            Prometheus(self.prometheus, namespace, client.pods)
             if self.prometheus
-            else PodMetrics(cluster.pods, transport)
+            else PodMetrics(client.pods, transport)
         )
-
-        def made() -> Battery:
-            return battery(
-                self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed
-            )
-
-        prober = Prober(made, cluster.pods, transport)
+        prober = Prober(self._probe_set, client.pods, transport)
         return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
+
+    def _probe_set(self) -> ProbeSet:
+        from content_arena.components.canary_rollout.measuring.probes import draw_probe_set
+
+        return draw_probe_set(
+            self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed
+        )
 
 
 def _without_password(url: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from content_arena.components.canary_rollout.analysis.checks import Check, Window
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
+from content_arena.components.canary_rollout.analysis.checks import Window
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.endpoints import Variant
 from content_arena.components.shared.errors import ArenaError
@@ -124,7 +125,7 @@ def judge_queue(pending: float | None) -> list[Check]:
         return []
     verdict = Verdict.PASS if pending <= LONGEST_QUEUE else Verdict.FAIL
     reason = f"queue: {pending:.0f} texts wait on average, wanted at most {LONGEST_QUEUE:.0f}"
-    return [Check("queue", verdict, reason, pending, most=LONGEST_QUEUE)]
+    return [Check(Kind.QUEUE, Subject.CHALLENGER, verdict, reason, pending, most=LONGEST_QUEUE)]
 
 
 def is_prediction(labels: Mapping[str, str]) -> bool:

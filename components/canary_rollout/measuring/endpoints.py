@@ -1,4 +1,4 @@
-"""Which pods are the champion's and which the challenger's, and how they are reached."""
+"""Which pods belong to the champion and which to the challenger, and how a single pod is reached."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from content_arena.components.canary_rollout.kube.client import configured
+from content_arena.components.canary_rollout.analysis.check import Subject
+from content_arena.components.canary_rollout.kube.client import Json
+from content_arena.components.canary_rollout.kube.kubeconfig import configured
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import Mode, View
-from content_arena.components.canary_rollout.traffic.standard import workload
 from content_arena.components.shared.errors import ArenaError
 
 if TYPE_CHECKING:
     import requests
     from requests.adapters import HTTPAdapter
 
-Json = dict[str, Any]
 _CONTAINERS = ("kserve-container", "user-container")
 _PORT = 8080
 
@@ -30,52 +30,48 @@ class Variant:
     """The pods of one model.
 
     Attributes:
-        role: ``champion`` or ``challenger``.
+        role: Champion or challenger.
         labels: Label selector of its pods; empty while they can not be told apart.
-        pod_names: Regular expression of their names, for those that are gone as well.
+        pod_names: Regular expression of its pods' names, to find metrics of deleted pods too; empty without labels.
     """
 
-    role: str
+    role: Subject
     labels: str
     pod_names: str
 
 
 class Variants(NamedTuple):
-    """The two that are compared."""
+    """The two variants that are compared."""
 
     champion: Variant
     challenger: Variant
 
 
 def variants(view: View, mode: Mode, stable: Stable, challenger: Challenger) -> Variants:
-    """Champion and challenger, as a service has them now."""
-    labels, suffix = f"app=isvc.{workload(view.name, stable.name)}", ""
-    if mode.name == "Knative":
-        labels = f"serving.knative.dev/revision={stable.revision}" if stable.revision else ""
-        suffix = "-deployment"
+    """The pods of champion and challenger, as the service has them now."""
     return Variants(
-        _variant("champion", labels, suffix),
-        _variant("challenger", mode.pod_labels(view, stable, challenger), suffix),
+        _variant(Subject.CHAMPION, mode, mode.stable_labels(view, stable)),
+        _variant(Subject.CHALLENGER, mode, mode.pod_labels(view, stable, challenger)),
     )
 
 
-def _variant(role: str, labels: str, suffix: str) -> Variant:
-    name = labels.partition("=")[2].removeprefix("isvc.")
-    return Variant(role, labels, f"{re.escape(name)}{suffix}-[a-z0-9]+-[a-z0-9]+" if labels else "")
+def _variant(role: Subject, mode: Mode, labels: str) -> Variant:
+    names = f"{re.escape(mode.deployment_of(labels))}-[a-z0-9]+-[a-z0-9]+" if labels else ""
+    return Variant(role, labels, names)
 
 
 def ready(pods: Iterable[Json], by: float = math.inf) -> list[Json]:
-    """Those that answer users.
+    """The pods that answer users.
 
     Args:
-        pods: As the API server has them.
-        by: Only those that have been ready since then, seconds since the epoch.
+        pods: Pods as the API server returns them.
+        by: Only pods that became ready by this time, seconds since the epoch.
     """
     return [pod for pod in pods if (since := _ready_since(pod)) is not None and since <= by]
 
 
 def _ready_since(pod: Json) -> float | None:
-    """None if it is not; 0 where nobody says since when."""
+    """Since when a pod is ready, seconds since the epoch; None if it is not, 0 if that time is not known."""
     status = pod.get("status", {})
     if pod["metadata"].get("deletionTimestamp") or not status.get("podIP"):
         return None
@@ -96,47 +92,47 @@ def port_of(pod: Json) -> int:
 
 
 class ReachError(ArenaError):
-    """A pod may not be reached this way."""
+    """The API server refuses to connect to a pod."""
 
 
 class PodTransport(Protocol):
-    """A way to reach a single pod, past every Service and gateway."""
+    """A way to reach a single pod without a Service or gateway in between."""
 
     def url(self, pod: Json) -> str:
         """Base URL of a pod's predictor."""
         ...
 
     def session(self) -> requests.Session:
-        """Opens connections to such URLs."""
+        """A session that can open these URLs."""
         ...
 
 
 class PodAddresses:
-    """Straight to the pods: works wherever pods can be reached, which is inside a cluster."""
+    """Directly, by the pods' addresses: works inside the cluster."""
 
     def url(self, pod: Json) -> str:
-        """See :meth:`Doors.url`."""
+        """See :meth:`PodTransport.url`."""
         address = pod["status"]["podIP"]
         return f"http://[{address}]:{port_of(pod)}" if ":" in address else f"http://{address}:{port_of(pod)}"
 
     def session(self) -> requests.Session:
-        """See :meth:`Doors.session`."""
+        """See :meth:`PodTransport.session`."""
         import requests
 
         session = requests.Session()
-        # A proxy that the environment names leads out of the cluster, and pods are in it.
+        # A proxy from the environment leads out of the cluster, but pods are inside.
         session.trust_env = False
         return session
 
 
 class ApiServerProxy:
-    """Through the API server, for who is outside: takes ``get`` and ``create`` on ``pods/proxy``."""
+    """Through the API server, from outside the cluster: needs ``get`` and ``create`` on ``pods/proxy``."""
 
     def __init__(self, context: str | None = None) -> None:
         """Reads the cluster's address and credentials as kubectl would.
 
         Args:
-            context: Of the kubeconfig; its current one if None.
+            context: Context of the kubeconfig; its current one if None.
 
         Raises:
             InputError: There is no kubeconfig, or no such context.
@@ -144,27 +140,27 @@ class ApiServerProxy:
         self._settings = configured(context)
 
     def url(self, pod: Json) -> str:
-        """See :meth:`Doors.url`."""
+        """See :meth:`PodTransport.url`."""
         metadata = pod["metadata"]
         place = f"namespaces/{metadata['namespace']}/pods/{metadata['name']}:{port_of(pod)}"
         return f"{self._settings.host}/api/v1/{place}/proxy"
 
     def session(self) -> requests.Session:
-        """See :meth:`Doors.session`."""
+        """See :meth:`PodTransport.session`."""
         import requests
 
         session = requests.Session()
         settings = self._settings
-        # The kubeconfig says whom to believe and who one is: not a REQUESTS_CA_BUNDLE, which would win, nor a .netrc.
+        # Certificates and credentials come from the kubeconfig. The environment's REQUESTS_CA_BUNDLE would override it.
         session.trust_env = False
         session.verify = (settings.ssl_ca_cert or True) if settings.verify_ssl else False
         if settings.tls_server_name:
-            session.mount("https://", _named(settings.tls_server_name))
+            session.mount("https://", _adapter_expecting(settings.tls_server_name))
         if settings.cert_file:
             session.cert = (settings.cert_file, settings.key_file)
 
         def authorise(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            # Asked each time: a token that a plugin hands out lives for minutes.
+            # Read for each request: a token from a credential plugin is valid for minutes only.
             if token := settings.get_api_key_with_prefix("authorization"):
                 request.headers["Authorization"] = token
             return request
@@ -175,21 +171,22 @@ class ApiServerProxy:
 
 
 def _refused(response: requests.Response, *_: object, **__: object) -> None:
-    """Tells the API server's own refusal from what a pod answers."""
+    """Tells the API server's own refusal from a pod's answer."""
     if response.status_code != 403:
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):
         if response.json()["kind"] == "Status":
-            said = response.json()["message"]
-            raise ReachError(f"{said}; roll out from inside the cluster, or as somebody who may do that")
+            message = response.json()["message"]
+            raise ReachError(f"{message}; roll out from inside the cluster, or as somebody who may do that")
 
 
-def _named(name: str) -> HTTPAdapter:
-    """Checks a server's certificate for a name other than its address, as a kubeconfig's tls-server-name asks."""
+def _adapter_expecting(name: str) -> HTTPAdapter:
+    """An adapter that expects this name in the server's certificate, as a kubeconfig's tls-server-name asks."""
     from requests.adapters import HTTPAdapter
 
-    class Named(HTTPAdapter):
-        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what urllib3 takes
-            super().init_poolmanager(*arguments, **options, server_hostname=name, assert_hostname=name)
+    class NamedAdapter(HTTPAdapter):
+        def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:
+            names = {"server_hostname": name, "assert_hostname": name}
+            super().init_poolmanager(connections, maxsize, block, **options, **names)
 
-    return Named()
+    return NamedAdapter()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.measuring.counters import (
     Counted,
     MeasureError,
@@ -17,7 +18,6 @@ from content_arena.components.canary_rollout.measuring.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.measuring.endpoints import (
-    Json,
     PodAddresses,
     PodTransport,
     ReachError,
@@ -45,7 +45,7 @@ class PodMetrics:
             pods: The pods that a label selector finds.
             transport: How a pod is reached; by its address if None.
         """
-        self._pods, self._doors = pods, transport or PodAddresses()
+        self._pods, self._transport = pods, transport or PodAddresses()
         self._begin = -1.0
         self._tallies: dict[str, Tally] = {}
         self._queues: list[float] = []
@@ -69,10 +69,12 @@ class PodMetrics:
         watched = _watched(begin, now, max(before.since, after.since))
         checks = [watched, *judge_queue(queue)]
         if unread:
-            checks.append(Check("metrics", Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}"))
+            checks.append(
+                Check(Kind.METRICS, Subject.BOTH, Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}")
+            )
         if after.restarts:
             reason = f"restarts of the challenger's containers: {after.restarts}; what they answered last is lost"
-            checks.append(Check("restarts", Verdict.INCONCLUSIVE, reason))
+            checks.append(Check(Kind.RESTARTS, Subject.CHALLENGER, Verdict.INCONCLUSIVE, reason))
         disturbed = watched.verdict is not Verdict.PASS or after.restarts > 0
         return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
 
@@ -91,8 +93,8 @@ class PodMetrics:
         import requests
 
         try:
-            with self._doors.session() as session:
-                response = session.get(f"{self._doors.url(pod)}/metrics", timeout=_SECONDS)
+            with self._transport.session() as session:
+                response = session.get(f"{self._transport.url(pod)}/metrics", timeout=_SECONDS)
             if response.status_code != 200:
                 return f"HTTP {response.status_code}"
             return parse(response.text)
@@ -106,4 +108,4 @@ def _watched(begin: float, now: float, since: float) -> Check:
     whole, part = max(0.0, now - begin), max(0.0, now - max(begin, since))
     is_enough = whole > 0 and part >= _LEAST_WATCHED * whole
     reason = f"{part:.0f} of {whole:.0f} s of the window were watched"
-    return Check("watched", Verdict.PASS if is_enough else Verdict.INCONCLUSIVE, reason)
+    return Check(Kind.WATCHED, Subject.BOTH, Verdict.PASS if is_enough else Verdict.INCONCLUSIVE, reason)

@@ -1,7 +1,7 @@
-"""A battle sent straight to the pods of each variant: what gets past it, and what it flags, right now, in this cluster.
+"""A battle against the pods of each variant, which shows what evades the model and what it flags in this cluster.
 
-Both variants meet the very same attempts: a ladder's attempts are fixed by text, strategy and seed before anybody is
-asked. A table of attacks that some battle has kept would not do: it kept what worked best on the champion.
+Both variants get exactly the same attempts: text, strategy and seed determine a ladder's attempts before the first
+request. The recorded attacks of an earlier battle would be biased: they are those that worked best on the champion.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from content_arena.components.shared.errors import InputError, VictimError
 if TYPE_CHECKING:
     import requests
 
-#: The predictor counts a request with this header as nobody's traffic.
+#: The predictor does not count a request with this header as a user's.
 PROBE_HEADER = "x-content-arena-probe"
-#: Small: a user's text waits behind no more than these.
+#: Texts in a request. Few, because a user's request may have to wait for it.
 _BATCH = 16
-#: A server that answers 5xx is asked again so often before that is its answer.
+#: A request that is answered with 5xx is sent so often in all before the error counts.
 _ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
-class Battery:
-    """What a variant is probed with.
+class ProbeSet:
+    """The texts and attacks that a variant is probed with.
 
     Attributes:
-        clean: Rows of Sample that nobody perturbs.
-        attacked: Those of them that are attacked, toxic and benign.
-        strategies: With what; seen in training and held out.
-        budget: Attempts allowed on a toxic text.
-        seed: Of the attempts.
+        clean: Rows of Sample that are sent unperturbed.
+        attacked: Rows of Sample that are attacked, toxic and benign.
+        strategies: The attacks, both seen in training and held out.
+        budget: Queries that a toxic text may cost.
+        seed: Seed of the attempts.
     """
 
     clean: pd.DataFrame
@@ -57,7 +57,7 @@ class Battery:
     seed: int = 0
 
 
-def battery(
+def draw_probe_set(
     corpus: Path | None = None,
     lang: str = "en",
     *,
@@ -66,15 +66,15 @@ def battery(
     budget: int = 3,
     seed: int = 0,
     held_out: Sequence[str] = HELD_OUT,
-) -> Battery:
-    """Draws the probes from texts that no model was trained on.
+) -> ProbeSet:
+    """Draws the probes from the test split, which no model was trained on.
 
     Args:
-        corpus: Parquet of Sample, whose test split is used; the embedded corpus if None.
+        corpus: Parquet of Sample; the embedded corpus if None.
         lang: ISO 639-1 code of the texts.
-        texts_per_label: Texts of each label to attack.
-        clean_per_label: Texts of each label to send as they are.
-        budget: Attempts allowed on a toxic text.
+        texts_per_label: Number of texts of each label to attack.
+        clean_per_label: Number of texts of each label to send unperturbed.
+        budget: Queries that a toxic text may cost.
         seed: The same seed gives the same probes.
         held_out: Strategies that are never trained on.
 
@@ -88,7 +88,7 @@ def battery(
         raise InputError(f"probes need toxic and benign {lang} texts in the test split of {corpus or 'the corpus'}")
     seen, unseen = split_strategies(lang, held_out)
     attacked = battle.sample_texts(table, "test", texts_per_label, seed)
-    return Battery(clean, attacked, [*seen, *unseen], budget, seed)
+    return ProbeSet(clean, attacked, [*seen, *unseen], budget, seed)
 
 
 def _embedded(lang: str) -> pd.DataFrame:
@@ -101,12 +101,12 @@ def _embedded(lang: str) -> pd.DataFrame:
 
 
 class PodsVictim(EndpointVictim):
-    """The pods of one variant in turn, asked slowly and as nobody's traffic.
+    """The pods of one variant in turn, queried slowly and not counted as users' traffic.
 
     Attributes:
         versions: Every ``model_version`` that answered.
-        answers: How many requests were answered.
-        errors: How many of them with a status of 500 or more.
+        answers: Number of requests answered.
+        errors: Number of them with a status of 500 or more.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class PodsVictim(EndpointVictim):
 
         Args:
             urls: One or more.
-            session: Of requests; opens connections to them.
-            share: So much of the time at most is spent asking; the rest is the users'.
-            stop: Once it is set, nothing is asked any more.
-            pause_seconds: Before an answer of 5xx is asked for again.
+            session: A session that can open them.
+            share: Largest part of the time spent on requests. The rest is left to users.
+            stop: Once it is set, no more requests are sent.
+            pause_seconds: Pause before a request that was answered with 5xx is repeated.
         """
-        asked = [endpoint(url) for url in urls]
-        super().__init__(asked[0], batch_size=_BATCH)
-        self._urls = itertools.cycle(asked)
+        endpoints = [endpoint(url) for url in urls]
+        super().__init__(endpoints[0], batch_size=_BATCH)
+        self._urls = itertools.cycle(endpoints)
         self._session = session
         self._session.headers[PROBE_HEADER] = "true"
         self._session.hooks["response"].append(self._note)
@@ -160,23 +160,23 @@ def _versions(response: requests.Response) -> Iterator[str]:
             yield str(prediction["model_version"])
 
 
-def probe(probes: Battery, victim: PodsVictim) -> Probes:
-    """Fights one variant.
+def probe(probe_set: ProbeSet, victim: PodsVictim) -> Probes:
+    """Sends all probes to one variant.
 
     Raises:
-        VictimError: It stopped answering.
+        VictimError: It stopped answering, or the probes were stopped.
     """
     cached = CachedVictim(victim)
-    clean_scores = cached.score(probes.clean["text"].tolist())
+    clean_scores = cached.score(probe_set.clean["text"].tolist())
     fought = battle.fight(
-        probes.attacked, cached, probes.strategies, seed=probes.seed, search=LadderSearch(probes.budget)
+        probe_set.attacked, cached, probe_set.strategies, seed=probe_set.seed, search=LadderSearch(probe_set.budget)
     )
     attacks = metrics.judged(fought.attacks)
     caught, benign = metrics.toxic_caught(attacks), metrics.benign_perturbed(attacks)
-    is_toxic = (probes.clean["label"] == "toxic").tolist()
+    is_toxic = (probe_set.clean["label"] == "toxic").tolist()
     return Probes(
         evasion=Ratio.rate(metrics.got_through(caught).tolist(), caught["base_id"].tolist()),
         benign_flagged=Ratio.rate(metrics.flagged(benign).tolist(), benign["base_id"].tolist()),
-        f1=Ratio.f1((clean_scores >= victim.threshold).tolist(), is_toxic, probes.clean["base_id"].tolist()),
+        f1=Ratio.f1((clean_scores >= victim.threshold).tolist(), is_toxic, probe_set.clean["base_id"].tolist()),
         versions=victim.versions,
     )

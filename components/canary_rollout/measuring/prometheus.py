@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.measuring.counters import (
     LABELS,
     PENDING,
@@ -21,7 +22,7 @@ from content_arena.components.canary_rollout.measuring.counters import (
     judge_queue,
     window_of,
 )
-from content_arena.components.canary_rollout.measuring.endpoints import Json, Variant, ready
+from content_arena.components.canary_rollout.measuring.endpoints import Variant, ready
 from content_arena.components.shared.errors import InputError
 
 _SECONDS = 10.0
@@ -106,18 +107,26 @@ class Prometheus:
     def _freshness(self, variant: Variant, now: float) -> Check:
         """Whether every pod that answers users is scraped: what only some of them counted is not the variant's."""
         rows = self._ask(f"max by (pod) (timestamp({self._series(_FRESHEST, variant)}))", now)
-        name = f"{variant.role}'s counts"
         if not rows:
-            return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of the {variant.role}'s pods")
+            return Check(
+                Kind.COUNTS,
+                variant.role,
+                Verdict.INCONCLUSIVE,
+                f"{self._place} has no counts of the {variant.role}'s pods",
+            )
         ages = {row["metric"].get("pod", ""): now - float(row["value"][1]) for row in rows}
         serving = {pod["metadata"]["name"] for pod in ready(self._pods(variant.labels), now - _STALE_SECONDS)}
         unseen = sorted(serving - set(ages))
         if unseen:
-            return Check(name, Verdict.INCONCLUSIVE, f"{self._place} has no counts of {', '.join(unseen)}")
+            return Check(
+                Kind.COUNTS, variant.role, Verdict.INCONCLUSIVE, f"{self._place} has no counts of {', '.join(unseen)}"
+            )
         # A pod that is gone has had its say.
         age = max((seen for pod, seen in ages.items() if pod in serving), default=min(ages.values()))
         verdict = Verdict.PASS if age <= _STALE_SECONDS else Verdict.INCONCLUSIVE
-        return Check(name, verdict, f"the {variant.role}'s counts in {self._place} are {age:.0f} s old")
+        return Check(
+            Kind.COUNTS, variant.role, verdict, f"the {variant.role}'s counts in {self._place} are {age:.0f} s old"
+        )
 
     def _series(self, metric: str, variant: Variant) -> str:
         # Backslashes are doubled because PromQL reads them in the string before the expression does.

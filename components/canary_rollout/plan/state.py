@@ -52,24 +52,28 @@ class Stable:
     """What served when the rollout began, and is to serve again if it is rolled back.
 
     Attributes:
-        name: ``predictor.name``; empty where it is not set.
         version: Version of its model.
         storage_uri: Where its bundle is.
-        min_replicas: As the spec had it; None if it had none.
-        max_replicas: As the spec had it; None if it had none.
-        told_version: Value of CONTENT_ARENA_MODEL_VERSION in its spec; None if it had none.
-        revision: Knative's name for it; empty in Standard mode.
-        pods: Ready pods, which an autoscaler may have made more than ``min_replicas``; None in Knative mode.
+        mode_state: What the mode of the traffic needs to restore it. The plan keeps it and does not read it.
     """
 
-    name: str
     version: str
     storage_uri: str
-    min_replicas: int | None = None
-    max_replicas: int | None = None
-    told_version: str | None = None
-    revision: str = ""
-    pods: int | None = None
+    mode_state: Mapping[str, str | int | None] = field(default_factory=dict, hash=False)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """For JSON: one flat object, as earlier versions wrote it."""
+        return {"version": self.version, "storage_uri": self.storage_uri, **self.mode_state}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Stable:
+        """Reads :meth:`as_dict` back.
+
+        Raises:
+            KeyError: The version or the bundle's address is missing.
+        """
+        values = dict(given)
+        return cls(values.pop("version"), values.pop("storage_uri"), values)
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,12 @@ class State:
 
     def dump(self) -> str:
         """As JSON, with the number of its schema."""
-        values = asdict(self) | {"parameters": self.parameters.as_dict(), "schema": SCHEMA}
-        values["gate"] = str(self.gate) if self.gate else ""
+        values = asdict(self) | {
+            "stable": self.stable.as_dict(),
+            "parameters": self.parameters.as_dict(),
+            "gate": str(self.gate) if self.gate else "",
+            "schema": SCHEMA,
+        }
         # Unset fields are left out, so that an older version of the arena can read the state.
         for name in _LATER:
             if not values[name]:
@@ -226,7 +234,7 @@ def load(text: str) -> State:
             raise StateError(f"the rollout's state has schema {schema}, this version of the arena reads {SCHEMA}")
         if set(values) | _LATER != {one.name for one in fields(State)}:
             raise StateError("the rollout's state has other fields than this version of the arena writes")
-        values["stable"] = Stable(**values["stable"])
+        values["stable"] = Stable.from_dict(values["stable"])
         values["parameters"] = Parameters.from_dict(values["parameters"])
         values["phase"] = Phase(values["phase"])
         values["gate"] = Gate.parse(values["gate"]) if values["gate"] else None

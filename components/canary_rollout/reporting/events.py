@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Protocol
 
-from content_arena.components.canary_rollout.kube.client import ClusterError
+from content_arena.components.canary_rollout.kube.client import ClusterError, Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.state import Phase, State
-from content_arena.components.canary_rollout.traffic.mode import Json
 
 CONTROLLER = "content-arena/rollout"
 #: Bytes, not characters: the API server refuses an Event with a longer note.
@@ -27,18 +25,10 @@ _REASONS = {
 _WARNINGS = (Phase.WAITING, Phase.ROLLING_BACK, Phase.ROLLED_BACK)
 
 
-class EventSink(Protocol):
-    """What Events need of a cluster."""
-
-    def create_event(self, body: Json) -> None:
-        """Creates an Event."""
-        ...
-
-
 class Events:
     """Creates Events on one service."""
 
-    def __init__(self, cluster: EventSink, instance: str = "") -> None:
+    def __init__(self, cluster: RolloutClient, instance: str = "") -> None:
         """Creates nothing yet.
 
         Args:

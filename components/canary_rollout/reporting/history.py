@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 
@@ -47,12 +47,12 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"checks": [asdict(check) for check in self.checks], "approvals": list(self.approvals)}
+        return asdict(self) | {"checks": [check.as_dict() for check in self.checks], "approvals": list(self.approvals)}
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Record:
         """Reads :meth:`as_dict` back."""
-        checks = tuple(Check(**(check | {"verdict": Verdict(check["verdict"])})) for check in given.get("checks", ()))
+        checks = tuple(Check.from_dict(check) for check in given.get("checks", ()))
         verdict = None if given.get("verdict") is None else Verdict(given["verdict"])
         return cls(**(given | {"checks": checks, "verdict": verdict, "approvals": tuple(given.get("approvals", ()))}))
 

@@ -94,7 +94,7 @@ class RolloutMetrics:
         for check in measurement.checks:
             for verdict in Verdict:
                 is_so = check.verdict is verdict
-                self._check.labels(*self._about, check.name.split(", share slower")[0], verdict.value).set(is_so)
+                self._check.labels(*self._about, check.label, verdict.value).set(is_so)
 
     def serve(self, port: int, host: str | None = None) -> int:
         """Serves them at ``/metrics`` until the process ends.

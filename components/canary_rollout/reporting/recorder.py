@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.state import State
 from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, Record
-from content_arena.components.canary_rollout.traffic.mode import Json
 
 #: A measurement with the same verdict is recorded again after so many seconds.
 _REPEAT_SECONDS = 30.0

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.history import Record
-from content_arena.components.canary_rollout.reporting.timeline_figures import Axis, Figure, figures, short_name
+from content_arena.components.canary_rollout.reporting.timeline_figures import Axis, Figure, figures
 from content_arena.components.evaluation import display
 
 T = TypeVar("T")
@@ -224,7 +224,7 @@ def _others(records: Sequence[Record], drawn: Sequence[Figure]) -> list[dict[str
     last, counts = {}, Counter()
     for record in records:
         for check in record.checks:
-            name = short_name(check)
+            name = check.label
             if name not in known:
                 last[name] = check
                 counts[name, check.verdict] += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.reporting.history import Record
 from content_arena.components.evaluation import display
@@ -83,17 +83,12 @@ class Figure:
     label: str
 
 
-def short_name(check: Check) -> str:
-    """A check's name without the limit that some carry in it, which moves with the champion's."""
-    return check.name.split(", share slower")[0]
-
-
 def figures(records: Sequence[Record], axis: Axis) -> list[Figure]:
     """Every check that ever had a figure; those that failed last come first, then those in doubt."""
     series: dict[str, list[tuple[float, Check]]] = {}
     for record in records:
         for check in record.checks:
-            series.setdefault(short_name(check), []).append((record.at, check))
+            series.setdefault(check.label, []).append((record.at, check))
     drawn = [
         _figure(name, found, axis)
         for name, found in series.items()

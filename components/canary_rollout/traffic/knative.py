@@ -1,39 +1,48 @@
-"""Knative mode: revisions, and ``canaryTrafficPercent`` between the latest and the one before.
+"""Knative mode: revisions, and ``canaryTrafficPercent`` between the latest revision and the one before.
 
-Knative's "latest" is the latest that is ready, so the share it reports may be stable's own. What counts here is the
-revision's name: the challenger's is the latest created that is not stable's.
+Knative's "latest" means the latest revision that is ready. So the share that it reports for "latest" may be stable's.
+Here the name of the revision decides: the challenger's is the latest created revision that is not stable's.
 """
 
 from __future__ import annotations
 
 import json
 
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Done,
     Goal,
-    Json,
+    Part,
     Patch,
     Shares,
+    StableSpec,
     Step,
     TrafficError,
     View,
     Wait,
+    configured_version,
     model_of,
     storage_uri,
-    told_version,
     version_of,
 )
 
-#: Names the revision that is being withdrawn while a fresh one of stable's model comes up.
+#: Names the revision that is being withdrawn while a new revision of stable's model starts.
 LEFT_ANNOTATION = "content-arena/left-revision"
+_REVISION_LABEL = "serving.knative.dev/revision="
+#: Name of the challenger's revision in a view that no cluster produced.
+_FOLLOWED_REVISION = "the-challengers"
 
 
 class Knative:
     """See :class:`~content_arena.components.canary_rollout.traffic.mode.Mode`."""
 
     name = "Knative"
+
+    def reads(self) -> frozenset[Part]:
+        """Nothing: the status of the service has it all."""
+        return frozenset()
 
     def stable(self, view: View) -> Stable:
         """What serves now."""
@@ -45,13 +54,17 @@ class Knative:
                 f"{view.name} is not settled: one ready revision has to have all traffic, canaryTrafficPercent to be "
                 f"unset; it is {predictor.get('canaryTrafficPercent')}, with {_percentages(view)}"
             )
-        return Stable(
-            predictor.get("name", ""), version_of(predictor), storage_uri(predictor),
-            predictor.get("minReplicas"), predictor.get("maxReplicas"), told_version(predictor), revision,
-        )  # fmt: skip
+        spec = StableSpec(
+            name=predictor.get("name", ""),
+            min_replicas=predictor.get("minReplicas"),
+            max_replicas=predictor.get("maxReplicas"),
+            configured_version=configured_version(predictor),
+            revision=revision,
+        )
+        return Stable(version_of(predictor), storage_uri(predictor), spec.as_state())
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
-        """What users meet."""
+        """What users get."""
         if not _is_current(view):
             return Shares(None, False)
         revision = _revision(view, stable, challenger)
@@ -63,82 +76,109 @@ class Knative:
         if serves not in (stable.storage_uri, challenger.storage_uri):
             raise TrafficError(f"{view.name} serves {serves}, this began with {stable.storage_uri}")
         if goal.aim is Aim.ROLLED_BACK:
-            step = _restore if serves == stable.storage_uri else self._withdraw
+            step = _restore if serves == stable.storage_uri else _withdraw
             return step(view, stable, challenger)
         if goal.aim is Aim.STAGED and serves == stable.storage_uri:
-            # In one patch: a new model without a percentage would get everything.
+            # Both in one patch: a new model without a percentage would get all of the traffic.
             model = model_of(view.predictor, challenger.storage_uri, challenger.version)
             body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}}}
             return Patch(body, f"version {challenger.version} comes up at 0 %")
         if serves != challenger.storage_uri:
             raise TrafficError(f"version {challenger.version} is gone from {view.name}")
+        now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
-            return self._promote(view, stable, challenger)
-        return self._shift(view, goal, stable, challenger)
+            return _promote(view, now, challenger)
+        return _shift(view, now, goal, challenger)
 
     def route_key(self, view: View) -> str:
-        """Equal for two views if the gateway was told the same."""
+        """A text that is equal for two views if the gateway has the same configuration in both."""
         return json.dumps([_is_current(view), _percentages(view)], sort_keys=True)
 
+    def stable_labels(self, view: View, stable: Stable) -> str:
+        """Label selector of stable's pods; empty if the revision is not known."""
+        revision = StableSpec.of(stable).revision
+        return f"{_REVISION_LABEL}{revision}" if revision else ""
+
     def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
-        """Label selector of the challenger's pods; empty while the status speaks of another revision."""
+        """Label selector of the challenger's pods; empty while the status is about another revision."""
         revision = _revision(view, stable, challenger) if _is_current(view) else ""
-        return f"serving.knative.dev/revision={revision}" if revision else ""
+        return f"{_REVISION_LABEL}{revision}" if revision else ""
 
-    def _shift(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
-        percent = view.predictor.get("canaryTrafficPercent")
-        now = self.shares(view, stable, challenger)
-        if percent is None:
-            raise TrafficError(f"canaryTrafficPercent of {view.name} was cleared: version {challenger.version} has all")
-        if not now.ready:
-            return Wait(f"the revision of version {challenger.version} is not ready")
-        if percent != goal.percent:
-            return Patch(_percent(goal.percent), f"{goal.percent} % for version {challenger.version}")
-        if now.challenger != goal.percent:
-            return Wait(f"the route does not show {goal.percent} % for version {challenger.version}")
-        return Done() if view.gateway_converged else Wait("the gateway settles")
+    def deployment_of(self, labels: str) -> str:
+        """Name of the Deployment whose pods a label selector matches."""
+        return f"{labels.removeprefix(_REVISION_LABEL)}-deployment"
 
-    def _promote(self, view: View, stable: Stable, challenger: Challenger) -> Step:
-        now = self.shares(view, stable, challenger)
-        percent = view.predictor.get("canaryTrafficPercent")
-        if percent not in (None, 100):
-            raise TrafficError(f"version {challenger.version} does not have 100 % of {view.name}, it can not take over")
-        if now.challenger != 100 or not now.ready or not view.gateway_converged:
-            return Wait(f"the route does not yet show all traffic at a ready version {challenger.version}")
-        return Done() if percent is None else Patch(_percent(None), f"version {challenger.version} takes over")
-
-    def _withdraw(self, view: View, stable: Stable, challenger: Challenger) -> Step:
-        """Percentage 0 alone would leave a spec that a later clearing turns into a promotion."""
-        if view.predictor.get("canaryTrafficPercent") != 0:
-            return Patch(_percent(0), f"0 % for version {challenger.version}")
-        revision = _revision(view, stable, challenger)
-        if not _is_current(view) or not revision:
-            return Wait(f"Knative has not made the revision of version {challenger.version} yet")
-        if _percentages(view).get(revision, 0) != 0 or not view.gateway_converged:
-            return Wait(f"the route does not yet show 0 % for version {challenger.version}")
-        model = model_of(view.predictor, stable.storage_uri, stable.told_version)
-        body = {
-            "metadata": {"annotations": {LEFT_ANNOTATION: revision}},
-            "spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}},
+    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has done all that the service's spec asks for."""
+        predictor, before = service["spec"]["predictor"], StableSpec.of(stable).revision
+        latest = _FOLLOWED_REVISION if storage_uri(predictor) == challenger.storage_uri else before
+        percent = predictor.get("canaryTrafficPercent")
+        shares = {latest: 100 if percent is None else percent}
+        shares[before] = shares.get(before, 0) + 100 - sum(shares.values())
+        serving = {
+            "latestCreatedRevision": latest,
+            "latestReadyRevision": latest,
+            "traffic": [{"revisionName": name, "percent": share} for name, share in shares.items() if share],
         }
-        return Patch(body, f"the spec names version {stable.version} again")
+        status = {"observedGeneration": service["metadata"].get("generation"), "components": {"predictor": serving}}
+        return View(service | {"status": status}, gateway_converged=True, autoscaler_stabilized=True)
+
+
+def _shift(view: View, now: Shares, goal: Goal, challenger: Challenger) -> Step:
+    percent = view.predictor.get("canaryTrafficPercent")
+    if percent is None:
+        raise TrafficError(f"canaryTrafficPercent of {view.name} was cleared: version {challenger.version} has all")
+    if not now.ready:
+        return Wait(f"the revision of version {challenger.version} is not ready")
+    if percent != goal.percent:
+        return Patch(_percent(goal.percent), f"{goal.percent} % for version {challenger.version}")
+    if now.challenger != goal.percent:
+        return Wait(f"the route does not show {goal.percent} % for version {challenger.version}")
+    return Done() if view.gateway_converged else Wait("the gateway settles")
+
+
+def _promote(view: View, now: Shares, challenger: Challenger) -> Step:
+    percent = view.predictor.get("canaryTrafficPercent")
+    if percent not in (None, 100):
+        raise TrafficError(f"version {challenger.version} does not have 100 % of {view.name}, it can not take over")
+    if now.challenger != 100 or not now.ready or not view.gateway_converged:
+        return Wait(f"the route does not yet show all traffic at a ready version {challenger.version}")
+    return Done() if percent is None else Patch(_percent(None), f"version {challenger.version} takes over")
+
+
+def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
+    """Sets the share to 0, then names stable's model in the spec.
+
+    A share of 0 alone would leave a spec that promotes the challenger as soon as somebody clears the percentage.
+    """
+    if view.predictor.get("canaryTrafficPercent") != 0:
+        return Patch(_percent(0), f"0 % for version {challenger.version}")
+    revision = _revision(view, stable, challenger)
+    if not _is_current(view) or not revision:
+        return Wait(f"Knative has not made the revision of version {challenger.version} yet")
+    if _percentages(view).get(revision, 0) != 0 or not view.gateway_converged:
+        return Wait(f"the route does not yet show 0 % for version {challenger.version}")
+    model = model_of(view.predictor, stable.storage_uri, StableSpec.of(stable).configured_version)
+    body = {
+        "metadata": {"annotations": {LEFT_ANNOTATION: revision}},
+        "spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}},
+    }
+    return Patch(body, f"the spec names version {stable.version} again")
 
 
 def _restore(view: View, stable: Stable, challenger: Challenger) -> Step:
-    """Clears the percentage once a fresh revision of stable's model is ready, and not before."""
+    """Clears the percentage once a new revision of stable's model is ready, and not before."""
     left = view.service["metadata"].get("annotations", {}).get(LEFT_ANNOTATION, "")
     latest = _component(view).get("latestCreatedRevision", "")
     if view.predictor.get("canaryTrafficPercent") is None:
         is_alone = _is_current(view) and _is_latest_ready(view) and _percentages(view) == {latest: 100}
-        return (
-            Done()
-            if is_alone and view.gateway_converged
-            else Wait(f"version {stable.version} does not have all traffic yet")
-        )
+        if is_alone and view.gateway_converged:
+            return Done()
+        return Wait(f"version {stable.version} does not have all traffic yet")
     if not left:
         raise TrafficError(f"{view.name} has a canaryTrafficPercent that no rollout set")
-    is_fresh = _is_current(view) and latest not in ("", left, stable.revision) and _is_latest_ready(view)
-    if not is_fresh:
+    is_new = _is_current(view) and latest not in ("", left, StableSpec.of(stable).revision) and _is_latest_ready(view)
+    if not is_new:
         return Wait(f"the fresh revision of version {stable.version} is not ready, {challenger.version} has 0 %")
     body = _percent(None) | {"metadata": {"annotations": {LEFT_ANNOTATION: None}}}
     return Patch(body, f"version {stable.version} has all traffic")
@@ -153,7 +193,7 @@ def _component(view: View) -> Json:
 
 
 def _is_current(view: View) -> bool:
-    """Whether the status speaks of the spec as it is; here, unlike in Standard mode, the numbers can be compared."""
+    """Whether the status is about the present spec. Unlike in Standard mode the generations can be compared."""
     return view.service.get("status", {}).get("observedGeneration") == view.service["metadata"].get("generation")
 
 
@@ -165,11 +205,12 @@ def _is_latest_ready(view: View) -> bool:
 def _revision(view: View, stable: Stable, challenger: Challenger) -> str:
     """Name of the challenger's revision; empty if there is none yet."""
     created = _component(view).get("latestCreatedRevision", "")
-    return created if storage_uri(view.predictor) == challenger.storage_uri and created != stable.revision else ""
+    is_challenger = storage_uri(view.predictor) == challenger.storage_uri
+    return created if is_challenger and created != StableSpec.of(stable).revision else ""
 
 
 def _percentages(view: View) -> dict[str, int]:
-    """Percentage of each revision; a revision may have several entries."""
+    """Percentage of each revision, whose entries are added up."""
     found: dict[str, int] = {}
     for entry in _component(view).get("traffic") or []:
         if entry.get("percent"):

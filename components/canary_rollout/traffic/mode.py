@@ -1,34 +1,34 @@
-"""What moves traffic, whichever way KServe does it.
+"""How traffic is moved, whichever way KServe splits it.
 
-A move is no list of calls but a goal: :meth:`Mode.next_step` looks at the service as it is and says what is missing, a
-patch or patience. So a move that was killed anywhere, or met somebody else's write, goes on where it stands. Both
-modes keep one order: capacity before traffic, traffic before teardown, and nothing is torn down before the gateway has
-shown a share of 0 for a while.
+A move is described by a goal and not by a list of calls. :meth:`Mode.next_step` reads the service as it is and returns
+what is missing: a patch, or something to wait for. So a move continues from wherever it was interrupted, by a crash or
+by another process's write. Both modes keep the same order: capacity before traffic, traffic before teardown. Nothing is
+torn down before the gateway has shown a share of 0 for a while.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol, Self
 
-from content_arena.components.canary_rollout.plan.state import Challenger, Stable
+from content_arena.components.canary_rollout.kube.client import Json
+from content_arena.components.canary_rollout.plan.state import Challenger, Stable, StateError
 from content_arena.components.shared.errors import ArenaError, InputError
 
-Json = dict[str, Any]
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
-#: Variable by which the predictor knows the version to answer with.
+#: Environment variable with the version that a predictor puts into its answers.
 VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
 
 
 class TrafficError(ArenaError):
-    """The service is in a state that this rollout did not make and does not touch."""
+    """The service is in a state that the rollout did not produce and therefore leaves alone."""
 
 
 class Aim(StrEnum):
-    """Where a move leads."""
+    """What a move leads to."""
 
     STAGED = "staged"
     SHIFTED = "shifted"
@@ -38,11 +38,11 @@ class Aim(StrEnum):
 
 @dataclass(frozen=True)
 class Goal:
-    """What a move is to reach.
+    """What a move has to reach.
 
     Attributes:
-        aim: Where it leads.
-        percent: The challenger's share; 0 but for a shift and a promotion.
+        aim: What it leads to.
+        percent: The challenger's share; 0 unless the aim is a shift or a promotion.
     """
 
     aim: Aim
@@ -51,11 +51,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Patch:
-    """What the service lacks, as a JSON merge patch.
+    """A JSON merge patch that the service needs.
 
     Attributes:
         body: The patch.
-        why: For people.
+        why: What it is for, for people.
     """
 
     body: Json
@@ -64,10 +64,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class Wait:
-    """The cluster has to follow first.
+    """The cluster has to catch up first.
 
     Attributes:
-        why: What is waited for.
+        why: What is waited for, for people.
     """
 
     why: str
@@ -81,16 +81,24 @@ class Done:
 Step = Patch | Wait | Done
 
 
+class Part(StrEnum):
+    """What has to be read beside the InferenceService."""
+
+    ROUTE = "route"
+    READY_PODS = "ready pods"
+
+
 @dataclass(frozen=True)
 class View:
-    """The service at one moment, as read.
+    """The service as read at one moment.
 
     Attributes:
         service: The InferenceService.
-        route: Its HTTPRoute (Standard mode); None if there is none.
-        ready_pods: Ready pods of each Deployment by its name (Standard mode).
-        gateway_converged: Whether the gateway has been told the same for long enough to have let go of everything else.
-        autoscaler_stabilized: Whether for long enough that an autoscaler has seen the load there is now, too.
+        route: Its HTTPRoute; None if there is none or the mode does not read it.
+        ready_pods: Ready pods of each Deployment by its name; empty if the mode does not read them.
+        gateway_converged: Whether the gateway's configuration has been the same for long enough that no traffic follows
+            an older one.
+        autoscaler_stabilized: Whether it has been the same for long enough that autoscalers have seen the present load.
     """
 
     service: Json
@@ -101,67 +109,128 @@ class View:
 
     @property
     def name(self) -> str:
-        """Of the service."""
+        """Name of the service."""
         return self.service["metadata"]["name"]
 
     @property
     def predictor(self) -> Json:
-        """Stable's spec."""
+        """Spec of the predictor that serves by default."""
         return self.service["spec"]["predictor"]
 
 
 @dataclass(frozen=True)
 class Shares:
-    """What users meet.
+    """What users get.
 
     Attributes:
-        challenger: Percentage that the gateway gives to the challenger; None if it can not be told.
-        ready: Whether the challenger's pods are all ready.
+        challenger: Percentage that the gateway sends to the challenger; None if it is not known.
+        ready: Whether all of the challenger's pods are ready.
     """
 
     challenger: int | None
     ready: bool
 
 
-class Mode(Protocol):
-    """One way in which KServe splits traffic. Pure: reads what was read, says what to write."""
+@dataclass(frozen=True)
+class StableSpec:
+    """What the service's spec said when the rollout began: what a rollback has to restore.
+
+    The plan keeps it in :attr:`~content_arena.components.canary_rollout.plan.state.Stable.mode_state` and does not read
+    it. Both modes write all fields, so that a record has the same keys in either mode.
+
+    Attributes:
+        name: ``predictor.name``; empty if it was not set.
+        min_replicas: ``predictor.minReplicas``; None if it was not set.
+        max_replicas: ``predictor.maxReplicas``; None if it was not set.
+        configured_version: Value of CONTENT_ARENA_MODEL_VERSION; None if it was not set.
+        revision: Knative's name of the revision; empty in Standard mode.
+        pods: Ready pods, which an autoscaler may have raised above ``min_replicas``; None in Knative mode.
+    """
 
     name: str
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    configured_version: str | None = None
+    revision: str = ""
+    pods: int | None = None
+
+    @classmethod
+    def of(cls, stable: Stable) -> Self:
+        """Reads it from a rollout's record.
+
+        Raises:
+            StateError: The record has other fields than this version writes.
+        """
+        values = dict(stable.mode_state)
+        if "told_version" in values:
+            values["configured_version"] = values.pop("told_version")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise StateError(f"what the rollout recorded of the service can not be read ({error})") from error
+
+    def as_state(self) -> dict[str, str | int | None]:
+        """For a rollout's record, with the keys that records have always had."""
+        state = asdict(self)
+        state["told_version"] = state.pop("configured_version")
+        return state
+
+
+class Mode(Protocol):
+    """One way in which KServe splits traffic. Pure: gets what was read, returns what to write."""
+
+    name: str
+
+    def reads(self) -> frozenset[Part]:
+        """What has to be read for a view, beside the service."""
+        ...
 
     def stable(self, view: View) -> Stable:
         """What serves now.
 
         Raises:
-            TrafficError: The service is in the middle of something else.
+            TrafficError: The service is in the middle of another change.
         """
         ...
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
-        """What users meet, by what the gateway was told and not by what was asked for."""
+        """What users get, according to the gateway's configuration and not to the service's spec."""
         ...
 
     def next_step(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
         """What is missing to reach a goal.
 
         Raises:
-            TrafficError: The goal can not be reached from here without a loss.
+            TrafficError: The goal can not be reached from here without losing requests.
         """
         ...
 
     def route_key(self, view: View) -> str:
-        """Equal for two views if the gateway was told the same."""
+        """A text that is equal for two views if the gateway has the same configuration in both."""
+        ...
+
+    def stable_labels(self, view: View, stable: Stable) -> str:
+        """Label selector of stable's pods; empty if they can not be told apart."""
         ...
 
     def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
-        """Label selector of the challenger's pods; empty while none can be told apart."""
+        """Label selector of the challenger's pods; empty while they can not be told apart."""
+        ...
+
+    def deployment_of(self, labels: str) -> str:
+        """Name of the Deployment whose pods a label selector of this mode matches."""
+        ...
+
+    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has done all that the service's spec asks for."""
         ...
 
 
 def mode_of(service: Json) -> str:
-    """``Standard`` or ``Knative``, as KServe reports it or else as the service asks for it.
+    """Finds the mode, ``Standard`` or ``Knative``: as KServe reports it, or else as the service asks for it.
 
     Raises:
-        InputError: Neither; the message says what was found.
+        InputError: It is another mode; the message says which.
     """
     asked = service["metadata"].get("annotations", {}).get(MODE_ANNOTATION)
     found = service.get("status", {}).get("deploymentMode") or asked
@@ -180,8 +249,8 @@ def storage_uri(predictor: Json) -> str:
     return predictor.get("model", {}).get("storageUri") or ""
 
 
-def told_version(predictor: Json) -> str | None:
-    """The version that a predictor is told to answer with; None if it is told none."""
+def configured_version(predictor: Json) -> str | None:
+    """The version that a predictor is configured to answer with; None if it is configured with none."""
     for variable in predictor.get("model", {}).get("env") or []:
         if variable["name"] == VERSION_VARIABLE:
             return variable.get("value")
@@ -189,17 +258,17 @@ def told_version(predictor: Json) -> str | None:
 
 
 def version_of(predictor: Json) -> str:
-    """The version that a predictor serves: the one it is told, or else the last part of its address."""
-    return told_version(predictor) or storage_uri(predictor).rstrip("/").rpartition("/")[2]
+    """The version that a predictor serves: the configured one, or else the last part of its bundle's address."""
+    return configured_version(predictor) or storage_uri(predictor).rstrip("/").rpartition("/")[2]
 
 
 def model_of(predictor: Json, uri: str, version: str | None) -> Json:
-    """``storageUri`` and ``env`` of a predictor's model with another bundle; all other variables are kept.
+    """Returns ``storageUri`` and ``env`` of a predictor's model with another bundle; keeps all other variables.
 
     Args:
-        predictor: Whose variables to keep.
+        predictor: The predictor whose variables are kept.
         uri: Where the bundle is.
-        version: What to answer with; None to leave that to the predictor.
+        version: The version to answer with; None to leave that to the predictor.
     """
     env = copy.deepcopy(predictor.get("model", {}).get("env") or [])
     env = [variable for variable in env if variable["name"] != VERSION_VARIABLE]

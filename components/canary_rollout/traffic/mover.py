@@ -1,4 +1,4 @@
-"""Carries moves out: reads the service, has the mode say what is missing, and writes that and nothing else."""
+"""Carries out moves: reads the service, asks the mode what is missing, and writes that and nothing else."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-from content_arena.components.canary_rollout.kube.client import ConflictError
+from content_arena.components.canary_rollout.kube.client import ConflictError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import (
     Goal,
-    Json,
     Mode,
+    Part,
     Patch,
     Step,
     TrafficError,
@@ -28,32 +27,12 @@ _ATTEMPTS = 5
 _MODES: dict[str, type[Mode]] = {"Standard": Standard, "Knative": Knative}
 
 
-class Services(Protocol):
-    """What a mover needs of a cluster; see :class:`~content_arena.components.canary_rollout.kube.client.Cluster`."""
-
-    def service(self, name: str) -> Json:
-        """The InferenceService."""
-        ...
-
-    def route(self, name: str) -> Json | None:
-        """Its HTTPRoute."""
-        ...
-
-    def ready_pods(self, service: str) -> dict[str, int]:
-        """Ready pods of each Deployment."""
-        ...
-
-    def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
-        """Merges a patch into it, guarded."""
-        ...
-
-
 def fingerprint(service: Json) -> str:
-    """Of a service's spec; a person's edit changes it, a controller's status does not."""
+    """A digest of a service's spec. An edit by a person changes it, a status written by a controller does not."""
     return hashlib.sha256(json.dumps(service["spec"], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _asked_for(service: Json) -> str:
+def _requested_shares(service: Json) -> str:
     """The shares that a spec asks for, in either mode."""
     predictor = service["spec"]["predictor"]
     canaries = [entry.get("trafficPercent") for entry in service["spec"].get("canary") or []]
@@ -63,52 +42,52 @@ def _asked_for(service: Json) -> str:
 class Mover:
     """Moves the traffic of one service.
 
-    What it remembers is only since when the same has been asked for and the gateway been told the same: a process that
-    takes over waits for that again, and loses seconds, not requests.
+    It remembers only since when the spec and the gateway's configuration have been the same. A process that takes over
+    waits for that again, which costs seconds and no requests.
     """
 
     def __init__(
         self,
-        cluster: Services,
+        client: RolloutClient,
         service: str,
         settle_seconds: float = 5.0,
-        rest_seconds: float = 90.0,
+        stabilization_seconds: float = 90.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Finds the mode from the service itself.
 
         Args:
-            cluster: Where it is.
+            client: Of the service's namespace.
             service: Name of the InferenceService.
-            settle_seconds: How long a gateway may take from what its route says to what it does.
-            rest_seconds: How long an autoscaler may take to see a load: its turn and that of its metrics, with room.
+            settle_seconds: How long a gateway may take to apply the configuration that its route shows.
+            stabilization_seconds: How long an autoscaler may take to see a load: its own interval and that of its
+                metrics, with a margin.
             clock: Seconds, never going back.
 
         Raises:
-            InputError: No such service, or none that can have a canary.
+            InputError: There is no such service, or it can have no canary.
         """
-        self._cluster, self._service = cluster, service
-        self._settle_seconds, self._rest_seconds, self._clock = settle_seconds, rest_seconds, clock
-        self.mode = _MODES[mode_of(cluster.service(service))]()
-        self._told, self._told_at = "", clock()
-        self._asked, self._asked_at = "", clock()
+        self._client, self._service, self._clock = client, service, clock
+        self._settle_seconds, self._stabilization_seconds = settle_seconds, stabilization_seconds
+        self.mode = _MODES[mode_of(client.service(service))]()
+        self._route_key, self._routed_at = "", clock()
+        self._requested, self._requested_at = "", clock()
 
-    def look(self) -> View:
+    def read(self) -> View:
         """The service as it is now."""
-        service = self._cluster.service(self._service)
-        route, ready = None, {}
-        if self.mode.name == Standard.name:
-            route, ready = self._cluster.route(self._service), self._cluster.ready_pods(self._service)
-        told = self.mode.route_key(View(service, route, ready))
+        service, parts = self._client.service(self._service), self.mode.reads()
+        route = self._client.route(self._service) if Part.ROUTE in parts else None
+        ready = self._client.ready_pods(self._service) if Part.READY_PODS in parts else {}
+        route_key = self.mode.route_key(View(service, route, ready))
         now = self._clock()
-        if told != self._told:
-            self._told, self._told_at = told, now
-        # A share that was asked for and taken back at once may still be on its way to the route, which looks as before.
-        asked = _asked_for(service)
-        if asked != self._asked:
-            self._asked, self._asked_at = asked, now
-        is_converged = now - max(self._told_at, self._asked_at) >= self._settle_seconds
-        is_stabilized = now - self._told_at >= self._rest_seconds
+        if route_key != self._route_key:
+            self._route_key, self._routed_at = route_key, now
+        # A share that was requested and withdrawn at once may not have reached the route yet, which looks unchanged.
+        requested = _requested_shares(service)
+        if requested != self._requested:
+            self._requested, self._requested_at = requested, now
+        is_converged = now - max(self._routed_at, self._requested_at) >= self._settle_seconds
+        is_stabilized = now - self._routed_at >= self._stabilization_seconds
         return View(service, route, ready, gateway_converged=is_converged, autoscaler_stabilized=is_stabilized)
 
     def step(
@@ -119,22 +98,22 @@ class Mover:
         challenger: Challenger,
         annotations: Callable[[str], Json] = lambda fingerprint: {},
     ) -> Step:
-        """Does the next thing on the way to a goal, at most one patch.
+        """Takes the next step towards a goal: at most one patch.
 
         Args:
-            view: As just read.
-            goal: Where to.
+            view: The service as just read.
+            goal: What to reach.
             stable: What served before.
             challenger: What is rolled out.
-            annotations: Written together with the patch, from the fingerprint that the spec will have: the record can
-                not miss a move, nor tell of one that was not made.
+            annotations: Annotations to write in the same patch, given the fingerprint that the spec will have. So the
+                record and the move can not get out of step.
 
         Returns:
-            The patch that was made, or what is waited for, or that it is done.
+            The patch that was written, or what is waited for, or that the goal is reached.
 
         Raises:
-            TrafficError: The goal can not be reached from here without a loss.
-            ClusterError: The API server refuses, with its words.
+            TrafficError: The goal can not be reached from here without losing requests.
+            ClusterError: The API server refuses.
         """
         before = fingerprint(view.service)
         for _ in range(_ATTEMPTS):
@@ -144,8 +123,8 @@ class Mover:
             try:
                 self._write(view, wanted, annotations)
             except ConflictError:
-                view = self.look()
-                # Usually a status. A spec that changed is for the plan to judge first.
+                view = self.read()
+                # Usually only the status changed. A changed spec is for the plan to decide on.
                 if fingerprint(view.service) != before:
                     break
                 continue
@@ -153,30 +132,30 @@ class Mover:
         return Wait("somebody else writes the service")
 
     def awaited(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
-        """What is missing on the way to a goal, by the looks of it; empty if nothing is. Nothing is changed."""
+        """What is missing to reach a goal, in words; empty if nothing is. Changes nothing."""
         try:
             missing = self.mode.next_step(view, goal, stable, challenger)
         except TrafficError:
-            # Doing it says the same, and is heard.
+            # The step itself raises the same error, which is handled there.
             return ""
         if isinstance(missing, Patch):
             return f"still to do: {missing.why}"
         return missing.why if isinstance(missing, Wait) else ""
 
     def check(self, view: View, patch: Patch) -> Json:
-        """What the API server would make of a patch; nothing is changed.
+        """The service as the API server would store it after a patch. Changes nothing.
 
         Raises:
-            ClusterError: It refuses.
+            ClusterError: The API server refuses the patch.
         """
         version = view.service["metadata"]["resourceVersion"]
-        return self._cluster.patch_service(self._service, patch.body, version, dry_run=True)
+        return self._client.patch_service(self._service, patch.body, version, dry_run=True)
 
     def _write(self, view: View, patch: Patch, annotations: Callable[[str], Json]) -> None:
-        # The server fills in defaults, so only it knows what the spec will be.
-        noted = annotations(fingerprint(self.check(view, patch)))
+        # The server fills in defaults, so only a dry run shows the spec that will be stored.
+        recorded = annotations(fingerprint(self.check(view, patch)))
         metadata = patch.body.get("metadata", {})
         body = patch.body
-        if noted:
-            body = body | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | noted}}
-        self._cluster.patch_service(self._service, body, view.service["metadata"]["resourceVersion"])
+        if recorded:
+            body = body | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | recorded}}
+        self._client.patch_service(self._service, body, view.service["metadata"]["resourceVersion"])

@@ -1,8 +1,9 @@
 """Standard mode: Deployments, ``spec.canary``, and an HTTPRoute that carries the weights.
 
-KServe takes a canary's ready pods off stable's. So stable gets as many more for as long, before the canary gets any.
-How many that is goes by the pods that stable had when the rollout began: a canary has a fixed number of its own, and an
-autoscaler's ``minReplicas`` may be far below what the traffic takes.
+KServe subtracts a canary's ready pods from stable's. Therefore stable gets as many additional pods before the canary
+gets any, and keeps them as long as there is a canary. How many pods a share needs is computed from the pods that stable
+had when the rollout began. ``minReplicas`` would be wrong: a canary has a fixed number of pods, and an autoscaler may
+have raised stable's far above its minimum.
 """
 
 from __future__ import annotations
@@ -10,42 +11,30 @@ from __future__ import annotations
 import json
 import math
 
+from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
     Done,
     Goal,
-    Json,
+    Part,
     Patch,
     Shares,
+    StableSpec,
     Step,
     TrafficError,
     View,
     Wait,
+    configured_version,
     model_of,
     storage_uri,
-    told_version,
     version_of,
 )
+from content_arena.components.canary_rollout.traffic.routes import accepted_route, weights, workload
 
-#: The only name that KServe merges into the pod's serving container; its definition asks for it in a canary.
+#: KServe merges a canary's model into the serving container of this name, and its definition requires it.
 _CONTAINER = "kserve-container"
-
-
-def workload(service: str, variant: str) -> str:
-    """Name of a variant's Deployment and Service."""
-    return f"{service}-{variant}-predictor" if variant else f"{service}-predictor"
-
-
-def weights(route: Json | None) -> dict[str, int] | None:
-    """Percentage of each Service by its name; None if the gateway has not accepted the route as it stands."""
-    if route is None or not _is_accepted(route):
-        return None
-    rules = [_percentages(rule) for rule in route["spec"].get("rules") or []]
-    # Rules that disagree are being rewritten.
-    if not rules or any(rule != rules[0] for rule in rules):
-        return None
-    return rules[0]
+_APP = "app=isvc."
 
 
 class Standard:
@@ -53,198 +42,238 @@ class Standard:
 
     name = "Standard"
 
+    def reads(self) -> frozenset[Part]:
+        """The route has the shares; the Deployments have the ready pods."""
+        return frozenset({Part.ROUTE, Part.READY_PODS})
+
     def stable(self, view: View) -> Stable:
         """What serves now."""
-        if view.route is None:
-            raise TrafficError(
-                f"{view.name} has no HTTPRoute, so nothing would ever be sent to a canary: install the Gateway API and "
-                "set enableGatewayApi in KServe's inferenceservice-config"
-            )
-        beside = [part for part in ("transformer", "explainer") if view.service["spec"].get(part)]
-        if beside:
-            raise TrafficError(f"{view.name} has a {beside[0]}: its route does not tell predictors apart, so no canary")
-        canaries = view.service["spec"].get("canary") or []
-        if canaries:
-            names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
-            raise TrafficError(f"{view.name} has a canary that no rollout knows of ({names}): remove it at weight 0")
+        _require_canary_support(view)
         predictor = view.predictor
         serving = workload(view.name, predictor.get("name", ""))
-        told = weights(view.route)
-        if told != {serving: 100}:
+        shares = weights(view.route)
+        if shares != {serving: 100}:
             raise TrafficError(
                 f"{view.name} is not settled: its HTTPRoute has to be accepted by the gateway and to name {serving} "
-                f"alone, it says {'nothing yet' if told is None else told}"
+                f"alone, it says {'nothing yet' if shares is None else shares}"
             )
-        return Stable(
-            predictor.get("name", ""), version_of(predictor), storage_uri(predictor),
-            predictor.get("minReplicas"), predictor.get("maxReplicas"), told_version(predictor),
+        spec = StableSpec(
+            name=predictor.get("name", ""),
+            min_replicas=predictor.get("minReplicas"),
+            max_replicas=predictor.get("maxReplicas"),
+            configured_version=configured_version(predictor),
             pods=view.ready_pods.get(serving, 0),
-        )  # fmt: skip
+        )
+        return Stable(version_of(predictor), storage_uri(predictor), spec.as_state())
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
-        """What users meet."""
-        told = weights(view.route)
-        workloads = workload(view.name, challenger.name)
+        """What users get."""
+        shares = weights(view.route)
+        own = workload(view.name, challenger.name)
         canary = _canary(view, challenger)
-        wanted = canary["predictor"].get("minReplicas", 1) if canary else _least(stable)
-        ready = view.ready_pods.get(workloads, 0) >= wanted
+        wanted = canary["predictor"].get("minReplicas", 1) if canary else _least_pods(StableSpec.of(stable))
+        ready = view.ready_pods.get(own, 0) >= wanted
         if canary:
             ready = ready and any(
                 status["name"] == challenger.name and status["ready"]
                 for status in view.service.get("status", {}).get("canaryStatuses") or []
             )
-        return Shares(None if told is None else told.get(workloads, 0), ready)
+        return Shares(None if shares is None else shares.get(own, 0), ready)
 
     def next_step(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
         """What is missing to reach a goal."""
-        if challenger.name == stable.name:
-            raise TrafficError(f"stable is called {stable.name} already, like the challenger")
+        spec = StableSpec.of(stable)
+        if challenger.name == spec.name:
+            raise TrafficError(f"stable is called {spec.name} already, like the challenger")
         if goal.aim is Aim.ROLLED_BACK:
-            return _withdraw(view, stable, challenger)
-        if goal.aim is Aim.PROMOTED and _is_taken_over(view, challenger):
-            return self._after_promotion(view, stable, challenger)
-        if view.predictor.get("name", "") != stable.name or storage_uri(view.predictor) != stable.storage_uri:
+            return _withdraw(view, spec, challenger)
+        if goal.aim is Aim.PROMOTED and _has_taken_over(view, challenger):
+            return _after_promotion(view, spec, challenger)
+        if view.predictor.get("name", "") != spec.name or storage_uri(view.predictor) != stable.storage_uri:
             raise TrafficError(
                 f"{view.name} serves {storage_uri(view.predictor)}, this began with {stable.storage_uri}"
             )
+        now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
-            return self._promote(view, stable, challenger)
-        return self._shift(view, goal, stable, challenger)
+            return _promote(view, now, spec, challenger)
+        return _shift(view, now, goal, spec, challenger)
 
     def route_key(self, view: View) -> str:
-        """Equal for two views if the gateway was told the same."""
+        """A text that is equal for two views if the gateway has the same configuration in both."""
         return json.dumps(weights(view.route), sort_keys=True)
+
+    def stable_labels(self, view: View, stable: Stable) -> str:
+        """Label selector of stable's pods."""
+        return f"{_APP}{workload(view.name, StableSpec.of(stable).name)}"
 
     def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
         """Label selector of the challenger's pods."""
-        return f"app=isvc.{workload(view.name, challenger.name)}"
+        return f"{_APP}{workload(view.name, challenger.name)}"
 
-    def _shift(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
-        """Stable's pods, then the canary's, then the traffic."""
-        canary = _canary(view, challenger)
-        if canary is None and goal.aim is not Aim.STAGED:
-            raise TrafficError(f"the canary {challenger.name} is gone from {view.name}")
-        has = canary["predictor"].get("minReplicas", 1) if canary else 0
-        pods = max(has, math.ceil(_strength(stable) * goal.percent / 100), 1)
-        raised = _raised(stable, pods)
-        if (view.predictor.get("minReplicas") or 1) < raised["minReplicas"]:
-            return Patch({"spec": {"predictor": raised}}, f"pods of stable: {pods} more, KServe takes them off again")
-        if has < pods:
-            needed = _strength(stable) + pods - has
-            if view.ready_pods.get(workload(view.name, stable.name), 0) < needed:
-                return Wait(f"stable has fewer than {needed} ready pods")
-            percent = canary["trafficPercent"] if canary else 0
-            return Patch(_entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
-        now = self.shares(view, stable, challenger)
-        if not now.ready:
-            return Wait(f"not all of the {pods} pods of {challenger.name} are ready")
-        if canary and canary["trafficPercent"] != goal.percent:
-            return Patch(_entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
-        if now.challenger != goal.percent:
-            return Wait(f"the route does not show {goal.percent} % for {challenger.name}")
-        return Done() if view.gateway_converged else Wait("the gateway settles")
+    def deployment_of(self, labels: str) -> str:
+        """Name of the Deployment whose pods a label selector matches."""
+        return labels.removeprefix(_APP)
 
-    def _promote(self, view: View, stable: Stable, challenger: Challenger) -> Step:
-        canary = _canary(view, challenger)
-        if canary is None or canary["trafficPercent"] != 100:
-            raise TrafficError(f"{challenger.name} does not have 100 % of {view.name}, so it can not take over")
-        now = self.shares(view, stable, challenger)
-        if now.challenger != 100 or not now.ready or not view.gateway_converged:
-            return Wait(f"the route does not yet show all traffic at a ready {challenger.name}")
-        predictor = {"name": challenger.name, **_held(stable)}
-        predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
-        body = {"spec": {"predictor": predictor, "canary": _others(view, challenger)}}
-        return Patch(body, f"{challenger.name} takes over the name")
-
-    def _after_promotion(self, view: View, stable: Stable, challenger: Challenger) -> Step:
-        told = weights(view.route)
-        if told is None or told != {workload(view.name, challenger.name): 100}:
-            return Wait(f"the route does not name {challenger.name} alone")
-        if not view.gateway_converged:
-            return Wait("the gateway settles")
-        return _put_back(view, stable) or Done()
+    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has done all that the service's spec asks for."""
+        name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
+        serving = workload(name, predictor.get("name", ""))
+        canaries = service["spec"].get("canary") or []
+        shares = {workload(name, canary["predictor"]["name"]): canary["trafficPercent"] for canary in canaries}
+        shares[serving] = 100 - sum(shares.values())
+        pods = {
+            workload(name, canary["predictor"]["name"]): canary["predictor"].get("minReplicas", 1)
+            for canary in canaries
+        }
+        pods[serving] = predictor.get("minReplicas") or 1
+        status = {"canaryStatuses": [{"name": canary["predictor"]["name"], "ready": True} for canary in canaries]}
+        route = accepted_route(name, shares)
+        return View(service | {"status": status}, route, pods, gateway_converged=True, autoscaler_stabilized=True)
 
 
-def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
-    """The share first, then the pods: a Service that goes before its share loses requests."""
-    if _is_taken_over(view, challenger):
+def _require_canary_support(view: View) -> None:
+    """Raises TrafficError if the service can have no canary, or has one already."""
+    if view.route is None:
+        raise TrafficError(
+            f"{view.name} has no HTTPRoute, so nothing would ever be sent to a canary: install the Gateway API and "
+            "set enableGatewayApi in KServe's inferenceservice-config"
+        )
+    others = [part for part in ("transformer", "explainer") if view.service["spec"].get(part)]
+    if others:
+        raise TrafficError(f"{view.name} has a {others[0]}: its route does not tell predictors apart, so no canary")
+    canaries = view.service["spec"].get("canary") or []
+    if canaries:
+        names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
+        raise TrafficError(f"{view.name} has a canary that no rollout knows of ({names}): remove it at weight 0")
+
+
+def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Challenger) -> Step:
+    """Adds pods to stable, then to the canary, then moves traffic."""
+    canary = _canary(view, challenger)
+    if canary is None and goal.aim is not Aim.STAGED:
+        raise TrafficError(f"the canary {challenger.name} is gone from {view.name}")
+    has = canary["predictor"].get("minReplicas", 1) if canary else 0
+    pods = max(has, math.ceil(_full_pods(spec) * goal.percent / 100), 1)
+    raised = _raised(spec, pods)
+    if (view.predictor.get("minReplicas") or 1) < raised["minReplicas"]:
+        return Patch({"spec": {"predictor": raised}}, f"pods of stable: {pods} more, KServe takes them off again")
+    if has < pods:
+        needed = _full_pods(spec) + pods - has
+        if view.ready_pods.get(workload(view.name, spec.name), 0) < needed:
+            return Wait(f"stable has fewer than {needed} ready pods")
+        percent = canary["trafficPercent"] if canary else 0
+        return Patch(_entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
+    if not now.ready:
+        return Wait(f"not all of the {pods} pods of {challenger.name} are ready")
+    if canary and canary["trafficPercent"] != goal.percent:
+        return Patch(_entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
+    if now.challenger != goal.percent:
+        return Wait(f"the route does not show {goal.percent} % for {challenger.name}")
+    return Done() if view.gateway_converged else Wait("the gateway settles")
+
+
+def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) -> Step:
+    canary = _canary(view, challenger)
+    if canary is None or canary["trafficPercent"] != 100:
+        raise TrafficError(f"{challenger.name} does not have 100 % of {view.name}, so it can not take over")
+    if now.challenger != 100 or not now.ready or not view.gateway_converged:
+        return Wait(f"the route does not yet show all traffic at a ready {challenger.name}")
+    predictor = {"name": challenger.name, **_replicas_for_all_traffic(spec)}
+    predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
+    body = {"spec": {"predictor": predictor, "canary": _other_canaries(view, challenger)}}
+    return Patch(body, f"{challenger.name} takes over the name")
+
+
+def _after_promotion(view: View, spec: StableSpec, challenger: Challenger) -> Step:
+    shares = weights(view.route)
+    if shares is None or shares != {workload(view.name, challenger.name): 100}:
+        return Wait(f"the route does not name {challenger.name} alone")
+    if not view.gateway_converged:
+        return Wait("the gateway settles")
+    return _restore_replicas(view, spec) or Done()
+
+
+def _withdraw(view: View, spec: StableSpec, challenger: Challenger) -> Step:
+    """Takes back the share first and the pods afterwards: a Service that goes before its share loses requests."""
+    if _has_taken_over(view, challenger):
         raise TrafficError(f"stable is {challenger.name} already: `arena rollout` the version before to go back")
     canary = _canary(view, challenger)
-    told = weights(view.route)
-    has_stable = view.ready_pods.get(workload(view.name, stable.name), 0) > 0
+    shares = weights(view.route)
+    has_stable = view.ready_pods.get(workload(view.name, spec.name), 0) > 0
     if canary is None:
-        return _after_withdrawal(view, stable, challenger)
+        return _after_withdrawal(view, spec, challenger)
     if canary["trafficPercent"] > 0:
         if not has_stable:
             return Wait("stable has no ready pod, so nothing is sent back to it")
         pods = canary["predictor"].get("minReplicas", 1)
         return Patch(_entry(view, challenger, 0, pods), f"0 % for {challenger.name}")
-    if told is None or told.get(workload(view.name, challenger.name), 0) != 0 or not view.gateway_converged:
+    if shares is None or shares.get(workload(view.name, challenger.name), 0) != 0 or not view.gateway_converged:
         return Wait(f"the route does not yet show 0 % for {challenger.name}")
-    body = {"spec": {"canary": _others(view, challenger), "predictor": _held(stable)}}
+    body = {"spec": {"canary": _other_canaries(view, challenger), "predictor": _replicas_for_all_traffic(spec)}}
     return Patch(body, f"{challenger.name} is withdrawn, stable has as many pods as before")
 
 
-def _after_withdrawal(view: View, stable: Stable, challenger: Challenger) -> Step:
-    told = weights(view.route)
-    if told is None or workload(view.name, challenger.name) in told:
+def _after_withdrawal(view: View, spec: StableSpec, challenger: Challenger) -> Step:
+    shares = weights(view.route)
+    if shares is None or workload(view.name, challenger.name) in shares:
         return Wait(f"the route still names {challenger.name}")
-    lacking = _put_back(view, stable)
-    if lacking:
-        return lacking
-    if view.ready_pods.get(workload(view.name, stable.name), 0) < _least(stable):
+    missing = _restore_replicas(view, spec)
+    if missing:
+        return missing
+    if view.ready_pods.get(workload(view.name, spec.name), 0) < _least_pods(spec):
         return Wait("stable is not at full strength")
     return Done()
 
 
-def _least(stable: Stable) -> int:
-    """Pods that stable has whatever the traffic."""
-    return max(1, stable.min_replicas or 1)
+def _least_pods(spec: StableSpec) -> int:
+    """Pods that stable has without any traffic."""
+    return max(1, spec.min_replicas or 1)
 
 
-def _strength(stable: Stable) -> int:
-    """Pods that all of the traffic took when the rollout began."""
-    running = stable.pods or 0
-    if stable.max_replicas is not None:
-        # A rolling update has some more for a while.
-        running = min(running, stable.max_replicas)
-    return max(_least(stable), running)
+def _full_pods(spec: StableSpec) -> int:
+    """Pods that all of the traffic needed when the rollout began."""
+    running = spec.pods or 0
+    if spec.max_replicas is not None:
+        # During a rolling update there are more for a while.
+        running = min(running, spec.max_replicas)
+    return max(_least_pods(spec), running)
 
 
-def _replicas(stable: Stable) -> Json:
-    return {"minReplicas": stable.min_replicas, "maxReplicas": stable.max_replicas}
+def _replicas(spec: StableSpec) -> Json:
+    return {"minReplicas": spec.min_replicas, "maxReplicas": spec.max_replicas}
 
 
-def _held(stable: Stable) -> Json:
-    """Stable's own number of pods, and no fewer than all of the traffic takes.
+def _replicas_for_all_traffic(spec: StableSpec) -> Json:
+    """Stable's own limits, with a minimum that is enough for all of the traffic.
 
-    An autoscaler that stable was kept from with more pods than it wanted, or that begins with a new stable, does not
-    know the load that comes: with its own least it would take pods away just then.
+    Here the autoscaler does not know the load that is about to come: during the rollout it was kept at more pods than
+    it asked for, or it is a new one. With stable's own minimum it would remove pods just when they are needed.
     """
-    replicas = _replicas(stable)
-    return replicas | {"minReplicas": _strength(stable)} if _strength(stable) > _least(stable) else replicas
+    replicas = _replicas(spec)
+    return replicas | {"minReplicas": _full_pods(spec)} if _full_pods(spec) > _least_pods(spec) else replicas
 
 
-def _put_back(view: View, stable: Stable) -> Patch | Wait | None:
-    """Stable's own number of pods, once its autoscaler has seen the load; None if it is back."""
-    replicas = _replicas(stable)
+def _restore_replicas(view: View, spec: StableSpec) -> Patch | Wait | None:
+    """Restores stable's own limits once its autoscaler has seen the load; None if they are restored."""
+    replicas = _replicas(spec)
     if all(view.predictor.get(name) == value for name, value in replicas.items()):
         return None
-    if not view.autoscaler_stabilized and _held(stable) != replicas:
+    if not view.autoscaler_stabilized and _replicas_for_all_traffic(spec) != replicas:
         return Wait("stable's autoscaler has not seen all of the traffic yet")
     return Patch({"spec": {"predictor": replicas}}, "stable's own number of pods is back")
 
 
-def _raised(stable: Stable, pods: int) -> Json:
-    limit = None if stable.max_replicas is None else stable.max_replicas + pods
-    return {"minReplicas": _strength(stable) + pods, "maxReplicas": limit}
+def _raised(spec: StableSpec, pods: int) -> Json:
+    """Stable's limits with so many additional pods."""
+    limit = None if spec.max_replicas is None else spec.max_replicas + pods
+    return {"minReplicas": _full_pods(spec) + pods, "maxReplicas": limit}
 
 
 def _canary(view: View, challenger: Challenger) -> Json | None:
-    """The challenger's entry.
+    """The challenger's entry in ``spec.canary``.
 
     Raises:
-        TrafficError: Its name is somebody else's.
+        TrafficError: Another bundle has its name.
     """
     for canary in view.service["spec"].get("canary") or []:
         if canary["predictor"].get("name") == challenger.name:
@@ -254,42 +283,21 @@ def _canary(view: View, challenger: Challenger) -> Json | None:
     return None
 
 
-def _others(view: View, challenger: Challenger) -> list[Json] | None:
+def _other_canaries(view: View, challenger: Challenger) -> list[Json] | None:
     canaries = view.service["spec"].get("canary") or []
     return [canary for canary in canaries if canary["predictor"].get("name") != challenger.name] or None
 
 
 def _entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
-    """``spec.canary`` with the challenger's entry; a merge patch replaces the whole list."""
+    """A patch with the whole of ``spec.canary``: a merge patch replaces lists."""
     model = model_of(view.predictor, challenger.storage_uri, challenger.version)
     model |= {"name": _CONTAINER, "modelFormat": view.predictor["model"]["modelFormat"]}
     predictor = {"name": challenger.name, "minReplicas": pods, "model": model}
-    mine = {"trafficPercent": percent, "predictor": predictor}
-    return {"spec": {"canary": [*(_others(view, challenger) or []), mine]}}
+    own = {"trafficPercent": percent, "predictor": predictor}
+    return {"spec": {"canary": [*(_other_canaries(view, challenger) or []), own]}}
 
 
-def _is_taken_over(view: View, challenger: Challenger) -> bool:
-    return (
-        view.predictor.get("name") == challenger.name and storage_uri(view.predictor) == challenger.storage_uri
-        and _canary(view, challenger) is None
-    )  # fmt: skip
-
-
-def _is_accepted(route: Json) -> bool:
-    generation = route["metadata"].get("generation")
-    parents = route.get("status", {}).get("parents") or []
-    return bool(parents) and all(
-        any(
-            condition["type"] == "Accepted"
-            and condition["status"] == "True"
-            and condition.get("observedGeneration", generation) == generation
-            for condition in parent.get("conditions") or []
-        )
-        for parent in parents
-    )
-
-
-def _percentages(rule: Json) -> dict[str, int]:
-    parts = {ref["name"]: ref.get("weight", 1) for ref in rule.get("backendRefs") or []}
-    total = sum(parts.values())
-    return {name: round(100 * weight / total) for name, weight in parts.items()} if total else {}
+def _has_taken_over(view: View, challenger: Challenger) -> bool:
+    predictor = view.predictor
+    is_named = predictor.get("name") == challenger.name and storage_uri(predictor) == challenger.storage_uri
+    return is_named and _canary(view, challenger) is None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.annotations import record_of
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
@@ -40,7 +40,7 @@ class Judge:
 
     def measure(self, moment):
         verdict = self.verdicts.get(moment.percent, Verdict.PASS)
-        check = Check("errors", verdict, f"errors: {verdict.value}")
+        check = Check(Kind.OTHER, "errors", verdict, f"errors: {verdict.value}")
         return Measurement(verdict, check.reason, 10, (check,))
 
 
@@ -118,7 +118,7 @@ class Bench:
     def share(self):
         """What the gateway gives to the challenger, in percent."""
         mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
-        return mover.mode.shares(mover.look(), self.state.stable, self.state.candidate).challenger
+        return mover.mode.shares(mover.read(), self.state.stable, self.state.candidate).challenger
 
     @property
     def serves(self):

@@ -3,6 +3,7 @@
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal
 from content_arena.components.canary_rollout.traffic.mover import Mover
+from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 TWO = Challenger("2", "s3://models/content-filter/2")
 STEPS = (1, 25, 50, 100)
@@ -15,13 +16,13 @@ class Rollout:
     def __init__(self, world):
         self.world = world
         self.kill()
-        self.stable = self.mover.mode.stable(self.mover.look())
+        self.stable = self.mover.mode.stable(self.mover.read())
 
     def kill(self):
-        self.mover = Mover(self.world, "filter", SETTLE, clock=lambda: self.world.now)
+        self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)
 
     def once(self, goal):
-        step = self.mover.step(self.mover.look(), goal, self.stable, TWO)
+        step = self.mover.step(self.mover.read(), goal, self.stable, TWO)
         self.world.tick()
         return step
 
@@ -38,4 +39,4 @@ class Rollout:
             self.to(Goal(Aim.SHIFTED, percent))
 
     def shares(self):
-        return self.mover.mode.shares(self.mover.look(), self.stable, TWO)
+        return self.mover.mode.shares(self.mover.read(), self.stable, TWO)

@@ -6,13 +6,12 @@ import math
 import random
 from dataclasses import replace
 
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Check,
     Limits,
     Window,
     judge_traffic,
     judge_versions,
-    worst,
 )
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
@@ -22,7 +21,7 @@ from content_arena.components.canary_rollout.reporting.history import Record
 
 START = 1_790_000_000.0
 PARAMETERS = Parameters(steps=(0, 1, 5, 25, 50, 100), approvals=(25,))
-STABLE = Stable("v6", "6", "s3://models/content-filter/6", 2, 6, "6")
+STABLE = Stable("6", "s3://models/content-filter/6", {"name": "v6", "min_replicas": 2, "max_replicas": 6})
 EDGES = (0.01, 0.05, 0.1, 0.5, 1.0, math.inf)
 BAKE = 330
 
@@ -36,8 +35,8 @@ def window(requests: int, errors: int = 0, slow: int = 0) -> Window:
 
 def checks(requests: int, errors: int = 0, slow: int = 0) -> tuple[Check, ...]:
     found = judge_traffic(window(9 * requests), window(requests, errors, slow), Limits())
-    return (Check("ready", Verdict.PASS, "the challenger's pods are ready"),
-            judge_versions("version", frozenset({"7"}), "7"), *found)  # fmt: skip
+    return (Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready"),
+            judge_versions(Kind.VERSION, Subject.CHALLENGER, frozenset({"7"}), "7"), *found)  # fmt: skip
 
 
 class Story:
@@ -85,8 +84,10 @@ class Story:
 def begun() -> Story:
     story = Story().enter(Phase.STAGING, "v7 comes up at 0 %", 45)
     story.enter(Phase.BAKING, "the challenger is up, no user meets it", 60)
-    ready = Check("ready", Verdict.PASS, "the challenger's pods are ready")
-    story.tell(made=(ready, Check("probes of the challenger", Verdict.INCONCLUSIVE, "under way, 40 requests so far")))
+    ready = Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready")
+    story.tell(
+        made=(ready, Check(Kind.PROBES, Subject.CHALLENGER, Verdict.INCONCLUSIVE, "under way, 40 requests so far"))
+    )
     story.now += 120
     story.tell(made=(ready,))
     story.now += 150

@@ -10,12 +10,12 @@ import pandas as pd
 import requests
 
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
-from content_arena.components.canary_rollout.traffic.mode import View
+from content_arena.components.canary_rollout.traffic.mode import StableSpec, View
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared import records
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS
 
-STABLE = Stable("v1", "1", "s3://models/content-filter/1", 1, 3, told_version="1")
+STABLE = Stable("1", "s3://models/content-filter/1", StableSpec("v1", 1, 3, configured_version="1").as_state())
 CHALLENGER = Challenger("2", "s3://models/content-filter/2")
 MODE = Standard()
 CHAMPIONS, CHALLENGERS = "app=isvc.filter-v1-predictor", "app=isvc.filter-v2-predictor"

@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.state import Phase
@@ -92,7 +92,7 @@ def _labels(job, pod):
 def _rollout():
     """Port of a rollout's own figures, in a process that lives as long as the tests."""
     metrics = RolloutMetrics("content-filter", NAMESPACE)
-    check = Check("errors, bound", Verdict.PASS, "")
+    check = Check(Kind.BOUND, Subject.ERRORS, Verdict.PASS, "")
     metrics.observe(at(Phase.BAKING, step=1), Measurement(Verdict.PASS, "", 400, (check,)))
     return metrics.serve(0, "127.0.0.1")
 

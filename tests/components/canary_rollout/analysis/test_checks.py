@@ -9,18 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis import intervals
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Check,
     Limits,
     Probes,
     Window,
     judge_probes,
     judge_traffic,
     judge_versions,
-    worst,
 )
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
-from content_arena.components.canary_rollout.plan.decide import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 LIMITS = Limits()
@@ -33,7 +32,7 @@ NOTHING = Window(0, 0, 0, EDGES, (0,) * 6, 0, 0, (0, 0, 0), frozenset())
 
 
 def by_name(checks):
-    return {check.name.split(", share")[0]: check.verdict for check in checks}
+    return {check.label: check.verdict for check in checks}
 
 
 def traffic(**changes):
@@ -96,7 +95,7 @@ def test_no_limit_that_is_not_a_number_lets_anything_pass():
     ids=["the challenger", "the champion", "both", "nobody"],
 )
 def test_who_answered_is_read_and_not_believed(found, verdict):
-    assert judge_versions("challenger", frozenset(found), "2").verdict is verdict
+    assert judge_versions(Kind.VERSION, Subject.CHALLENGER, frozenset(found), "2").verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_who_answered_is_read_and_not_believed(found, verdict):
     ids=str,
 )
 def test_the_worst_counts(verdicts, wanted):
-    assert worst([Check("", verdict, "") for verdict in verdicts]) is wanted
+    assert worst([Check(Kind.READY, Subject.CHALLENGER, verdict, "") for verdict in verdicts]) is wanted
 
 
 # Probes.

@@ -28,7 +28,7 @@ def test_what_was_on_its_way_up_goes_back(mode, phase):
     bench = left_at(mode, phase)
     done = healed(bench)
     assert f"was left {phase.value}" in done[0]
-    assert "it is rolled_back: aborted: nobody carried it on (reconcile)" in done[0]
+    assert "it is rolled_back: aborted: no process ran it any more (reconcile)" in done[0]
     bench.check(bench.state)
     assert healed(bench) == []
 

@@ -1,5 +1,6 @@
 """What an API server answers, and what is made of it."""
 
+import inspect
 import json
 import socket
 import threading
@@ -8,12 +9,21 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import yaml
 
-from content_arena.components.canary_rollout.kube.client import AwayError, Cluster, ClusterError, ConflictError
+from content_arena.components.canary_rollout.kube.client import (
+    FIELD_MANAGER,
+    AwayError,
+    ClusterError,
+    ConflictError,
+    RolloutClient,
+)
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Aim, Goal, TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.stand_in import standard_world
+from tests.components.canary_rollout.stand_in.api_server import ApiServer
+from tests.components.canary_rollout.stand_in.served import NAMESPACE, Served
 from tests.manifests.rendering import kubectl
 
 
@@ -27,7 +37,7 @@ def cluster(namespace):
     body = standard_world.service() | {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
     body["metadata"] |= {"namespace": namespace}
     created(body)
-    yield Cluster(namespace)
+    yield KubernetesClient(namespace)
     kubectl("delete", "inferenceservice", "filter", f"--namespace={namespace}")
 
 
@@ -90,7 +100,7 @@ def test_no_permission_is_said_by_whom_and_for_what(cluster, tmp_path, monkeypat
     path = kubeconfig(tmp_path, lambda settings: settings["users"][0].update(user={"token": token}))
     load_from(monkeypatch, path)
     with pytest.raises(ClusterError, match=r"serviceaccount:.*:nobody.*cannot get resource"):
-        Cluster(namespace).service("filter")
+        KubernetesClient(namespace).service("filter")
 
 
 def load_from(monkeypatch, path):
@@ -104,7 +114,7 @@ def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):
     )
     load_from(monkeypatch, path)
     with pytest.raises(AwayError, match="does not answer"):
-        Cluster(namespace).service("filter")
+        KubernetesClient(namespace).service("filter")
 
 
 def pointing_at(tmp_path, server):
@@ -125,7 +135,7 @@ def test_a_server_that_hangs_up_is_away(tmp_path, monkeypatch):
         thread.start()
         load_from(monkeypatch, pointing_at(tmp_path, f"https://127.0.0.1:{server.getsockname()[1]}"))
         with pytest.raises(AwayError, match="does not answer"):
-            Cluster("default").service("filter")
+            KubernetesClient("default").service("filter")
         thread.join()
 
 
@@ -144,15 +154,93 @@ def test_an_answer_that_is_broken_off_is_no_answer(tmp_path, monkeypatch):
         thread.start()
         load_from(monkeypatch, pointing_at(tmp_path, f"http://127.0.0.1:{server.server_port}"))
         with pytest.raises(AwayError, match="broke off its answer"):
-            Cluster("default").service("filter")
+            KubernetesClient("default").service("filter")
         thread.join()
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """The stand-in's API server, and a client of it."""
+    world = standard_world.StandardWorld(standard_world.service())
+    # Its clock stands still: what is read twice is the same.
+    world.tick = lambda seconds=1: None
+    with Served(ApiServer(world), tmp_path) as server:
+        load_from(monkeypatch, server.kubeconfig)
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        yield server, KubernetesClient(NAMESPACE)
+
+
+def test_every_client_has_the_same_methods():
+    methods = [name for name in vars(RolloutClient) if not name.startswith("_")]
+    assert len(methods) == 9
+    for client in (KubernetesClient, ApiServer):
+        for name in methods:
+            assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(RolloutClient, name)), name
+
+
+def test_a_patch_is_a_merge_patch_that_names_its_writer(served):
+    server, client = served
+    body = {"spec": {"predictor": {"minReplicas": None, "timeout": 7}}}
+    after = client.patch_service("filter", body, version(client.service("filter")))
+    assert (after["spec"]["predictor"]["timeout"], after["spec"]["predictor"].get("minReplicas")) == (7, None)
+    assert client.service("filter") == after
+    headers, query = server.patches[-1]
+    assert headers["Content-Type"] == "application/merge-patch+json"
+    assert query == {"fieldManager": [FIELD_MANAGER]}
+
+
+def test_a_dry_run_of_a_patch_stores_nothing(served):
+    server, client = served
+    before = client.service("filter")
+    would = client.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before), dry_run=True)
+    assert would["spec"]["predictor"]["minReplicas"] == 3
+    assert client.service("filter") == before
+    assert server.patches[-1][1]["dryRun"] == ["All"]
+
+
+def test_a_patch_of_what_changed_meanwhile_is_a_conflict(served):
+    server, client = served
+    before = client.service("filter")
+    server.annotate(approve="1")
+    with pytest.raises(ConflictError, match="has been modified"):
+        client.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
+
+
+def test_every_request_is_answered_as_the_stand_in_answers(served):
+    server, client = served
+    assert client.service("filter") == server.api.service("filter")
+    assert client.route("filter") == server.api.route("filter")
+    assert client.ready_pods("filter") == server.api.ready_pods("filter")
+    assert client.pods("app=a") == []
+    assert client.previous_logs("pod", "kserve-container") == server.api.previous_logs("pod", "kserve-container")
+    assert client.lease("rollout-filter") is None
+    lease = client.write_lease({"metadata": {"name": "rollout-filter"}, "spec": {"holderIdentity": "a"}})
+    assert client.write_lease(lease | {"spec": {}})["metadata"]["resourceVersion"] == "2"
+    with pytest.raises(ConflictError):
+        client.write_lease(lease)
+    client.create_event({"note": "a test"})
+    assert server.api.events == [{"note": "a test"}]
+    with pytest.raises(InputError, match="namespace arena has no InferenceService other"):
+        client.service("other")
+
+
+def test_refusals_are_told_apart_by_status(served):
+    server, client = served
+    server.forbidden.add("inferenceservices")
+    with pytest.raises(ClusterError, match=r"^GET arena/inferenceservices/filter: .*cannot get resource") as refused:
+        client.service("filter")
+    assert not isinstance(refused.value, AwayError | ConflictError)
+    server.forbidden.clear()
+    server.api.away_until = server.api.world.now + 1
+    with pytest.raises(AwayError, match="does not answer"):
+        client.service("filter")
 
 
 def test_no_configuration_names_the_variable(tmp_path, monkeypatch):
     load_from(monkeypatch, tmp_path / "none")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(InputError, match="KUBECONFIG"):
-        Cluster("default")
+        KubernetesClient("default")
 
 
 # A move, as far as it goes without a controller.
@@ -179,7 +267,7 @@ def route(namespace):
 def test_a_service_without_a_route_is_refused(cluster):
     mover = Mover(cluster, "filter")
     with pytest.raises(TrafficError, match="enableGatewayApi"):
-        mover.mode.stable(mover.look())
+        mover.mode.stable(mover.read())
 
 
 def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
@@ -187,15 +275,15 @@ def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
     created(route(cluster.namespace))
     mover = Mover(cluster, "filter")
     with pytest.raises(TrafficError, match="accepted"):
-        mover.mode.stable(mover.look())
+        mover.mode.stable(mover.read())
     accepted(cluster.namespace)
-    stable = mover.mode.stable(mover.look())
+    stable = mover.mode.stable(mover.read())
     two = Challenger("2", "s3://models/content-filter/2")
-    step = mover.step(mover.look(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
+    step = mover.step(mover.read(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
     written = cluster.service("filter")
     assert "stable" in step.why
     assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
-    view = mover.look()
+    view = mover.read()
     ready = type(view)(view.service, view.route, {"filter-v1-predictor": 9}, True)
     mover.step(ready, Goal(Aim.STAGED), stable, two)
     canary = cluster.service("filter")["spec"]["canary"]

@@ -26,7 +26,7 @@ from content_arena.components.canary_rollout.measuring.endpoints import (
     variants,
 )
 from content_arena.components.canary_rollout.traffic.knative import Knative
-from content_arena.components.canary_rollout.traffic.mode import View
+from content_arena.components.canary_rollout.traffic.mode import StableSpec, View
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, pod, view
 
@@ -40,7 +40,7 @@ def test_standard_mode_tells_pods_by_their_deployments():
 
 
 def test_a_stable_without_a_name_is_not_taken_for_every_variant():
-    champion, _ = variants(view(), MODE, replace(STABLE, name=""), CHALLENGER)
+    champion, _ = variants(view(), MODE, replace(STABLE, mode_state=StableSpec("").as_state()), CHALLENGER)
     assert champion.labels == "app=isvc.filter-predictor"
     assert re.fullmatch(champion.pod_names, "filter-predictor-5d4f6b7c8-x2x9z")
     assert not re.fullmatch(champion.pod_names, "filter-v2-predictor-5d4f6b7c8-x2x9z")
@@ -55,13 +55,13 @@ def test_knative_mode_tells_pods_by_their_revisions():
             "components": {"predictor": {"latestCreatedRevision": "filter-predictor-00002"}},
         },
     }
-    stable = replace(STABLE, revision="filter-predictor-00001")
+    stable = replace(STABLE, mode_state=StableSpec("v1", revision="filter-predictor-00001").as_state())
     champion, challenger = variants(View(service), Knative(), stable, CHALLENGER)
     assert champion.labels == "serving.knative.dev/revision=filter-predictor-00001"
     assert challenger.labels == "serving.knative.dev/revision=filter-predictor-00002"
     assert re.fullmatch(challenger.pod_names, "filter-predictor-00002-deployment-5d4f6b7c8-x2x9z")
     # A status that lags behind names stable's revision still.
-    behind = replace(stable, revision="filter-predictor-00002")
+    behind = replace(stable, mode_state=StableSpec("v1", revision="filter-predictor-00002").as_state())
     assert variants(View(service), Knative(), behind, CHALLENGER)[1].labels == ""
     service["status"]["observedGeneration"] = 1
     assert variants(View(service), Knative(), stable, CHALLENGER)[1].pod_names == ""

@@ -8,7 +8,7 @@ import pytest
 
 from content_arena.components.canary_rollout.measuring.endpoints import PodAddresses, variants
 from content_arena.components.canary_rollout.measuring.prober import Prober
-from content_arena.components.canary_rollout.measuring.probes import Battery, PodsVictim, battery, probe
+from content_arena.components.canary_rollout.measuring.probes import PodsVictim, ProbeSet, draw_probe_set, probe
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError, VictimError
 from tests.components.canary_rollout.variants_under_test import (
@@ -35,7 +35,7 @@ def corpus_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(corpus_path):
-    return battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
+    return draw_probe_set(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +76,10 @@ def test_one_battle_gives_every_figure_and_leaves_no_trace_in_users_figures(pred
 
 
 def test_the_same_seed_gives_the_same_probes_and_the_same_figures(predictor, small, corpus_path):
-    again = battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
+    again = draw_probe_set(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
     assert probe(small, victim(predictor)) == probe(again, victim(predictor))
     assert probe(small, victim(predictor)) != probe(
-        battery(corpus_path, texts_per_label=30, clean_per_label=40, budget=1, seed=1), victim(predictor)
+        draw_probe_set(corpus_path, texts_per_label=30, clean_per_label=40, budget=1, seed=1), victim(predictor)
     )
 
 
@@ -92,11 +92,11 @@ def test_a_corpus_without_test_texts_of_both_labels_is_refused(tmp_path):
     path = tmp_path / "corpus.parquet"
     records.write(records.Sample, corpus().assign(split="train"), path)
     with pytest.raises(InputError, match="toxic and benign en texts in the test split"):
-        battery(path)
+        draw_probe_set(path)
 
 
 def test_without_a_corpus_the_embedded_ones_test_texts_are_used():
-    made = battery(None, "en", texts_per_label=5, clean_per_label=10)
+    made = draw_probe_set(None, "en", texts_per_label=5, clean_per_label=10)
     assert set(made.clean["split"]) == {"test"}
     assert made.clean["label"].value_counts().to_dict() == {"toxic": 10, "benign": 10}
     assert set(made.attacked["base_id"]) <= set(made.clean["base_id"])
@@ -134,15 +134,15 @@ def test_who_is_stopped_asks_no_more(predictor):
 class Fought:
     """A prober whose battles a test lets happen, and whose victims nobody asks."""
 
-    def __init__(self, pods=None, battery=lambda: pytest.fail("not fought")):
+    def __init__(self, pods=None, probe_set=lambda: pytest.fail("not fought")):
         self.pending = []
         self.pods = pods or Pods()
         if pods is None:
             self.pods.by_labels = {OURS.labels: [pod("a", 9)], THEIRS.labels: [pod("b", 9)]}
-        self.prober = Prober(battery, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
+        self.prober = Prober(probe_set, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
 
     def look(self, now, since=0.0):
-        return self.prober.look(since, now, OURS, THEIRS)
+        return self.prober.latest(since, now, OURS, THEIRS)
 
 
 def end(probing, result=None, broke=""):
@@ -201,7 +201,7 @@ def test_a_battle_that_takes_longer_than_a_window_is_fought_to_its_end():
 def test_other_pods_break_off_the_battle_against_the_ones_before():
     fought = Fought()
     under_way = fought.look(0.0)[0]
-    fought.prober.look(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
+    fought.prober.latest(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
     assert under_way.victim._stop.is_set()
 
 
@@ -211,7 +211,7 @@ def test_a_variant_without_a_ready_pod_is_named():
 
 
 def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small):
-    fought = Fought(battery=lambda: small)
+    fought = Fought(probe_set=lambda: small)
     theirs = fought.look(0.0)[1]
     for work in fought.pending:
         work()
@@ -220,17 +220,27 @@ def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small)
 
 
 def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
-    fought = Fought(battery=lambda: battery(tmp_path / "none.parquet"))
+    fought = Fought(probe_set=lambda: draw_probe_set(tmp_path / "none.parquet"))
     theirs = fought.look(0.0)[1]
     for work in fought.pending:
         work()
     assert "no Sample table" in theirs.broke
 
 
+def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
+    fought = Fought(probe_set=lambda: 1 / 0)
+    theirs = fought.look(0.0)[1]
+    for work in fought.pending:
+        work()
+    assert theirs.done.is_set()
+    assert theirs.broke == "division by zero"
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_battles_go_on_beside_the_loop(predictor, small):
     pods = Pods(predictor, predictor)
-    prober = Prober(lambda: Battery(small.clean, small.attacked, small.strategies[:1], 1), pods, share=1.0)
-    assert prober.look(0, 0.0, OURS, THEIRS)[1].result is None
-    for probing in prober.look(0, 0.0, OURS, THEIRS):
+    prober = Prober(lambda: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, share=1.0)
+    assert prober.latest(0, 0.0, OURS, THEIRS)[1].result is None
+    for probing in prober.latest(0, 0.0, OURS, THEIRS):
         assert probing.done.wait(60)
-    assert all(probing.result for probing in prober.look(0, time.time(), OURS, THEIRS))
+    assert all(probing.result for probing in prober.latest(0, time.time(), OURS, THEIRS))

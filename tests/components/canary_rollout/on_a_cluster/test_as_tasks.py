@@ -177,7 +177,7 @@ def test_a_run_that_is_killed_is_left_in_order_by_its_exit_handler(installation,
     closed = exit_handler("RUNNING")
     assert closed.end() == 0, closed.log
     outcomes.is_rolled_back(component)
-    assert "nobody carried it on" in component.state()["reason"]
+    assert "no process ran it any more" in component.state()["reason"]
     assert _run_of(installation).info.status == "KILLED"
 
     again = exit_handler("RUNNING", "close-run-again")

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.kube.client import Cluster
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -48,13 +48,13 @@ class Pleased:
     """Finds every window good: what is timed here is everything but the measuring."""
 
     def measure(self, moment):
-        return Measurement(Verdict.PASS, "not measured", 0, (Check("none", Verdict.PASS, "not measured"),))
+        return Measurement(Verdict.PASS, "not measured", 0, (Check(Kind.OTHER, "none", Verdict.PASS, "not measured"),))
 
 
 def test_the_default_steps_without_bakes(installation, component):
     installation.storage.put("2")
     parameters = Parameters(bake_seconds=0, warmup_seconds=0, min_requests=0)
-    cluster = Cluster(installation.namespace)
+    cluster = KubernetesClient(installation.namespace)
     mover = TimedMover(cluster, SERVICE)
     began = time.monotonic()
     with Lease(cluster, SERVICE) as lease:

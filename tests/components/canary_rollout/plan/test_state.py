@@ -17,7 +17,9 @@ states = st.builds(
     rollout=st.text(),
     challenger=st.text(),
     storage_uri=st.text(),
-    stable=st.builds(Stable, st.text(), st.text(), st.text(), st.none() | st.integers(), st.none() | st.integers()),
+    stable=st.builds(
+        Stable, st.text(), st.text(), st.fixed_dictionaries({"name": st.text(), "pods": st.none() | st.integers()})
+    ),
     parameters=st.just(PARAMETERS) | st.just(Parameters(steps=(0, 50))),
     started_at=finite,
     since=finite,

@@ -7,7 +7,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.gate import Gate
@@ -56,9 +56,9 @@ def test_where_it_is_and_what_it_is_about(metrics, scrape):
 
 
 def test_verdicts_are_counted_and_checks_shown(metrics, scrape):
-    good = Check("errors, bound", Verdict.PASS, "")
+    good = Check(Kind.BOUND, Subject.ERRORS, Verdict.PASS, "")
     metrics.observe(at(Phase.BAKING), measured(good))
-    metrics.observe(at(Phase.BAKING), measured(Check("p95, bound, share slower than 0.5 s", Verdict.FAIL, "")))
+    metrics.observe(at(Phase.BAKING), measured(Check(Kind.BOUND, Subject.P95, Verdict.FAIL, "", slower_than=0.5)))
     found = scrape()
     assert found["verdicts_total", "pass"] == found["verdicts_total", "fail"] == 1
     assert found["verdicts_total", "inconclusive"] == 0

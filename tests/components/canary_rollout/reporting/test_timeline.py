@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.canary_rollout.analysis.checks import Check
+from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import Phase
@@ -121,7 +121,7 @@ def test_a_share_that_is_not_known_is_not_drawn():
 
 def test_a_figure_that_was_never_measured_is_a_check_among_others_and_no_picture():
     story = Story().enter(Phase.BAKING, "measured", 10)
-    story.tell(made=(Check("F1, bound", Verdict.INCONCLUSIVE, "F1, bound: not measured", least=0.6),))
+    story.tell(made=(Check(Kind.BOUND, Subject.F1, Verdict.INCONCLUSIVE, "F1, bound: not measured", least=0.6),))
     found = page(story)
     assert found.of_class("whisker") == []
     assert "F1, bound: not measured" in found.words
@@ -147,7 +147,7 @@ def test_thousands_of_turns_do_not_make_thousands_of_marks():
     story = Story().enter(Phase.BAKING, "measured", 10)
     for n in range(2_000):
         bad = Verdict.FAIL if n == 777 else Verdict.PASS
-        check = Check("errors, bound", bad, "r", 0.5 if n == 777 else 0.001, 0.0, 0.6, most=0.01)
+        check = Check(Kind.BOUND, Subject.ERRORS, bad, "r", 0.5 if n == 777 else 0.001, 0.0, 0.6, most=0.01)
         story.tell(made=(check,))
         story.now += 5
     (figure,) = figures(story.records, Axis(START, story.now))
@@ -173,7 +173,7 @@ def test_any_history_is_a_page_and_every_place_is_on_it(rows):
     for at, phase, step, share, verdict, reason, value, bound in rows:
         story.now = START + at
         story.state = replace(story.state, phase=phase, step=step, reason=reason)
-        made = (Check("figure", verdict, reason, value, value, value, least=bound),) if verdict else ()
+        made = (Check(Kind.OTHER, "figure", verdict, reason, value, value, value, least=bound),) if verdict else ()
         story.tell(made=made)
         story.records[-1] = replace(story.records[-1], share=share)
     found = page(story)

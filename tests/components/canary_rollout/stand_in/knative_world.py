@@ -9,11 +9,9 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Collection
-from typing import Any
 
+from content_arena.components.canary_rollout.kube.client import Json
 from tests.components.canary_rollout.stand_in.objects import Stored
-
-Json = dict[str, Any]
 
 
 def service() -> Json:

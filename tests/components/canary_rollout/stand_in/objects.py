@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from content_arena.components.canary_rollout.kube.client import ConflictError
-
-Json = dict[str, Any]
+from content_arena.components.canary_rollout.kube.client import ConflictError, Json
 
 
 def merged(target: Any, patch: Any) -> Any:

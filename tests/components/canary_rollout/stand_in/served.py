@@ -27,6 +27,8 @@ class Served:
 
     def __init__(self, api: ApiServer, folder: Path) -> None:
         self.api, self.forbidden, self._lock, self._over = api, set[str](), threading.Lock(), threading.Event()
+        #: Headers and query of each patch of the service.
+        self.patches: list[tuple[dict[str, str], dict[str, list[str]]]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.kubeconfig = folder / "kubeconfig"
         cluster = {"server": f"http://127.0.0.1:{self._server.server_port}"}
@@ -109,6 +111,8 @@ class Served:
                     words = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
                     status, found = 403, {"message": words}
                 elif namespace == NAMESPACE:
+                    if self.command == "PATCH":
+                        served.patches.append((dict(self.headers), parse_qs(url.query)))
                     status, found = self._asked(parts, parse_qs(url.query), json.loads(raw) if raw else None)
                 if found is None:
                     status, found = 404, {"message": f"{'/'.join(parts)} not found"}

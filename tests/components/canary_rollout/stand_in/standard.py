@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from content_arena.components.canary_rollout.kube.client import Json
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection
-from typing import Any
 
+from content_arena.components.canary_rollout.kube.client import Json
 from tests.components.canary_rollout.stand_in import standard
 from tests.components.canary_rollout.stand_in.objects import Stored
 
-Json = dict[str, Any]
 #: Seconds.
 _METRICS_LAG, _DOWNSCALE_WINDOW = 30, 300
 

@@ -1,38 +1,38 @@
-"""The patches that a rehearsal names are those that a rollout makes."""
+"""The patches of a dry run are those that a rollout makes."""
 
 import pytest
 
 from content_arena.components.canary_rollout.kube.client import ClusterError
-from content_arena.components.canary_rollout.traffic.dry_run import rehearse, validated
+from content_arena.components.canary_rollout.traffic.dry_run import planned_patches, validated
 from content_arena.components.canary_rollout.traffic.mode import Aim
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.bench import QUICK, TWO, WORLDS, Bench
 
 
 @pytest.mark.parametrize("mode", WORLDS)
-def test_a_rollout_makes_the_patches_that_were_rehearsed(mode):
+def test_a_rollout_makes_the_patches_of_its_dry_run(mode):
     bench = Bench(mode)
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    view = mover.look()
+    view = mover.read()
     stable = mover.mode.stable(view)
-    rehearsed = [validated(mover, view, patch) for patch in rehearse(mover.mode, view, stable, TWO, QUICK)]
-    assert bench.world.service("filter")["spec"] == bench.before, "a rehearsal changes nothing"
+    planned = [validated(mover, view, patch) for patch in planned_patches(mover.mode, view, stable, TWO, QUICK)]
+    assert bench.world.service("filter")["spec"] == bench.before, "a dry run changes nothing"
     bench.begun().end()
     made = [event["note"] for event in bench.api.events if event["reason"] == "RolloutMove"]
-    assert [patch.patch.why for patch in rehearsed] == made
+    assert [patch.patch.why for patch in planned] == made
 
 
 @pytest.mark.parametrize("mode", WORLDS)
 def test_what_the_server_would_refuse_is_said_but_for_the_promotion(mode):
     bench = Bench(mode)
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    view = mover.look()
+    view = mover.read()
 
     def refuse(*arguments, **options):
         raise ClusterError("denied")
 
     bench.api.patch_service = refuse
-    for patch in rehearse(mover.mode, view, mover.mode.stable(view), TWO, QUICK):
+    for patch in planned_patches(mover.mode, view, mover.mode.stable(view), TWO, QUICK):
         if patch.goal.aim is Aim.PROMOTED:
             assert validated(mover, view, patch).objection == "denied"
         else:
@@ -40,12 +40,12 @@ def test_what_the_server_would_refuse_is_said_but_for_the_promotion(mode):
                 validated(mover, view, patch)
 
 
-def test_more_pods_than_todays_least_are_rehearsed_too():
+def test_more_pods_than_todays_least_are_planned_too():
     """The server refuses a canary with more pods than stable's least, which a patch before has raised by then."""
     bench = Bench("Standard", load=6)
     bench.world.tick(10)
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    view = mover.look()
+    view = mover.read()
     patch_service = bench.api.patch_service
 
     def webhook(name, body, version, *, dry_run=False):
@@ -55,10 +55,11 @@ def test_more_pods_than_todays_least_are_rehearsed_too():
         return patch_service(name, body, version, dry_run=dry_run)
 
     bench.api.patch_service = webhook
-    rehearsed = [
-        validated(mover, view, patch) for patch in rehearse(mover.mode, view, mover.mode.stable(view), TWO, QUICK)
+    planned = [
+        validated(mover, view, patch)
+        for patch in planned_patches(mover.mode, view, mover.mode.stable(view), TWO, QUICK)
     ]
     bench.begun().end()
     made = [event["note"] for event in bench.api.events if event["reason"] == "RolloutMove"]
-    assert [patch.patch.why for patch in rehearsed] == made
+    assert [patch.patch.why for patch in planned] == made
     assert bench.world.crowded == 0

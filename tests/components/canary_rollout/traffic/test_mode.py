@@ -1,6 +1,13 @@
 import pytest
 
-from content_arena.components.canary_rollout.traffic.mode import mode_of, model_of, told_version, version_of
+from content_arena.components.canary_rollout.plan.state import Stable, StateError
+from content_arena.components.canary_rollout.traffic.mode import (
+    StableSpec,
+    configured_version,
+    mode_of,
+    model_of,
+    version_of,
+)
 from content_arena.components.shared.errors import InputError
 
 
@@ -40,7 +47,7 @@ def test_a_version_is_what_the_predictor_is_told_or_where_its_bundle_is():
     told = {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "8"}
     assert version_of(predictor(told)) == "8"
     assert version_of(predictor()) == "7"
-    assert told_version(predictor()) is None
+    assert configured_version(predictor()) is None
 
 
 def test_another_bundle_keeps_the_other_variables_and_changes_no_original():
@@ -49,5 +56,21 @@ def test_another_bundle_keeps_the_other_variables_and_changes_no_original():
         "storageUri": "s3://x",
         "env": [{"name": "A", "value": "1"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "9"}],
     }
-    assert told_version(given) == "7"
+    assert configured_version(given) == "7"
     assert model_of(predictor(), "s3://x", None) == {"storageUri": "s3://x", "env": None}
+
+
+def test_what_a_mode_keeps_of_the_spec_is_recorded_under_the_same_keys_as_ever():
+    spec = StableSpec("v1", 2, 6, "1", "filter-00001", 3)
+    stable = Stable("1", "s3://models/content-filter/1", spec.as_state())
+    assert stable.as_dict() == {
+        "version": "1", "storage_uri": "s3://models/content-filter/1", "name": "v1", "min_replicas": 2,
+        "max_replicas": 6, "told_version": "1", "revision": "filter-00001", "pods": 3,
+    }  # fmt: skip
+    assert StableSpec.of(Stable.from_dict(stable.as_dict())) == spec
+
+
+def test_a_record_without_later_fields_is_read_and_one_with_unknown_ones_refused():
+    assert StableSpec.of(Stable("1", "s3://1", {"name": "v1", "min_replicas": 2})) == StableSpec("v1", 2)
+    with pytest.raises(StateError, match="charm"):
+        StableSpec.of(Stable("1", "s3://1", {"name": "v1", "charm": 2}))

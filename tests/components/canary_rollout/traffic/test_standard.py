@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, Patch, TrafficError, View
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
-from content_arena.components.canary_rollout.traffic.standard import Standard, weights
+from content_arena.components.canary_rollout.traffic.routes import weights
+from content_arena.components.canary_rollout.traffic.standard import Standard
 from tests.components.canary_rollout.moves import SETTLE, STEPS, TWO, Rollout
 from tests.components.canary_rollout.stand_in.standard_world import StandardWorld, service
 
@@ -262,7 +263,7 @@ def test_traffic_is_not_sent_back_to_a_stable_without_pods():
     rollout = Rollout(StandardWorld(service()))
     rollout.through(50)
     mover = rollout.mover
-    view = mover.look()
+    view = mover.read()
     without = View(view.service, view.route, {"filter-v2-predictor": 1}, True)
     assert "no ready pod" in mover.mode.next_step(without, Goal(Aim.ROLLED_BACK), rollout.stable, TWO).why
 
@@ -284,7 +285,7 @@ def test_a_patch_carries_its_record_and_the_fingerprint_it_leads_to():
     world = StandardWorld(service())
     rollout = Rollout(world)
     step = rollout.mover.step(
-        rollout.mover.look(), Goal(Aim.STAGED), rollout.stable, TWO, lambda after: {"content-arena/rollout": after}
+        rollout.mover.read(), Goal(Aim.STAGED), rollout.stable, TWO, lambda after: {"content-arena/rollout": after}
     )
     assert isinstance(step, Patch)
     written = world.service("filter")
@@ -294,7 +295,7 @@ def test_a_patch_carries_its_record_and_the_fingerprint_it_leads_to():
 def test_a_conflict_with_a_status_is_tried_again():
     world = StandardWorld(service())
     rollout = Rollout(world)
-    view = rollout.mover.look()
+    view = rollout.mover.read()
     world.stored.patch({"status": {"url": "http://changed"}})
     assert isinstance(rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO), Patch)
 
@@ -302,7 +303,7 @@ def test_a_conflict_with_a_status_is_tried_again():
 def test_a_conflict_with_a_person_is_not():
     world = StandardWorld(service())
     rollout = Rollout(world)
-    view = rollout.mover.look()
+    view = rollout.mover.read()
     world.stored.patch({"spec": {"predictor": {"minReplicas": 4}}})
     assert "somebody else" in rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO).why
     assert world.stored.value["spec"]["predictor"]["minReplicas"] == 4
