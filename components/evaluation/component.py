@@ -15,7 +15,6 @@ def evaluate_challenger(
     metrics: dsl.Output[dsl.Metrics],
     champion_classification: dsl.Output[dsl.ClassificationMetrics],
     challenger_classification: dsl.Output[dsl.ClassificationMetrics],
-    report: dsl.Output[dsl.HTML],
     champion_version: str,
     pipeline_run: str,
     lang: str = "en",
@@ -34,7 +33,6 @@ def evaluate_challenger(
         metrics: Headline figures of both models; rates in [0, 1], latencies in milliseconds.
         champion_classification: Confusion matrix and ROC curve of the champion on clean text.
         challenger_classification: Confusion matrix and ROC curve of the challenger on clean text.
-        report: The evaluation as a page.
         champion_version: Registry version to compare with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
@@ -49,11 +47,10 @@ def evaluate_challenger(
     from content_arena.components.attack_generation import strategies
     from content_arena.components.evaluation import evaluate
 
-    figures = evaluate.evaluate_challenger(
+    judged = evaluate.evaluate_challenger(
         Path(corpus.path),
         Path(challenger.path),
         Path(evaluation.path),
-        Path(report.path),
         champion_version=champion_version,
         lang=lang,
         pipeline_run=pipeline_run,
@@ -64,10 +61,10 @@ def evaluate_challenger(
         tracking_uri=tracking_uri,
     )
     for who, artifact in (("champion", champion_classification), ("challenger", challenger_classification)):
-        for name, value in evaluate.headline(figures[who]).items():
+        model = judged.models[who]
+        for name, value in model.headline().items():
             if value is not None:
                 metrics.log_metric(f"{who}_{name}", value)
-        artifact.log_confusion_matrix(["benign", "toxic"], figures[who]["confusion"])
-        roc = figures[who]["roc"]
-        if roc["fpr"]:
-            artifact.log_roc_curve(roc["fpr"], roc["tpr"], roc["thresholds"])
+        artifact.log_confusion_matrix(["benign", "toxic"], [list(row) for row in model.confusion])
+        if model.roc.fpr:
+            artifact.log_roc_curve(list(model.roc.fpr), list(model.roc.tpr), list(model.roc.thresholds))

@@ -1,4 +1,4 @@
-"""The stage close_run, a pipeline's exit handler: whatever happened, leave registry and records in order."""
+"""The stage close_run, a pipeline's exit handler: leaves registry and records in order, however the run ended."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
-#: MLflow's word for how a KFP run ended. A run that a person terminated is still RUNNING when its exit handler starts.
+#: MLflow's status for each state of a KFP run. A run that a person terminated is still RUNNING when its exit handler
+#: starts.
 _MLFLOW_STATUS = {
     "SUCCEEDED": "FINISHED",
     "COMPLETE": "FINISHED",
     "FAILED": "FAILED",
     "RUNNING": "KILLED",
-    # KFP's documentation promises this word, no backend was seen to send it.
+    # Documented by KFP; no backend was seen to send it.
     "CANCELLED": "KILLED",
 }
 
@@ -31,9 +32,9 @@ def close_run(
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[str]:
-    """Heals what a killed stage may have left half-done, and closes the run in MLflow.
+    """Finishes what a killed stage may have left half-done, and closes the run in MLflow.
 
-    Nothing here depends on how the run ended but the word in MLflow: a registry is put in order after a success too.
+    Only the run's status in MLflow depends on how the run ended: the registry is put in order after a success too.
 
     Args:
         state: How the run ended: ``PipelineTaskFinalStatus.state``.

@@ -68,7 +68,7 @@ def reconcile(
         state = end
     serving = mover.mode.stable(mover.look())
     assert_leadership()
-    done += registry.heal(serving.version)
+    done += registry.reconcile(serving.version)
     if state is not None and _is_unsaid(state, serving.version, registry):
         assert_leadership()
         registry.reject(state.challenger, serving.version, state.rollout, state.reason)

@@ -28,7 +28,7 @@ class RolloutRegistry(Protocol):
         """Makes it agree."""
         ...
 
-    def heal(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str) -> list[str]:
         """Makes it agree about what serves; what had to be changed, a line each."""
         ...
 
@@ -53,6 +53,6 @@ class NoRegistry:
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
         """There is nothing to do."""
 
-    def heal(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str) -> list[str]:
         """There is nothing to do."""
         return []
