@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from content_arena.components.attack_generation import battle, strategies, victims
+from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.readability import MIN_READABILITY, readability
 from content_arena.components.shared.stage import Progress, log, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -158,7 +158,7 @@ def gather_attacks(
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
         "evasion_held_out": evasion(unseen),
     }
-    metrics = {name: value for name, value in metrics.items() if value == value}
+    metrics = {name: value for name, value in metrics.items() if value is not None}
     Tracking(tracking_uri, pipeline_run).log(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
     )
@@ -180,13 +180,6 @@ def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategie
     if not seen:
         raise InputError(f"every strategy for language {lang!r} is held out, nothing is left to train on")
     return seen, [strategy for strategy in available if strategy.name in held_out]
-
-
-def evasion(attacks: pd.DataFrame) -> float:
-    """Successes that can still be read / toxic texts the victim caught before; NaN if it caught none."""
-    caught = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
-    successes = caught[caught["status"] == "success"]
-    return float((readability(successes) >= MIN_READABILITY).sum() / len(caught)) if len(caught) else float("nan")
 
 
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:

@@ -15,7 +15,6 @@ def evaluate_challenger(
     metrics: dsl.Output[dsl.Metrics],
     champion_classification: dsl.Output[dsl.ClassificationMetrics],
     challenger_classification: dsl.Output[dsl.ClassificationMetrics],
-    report: dsl.Output[dsl.HTML],
     champion_version: str,
     pipeline_run: str,
     lang: str,
@@ -35,7 +34,6 @@ def evaluate_challenger(
         metrics: Headline figures of both models; rates in [0, 1], latencies in milliseconds.
         champion_classification: Confusion matrix and ROC curve of the champion on clean text.
         challenger_classification: Confusion matrix and ROC curve of the challenger on clean text.
-        report: The evaluation as a page.
         champion_version: Registry version to compare with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
@@ -52,11 +50,10 @@ def evaluate_challenger(
     from content_arena.components.evaluation.settings import EvaluationSettings
     from content_arena.components.shared.settings import read
 
-    figures = evaluate.evaluate_challenger(
+    judged = evaluate.evaluate_challenger(
         Path(corpus.path),
         Path(challenger.path),
         Path(evaluation.path),
-        Path(report.path),
         champion_version=champion_version,
         lang=lang,
         pipeline_run=pipeline_run,
@@ -68,4 +65,4 @@ def evaluate_challenger(
         tracking_uri=tracking_uri or None,
     )
     classifications = {"champion": champion_classification, "challenger": challenger_classification}
-    dashboard.show(figures, metrics, classifications)
+    dashboard.show(judged, metrics, classifications)

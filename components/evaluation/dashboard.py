@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from content_arena.components.evaluation.evaluate import headline
+from content_arena.components.evaluation.document import Evaluation
 
 _CLASSES = ["benign", "toxic"]
 
@@ -27,7 +27,7 @@ class Classification(Protocol):
         """Sets the curve."""
 
 
-def show(evaluation: Mapping[str, Any], metrics: Metrics, classifications: Mapping[str, Classification]) -> None:
+def show(evaluation: Evaluation, metrics: Metrics, classifications: Mapping[str, Classification]) -> None:
     """Shows the headline figures that were measured, and how each model classifies clean text.
 
     Args:
@@ -36,12 +36,11 @@ def show(evaluation: Mapping[str, Any], metrics: Metrics, classifications: Mappi
         classifications: By model: champion, challenger.
     """
     for name, classification in classifications.items():
-        model = evaluation[name]
-        for figure, value in headline(model).items():
+        model = evaluation.models[name]
+        for figure, value in model.headline().items():
             if value is not None:
                 metrics.log_metric(f"{name}_{figure}", value)
-        classification.log_confusion_matrix(_CLASSES, model["confusion"])
-        roc = model["roc"]
-        # A curve of no points is refused by KFP.
-        if roc["fpr"]:
-            classification.log_roc_curve(roc["fpr"], roc["tpr"], roc["thresholds"])
+        classification.log_confusion_matrix(_CLASSES, [list(row) for row in model.confusion])
+        # KFP refuses a curve of no points.
+        if model.roc.fpr:
+            classification.log_roc_curve(list(model.roc.fpr), list(model.roc.tpr), list(model.roc.thresholds))

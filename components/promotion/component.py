@@ -25,7 +25,7 @@ def promote_challenger(
     Args:
         challenger: The challenger's bundle.
         evaluation: JSON of evaluate_challenger.
-        metrics: promoted (1 or 0) and a figure a gate.
+        metrics: promoted, and one for each gate; 1 passed, 0 did not.
         report: The final page: verdict, reasons, figures, times.
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
@@ -35,7 +35,7 @@ def promote_challenger(
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
-        verdict: passed, promoted, versions, generation, reasons, gates, seconds a stage.
+        verdict: passed, promoted, versions, generation, reasons, gates, margins, seconds of each stage.
     """
     from pathlib import Path
     from typing import NamedTuple
@@ -53,10 +53,10 @@ def promote_challenger(
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )
-    metrics.log_metric("promoted", float(verdict["promoted"] or False))
-    for gate in verdict["gates"]:
-        metrics.log_metric(f"gate_{gate['gate']}", float(gate["passed"]))
-    return NamedTuple("Outputs", [("verdict", dict)])(verdict)
+    metrics.log_metric("promoted", float(verdict.promoted or False))
+    for gate in verdict.gates:
+        metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())
 
 
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)

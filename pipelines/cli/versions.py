@@ -121,11 +121,10 @@ def _check_verdict(registry: Registry, version: int, champion: int | None) -> No
     verdict = registry.verdict(version)
     if verdict is None:
         raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")
-    judged_against, results = verdict
-    if judged_against != champion:
+    if verdict.champion != champion:
         raise RefusedError(
-            f"version {version} was judged against champion {judged_against}, and {champion} serves now: run again"
+            f"version {version} was judged against champion {verdict.champion}, and {champion} serves now: run again"
         )
-    failed = [result.reason for result in results if not result.passed]
-    if failed:
-        raise RefusedError(f"version {version} is not promoted: {'; '.join(failed)}; --force --reason overrides")
+    if verdict.failures:
+        why = "; ".join(verdict.failures)
+        raise RefusedError(f"version {version} is not promoted: {why}; --force --reason overrides")

@@ -25,7 +25,7 @@ from content_arena.components.canary_rollout.analysis.intervals import (
     share_of,
 )
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.evaluation.statistics import Rate
+from content_arena.components.shared.figures import Rate
 
 #: With fewer answers (of either variant where they are compared) nothing fails.
 _LEAST_ANSWERS = 30

@@ -69,7 +69,7 @@ def reconcile(
         state = end
     serving = mover.mode.stable(mover.read())
     assert_leadership()
-    done += registry.heal(serving.version)
+    done += registry.reconcile(serving.version)
     if state is not None and _is_unrecorded(state, serving.version, registry):
         assert_leadership()
         cause = state.cause or state.reason

@@ -84,18 +84,3 @@ def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsy
         generate.generate_attacks(corpus_path, *paths, victim="champion", lang="en", pipeline_run="run", **wrong)
     assert refused.value.code == 2
     assert "error" in capsys.readouterr().out
-
-
-def test_what_nobody_can_read_is_no_evasion():
-    rows = pd.DataFrame(
-        [
-            ("you are scum", "y0u are sc.um", "toxic", "success"),
-            ("you are scum", "qzqz", "toxic", "success"),
-            ("you are trash", "you are tr@sh", "toxic", "failed"),
-            ("you are a moron", "you are a m-o-r-o-n", "toxic", "skipped"),
-            ("nice day", "n1ce day", "benign", "success"),
-        ],
-        columns=["original_text", "perturbed_text", "label_gold", "status"],
-    )
-    assert generate.evasion(rows) == pytest.approx(1 / 3)
-    assert pd.isna(generate.evasion(rows[rows["status"] == "skipped"]))
