@@ -82,5 +82,5 @@ images: ## Build the container images, and their bills of materials into build/s
 	done
 
 clean: ## Remove .venv, caches and the arena's state
-	rm -rf .venv .arena build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .arena build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -54,9 +54,15 @@ def imports() -> tuple[Import, ...]:
 
 
 def graph(selected: Iterable[Import]) -> dict[str, set[str]]:
-    """Imports between modules of the project as a graph: module to the modules that it imports."""
+    """Imports between modules of the project as a graph: module to the modules that it imports.
+
+    Raises:
+        ValueError: A module that is not there is imported.
+    """
     edges: dict[str, set[str]] = {name: set() for name in modules()}
     for found in selected:
+        if found.ours and found.imported not in edges:
+            raise ValueError(f"{found}, which is not there")
         if found.ours and found.imported != found.importer:
             edges[found.importer].add(found.imported)
     return edges

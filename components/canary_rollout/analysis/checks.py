@@ -22,15 +22,12 @@ from content_arena.components.canary_rollout.analysis.intervals import (
     highest_psi,
     psi,
     quantile,
-    share_of,
 )
+from content_arena.components.canary_rollout.analysis.ranges import SURE, Range, at_most, judge, no_more_above, shares
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.shared.figures import Rate
 
 #: With fewer answers (of either variant where they are compared) nothing fails.
 _LEAST_ANSWERS = 30
-#: Level of the intervals by which users' traffic fails.
-_SURE = 0.999
 _QUANTILES = {Subject.P95: 0.95, Subject.P99: 0.99}
 
 
@@ -158,42 +155,13 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
          limits.benign_margin),
     ):  # fmt: skip
         figure, difference = compared(ours, theirs, seed)
-        checks.append(_judge(_at_most(Kind.BOUND, subject, limit), figure))
-        checks.append(_judge(_no_more_above(subject, margin), difference))
+        checks.append(judge(at_most(Kind.BOUND, subject, limit), figure))
+        checks.append(judge(no_more_above(subject, margin), difference))
     figure, difference = compared(challenger.f1, champion.f1, seed)
-    least = _Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
+    least = Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
     wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
-    margin = _Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
-    return [*checks, _judge(least, figure), _judge(margin, difference)]
-
-
-@dataclass(frozen=True)
-class _Range:
-    """Where a figure has to be.
-
-    Attributes:
-        kind: What is asked.
-        subject: Of which figure.
-        lowest: Lower limit, or minus infinity.
-        highest: Upper limit, or infinity.
-        wanted: The limits in words.
-        slower_than: Of a latency: the figure is the share of answers slower than this, in seconds.
-    """
-
-    kind: Kind
-    subject: Subject
-    lowest: float
-    highest: float
-    wanted: str
-    slower_than: float | None = None
-
-
-def _at_most(kind: Kind, subject: Subject, limit: float, slower_than: float | None = None) -> _Range:
-    return _Range(kind, subject, -math.inf, limit, f"at most {limit:.4g}", slower_than)
-
-
-def _no_more_above(subject: Subject, margin: float) -> _Range:
-    return _Range(Kind.CHAMPION, subject, -math.inf, margin, f"at most {margin:+.4g} from the champion's")
+    no_less = Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
+    return [*checks, judge(least, figure), judge(no_less, difference)]
 
 
 def _judge_rate(
@@ -201,11 +169,11 @@ def _judge_rate(
 ) -> tuple[Check, Check]:
     """A share of the answers, by itself and beside the champion's."""
     (ours, ours_surely), (theirs, theirs_surely) = (
-        _shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
+        shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
         for window in (challenger, champion)
     )
-    difference = _judge(_no_more_above(subject, margin), apart(ours, theirs), apart(ours_surely, theirs_surely))
-    return _judge(_at_most(Kind.BOUND, subject, limit), ours, ours_surely), difference
+    difference = judge(no_more_above(subject, margin), apart(ours, theirs), apart(ours_surely, theirs_surely))
+    return judge(at_most(Kind.BOUND, subject, limit), ours, ours_surely), difference
 
 
 def _judge_latency(
@@ -239,18 +207,18 @@ def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float) 
         reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so it is not known what is slower"
         return Check(kind, subject, Verdict.INCONCLUSIVE, reason)
     slower = sum(count for end, count in zip(window.edges, window.latencies, strict=True) if end > edge)
-    found, surely = _shares(slower, sum(window.latencies))
-    return _judge(_at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, surely)
+    found, surely = shares(slower, sum(window.latencies))
+    return judge(at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, surely)
 
 
 def _judge_flagged(champion: Window, challenger: Window, margin: float) -> Check:
     """The share of texts judged toxic, beside the champion's."""
     (ours, ours_surely), (theirs, theirs_surely) = (
-        _shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
+        shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
     )
     wanted = f"within {margin:.4g} of the champion's"
-    allowed = _Range(Kind.DRIFT, Subject.FLAGGED, -margin, margin, wanted)
-    return _judge(allowed, apart(ours, theirs), apart(ours_surely, theirs_surely))
+    allowed = Range(Kind.DRIFT, Subject.FLAGGED, -margin, margin, wanted)
+    return judge(allowed, apart(ours, theirs), apart(ours_surely, theirs_surely))
 
 
 def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
@@ -262,7 +230,7 @@ def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
     if noise <= limit / 2:
         if value <= limit:
             verdict = Verdict.PASS
-        elif value > highest_psi(limit, noise, len(before), _SURE):
+        elif value > highest_psi(limit, noise, len(before), SURE):
             verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
     name = name_of(Kind.DRIFT, Subject.SCORES)
@@ -271,40 +239,9 @@ def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
     return Check(Kind.DRIFT, Subject.SCORES, verdict, reason, measured, most=limit)
 
 
-def _shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate]:
-    """A share with the interval by which it passes, and with the wider one by which it fails."""
-    return share_of(count, total, draws), share_of(count, total, draws, _SURE)
-
-
 def _on_enough(check: Check, answers: int) -> Check:
     """Turns a failure on too few answers into an inconclusive result."""
     if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
         return check
     reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
     return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
-
-
-def _judge(allowed: _Range, found: Rate, surely: Rate | None = None) -> Check:
-    """Passes if the interval is inside the range, and fails if ``surely`` (or else the same interval) is outside."""
-    kind, subject, lowest, highest = allowed.kind, allowed.subject, allowed.lowest, allowed.highest
-    name = name_of(kind, subject, allowed.slower_than)
-    least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
-    limits = {"least": least, "most": most, "slower_than": allowed.slower_than}
-    if found.rate is None or found.low is None or found.high is None:
-        reason = f"{name}: not measured, wanted {allowed.wanted}"
-        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, **limits)
-    # Compared this way round, so that NaN neither passes nor fails.
-    verdict = Verdict.INCONCLUSIVE
-    if found.low >= lowest and found.high <= highest:
-        verdict = Verdict.PASS
-    elif _is_outside(surely or found, lowest, highest):
-        verdict = Verdict.FAIL
-    # The lower end for no hits at all is 0, but rounding errors can make it something like 1e-18.
-    shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
-    too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
-    reason = f"{name}: {shown}, wanted {allowed.wanted}" + (": good, and too few to be sure" if too_few else "")
-    return Check(kind, subject, verdict, reason, found.rate, found.low, found.high, **limits)
-
-
-def _is_outside(found: Rate, lowest: float, highest: float) -> bool:
-    return found.low is not None and found.high is not None and (found.low > highest or found.high < lowest)

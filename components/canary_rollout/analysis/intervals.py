@@ -1,4 +1,4 @@
-"""Two variants' figures, and how far they are apart, with 95 % intervals."""
+"""Figures of two variants and their differences, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from content_arena.components.shared.figures import NOTHING, Rate
 
 _RESAMPLES = 1_000
 _LEVEL = 0.95
-#: Fewer texts give no interval worth the name.
+#: With fewer texts there is no useful interval.
 _MIN_TEXTS = 30
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure that is one sum over another, with the trials it is made of.
+    """A figure that is a ratio of two sums over trials.
 
-    A rate is hits / trials; F1 is 2 tp / (2 tp + fp + fn), with what each text adds to either sum.
+    A rate is hits / trials; F1 is 2 tp / (2 tp + fp + fn), where each text adds to both sums.
 
     Attributes:
-        clusters: Name of each trial's text; trials on one text belong together.
+        clusters: Name of each trial's text; trials on the same text are resampled together.
         numerators: float[n].
         denominators: float[n].
     """
@@ -46,15 +46,15 @@ class Ratio:
 
 
 def share_of(count: int, total: int, draws: int | None = None, level: float = _LEVEL) -> Rate:
-    """A share with its interval, from counts.
+    """A share with its interval (Wilson's), from counts.
 
     Args:
-        count: So many of ``total``.
-        total: What was counted.
-        draws: How often something was drawn independently, where that is less than ``total``: texts that arrive in one
-            request are alike, and in the worst case each request tells as much as one text (a design effect of texts /
-            requests; Kish 1965, section 5.4).
-        level: Of the interval.
+        count: Number of hits.
+        total: Number of trials.
+        draws: Number of independent trials if that is less than ``total``; ``total`` if None. Texts in one request are
+            alike. In the worst case a whole request is worth one text (a design effect of texts / requests; Kish 1965,
+            section 5.4).
+        level: Level of the interval.
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -68,7 +68,7 @@ def share_of(count: int, total: int, draws: int | None = None, level: float = _L
 
 
 def apart(ours: Rate, theirs: Rate) -> Rate:
-    """Difference of two independent shares, by Newcombe's hybrid score interval (1998, method 10)."""
+    """Difference of two independent shares, with Newcombe's hybrid score interval (1998, method 10)."""
     values = (ours.rate, ours.low, ours.high, theirs.rate, theirs.low, theirs.high)
     if any(value is None for value in values):
         return Rate(None, ours.n, None, None)
@@ -79,15 +79,15 @@ def apart(ours: Rate, theirs: Rate) -> Rate:
 
 
 def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
-    """A figure, and how far it is above another on the same texts, each with a percentile bootstrap over whole texts.
+    """A figure and its difference from another on the same texts, with percentile bootstraps over whole texts.
 
-    Texts are drawn once for both: what is hard for one model is hard for the other, and that is no difference between
-    them (Davison and Hinkley 1997, section 3.8). No resample has a disagreement in it that no text showed, so the
-    difference is at least as uncertain as the share of texts on which the two disagree (Wilson's): two models that
-    agree on all of 73 texts may still be 0.05 apart.
+    The same texts are drawn for both, because a text that is hard for one model is hard for the other too (Davison and
+    Hinkley 1997, section 3.8). Resampling shows no disagreement that no text showed. Therefore the interval of the
+    difference is at least as wide as Wilson's for the share of texts on which the two disagree: two models that agree
+    on all of 73 texts may still be 0.05 apart.
 
     Returns:
-        ``ours``; and ``ours`` - ``theirs``, in [-1, 1], 0 where they are equal. Nothing where a sum is empty.
+        ``ours``, and ``ours`` - ``theirs`` in [-1, 1], where 0 means equal. Both without values if a sum is empty.
     """
     names = sorted({*ours.clusters, *theirs.clusters})
     sums = [_sums(ratio, names) for ratio in (ours, theirs)]
@@ -108,12 +108,12 @@ def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
 
 
 def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:
-    """What a share of the counted values is below, as Prometheus' ``histogram_quantile`` has it.
+    """The value that a share of the counted values is below, computed as Prometheus' ``histogram_quantile`` does.
 
-    Linear within a bin, the first of which begins at 0.
+    Values are interpolated linearly within a bin. The first bin begins at 0.
 
     Returns:
-        NaN if nothing was counted, infinite in the bin without an end: nobody knows how far it goes.
+        NaN if nothing was counted, infinity if the value is in the bin without an upper end.
     """
     total, before, begin = sum(counts), 0, 0.0
     if not total:
@@ -126,18 +126,18 @@ def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> flo
 
 
 def psi(before: Sequence[int], after: Sequence[int], draws: tuple[int, int] | None = None) -> tuple[float, float]:
-    """Population stability index of two histograms, and what it is on average where nothing differs.
+    """Population stability index of two histograms, and its average value for equal distributions.
 
-    sum((q - p) ln(q / p)); 0 where they are equal. Half a count is added to each bin, so that an empty one does not
-    make it infinite. Under no difference it is about (bins - 1) (1 / n + 1 / m) (Yurdakul 2018).
+    sum((q - p) ln(q / p)); 0 means equal. Half a count is added to each bin so that an empty bin does not make the
+    index infinite. For equal distributions it is about (bins - 1) (1 / n + 1 / m) (Yurdakul 2018).
 
     Args:
         before: Texts in each bin.
         after: Texts in each bin.
-        draws: In how many requests they arrived, as in :func:`share_of`.
+        draws: Number of requests in which the texts arrived, as in :func:`share_of`.
 
     Returns:
-        Both NaN where either is empty or they have other bins.
+        Both NaN if either histogram is empty or they have different bins.
     """
     if len(before) != len(after) or not sum(before) or not sum(after):
         return math.nan, math.nan
@@ -149,16 +149,16 @@ def psi(before: Sequence[int], after: Sequence[int], draws: tuple[int, int] | No
 
 
 def highest_psi(true: float, noise: float, bins: int, level: float = _LEVEL) -> float:
-    """What an index that truly is ``true`` stays below with a probability of ``level``.
+    """The value that a measured index is below with probability ``level``, if the true index is ``true``.
 
-    Divided by 1 / n + 1 / m it is noncentral chi-squared with bins - 1 degrees of freedom: for small differences an
-    index is Pearson's statistic, whose power this gives (Yurdakul 2018; Cochran 1952).
+    Divided by 1 / n + 1 / m, the index is noncentral chi-squared with bins - 1 degrees of freedom. For small
+    differences it is Pearson's statistic, whose power this distribution describes (Yurdakul 2018; Cochran 1952).
 
     Args:
-        true: Of the distributions the texts are drawn from.
-        noise: As :func:`psi` has it.
-        bins: Of the histograms, 2 or more.
-        level: In (0, 1).
+        true: Index of the distributions that the texts are drawn from.
+        noise: Second value of :func:`psi`.
+        bins: Number of bins, 2 or more.
+        level: Probability in (0, 1).
     """
     from scipy.stats import ncx2
 
@@ -167,7 +167,7 @@ def highest_psi(true: float, noise: float, bins: int, level: float = _LEVEL) -> 
 
 
 def _no_narrower(found: Rate, texts: int) -> Rate:
-    """At least as wide as Wilson's for that many texts: no resample of nothing but misses has a hit in it."""
+    """Widens an interval to at least Wilson's for that many texts: resampling only misses never gives a hit."""
     if texts < _MIN_TEXTS or found.rate is None or found.low is None or found.high is None:
         return Rate(None, found.n, None, None)
     least = share_of(round(found.rate * texts), texts)
@@ -175,17 +175,17 @@ def _no_narrower(found: Rate, texts: int) -> Rate:
 
 
 def _no_closer(found: Rate, sums: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Rate:
-    """At least as wide as the texts on which both disagree are uncertain, by how much such a text turns over."""
+    """Widens an interval by the uncertainty of how many texts the two disagree on, times the size of a disagreement."""
     if found.rate is None or found.low is None or found.high is None:
         return found
     (top, bottom), (other_top, other_bottom) = sums
     both = float(bottom.sum() + other_bottom.sum())
-    # How far each text moves one ratio from the other, in texts: the difference, linearised.
+    # How far each text moves the two ratios apart, in texts: the linearised difference.
     apart = np.abs(top - other_top - (top.sum() + other_top.sum()) / both * (bottom - other_bottom))
     apart *= 2 * len(apart) / both
     texts, differing = len(apart), int(np.count_nonzero(apart))
     share = share_of(differing, texts)
-    # As if one more text had turned over altogether: what was seen of few does not say how far others will.
+    # As if one more text disagreed completely: a few texts do not show how large other disagreements are.
     turned = (float(apart.sum()) + 1) / (differing + 1)
     more = turned * (float(share.high or 1) - float(share.rate or 0))
     return Rate(found.rate, found.n, min(found.low, found.rate - more), max(found.high, found.rate + more))
@@ -201,7 +201,7 @@ def _sums(ratio: Ratio, names: list[str]) -> tuple[npt.NDArray[np.float64], npt.
 
 
 def _interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """None where a resample had nothing to divide by: too few texts for an interval."""
+    """None if a resample has a denominator of 0: there are too few texts for an interval."""
     if not np.isfinite(values).all():
         return None, None
     low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])

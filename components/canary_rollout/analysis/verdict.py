@@ -1,4 +1,4 @@
-"""The answer of an analysis."""
+"""The result of an analysis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the analysis says about a step."""
+    """The result of a check, or of all checks of a step."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"

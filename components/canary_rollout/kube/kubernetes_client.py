@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from content_arena.components.canary_rollout.kube.client import (
     FIELD_MANAGER,
@@ -78,6 +78,7 @@ class KubernetesClient:
     def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
         """Applies a JSON merge patch to an InferenceService if nobody has written it since it was read."""
         metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
+        options: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
         # CustomObjectsApi sends patches as application/merge-patch+json.
         return self._call(
             f"PATCH {self._place(_SERVICES, name)}",
@@ -86,7 +87,7 @@ class KubernetesClient:
             name,
             body | {"metadata": metadata},
             field_manager=FIELD_MANAGER,
-            **({"dry_run": "All"} if dry_run else {}),
+            **options,
         )
 
     def route(self, name: str) -> Json | None:
@@ -95,7 +96,7 @@ class KubernetesClient:
 
     def ready_pods(self, service: str) -> dict[str, int]:
         """Number of ready pods of each Deployment of an InferenceService, by the Deployment's name."""
-        found = self._call(
+        found: Json = self._call(
             f"GET {self._place(_DEPLOYMENTS)}",
             self._objects.list_namespaced_custom_object,
             *self._address(_DEPLOYMENTS),

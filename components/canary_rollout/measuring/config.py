@@ -52,7 +52,7 @@ class MeasuringConfig:
     @property
     def has_password(self) -> bool:
         """Whether the URL of Prometheus has a secret, which is left out of the record."""
-        return bool(self.prometheus) and _without_password(self.prometheus) != self.prometheus
+        return self.prometheus is not None and _without_password(self.prometheus) != self.prometheus
 
     def as_record(self) -> dict[str, Any]:
         """All that differs from the defaults, for the rollout's record: who resumes it has to measure the same way.

@@ -1,6 +1,6 @@
-"""From counters that only grow to what one variant did in one window. Pure.
+"""Turns a predictor's counters, which only grow, into what one variant did in one window. Pure.
 
-Pods and Prometheus tell the same series of the predictor, so a window is made of either in one way.
+Pods and Prometheus have the same series, so windows are made from both in the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REQUESTS = "content_arena_api_requests_total"
 LATENCIES = "content_arena_api_request_duration_seconds_bucket"
 FLAGGED = "content_arena_model_flagged_total"
 SCORES = "content_arena_model_score_bucket"
-#: The labels that a window is made from; everything else is summed over.
+#: The labels that a window needs. All other labels are summed over.
 LABELS = {
     REQUESTS: ("path", "status", "model_version"),
     LATENCIES: ("path", "le"),
@@ -29,12 +29,12 @@ LABELS = {
     SCORES: ("le",),
 }
 PENDING = "content_arena_model_pending_texts"
-#: A quarter of what a predictor lets wait before it refuses: on average over a window, that is no burst any more.
+#: A quarter of the queue at which a predictor refuses requests. As an average over a window it is more than a burst.
 LONGEST_QUEUE = 1_024.0
-#: Ends of the paths on which texts are judged, in both protocols; health and scrapes are answered on others.
+#: Ends of the paths on which texts are judged, in both protocols. Other paths are health checks and scrapes.
 PREDICTIONS = (":predict", "/infer")
 STARTED = "process_start_time_seconds"
-#: Linux tells when a process began to within a second; one that has just begun has answered nobody yet.
+#: Seconds. Linux gives the start of a process with this precision.
 STARTED_WITHIN = 1.0
 
 #: A metric's name and its labels in alphabetical order.
@@ -43,7 +43,7 @@ Counters = Mapping[Series, float]
 
 
 class MeasureError(ArenaError):
-    """Something could not be measured; the message says what, and where it was looked for."""
+    """Something could not be measured. The message says what, and where it was expected."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Reading:
     """One scrape of one process.
 
     Attributes:
-        started: When the process began, seconds since the epoch by its own clock; None if it does not say.
+        started: When the process began, seconds since the epoch by its own clock; None if that is not exposed.
         counters: Its counters.
-        pending: Texts that wait there; None if it does not say.
+        pending: Texts in its queue; None if that is not exposed.
     """
 
     started: float | None
@@ -63,12 +63,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Counted:
-    """Real traffic of both variants over the same window.
+    """Users' traffic of both variants over the same window.
 
     Attributes:
-        champion: Of the variant that served before.
-        challenger: Of the variant that is rolled out.
-        checks: Whether the counting itself can be relied on.
+        champion: Traffic of the variant that served before.
+        challenger: Traffic of the variant that is rolled out.
+        checks: Whether the counts are complete.
         disturbed: Whether something was not counted and never will be.
     """
 
@@ -79,15 +79,15 @@ class Counted:
 
 
 class Source(Protocol):
-    """Where the counts of real traffic come from."""
+    """A source of counts of users' traffic."""
 
     def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
-        """What both variants did from ``begin`` to ``now``; asked again and again while time goes on.
+        """What both variants did from ``begin`` to ``now``. Called repeatedly while a window grows.
 
-        Asked before ``begin`` it gets ready, and has counted nothing.
+        A call before ``begin`` only prepares for the window, and its counts are 0.
 
         Raises:
-            MeasureError: It can not be told.
+            MeasureError: The counts can not be read.
         """
         ...
 
@@ -116,10 +116,10 @@ def parse(exposition: str) -> Reading:
 
 
 def judge_queue(pending: float | None) -> list[Check]:
-    """Whether a challenger keeps up; nothing of a predictor that does not say: it refuses once too many texts wait.
+    """Judges whether a challenger keeps up with its requests. No check at all if its queue is not known.
 
     Args:
-        pending: Texts that waited at its busiest pod, on average over the window.
+        pending: Texts in the queue of its busiest pod, on average over the window; None if that is not known.
     """
     if pending is None:
         return []
@@ -129,28 +129,28 @@ def judge_queue(pending: float | None) -> list[Check]:
 
 
 def is_prediction(labels: Mapping[str, str]) -> bool:
-    """Whether a series is about texts that were judged."""
+    """Whether a series counts requests for predictions."""
     return "path" not in labels or labels["path"].endswith(PREDICTIONS)
 
 
-def is_another_life(before: Reading, after: Reading) -> bool:
-    """Whether a process began anew between two readings: it says so, or a counter fell."""
+def has_restarted(before: Reading, after: Reading) -> bool:
+    """Whether a process restarted between two readings: its start time differs, or a counter fell."""
     if before.started is not None and after.started is not None and before.started != after.started:
         return True
     return any(after.counters.get(series, 0.0) < value for series, value in before.counters.items())
 
 
 def increase(before: Reading, after: Reading) -> Counters:
-    """What was counted between two readings; of a process that began anew, what its new life has counted."""
-    old = {} if is_another_life(before, after) else before.counters
+    """What was counted between two readings; after a restart, what was counted since then."""
+    old = {} if has_restarted(before, after) else before.counters
     return {series: value - old.get(series, 0.0) for series, value in after.counters.items()}
 
 
 class Tally:
-    """What the pods of one variant counted from one moment on.
+    """What the pods of one variant counted since a given moment.
 
-    A pod's first reading is where it is counted from, unless the pod began after that moment: then all of it is. What
-    a process counted between its last reading and its end is lost, and nobody can say what it was.
+    A pod's first reading is the baseline that is subtracted from later ones. If the pod started after that moment, the
+    baseline is 0. What a process counted between its last reading and its end is lost.
     """
 
     def __init__(self, begin: float) -> None:
@@ -163,14 +163,14 @@ class Tally:
 
     @property
     def total(self) -> Counters:
-        """All that was counted, of pods that are gone too."""
+        """All counts, including those of deleted pods."""
         return self._total
 
-    def see(self, readings: Mapping[str, Reading], now: float) -> None:
+    def add(self, readings: Mapping[str, Reading], now: float) -> None:
         """Adds what each pod counted since it was last read.
 
         Args:
-            readings: By pod, those that could be read.
+            readings: By the name of the pod; only pods that could be read.
             now: Seconds since the epoch.
         """
         if now <= self._begin:
@@ -182,7 +182,7 @@ class Tally:
             before = self._last.get(pod)
             self._last[pod] = reading
             if before is not None:
-                self.restarts += is_another_life(before, reading)
+                self.restarts += has_restarted(before, reading)
                 counted = increase(before, reading)
             else:
                 is_new = reading.started is not None and reading.started >= self._begin - STARTED_WITHIN
@@ -192,7 +192,7 @@ class Tally:
 
 
 def window_of(counters: Counters) -> Window:
-    """What was counted, as the analysis reads it; parts that are missing are empty."""
+    """Counts as the analysis reads them. Missing parts are empty."""
     edges, latencies = _bins(counters, LATENCIES)
     return Window(
         requests=_sum(counters, REQUESTS),
@@ -214,12 +214,12 @@ def window_of(counters: Counters) -> Window:
 def _sum(
     counters: Counters, wanted: str, holds: Callable[[Mapping[str, str]], bool] = lambda labels: True
 ) -> int:  # fmt: skip
-    # Prometheus' own increases are no whole numbers.
+    # Increases computed by Prometheus need not be whole numbers.
     return round(sum(value for (name, labels), value in counters.items() if name == wanted and holds(dict(labels))))
 
 
 def _bins(counters: Counters, wanted: str) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Upper ends of a histogram's bins, and what fell into each; one bin without an end if there are none."""
+    """Upper ends of a histogram's bins, and the count in each; a single infinite bin if there are none."""
     below: dict[float, float] = defaultdict(float, {math.inf: 0.0})
     for (name, labels), value in counters.items():
         if name == wanted:

@@ -1,4 +1,4 @@
-"""What the loop asks of whoever measures the challenger."""
+"""The interface between the control loop and what measures the challenger."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from content_arena.components.canary_rollout.traffic.mode import Mode, View
 
 @dataclass(frozen=True)
 class Measurement:
-    """How the challenger did in a window.
+    """The result of measuring a window.
 
     Attributes:
         verdict: The worst of the checks.
-        cause: The first failing or else inconclusive check's reason, or a summary of a pass.
+        cause: Reasons of the first few checks with that verdict; for a pass, the amount of evidence.
         requests: The challenger's judged answers to users.
-        checks: Every check, with its verdict and its reason.
-        disturbed: Whether not all of the window could be counted, which no further answers mend.
+        checks: Every check.
+        disturbed: Whether a part of the window was not counted. More answers do not make up for that.
     """
 
     verdict: Verdict
@@ -32,17 +32,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is to be judged: which window, at which share, and who is compared with whom.
+    """What has to be judged: a window, a share and two variants.
 
     Attributes:
         window: When the window began, seconds since the epoch.
-        probed: Since when probes count, seconds since the epoch.
+        probed: Probes that ended before this time do not count, seconds since the epoch.
         now: Seconds since the epoch.
         percent: The challenger's share.
         stable: What served before.
         challenger: What is rolled out.
         view: The service as just read.
-        mode: How it splits traffic.
+        mode: How the service splits traffic.
     """
 
     window: float
@@ -59,5 +59,5 @@ class Measurer(Protocol):
     """Measures both variants."""
 
     def measure(self, moment: Moment) -> Measurement:
-        """Judges the window so far; called once every turn of the loop, and correct after a restart."""
+        """Judges the window so far. Called once in every iteration of the loop; correct after a restart too."""
         ...

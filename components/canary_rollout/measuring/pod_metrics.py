@@ -1,4 +1,4 @@
-"""Real traffic as the pods themselves tell it, for clusters without Prometheus."""
+"""Users' traffic as the pods' own metrics show it, for clusters without Prometheus."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from content_arena.components.canary_rollout.measuring.endpoints import (
     ready,
 )
 
-_SECONDS = 5.0
-_AT_ONCE = 8
-#: So much of a window has to have been watched; a process that was restarted in it begins to count then.
+_TIMEOUT_SECONDS = 5.0
+_CONNECTIONS = 8
+#: Part of a window that has to have been watched. A rollout that was restarted has not seen the time before.
 _LEAST_WATCHED = 0.5
 
 
 class PodMetrics:
-    """Scrapes every ready pod of both variants at each turn.
+    """Scrapes every ready pod of both variants each time it is called.
 
-    What it remembers is the window's beginning: after a restart it counts from then on, and says so until it has
-    watched enough of the window.
+    It remembers the counts since the window's beginning. After a restart of the rollout it counts from then on, and is
+    inconclusive until it has watched enough of the window.
     """
 
     def __init__(self, pods: Callable[[str], Sequence[Json]], transport: PodTransport | None = None) -> None:
-        """Takes what lists pods and what reaches them.
+        """Sends nothing yet.
 
         Args:
-            pods: The pods that a label selector finds.
+            pods: Returns the pods that a label selector matches.
             transport: How a pod is reached; by its address if None.
         """
         self._pods, self._transport = pods, transport or PodAddresses()
@@ -59,7 +59,7 @@ class PodMetrics:
             if not variant.labels:
                 raise MeasureError(f"the pods of the {variant.role} can not be told apart yet")
             readings, failed = self._read(ready(self._pods(variant.labels)))
-            self._tallies.setdefault(variant.labels, Tally(begin)).see(readings, now)
+            self._tallies.setdefault(variant.labels, Tally(begin)).add(readings, now)
             unread += failed
             waiting = [reading.pending for reading in readings.values() if reading.pending is not None]
             if variant is challenger and now > begin and waiting:
@@ -79,22 +79,23 @@ class PodMetrics:
         return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
 
     def _read(self, pods: Sequence[Json]) -> tuple[dict[str, Reading], list[str]]:
-        """What each pod says, and why of those that say nothing."""
+        """The reading of each pod, and the reasons for those that could not be read."""
         readings, failed = {}, []
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for pod, found in zip(pods, pool.map(self._ask, pods), strict=True):
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            for pod, found in zip(pods, pool.map(self._scrape, pods), strict=True):
                 if isinstance(found, Reading):
                     readings[pod["metadata"]["name"]] = found
                 else:
                     failed.append(f"pod {pod['metadata']['name']} can not be read: {found}")
         return readings, failed
 
-    def _ask(self, pod: Json) -> Reading | str:
+    def _scrape(self, pod: Json) -> Reading | str:
+        """The reading of a pod, or why it could not be read."""
         import requests
 
         try:
             with self._transport.session() as session:
-                response = session.get(f"{self._transport.url(pod)}/metrics", timeout=_SECONDS)
+                response = session.get(f"{self._transport.url(pod)}/metrics", timeout=_TIMEOUT_SECONDS)
             if response.status_code != 200:
                 return f"HTTP {response.status_code}"
             return parse(response.text)

@@ -51,6 +51,23 @@ class Probing:
         return self.victim.errors if self.victim else 0
 
 
+@dataclass(frozen=True)
+class ProbeTiming:
+    """How often and how fast probes are sent.
+
+    Attributes:
+        share: Part of the time spent on requests, one small request at a time. The rest is left to users.
+        stale_seconds: Results older than this are measured again. The old ones count until then.
+        retry_seconds: A battle that broke off is fought again after this time.
+        pause_seconds: Pause before a request that was answered with 5xx is repeated.
+    """
+
+    share: float = 0.5
+    stale_seconds: float = 900.0
+    retry_seconds: float = 15.0
+    pause_seconds: float = 0.5
+
+
 class Prober:
     """Keeps the latest battle against each variant."""
 
@@ -60,10 +77,7 @@ class Prober:
         pods: Callable[[str], Sequence[Json]],
         transport: PodTransport | None = None,
         *,
-        share: float = 0.5,
-        stale_seconds: float = 900.0,
-        retry_seconds: float = 15.0,
-        pause_seconds: float = 0.5,
+        timing: ProbeTiming = ProbeTiming(),
         start: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Sends nothing yet.
@@ -72,16 +86,11 @@ class Prober:
             probe_set: Makes the probes; called when they are first needed.
             pods: Returns the pods that a label selector matches.
             transport: How a pod is reached; by its address if None.
-            share: Part of the time spent on requests, one small request at a time. The rest is left to users.
-            stale_seconds: Results older than this are measured again. The old ones count until then.
-            retry_seconds: When a battle that broke off is fought again.
-            pause_seconds: Pause before a request that was answered with 5xx is repeated.
+            timing: How often and how fast probes are sent.
             start: Runs work in the background; in a thread if None.
         """
         self._make_probe_set, self._pods, self._transport = probe_set, pods, transport or PodAddresses()
-        self._share, self._stale_seconds, self._retry_seconds = share, stale_seconds, retry_seconds
-        self._pause_seconds = pause_seconds
-        self._start = start or _in_thread
+        self._timing, self._start = timing, start or _in_thread
         self._probe_set: ProbeSet | None = None
         self._making = threading.Lock()
         self._labels, self._since = ("", ""), 0.0
@@ -117,7 +126,7 @@ class Prober:
         if role in self._under_way and self._under_way[role].done.is_set():
             self._latest[role] = self._under_way.pop(role)
         latest = self._latest.get(role)
-        patience = self._stale_seconds if latest and latest.result else self._retry_seconds
+        patience = self._timing.stale_seconds if latest and latest.result else self._timing.retry_seconds
         if role not in self._under_way and (latest is None or now - latest.begun >= patience):
             self._under_way[role] = self._begin(variant, now)
         # A finished battle is more informative than one that has just begun.
@@ -130,7 +139,8 @@ class Prober:
             none_ready.done.set()
             return none_ready
         urls = [self._transport.url(pod) for pod in pods]
-        victim = PodsVictim(urls, self._transport.session(), self._share, self._stop, pause_seconds=self._pause_seconds)
+        share, pause = self._timing.share, self._timing.pause_seconds
+        victim = PodsVictim(urls, self._transport.session(), share, self._stop, pause_seconds=pause)
         probing = Probing(now, victim)
         self._start(lambda: self._fight(probing, victim))
         return probing

@@ -64,7 +64,6 @@ def draw_probe_set(
     clean_per_label: int = 150,
     budget: int = 3,
     seed: int = 0,
-    held_out: Sequence[str] = HELD_OUT,
 ) -> ProbeSet:
     """Draws the probes from the test split, which no model was trained on.
 
@@ -75,7 +74,6 @@ def draw_probe_set(
         clean_per_label: Number of texts of each label to send unperturbed.
         budget: Queries that a toxic text may cost.
         seed: The same seed gives the same probes.
-        held_out: Strategies that are never trained on.
 
     Raises:
         InputError: The corpus can not be read, or its test split lacks toxic or benign texts.
@@ -85,7 +83,7 @@ def draw_probe_set(
     clean = battle.sample_texts(table, "test", max(clean_per_label, texts_per_label), seed)
     if clean["label"].nunique() < 2:
         raise InputError(f"probes need toxic and benign {lang} texts in the test split of {corpus or 'the corpus'}")
-    seen, unseen = split_strategies(lang, held_out)
+    seen, unseen = split_strategies(lang, HELD_OUT)
     attacked = battle.sample_texts(table, "test", texts_per_label, seed)
     return ProbeSet(clean, attacked, [*seen, *unseen], budget, seed)
 

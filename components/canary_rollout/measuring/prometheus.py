@@ -1,9 +1,8 @@
-"""Real traffic as Prometheus has it."""
+"""Users' traffic as Prometheus has recorded it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind
@@ -25,26 +24,27 @@ from content_arena.components.canary_rollout.measuring.counters import (
 from content_arena.components.canary_rollout.measuring.endpoints import Variant, ready
 from content_arena.components.shared.errors import InputError
 
-_SECONDS = 10.0
-#: Four times the interval at which most are scraped; whoever is older is not scraped any more, who is younger not yet.
+_TIMEOUT_SECONDS = 10.0
+#: Four times the usual scrape interval. Older counts mean that a pod is not scraped any more; a pod that has been ready
+#: for less time may not have been scraped yet.
 _STALE_SECONDS = 120.0
 _WANTED = "wanted something like http://prometheus:9090 (it is not shown here, since it may hold a password)"
 _FRESHEST = "content_arena_model_flagged_total"
 
 
 class Prometheus:
-    """Asks Prometheus' HTTP API; pods are told apart by the label ``pod``, as its operator sets it.
+    """Queries the HTTP API of Prometheus. Series need a label ``pod``, which the Prometheus operator sets.
 
-    A library for this API would bring pandas and plotting for one GET.
+    A client library for this API would add plotting packages for the sake of one GET request.
     """
 
     def __init__(self, url: str, namespace: str, pods: Callable[[str], Sequence[Json]]) -> None:
-        """Takes where it is, and whose pods to ask for.
+        """Sends nothing yet.
 
         Args:
             url: Like http://prometheus.monitoring:9090; may hold a path, a user and a password.
-            namespace: Of the service.
-            pods: The pods that a label selector finds: each of them has to be scraped.
+            namespace: Namespace of the service.
+            pods: Returns the pods that a label selector matches. Each of them has to be scraped.
 
         Raises:
             InputError: It is no HTTP address.
@@ -54,12 +54,12 @@ class Prometheus:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            # Neither the address nor what urllib says of it: either may hold a password.
+            # The address and the parser's message are not shown: both may hold a password.
             raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError(f"that is no address of a Prometheus, {_WANTED}")
         self._url, self._namespace, self._pods = url.rstrip("/"), namespace, pods
-        # Addresses may hold passwords, and reasons end up on the service.
+        # The host only: the address may hold a password, and reasons are recorded on the service.
         self._place = f"Prometheus at {parts.hostname}"
         self._session = requests.Session()
 
@@ -71,24 +71,24 @@ class Prometheus:
         if now <= begin:
             return Counted(window_of({}), window_of({}))
         checks = [self._freshness(variant, now) for variant in (champion, challenger)]
-        windows = [window_of(self._increases(variant, begin, now)) for variant in (champion, challenger)]
-        return Counted(*windows, (*checks, *judge_queue(self._queue(challenger, begin, now))))
+        before, after = (window_of(self._increases(variant, begin, now)) for variant in (champion, challenger))
+        return Counted(before, after, (*checks, *judge_queue(self._queue(challenger, begin, now))))
 
     def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
         found: dict[Series, float] = {}
         for metric, labels in LABELS.items():
-            for row in self._ask(self._increase(metric, variant, begin, now), now):
+            for row in self._query(self._increase(metric, variant, begin, now), now):
                 wanted = tuple(sorted((name, row["metric"].get(name, "")) for name in labels))
                 found[metric, wanted] = float(row["value"][1])
         return found
 
     def _increase(self, metric: str, variant: Variant, begin: float, now: float) -> str:
-        """How far counters rose, pods together.
+        """PromQL for the increase of a counter in the window, summed over the pods.
 
-        PromQL's ``increase`` would count fractions beyond the samples it has, and miss what a counter was born with:
-        the first error of a pod, and all of a burst between two scrapes. So the value at the window's beginning is
-        taken off the last one; where there is none, nothing if the pod was scraped before or is new itself, and else
-        the first value. Only of a pod that restarted ``increase`` knows more.
+        PromQL's ``increase`` alone would not do. It extrapolates beyond its samples, and it misses the first value of a
+        new series, such as the first error of a pod. So the value at the window's beginning is subtracted from the
+        last value. If there is no such value, the baseline is 0 if the pod was scraped before or started within the
+        window, and otherwise the first value. Only for a pod that restarted ``increase`` is used.
         """
         span = f"{max(1, round(1000 * (now - begin)))}ms"
         series, started = self._series(metric, variant), self._series(STARTED, variant)
@@ -101,12 +101,12 @@ class Prometheus:
 
     def _queue(self, variant: Variant, begin: float, now: float) -> float | None:
         span = f"{max(1, round(1000 * (now - begin)))}ms"
-        rows = self._ask(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
+        rows = self._query(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
         return float(rows[0]["value"][1]) if rows else None
 
     def _freshness(self, variant: Variant, now: float) -> Check:
-        """Whether every pod that answers users is scraped: what only some of them counted is not the variant's."""
-        rows = self._ask(f"max by (pod) (timestamp({self._series(_FRESHEST, variant)}))", now)
+        """Whether every pod that answers users is scraped. Counts of only some of them are not the variant's."""
+        rows = self._query(f"max by (pod) (timestamp({self._series(_FRESHEST, variant)}))", now)
         if not rows:
             return Check(
                 Kind.COUNTS,
@@ -121,7 +121,7 @@ class Prometheus:
             return Check(
                 Kind.COUNTS, variant.role, Verdict.INCONCLUSIVE, f"{self._place} has no counts of {', '.join(unseen)}"
             )
-        # A pod that is gone has had its say.
+        # The counts of a deleted pod do not get any newer.
         age = max((seen for pod, seen in ages.items() if pod in serving), default=min(ages.values()))
         verdict = Verdict.PASS if age <= _STALE_SECONDS else Verdict.INCONCLUSIVE
         return Check(
@@ -129,23 +129,23 @@ class Prometheus:
         )
 
     def _series(self, metric: str, variant: Variant) -> str:
-        # Backslashes are doubled because PromQL reads them in the string before the expression does.
+        # Backslashes are doubled: PromQL unescapes the string before it reads the regular expression.
         pods = variant.pod_names.replace("\\", "\\\\")
         path = f', path=~".+({"|".join(PREDICTIONS)})"' if "path" in LABELS.get(metric, ()) else ""
         return f'{metric}{{namespace="{self._namespace}", pod=~"{pods}"{path}}}'
 
-    def _ask(self, expression: str, now: float) -> list[dict[str, Any]]:
+    def _query(self, expression: str, now: float) -> list[Json]:
         import requests
 
         query = {"query": expression, "time": f"{now:.3f}"}
         try:
-            response = self._session.get(f"{self._url}/api/v1/query", params=query, timeout=_SECONDS)
+            response = self._session.get(f"{self._url}/api/v1/query", params=query, timeout=_TIMEOUT_SECONDS)
             answer = response.json()
         except requests.JSONDecodeError as error:
             raise MeasureError(f"{self._place} answers HTTP {response.status_code} and no JSON") from error
         except requests.RequestException as error:
             raise MeasureError(f"{self._place} does not answer ({type(error).__name__})") from error
         if not isinstance(answer, dict) or answer.get("status") != "success":
-            said = answer.get("error", "nothing") if isinstance(answer, dict) else "nothing"
-            raise MeasureError(f"{self._place} refuses (HTTP {response.status_code}): {said}")
+            message = answer.get("error", "nothing") if isinstance(answer, dict) else "nothing"
+            raise MeasureError(f"{self._place} refuses (HTTP {response.status_code}): {message}")
         return answer["data"]["result"]

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable, StateError
@@ -161,7 +161,7 @@ class StableSpec:
         Raises:
             StateError: The record has other fields than this version writes.
         """
-        values = dict(stable.mode_state)
+        values: dict[str, Any] = dict(stable.mode_state)
         if "told_version" in values:
             values["configured_version"] = values.pop("told_version")
         try:

@@ -24,6 +24,8 @@ from content_arena.components.canary_rollout.traffic.mode import (
 from content_arena.components.canary_rollout.traffic.standard import Standard
 
 _ATTEMPTS = 5
+#: How long an autoscaler may take to see a load: its own interval and that of its metrics, with a margin.
+_STABILIZATION_SECONDS = 90.0
 _MODES: dict[str, type[Mode]] = {"Standard": Standard, "Knative": Knative}
 
 
@@ -51,7 +53,6 @@ class Mover:
         client: RolloutClient,
         service: str,
         settle_seconds: float = 5.0,
-        stabilization_seconds: float = 90.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Finds the mode from the service itself.
@@ -60,15 +61,13 @@ class Mover:
             client: Of the service's namespace.
             service: Name of the InferenceService.
             settle_seconds: How long a gateway may take to apply the configuration that its route shows.
-            stabilization_seconds: How long an autoscaler may take to see a load: its own interval and that of its
-                metrics, with a margin.
             clock: Seconds, never going back.
 
         Raises:
             InputError: There is no such service, or it can have no canary.
         """
         self._client, self._service, self._clock = client, service, clock
-        self._settle_seconds, self._stabilization_seconds = settle_seconds, stabilization_seconds
+        self._settle_seconds = settle_seconds
         self.mode = _MODES[mode_of(client.service(service))]()
         self._route_key, self._routed_at = "", clock()
         self._requested, self._requested_at = "", clock()
@@ -87,7 +86,7 @@ class Mover:
         if requested != self._requested:
             self._requested, self._requested_at = requested, now
         is_converged = now - max(self._routed_at, self._requested_at) >= self._settle_seconds
-        is_stabilized = now - self._routed_at >= self._stabilization_seconds
+        is_stabilized = now - self._routed_at >= _STABILIZATION_SECONDS
         return View(service, route, ready, gateway_converged=is_converged, autoscaler_stabilized=is_stabilized)
 
     def step(

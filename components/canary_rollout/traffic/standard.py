@@ -119,12 +119,10 @@ class Standard:
         name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
         serving = workload(name, predictor.get("name", ""))
         canaries = service["spec"].get("canary") or []
-        shares = {workload(name, canary["predictor"]["name"]): canary["trafficPercent"] for canary in canaries}
+        names = [workload(name, canary["predictor"]["name"]) for canary in canaries]
+        shares = dict(zip(names, (canary["trafficPercent"] for canary in canaries), strict=True))
         shares[serving] = 100 - sum(shares.values())
-        pods = {
-            workload(name, canary["predictor"]["name"]): canary["predictor"].get("minReplicas", 1)
-            for canary in canaries
-        }
+        pods = dict(zip(names, (canary["predictor"].get("minReplicas", 1) for canary in canaries), strict=True))
         pods[serving] = predictor.get("minReplicas") or 1
         status = {"canaryStatuses": [{"name": canary["predictor"]["name"], "ready": True} for canary in canaries]}
         route = accepted_route(name, shares)
@@ -199,11 +197,10 @@ def _withdraw(view: View, spec: StableSpec, challenger: Challenger) -> Step:
         raise TrafficError(f"stable is {challenger.name} already: `arena rollout` the version before to go back")
     canary = _canary(view, challenger)
     shares = weights(view.route)
-    has_stable = view.ready_pods.get(workload(view.name, spec.name), 0) > 0
     if canary is None:
         return _after_withdrawal(view, spec, challenger)
     if canary["trafficPercent"] > 0:
-        if not has_stable:
+        if view.ready_pods.get(workload(view.name, spec.name), 0) == 0:
             return Wait("stable has no ready pod, so nothing is sent back to it")
         pods = canary["predictor"].get("minReplicas", 1)
         return Patch(_entry(view, challenger, 0, pods), f"0 % for {challenger.name}")
@@ -298,6 +295,6 @@ def _entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
 
 
 def _has_taken_over(view: View, challenger: Challenger) -> bool:
-    predictor = view.predictor
-    is_named = predictor.get("name") == challenger.name and storage_uri(predictor) == challenger.storage_uri
-    return is_named and _canary(view, challenger) is None
+    if view.predictor.get("name") != challenger.name or storage_uri(view.predictor) != challenger.storage_uri:
+        return False
+    return _canary(view, challenger) is None

@@ -1,4 +1,4 @@
-"""Drives the moves of one rollout, without a plan, in a cluster of this process."""
+"""Drives the moves of one rollout, without a plan, in a simulated cluster."""
 
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal
@@ -11,7 +11,7 @@ SETTLE = 5
 
 
 class Rollout:
-    """Moves one step a second; ``kill`` takes its memory away."""
+    """Takes one step a second; ``kill`` replaces the process by one without any memory."""
 
     def __init__(self, world):
         self.world = world

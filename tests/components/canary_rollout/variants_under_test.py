@@ -1,4 +1,4 @@
-"""Real predictors as the pods of two variants, and a service in Standard mode that says so."""
+"""Real predictors as the pods of two variants, and a matching service in Standard mode."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pod(name: str, port: int, ready: bool = True):
 
 
 class Pods:
-    """What lists pods; a test may take some away."""
+    """Lists pods; a test may remove some."""
 
     def __init__(self, champion=None, challenger=None):
         self.by_labels = {CHAMPIONS: [], CHALLENGERS: []}
@@ -63,7 +63,7 @@ def texts(n: int, seed: int = 0) -> list[str]:
 
 
 def call(server, n: int, per_request: int = 2, statuses=None) -> None:
-    """Users: ``n`` requests, four at a time."""
+    """Sends ``n`` users' requests, four at a time."""
     everything = texts(n * per_request)
 
     def ask(start):

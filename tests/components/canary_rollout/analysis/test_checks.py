@@ -1,4 +1,4 @@
-"""The judgement: what is clear passes or fails, what is not is neither."""
+"""Checks pass or fail where the data is clear, and are inconclusive where it is not."""
 
 import math
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_equal_variants_pass_everything():
     ],
     ids=["5xx", "429", "slow", "flags more", "flags a little less", "scores elsewhere"],
 )
-def test_what_is_clearly_worse_fails_and_is_named(changes, failed):
+def test_a_clearly_worse_figure_fails(changes, failed):
     found = {name for name, verdict in traffic(**changes).items() if verdict is FAIL}
     assert found == failed
 
@@ -92,9 +92,9 @@ def test_no_limit_that_is_not_a_number_lets_anything_pass():
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [({"2"}, PASS), ({"1"}, FAIL), ({"1", "2"}, FAIL), (set(), INCONCLUSIVE)],
-    ids=["the challenger", "the champion", "both", "nobody"],
+    ids=["the challenger", "the champion", "both", "no answers"],
 )
-def test_who_answered_is_read_and_not_believed(found, verdict):
+def test_the_versions_that_answered_are_compared(found, verdict):
     assert judge_versions(Kind.VERSION, Subject.CHALLENGER, frozenset(found), "2").verdict is verdict
 
 
@@ -148,7 +148,7 @@ def test_the_same_answers_pass_although_each_alone_is_uncertain():
     ],
     ids=["lets attacks past", "flags benign text", "judges clean text wrong"],
 )
-def test_what_a_content_filter_is_for(challenger, failed):
+def test_a_figure_of_the_probes_that_is_clearly_worse_fails(challenger, failed):
     found = probes(some_probes(400, 40), challenger)
     assert {name for name, verdict in found.items() if verdict is FAIL} == failed
 
@@ -167,20 +167,20 @@ def test_a_handful_of_texts_passes_nothing():
     assert set(probes(some_probes(29, 0), some_probes(29, 0)).values()) == {INCONCLUSIVE}
 
 
-def test_no_success_among_few_texts_is_not_taken_for_none_ever():
+def test_no_success_among_few_texts_is_no_proof_of_zero():
     figure, _ = intervals.compared(*[Ratio.rate([False] * 30, names(30))] * 2)
     assert figure.low == pytest.approx(0)
     assert figure.high > 0.1
 
 
 @pytest.mark.parametrize(("texts", "verdict"), [(30, INCONCLUSIVE), (60, INCONCLUSIVE), (90, PASS)])
-def test_agreement_on_few_texts_is_not_taken_for_agreement_on_all(texts, verdict):
+def test_agreement_on_few_texts_is_no_proof_of_agreement(texts, verdict):
     same = some_probes(texts, texts // 10, texts // 10)
     found = probes(same, same)
     assert {found["evasion, champion"], found["benign flagged, champion"], found["F1, champion"]} == {verdict}
 
 
-def test_texts_that_turn_over_by_little_widen_the_difference_by_little():
+def test_small_disagreements_widen_the_difference_by_little():
     """On each of 100 texts one of 20 attacks succeeds, another one for each model."""
     clusters = [f"text-{i // 20}" for i in range(2_000)]
     ours = Ratio.rate([i % 20 == 0 for i in range(2_000)], clusters)
@@ -190,7 +190,7 @@ def test_texts_that_turn_over_by_little_widen_the_difference_by_little():
     assert 0.01 < apart.low < apart.high < 0.04
 
 
-def test_f1_is_the_usual_one():
+def test_f1_equals_scikit_learns():
     from sklearn.metrics import f1_score
 
     rng = np.random.default_rng(0)
@@ -224,12 +224,12 @@ def test_a_figure_beyond_its_limit_never_passes_and_one_within_never_fails(n, da
 
 
 @given(st.lists(st.integers(0, 1_000), min_size=3, max_size=3).filter(any))
-def test_psi_of_a_thing_with_itself_is_nothing(counts):
+def test_psi_of_equal_histograms_is_zero(counts):
     assert intervals.psi(counts, counts)[0] == pytest.approx(0)
 
 
 @pytest.mark.parametrize("true", [0.0, 0.25])
-def test_an_index_is_above_the_highest_as_often_as_is_said(true):
+def test_an_index_is_above_the_highest_as_often_as_expected(true):
     """Drawn 2,000 times from two distributions that are so far apart, over 20 bins."""
     rng, texts = np.random.default_rng(0), 2_000
     p = np.full(20, 1 / 20)
@@ -258,7 +258,7 @@ def in_bins(shares, texts):
 
 
 @pytest.mark.parametrize(("texts", "verdict"), [(60, INCONCLUSIVE), (600, INCONCLUSIVE), (10_000, FAIL)])
-def test_scores_a_little_too_far_apart_fail_once_that_is_no_chance(texts, verdict):
+def test_scores_slightly_too_far_apart_fail_on_enough_texts(texts, verdict):
     checks = by_name(judge_traffic(in_bins((0.7, 0.2, 0.1), texts), in_bins((0.42, 0.38, 0.2), texts), LIMITS))
     assert checks["scores"] is verdict
 
@@ -272,11 +272,11 @@ def test_quantiles_are_prometheus_own():
     assert math.isnan(intervals.quantile(EDGES, NOTHING.latencies, 0.5))
 
 
-# Looked at every second.
+# Repeated tests.
 
 
-def looks(error_rate, seed, answers=1_500, every=3):
-    """When a challenger with errors by chance is failed for them, in answers; None if never."""
+def failed_after(error_rate, seed, answers=1_500, every=3):
+    """Number of answers after which a challenger with random errors fails; None if never."""
     errors = np.cumsum(np.random.default_rng(seed).random(answers) < error_rate)
     for n in range(every, answers, every):
         window = replace(GOOD, requests=n, errors=int(errors[n - 1]))
@@ -285,19 +285,19 @@ def looks(error_rate, seed, answers=1_500, every=3):
     return None
 
 
-def test_a_challenger_within_its_bound_is_not_failed_by_looking_often():
-    assert sum(looks(0.008, seed, answers=400, every=10) is not None for seed in range(30)) <= 1
+def test_repeated_tests_do_not_fail_a_challenger_within_its_bound():
+    assert sum(failed_after(0.008, seed, answers=400, every=10) is not None for seed in range(30)) <= 1
 
 
 @pytest.mark.parametrize(("error_rate", "within"), [(1.0, 30), (0.5, 30), (0.1, 150), (0.05, 600)])
 def test_real_errors_fail_soon(error_rate, within):
-    assert all((looks(error_rate, seed, within + 3) or math.inf) <= within for seed in range(5))
+    assert all((failed_after(error_rate, seed, within + 3) or math.inf) <= within for seed in range(5))
 
 
 @pytest.mark.parametrize(("requests", "errors", "verdict"), [
     (17, 1, INCONCLUSIVE), (29, 29, INCONCLUSIVE), (30, 1, INCONCLUSIVE), (30, 2, INCONCLUSIVE), (30, 3, FAIL),
 ])  # fmt: skip
-def test_one_error_among_the_first_answers_fails_nobody(requests, errors, verdict):
+def test_one_error_among_the_first_answers_fails_no_challenger(requests, errors, verdict):
     assert traffic(requests=requests, errors=errors)["errors, bound"] is verdict
 
 
@@ -310,7 +310,7 @@ def test_a_slow_challenger_fails_on_its_first_answers():
 
 
 def test_many_texts_in_few_requests_are_few():
-    """A hundred requests of a hundred texts: what is alike in each shows no more than a hundred texts would."""
+    """100 requests of 100 similar texts each are worth as much as 100 texts."""
     batched = replace(GOOD, requests=100)
     assert traffic(requests=100, texts=10_000, flagged=1_800)["flagged"] is INCONCLUSIVE
     assert traffic(flagged=2_200)["flagged"] is FAIL

@@ -1,4 +1,4 @@
-"""What an API server answers, and what is made of it."""
+"""The client against a real API server where there is one, and against the stand-in."""
 
 import inspect
 import json
@@ -33,7 +33,7 @@ def created(body):
 
 @pytest.fixture
 def cluster(namespace):
-    """A cluster with a service ``filter``, made anew."""
+    """A cluster with a service ``filter``, created for each test."""
     body = standard_world.service() | {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
     body["metadata"] |= {"namespace": namespace}
     created(body)
@@ -45,7 +45,7 @@ def version(service):
     return service["metadata"]["resourceVersion"]
 
 
-def test_a_patch_is_merged_and_answered_as_it_is_then(cluster):
+def test_a_patch_is_merged_and_the_result_returned(cluster):
     before = cluster.service("filter")
     after = cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
     assert after["spec"]["predictor"]["minReplicas"] == 3
@@ -68,14 +68,14 @@ def test_a_write_in_between_is_a_conflict(cluster):
         cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
 
 
-def test_what_the_server_refuses_is_told_in_its_words(cluster):
+def test_a_refusal_has_the_servers_message(cluster):
     body = {"spec": {"canary": [{"trafficPercent": 101, "predictor": {}}]}}
     with pytest.raises(ClusterError, match="should be less than or equal to 100") as refused:
         cluster.patch_service("filter", body, version(cluster.service("filter")))
     assert not isinstance(refused.value, AwayError | ConflictError)
 
 
-def test_what_is_not_there(cluster):
+def test_missing_objects(cluster):
     with pytest.raises(InputError, match="no InferenceService other"):
         cluster.service("other")
     assert cluster.route("filter") is None
@@ -85,7 +85,7 @@ def test_what_is_not_there(cluster):
 
 
 def kubeconfig(tmp_path, change):
-    """The cluster's, with its one user or cluster changed."""
+    """A copy of the cluster's kubeconfig, with its user or its server changed."""
     settings = json.loads(kubectl("config", "view", "--raw", "--minify", "--output=json"))
     change(settings)
     path = tmp_path / "kubeconfig"
@@ -93,7 +93,7 @@ def kubeconfig(tmp_path, change):
     return path
 
 
-def test_no_permission_is_said_by_whom_and_for_what(cluster, tmp_path, monkeypatch):
+def test_a_missing_permission_is_named_with_the_account(cluster, tmp_path, monkeypatch):
     namespace = cluster.namespace
     kubectl("create", "serviceaccount", "nobody", f"--namespace={namespace}")
     token = kubectl("create", "token", "nobody", f"--namespace={namespace}").strip()
@@ -104,11 +104,11 @@ def test_no_permission_is_said_by_whom_and_for_what(cluster, tmp_path, monkeypat
 
 
 def load_from(monkeypatch, path):
-    """The client reads the variable when it is imported."""
+    """Makes the client read this kubeconfig."""
     monkeypatch.setenv("KUBECONFIG", str(path))
 
 
-def test_a_server_that_is_away_is_away(namespace, tmp_path, monkeypatch):
+def test_an_unreachable_server_is_away(namespace, tmp_path, monkeypatch):
     path = kubeconfig(
         tmp_path, lambda settings: settings["clusters"][0]["cluster"].update(server="https://127.0.0.1:1")
     )
@@ -139,7 +139,7 @@ def test_a_server_that_hangs_up_is_away(tmp_path, monkeypatch):
         thread.join()
 
 
-def test_an_answer_that_is_broken_off_is_no_answer(tmp_path, monkeypatch):
+def test_a_truncated_answer_counts_as_away(tmp_path, monkeypatch):
     class Torn(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -162,7 +162,7 @@ def test_an_answer_that_is_broken_off_is_no_answer(tmp_path, monkeypatch):
 def served(tmp_path, monkeypatch):
     """The stand-in's API server, and a client of it."""
     world = standard_world.StandardWorld(standard_world.service())
-    # Its clock stands still: what is read twice is the same.
+    # The clock stands still, so that two reads give the same.
     world.tick = lambda seconds=1: None
     with Served(ApiServer(world), tmp_path) as server:
         load_from(monkeypatch, server.kubeconfig)
@@ -224,7 +224,7 @@ def test_every_request_is_answered_as_the_stand_in_answers(served):
         client.service("other")
 
 
-def test_refusals_are_told_apart_by_status(served):
+def test_the_error_depends_on_the_status(served):
     server, client = served
     server.forbidden.add("inferenceservices")
     with pytest.raises(ClusterError, match=r"^GET arena/inferenceservices/filter: .*cannot get resource") as refused:
@@ -236,18 +236,18 @@ def test_refusals_are_told_apart_by_status(served):
         client.service("filter")
 
 
-def test_no_configuration_names_the_variable(tmp_path, monkeypatch):
+def test_a_missing_configuration_names_the_variable(tmp_path, monkeypatch):
     load_from(monkeypatch, tmp_path / "none")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(InputError, match="KUBECONFIG"):
         KubernetesClient("default")
 
 
-# A move, as far as it goes without a controller.
+# Moves, as far as they go without a controller.
 
 
 def accepted(namespace):
-    """What a gateway says of the route, all of what the API server asks of that."""
+    """Sets the route's status as a gateway that accepts it."""
     condition = {
         "type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "observedGeneration": 1,
         "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -270,8 +270,8 @@ def test_a_service_without_a_route_is_refused(cluster):
         mover.mode.stable(mover.read())
 
 
-def test_a_move_writes_spec_and_record_in_one_and_every_patch_is_valid(cluster):
-    """Each patch of a promotion, checked by the server's definitions; stable's pods are said to be ready."""
+def test_a_move_writes_spec_and_record_in_one_patch_and_every_patch_is_valid(cluster):
+    """The first patches of a rollout, validated by the server; stable's pods are given as ready."""
     created(route(cluster.namespace))
     mover = Mover(cluster, "filter")
     with pytest.raises(TrafficError, match="accepted"):

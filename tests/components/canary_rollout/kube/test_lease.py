@@ -1,4 +1,4 @@
-"""One at a time: a living holder is not disturbed, a dead one not waited for for ever."""
+"""One process at a time: a live holder is not disturbed, and a dead one is replaced."""
 
 import threading
 
@@ -10,7 +10,7 @@ from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 
 class World:
-    """Time, and whoever does something in it."""
+    """A clock, and other processes that act while it runs."""
 
     def __init__(self):
         self.now, self.others = 0.0, []
@@ -46,17 +46,17 @@ def test_a_free_lease_is_taken(api, lease):
     assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("a", 30, 0)
 
 
-def test_a_living_holder_keeps_it_and_the_second_is_told_who_it_is(world, api, lease):
+def test_a_live_holder_keeps_it_and_the_second_process_gets_its_name(world, api, lease):
     first = lease("a")
     first.acquire()
     world.others.append(lambda: world.now % 5 == 0 and first.renew())
     with pytest.raises(HeldError, match="a is rolling out already") as refused:
         lease("b").acquire()
     assert (refused.value.exit_code, holder_of(api)) == (2, "a")
-    assert world.now <= 5, "told within one renewal"
+    assert world.now <= 5, "refused within one renewal"
 
 
-def test_a_dead_holders_lease_is_taken_once_it_has_run_out(world, api, lease):
+def test_a_dead_holders_lease_is_taken_once_it_has_expired(world, api, lease):
     lease("a").acquire()
     lease("b").acquire()
     assert holder_of(api) == "b"
@@ -72,7 +72,7 @@ def test_a_released_lease_is_free_at_once(world, api, lease):
     assert (holder_of(api), world.now) == ("b", 0)
 
 
-def test_who_lost_it_is_told_before_the_next_write(world, lease):
+def test_a_process_that_lost_it_is_refused_before_its_next_write(world, lease):
     first = lease("a")
     first.acquire()
     world.now += 31
@@ -81,7 +81,7 @@ def test_who_lost_it_is_told_before_the_next_write(world, lease):
         first.ensure()
 
 
-def test_who_was_away_goes_on_if_nobody_took_it(world, api, lease):
+def test_a_process_that_was_cut_off_goes_on_if_it_was_not_replaced(world, api, lease):
     first = lease("a")
     first.acquire()
     api.away_until = world.now + 60
@@ -93,7 +93,7 @@ def test_who_was_away_goes_on_if_nobody_took_it(world, api, lease):
     assert holder_of(api) == "a"
 
 
-def test_who_let_go_does_not_let_go_of_the_next_ones(world, api, lease):
+def test_releasing_does_not_release_the_next_holders_lease(world, api, lease):
     first = lease("a")
     first.acquire()
     world.now += 31
@@ -102,13 +102,13 @@ def test_who_let_go_does_not_let_go_of_the_next_ones(world, api, lease):
     assert holder_of(api) == "b"
 
 
-def test_two_at_the_same_moment_are_one(world, api, lease):
-    """The other writes between this one's look and its write."""
-    look = api.lease
+def test_of_two_processes_at_the_same_moment_one_wins(world, api, lease):
+    """The other process writes between this one's read and its write."""
+    read = api.lease
 
     def slow(name):
-        found = look(name)
-        api.lease = look
+        found = read(name)
+        api.lease = read
         lease("a").acquire()
         return found
 
@@ -118,7 +118,7 @@ def test_two_at_the_same_moment_are_one(world, api, lease):
     assert holder_of(api) == "a"
 
 
-def test_it_is_renewed_in_the_background_and_let_go_of(api):
+def test_it_is_renewed_in_the_background_and_released(api):
     class Now:
         now = 0.0
 
@@ -137,3 +137,10 @@ def test_it_is_renewed_in_the_background_and_let_go_of(api):
         assert written.wait(30), "never renewed"
         assert holder_of(api) == "a"
     assert holder_of(api) == ""
+
+
+def test_waiting_for_a_holder_is_logged(lease, caplog):
+    lease("a").acquire()
+    with caplog.at_level("INFO", logger="content_arena.rollout"):
+        lease("b").acquire()
+    assert caplog.messages == ["a holds the Lease rollout-filter: it is dead if it does not renew it for 30 s"]

@@ -1,4 +1,4 @@
-"""The Role in manifests/ lets a rollout do all it does, and nothing else."""
+"""The Role in manifests/ allows all that a rollout does, and nothing else."""
 
 import contextlib
 import copy
@@ -54,7 +54,7 @@ def asked(cluster, method, path, body=None):
         raise ClusterError(json.loads(error.body)["message"]) from error
 
 
-#: What a rollout does, by the permission that it takes.
+#: The requests of a rollout, by the permission that each needs.
 def calls(cluster):
     return {
         ("serving.kserve.io", "inferenceservices", "get"): lambda: cluster.service("filter"),
@@ -64,7 +64,7 @@ def calls(cluster):
         ("gateway.networking.k8s.io", "httproutes", "get"): lambda: cluster.route("filter"),
         ("apps", "deployments", "list"): lambda: cluster.ready_pods("filter"),
         ("", "pods", "list"): lambda: cluster.pods("app=isvc.filter-v2-predictor"),
-        # The words of a pod that is not there are empty, with the permission and without.
+        # previous_logs hides a refusal, so the log is requested directly.
         ("", "pods/log", "get"): lambda: asked(cluster, "GET", f"/api/v1/namespaces/{cluster.namespace}/pods/a/log"),
         ("coordination.k8s.io", "leases", "get"): lambda: cluster.lease("rollout-filter"),
         ("coordination.k8s.io", "leases", "create"): lambda: cluster.write_lease(LEASE),
@@ -77,7 +77,7 @@ def calls(cluster):
 
 @pytest.fixture
 def rollout(namespace, tmp_path, monkeypatch):
-    """Makes a Role the only thing that an account has, and gives its cluster."""
+    """Gives an account a single Role, and returns a client with that account."""
     body = standard_world.service() | {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
     body["metadata"] |= {"namespace": namespace}
     account = f"system:serviceaccount:{namespace}:rollout"
@@ -110,7 +110,7 @@ def without(grant):
     return role
 
 
-def test_the_role_holds_what_a_rollout_does_and_no_more(rollout):
+def test_the_role_allows_what_a_rollout_does_and_no_more(rollout):
     cluster = rollout(ROLE)
     assert set(GRANTS) == set(calls(cluster))
     assert [grant for grant, call in calls(cluster).items() if refused(call)] == []
@@ -133,7 +133,7 @@ def test_every_permission_is_needed(rollout, grant):
         ("PATCH", "apis/apps/v1/namespaces/{}/deployments/a"),
     ],
 )
-def test_whatever_else_is_refused(rollout, method, path):
+def test_everything_else_is_refused(rollout, method, path):
     cluster = rollout(ROLE)
     body = None if method in ("GET", "DELETE") else {}
     assert refused(lambda: asked(cluster, method, "/" + path.format(cluster.namespace), body))

@@ -1,4 +1,4 @@
-"""Pods as a real API server had them, cut down."""
+"""Pods as a real API server returned them, shortened."""
 
 import pytest
 
@@ -20,19 +20,19 @@ def died(code=3, **more):
 WAITING = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting"}}
 
 
-def test_a_crash_is_told_in_the_containers_own_last_words():
+def test_a_crash_is_reported_with_the_end_of_the_log():
     crashed = container(state=WAITING, lastState=died(3), restartCount=2)
     assert failure([pod(main=[crashed])], lambda pod, name: "loading\nno such bundle\n") == (
         "kserve-container of pod p: CrashLoopBackOff, exit code 3: loading no such bundle"
     )
 
 
-def test_a_storage_initialiser_that_fails_again_and_again_is_one():
+def test_a_storage_initialiser_that_keeps_failing_is_a_failure():
     failing = container("storage-initializer", state=died(1), restartCount=2)
     assert "storage-initializer of pod p: Error, exit code 1" in failure([pod(init=[failing])], lambda *_: "")
 
 
-def test_an_image_that_is_not_there_is_named():
+def test_a_missing_image_is_named():
     missing = container(state={"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}})
     assert failure([pod(main=[missing])], lambda *_: "") == (
         "kserve-container of pod p: ImagePullBackOff (no such image)"
@@ -50,5 +50,5 @@ def test_an_image_that_is_not_there_is_named():
     ],
     ids=["being made", "starting", "died once", "recovered", "init that is done"],
 )
-def test_what_may_still_serve_is_no_failure(status):
+def test_a_container_that_may_still_serve_is_no_failure(status):
     assert failure([pod(main=[status])], lambda *_: "not asked for") == ""

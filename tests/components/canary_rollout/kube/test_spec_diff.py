@@ -25,7 +25,7 @@ def test_every_kind_of_change_is_named():
     )
 
 
-def test_what_may_hold_a_secret_is_named_and_not_quoted():
+def test_a_field_that_may_hold_a_secret_is_named_and_not_quoted():
     before, after = ({"predictor": {"model": {"env": [{"name": "TOKEN", "value": value}]}}} for value in ("old", "new"))
     assert described(before, service(after)) == "spec.predictor.model.env is another one"
     assert described(SPEC, service({**SPEC, "predictor": {**SPEC["predictor"], "args": ["--key=secret"]}})) == (

@@ -1,4 +1,4 @@
-"""A rollout is judged by the same, whoever goes on with it."""
+"""A resumed rollout is measured and judged as it began."""
 
 from dataclasses import replace
 

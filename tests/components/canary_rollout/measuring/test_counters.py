@@ -1,4 +1,4 @@
-"""From series to windows, whatever pods do meanwhile."""
+"""From series to windows, while pods come, go and restart."""
 
 import math
 from collections import Counter
@@ -26,8 +26,8 @@ from content_arena.components.canary_rollout.measuring.counters import (
 V1 = "/v1/models/{model_name}:predict"
 V2 = "/v2/models/{model_name}/infer"
 ONE = (REQUESTS, (("path", V1), ("status", "200")))
-LIVES = st.lists(
-    # What one process does: it counts, and is read or not.
+PROCESSES = st.lists(
+    # Steps of one process: it counts, and is read or not.
     st.lists(st.tuples(st.integers(0, 50), st.booleans()), min_size=1, max_size=6),
     min_size=1,
     max_size=4,
@@ -39,7 +39,7 @@ def reading(value, started=None, series=ONE):
 
 
 def exposition(requests, latencies=(), scores=(), flagged=None):
-    """What a predictor would serve."""
+    """Metrics as a predictor serves them."""
     registry = CollectorRegistry()
     answered = Counting(
         "content_arena_api_requests", "x", ["path", "method", "status", "model_version"], registry=registry
@@ -85,7 +85,7 @@ def test_nothing_is_an_empty_window():
 
 
 @pytest.mark.parametrize("text", ["<html>", "content_arena_api_requests_total{path=", "a b c d"])
-def test_what_is_no_exposition_is_refused(text):
+def test_a_text_of_another_format_is_refused(text):
     with pytest.raises(MeasureError, match="no Prometheus text"):
         parse(text)
 
@@ -101,24 +101,24 @@ def test_parsing_gives_back_what_was_counted(latencies, good, bad):
     assert (window.requests, window.errors) == (good + bad, bad)
 
 
-@given(LIVES)
-def test_only_what_a_life_counted_after_its_last_reading_is_lost(lives):
+@given(PROCESSES)
+def test_only_counts_after_a_process_last_reading_are_lost(processes):
     tally, expected, now = Tally(begin=0.0), 0, 0.0
-    tally.see({"pod": reading(0, 0.0)}, now)
-    for number, life in enumerate(lives):
+    tally.add({"pod": reading(0, 0.0)}, now)
+    for number, process in enumerate(processes):
         value, read = 0, 0
-        for counted, is_read in life:
+        for counted, is_read in process:
             value, now = value + counted, now + 1
             if is_read:
-                tally.see({"pod": reading(value, float(number))}, now)
+                tally.add({"pod": reading(value, float(number))}, now)
                 expected, read = expected + value - read, value
     assert tally.total.get(ONE, 0) == expected
 
 
-def test_a_process_that_does_not_say_when_it_began_is_found_out_by_a_counter_that_fell():
+def test_a_restart_shows_by_a_counter_that_fell_where_no_start_time_is_exposed():
     tally = Tally(begin=0.0)
     for now, value in enumerate((10, 30, 4)):
-        tally.see({"pod": reading(value)}, float(now))
+        tally.add({"pod": reading(value)}, float(now))
     assert tally.total[ONE] == 24
     assert tally.restarts == 1
 
@@ -132,7 +132,7 @@ def test_increases_add_up(steps):
     assert all(rise >= 0 for rise in rises)
 
 
-def test_a_series_that_is_born_between_two_readings_counts_in_full():
+def test_a_new_series_between_two_readings_counts_in_full():
     other = (REQUESTS, (("path", V1), ("status", "500")))
     after = Reading(1.0, {ONE: 12.0, other: 3.0})
     assert increase(reading(10, 1.0), after) == {ONE: 2.0, other: 3.0}
@@ -141,35 +141,35 @@ def test_a_series_that_is_born_between_two_readings_counts_in_full():
 def test_what_a_step_does_before_it_is_measured_does_not_count():
     tally = Tally(begin=30.0)
     for now, value in ((0, 5), (20, 40), (29, 60)):
-        tally.see({"pod": reading(value, -100.0)}, now)
-    tally.see({"pod": reading(75, -100.0)}, 31)
+        tally.add({"pod": reading(value, -100.0)}, now)
+    tally.add({"pod": reading(75, -100.0)}, 31)
     assert tally.total[ONE] == 15
     assert tally.since == 29
 
 
 def test_a_pod_that_was_there_before_is_counted_from_its_first_reading_and_a_newer_one_from_its_start():
     tally = Tally(begin=30.0)
-    tally.see({"old": reading(1_000, 1.0), "new": reading(7, 35.0), "silent": reading(500)}, 40)
+    tally.add({"old": reading(1_000, 1.0), "new": reading(7, 35.0), "silent": reading(500)}, 40)
     assert tally.total.get(ONE) == 7
-    tally.see({"old": reading(1_010, 1.0), "new": reading(8, 35.0), "silent": reading(501)}, 41)
+    tally.add({"old": reading(1_010, 1.0), "new": reading(8, 35.0), "silent": reading(501)}, 41)
     assert tally.total[ONE] == 19
     assert tally.since == 40
 
 
-def test_a_pod_that_is_gone_keeps_what_it_was_seen_to_count():
+def test_the_counts_of_a_deleted_pod_are_kept():
     tally = Tally(begin=0.0)
-    tally.see({"a": reading(0, -1.0), "b": reading(0, -1.0)}, 0)
-    tally.see({"a": reading(5, -1.0), "b": reading(6, -1.0)}, 1)
-    tally.see({"a": reading(9, -1.0)}, 2)
+    tally.add({"a": reading(0, -1.0), "b": reading(0, -1.0)}, 0)
+    tally.add({"a": reading(5, -1.0), "b": reading(6, -1.0)}, 1)
+    tally.add({"a": reading(9, -1.0)}, 2)
     assert tally.total[ONE] == 15
     assert tally.restarts == 0
 
 
-def test_a_restart_is_counted_and_its_new_life_from_zero():
+def test_a_restart_is_counted_and_the_new_process_from_zero():
     tally = Tally(begin=0.0)
-    tally.see({"a": reading(100, -1.0)}, 0)
-    tally.see({"a": reading(120, -1.0)}, 1)
-    tally.see({"a": reading(130, 1.5)}, 2)
+    tally.add({"a": reading(100, -1.0)}, 0)
+    tally.add({"a": reading(120, -1.0)}, 1)
+    tally.add({"a": reading(130, 1.5)}, 2)
     assert tally.total[ONE] == 150
     assert tally.restarts == 1
 

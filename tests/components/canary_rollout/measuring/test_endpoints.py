@@ -1,4 +1,4 @@
-"""Whose pods are whose, and the ways to reach one."""
+"""Which pods belong to which variant, and how a pod is reached."""
 
 import json
 import re
@@ -60,14 +60,14 @@ def test_knative_mode_tells_pods_by_their_revisions():
     assert champion.labels == "serving.knative.dev/revision=filter-predictor-00001"
     assert challenger.labels == "serving.knative.dev/revision=filter-predictor-00002"
     assert re.fullmatch(challenger.pod_names, "filter-predictor-00002-deployment-5d4f6b7c8-x2x9z")
-    # A status that lags behind names stable's revision still.
+    # A status that lags behind still names stable's revision.
     behind = replace(stable, mode_state=StableSpec("v1", revision="filter-predictor-00002").as_state())
     assert variants(View(service), Knative(), behind, CHALLENGER)[1].labels == ""
     service["status"]["observedGeneration"] = 1
     assert variants(View(service), Knative(), stable, CHALLENGER)[1].pod_names == ""
 
 
-def test_only_pods_that_answer_users_are_asked():
+def test_only_pods_that_answer_users_are_ready():
     leaving = pod("leaving", 1)
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     pending = {"metadata": {"name": "pending"}, "status": {}}
@@ -88,14 +88,14 @@ def test_addresses_of_both_families():
     assert PodAddresses().url(found) == "http://[fd00::7]:9000"
 
 
-def test_pods_are_not_asked_through_the_environments_proxy(monkeypatch):
+def test_the_environments_proxy_is_not_used_for_pods(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert PodAddresses().session().trust_env is False
 
 
 @pytest.fixture
 def api_server(tmp_path, monkeypatch):
-    """An API server that answers with what it was asked, and the kubeconfig that names it."""
+    """An API server that answers with the request, and a kubeconfig for it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -134,7 +134,7 @@ def test_from_outside_pods_are_reached_through_the_api_server(api_server):
     assert token == "Bearer letmein"
 
 
-def test_what_the_api_server_forbids_is_told_from_what_a_pod_answers(api_server):
+def test_a_refusal_of_the_api_server_is_no_answer_of_a_pod(api_server):
     transport = ApiServerProxy()
     with pytest.raises(ReachError, match=r'cannot get resource "pods/proxy".*from inside the cluster'):
         transport.session().get(f"{transport.url(pod('a', 9000))}/forbidden", timeout=5)
@@ -143,7 +143,7 @@ def test_what_the_api_server_forbids_is_told_from_what_a_pod_answers(api_server)
 
 @pytest.fixture
 def api_server_named(tmp_path, monkeypatch):
-    """One over TLS at an address that its certificate does not have: ``api.example``."""
+    """An API server over TLS whose certificate is for ``api.example`` and not for its address."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api.example")])
     now = datetime.now(UTC)
@@ -175,7 +175,7 @@ def api_server_named(tmp_path, monkeypatch):
         }
         (tmp_path / "config").write_text(yaml.safe_dump(config))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        # Whom others are to believe, as many companies set it.
+        # A certificate bundle for other servers, as many companies set it.
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
         transport = ApiServerProxy()
         return transport.session().get(transport.url(pod("a", 9000)), timeout=5)
@@ -184,12 +184,12 @@ def api_server_named(tmp_path, monkeypatch):
     http.shutdown()
 
 
-def test_an_api_server_is_asked_by_the_name_that_the_kubeconfig_tells(api_server_named):
+def test_the_certificate_is_checked_for_the_kubeconfigs_name(api_server_named):
     assert api_server_named(**{"tls-server-name": "api.example"}).status_code == 404
 
 
 @pytest.mark.parametrize("cluster", [{}, {"tls-server-name": "other.example"}])
-def test_an_api_server_by_another_name_is_not_believed(api_server_named, cluster):
+def test_a_certificate_for_another_name_is_refused(api_server_named, cluster):
     with pytest.raises(requests.exceptions.SSLError):
         api_server_named(**cluster)
 

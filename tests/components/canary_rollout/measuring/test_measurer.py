@@ -1,4 +1,4 @@
-"""Real predictors as two variants: what is as good passes, every fault is caught, and missing data passes nothing."""
+"""Real predictors as two variants: an equal one passes, every fault fails, and missing data passes nothing."""
 
 import itertools
 import time
@@ -13,7 +13,7 @@ from content_arena.components.canary_rollout.measuring.counters import Counted, 
 from content_arena.components.canary_rollout.measuring.interface import Moment
 from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
 from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
-from content_arena.components.canary_rollout.measuring.prober import Prober
+from content_arena.components.canary_rollout.measuring.prober import Prober, ProbeTiming
 from content_arena.components.canary_rollout.measuring.probes import draw_probe_set
 from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import StableSpec
@@ -32,7 +32,7 @@ from tests.components.predictor.conftest import running
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 #: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest here.
-#: Margins for 40 texts: on so few, no less can be told from nothing.
+#: The margins fit 40 texts: smaller differences are not significant on so few.
 LIMITS = Limits(evasion=1.0, evasion_margin=0.1, benign_margin=0.1, p95_seconds=0.5, p99_seconds=1.0, slower=20.0)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
 CALLS = 450
@@ -58,16 +58,16 @@ def equal(tiny_bundle):
         yield server
 
 
-class Turns:
-    """A measurer, its loop and its clock, which stands still while nobody winds it."""
+class Loop:
+    """A measurer and the clock of its loop, which advances with every iteration."""
 
     def __init__(self, probes, pods, source=None, limits=LIMITS, start=lambda work: work()):
         self.window = self.now = time.time()
-        prober = Prober(probes, pods, share=1.0, pause_seconds=0.0, start=start)
+        prober = Prober(probes, pods, timing=ProbeTiming(share=1.0, pause_seconds=0.0), start=start)
         self.measurer = LiveMeasurer(source or PodMetrics(pods), prober, limits, warmup_seconds=1.0)
 
     def measure(self, percent=50, ready=1):
-        """The next turn, 10 s later."""
+        """Measures; the next iteration is 10 s later."""
         found = self.measurer.measure(self.moment(percent, STABLE, view(ready), MODE))
         self.now += 10.0
         return found
@@ -82,11 +82,11 @@ def named(measurement, verdict):
 
 def met(champion, challenger, probes, percent=50, calls=CALLS):
     """Measured before and after users called both."""
-    turns = Turns(probes, Pods(champion, challenger))
-    turns.measure(percent)
+    loop = Loop(probes, Pods(champion, challenger))
+    loop.measure(percent)
     for server in (champion, challenger):
         call(server, calls)
-    return turns.measure(percent)
+    return loop.measure(percent)
 
 
 def test_an_equal_challenger_passes(champion, equal, probes):
@@ -98,8 +98,8 @@ def test_an_equal_challenger_passes(champion, equal, probes):
     assert found.cause == f"{len(found.checks)} checks passed, on {CALLS} answers to users"
 
 
-def test_the_staging_is_judged_by_probes_alone(champion, equal, probes):
-    found = Turns(probes, Pods(champion, equal)).measure(percent=0)
+def test_staging_is_judged_by_probes_alone(champion, equal, probes):
+    found = Loop(probes, Pods(champion, equal)).measure(percent=0)
     assert found.verdict is PASS
     assert found.requests == 0
     assert "ready" in named(found, PASS)
@@ -107,54 +107,52 @@ def test_the_staging_is_judged_by_probes_alone(champion, equal, probes):
 
 
 def test_a_challenger_with_all_traffic_is_judged_by_bounds_and_probes(champion, equal, probes):
-    turns = Turns(probes, Pods(champion, equal))
-    turns.measure(100)
+    loop = Loop(probes, Pods(champion, equal))
+    loop.measure(100)
     call(equal, CALLS)
-    found = turns.measure(100)
+    found = loop.measure(100)
     assert found.verdict is PASS, found
     assert "evasion, champion" in named(found, PASS)
     assert "errors, champion" not in named(found, PASS)
 
 
-def test_a_challenger_with_all_traffic_needs_no_champion_that_is_scaled_to_nothing(
-    champion, equal, tiny_bundle, probes
-):
-    turns = Turns(probes, Pods(None, equal))
-    turns.measure(100)
+def test_a_challenger_with_all_traffic_needs_no_champion(champion, equal, tiny_bundle, probes):
+    loop = Loop(probes, Pods(None, equal))
+    loop.measure(100)
     call(equal, CALLS)
-    found = turns.measure(100)
+    found = loop.measure(100)
     assert found.verdict is PASS, found
     assert {"evasion, bound", "version, probes", "errors, probes"} <= named(found, PASS)
     assert "evasion, champion" not in named(found, PASS)
     with running(tiny_bundle.path, "--model_version", "9") as wrong:
-        assert "version, probes" in named(Turns(probes, Pods(None, wrong)).measure(100), FAIL)
+        assert "version, probes" in named(Loop(probes, Pods(None, wrong)).measure(100), FAIL)
 
 
-def test_with_all_traffic_at_the_challenger_nobody_need_have_counted_the_champions(equal, probes):
+def test_with_all_traffic_at_the_challenger_the_champions_counts_do_not_matter(equal, probes):
     class Prometheus:
         def count(self, begin, now, champion, challenger):
             counted = PodMetrics(Pods(None, equal)).count(now - 1, now, champion, challenger)
             gone = Check(Kind.COUNTS, Subject.CHAMPION, INCONCLUSIVE, "no counts of the champion's pods")
             return replace(counted, checks=(gone,))
 
-    turns = Turns(probes, Pods(None, equal), Prometheus())
-    turns.measure(100)
-    assert "champion's counts" not in {check.name for check in turns.measure(100).checks}
-    assert "champion's counts" in named(turns.measure(50), INCONCLUSIVE)
+    loop = Loop(probes, Pods(None, equal), Prometheus())
+    loop.measure(100)
+    assert "champion's counts" not in {check.name for check in loop.measure(100).checks}
+    assert "champion's counts" in named(loop.measure(50), INCONCLUSIVE)
 
 
-def test_probes_are_nobodys_traffic(champion, equal, probes):
-    turns = Turns(probes, Pods(champion, equal))
-    turns.measure()
-    found = turns.measure()
+def test_probes_are_not_counted_as_users_traffic(champion, equal, probes):
+    loop = Loop(probes, Pods(champion, equal))
+    loop.measure()
+    found = loop.measure()
     assert found.requests == 0
     assert {"F1, bound", "evasion, champion"} <= named(found, PASS)
 
 
-def test_no_traffic_is_inconclusive_and_says_so(champion, equal, probes):
-    turns = Turns(probes, Pods(champion, equal))
-    turns.measure()
-    found = turns.measure()
+def test_no_traffic_is_inconclusive_with_the_reason(champion, equal, probes):
+    loop = Loop(probes, Pods(champion, equal))
+    loop.measure()
+    found = loop.measure()
     assert found.verdict is INCONCLUSIVE
     assert {"errors, bound", "p95, bound", "flagged", "scores", "version"} <= named(found, INCONCLUSIVE)
     assert "nothing answered" in found.cause
@@ -166,8 +164,8 @@ def test_a_challenger_that_answers_5xx_fails(champion, tiny_bundle, probes, monk
         found = met(champion, failing, probes)
         assert found.verdict is FAIL
         assert {"errors, bound", "errors, champion", "errors, probes"} <= named(found, FAIL)
-        # No user has to meet it for that.
-        staging = Turns(probes, Pods(champion, failing)).measure(percent=0)
+        # It fails before it gets any traffic.
+        staging = Loop(probes, Pods(champion, failing)).measure(percent=0)
         assert named(staging, FAIL) == {"errors, probes"}
         assert "answered with 5xx" in staging.cause
 
@@ -175,16 +173,16 @@ def test_a_challenger_that_answers_5xx_fails(champion, tiny_bundle, probes, monk
 def test_a_slow_challenger_fails(champion, tiny_bundle, probes, monkeypatch):
     monkeypatch.setenv("PREDICTOR_FAULT", "slow")
     with running(tiny_bundle.path, "--model_version", "2", module=FAULTY) as slow:
-        # At 0.7 s a request its probes would take minutes: they are never begun.
-        turns = Turns(probes, Pods(champion, slow), start=lambda work: None)
-        turns.measure()
+        # Probes at 0.7 s a request would take minutes, so none are started.
+        loop = Loop(probes, Pods(champion, slow), start=lambda work: None)
+        loop.measure()
         call(champion, CALLS)
         call(slow, 40)
-        found = turns.measure()
+        found = loop.measure()
     assert {"p95, bound", "p95, champion"} <= named(found, FAIL)
 
 
-def test_the_wrong_version_fails_by_its_answers_not_by_its_place(champion, tiny_bundle, probes):
+def test_the_wrong_version_fails_by_its_answers(champion, tiny_bundle, probes):
     with running(tiny_bundle.path, "--model_version", "9") as wrong:
         found = met(champion, wrong, probes, calls=40)
     assert {"version", "version, probes"} <= named(found, FAIL)
@@ -192,22 +190,22 @@ def test_the_wrong_version_fails_by_its_answers_not_by_its_place(champion, tiny_
 
 
 def test_a_champion_that_answers_with_another_version_is_not_the_challengers_fault(equal, probes):
-    turns = Turns(probes, Pods(equal, equal))
-    assert "champion's version, probes" in named(turns.measure(percent=0), INCONCLUSIVE)
+    loop = Loop(probes, Pods(equal, equal))
+    assert "champion's version, probes" in named(loop.measure(percent=0), INCONCLUSIVE)
 
 
-def test_a_champion_that_is_told_no_version_answers_with_its_bundles_digest(tiny_bundle, equal, probes):
-    with running(tiny_bundle.path) as untold:
-        turns = Turns(probes, Pods(untold, equal))
+def test_a_champion_without_a_configured_version_answers_with_its_bundles_digest(tiny_bundle, equal, probes):
+    with running(tiny_bundle.path) as unconfigured:
+        loop = Loop(probes, Pods(unconfigured, equal))
         stable = replace(STABLE, mode_state=StableSpec("v1", 1, 3).as_state())
-        found = turns.measurer.measure(turns.moment(0, stable, view(), MODE))
+        found = loop.measurer.measure(loop.moment(0, stable, view(), MODE))
     assert found.verdict is PASS, found
 
 
 def test_a_challenger_that_lets_more_past_fails(make_bundle, equal, probes):
-    """Both catch every toxic text as it is; friendly words around it are enough for one of them."""
+    """Both catch every unperturbed toxic text. Benign words around it are enough to evade one of them."""
     with running(make_bundle(bias=-0.7).path, "--model_version", "1") as keen:
-        found = Turns(probes, Pods(keen, equal), limits=replace(LIMITS, evasion_margin=0.0)).measure(percent=0)
+        found = Loop(probes, Pods(keen, equal), limits=replace(LIMITS, evasion_margin=0.0)).measure(percent=0)
     assert named(found, FAIL) == {"evasion, champion"}
 
 
@@ -219,54 +217,54 @@ def test_a_challenger_that_flags_more_harmless_text_fails(champion, make_bundle,
 
 
 def test_a_challenger_that_is_not_ready_does_not_pass(champion, equal, probes):
-    found = Turns(probes, Pods(champion, equal)).measure(percent=0, ready=0)
+    found = Loop(probes, Pods(champion, equal)).measure(percent=0, ready=0)
     assert named(found, INCONCLUSIVE) == {"ready"}
 
 
 def test_no_pod_to_probe_is_inconclusive(champion, probes):
-    found = Turns(probes, Pods(champion)).measure(percent=0)
+    found = Loop(probes, Pods(champion)).measure(percent=0)
     assert found.verdict is INCONCLUSIVE
     assert any("no pod of the challenger is ready" in check.reason for check in found.checks)
 
 
 def test_the_step_is_not_counted_while_it_warms_up(champion, equal, probes):
-    turns = Turns(probes, Pods(champion, equal))
-    turns.measurer._warmup_seconds = 25.0
+    loop = Loop(probes, Pods(champion, equal))
+    loop.measurer._warmup_seconds = 25.0
     for _ in range(3):
         for server in (champion, equal):
             call(server, 20)
-        found = turns.measure()
+        found = loop.measure()
         assert (found.requests, found.verdict) == (0, INCONCLUSIVE)
         assert any("warming up" in check.reason for check in found.checks)
     for server in (champion, equal):
         call(server, 30)
-    assert turns.measure().requests == 30
+    assert loop.measure().requests == 30
 
 
-def test_a_restart_of_the_rollout_in_mid_window_does_not_pass_on_what_is_left(champion, equal, probes):
+def test_after_a_restart_in_mid_window_the_rest_of_it_is_not_enough_to_pass(champion, equal, probes):
     pods = Pods(champion, equal)
-    turns = Turns(probes, pods)
-    turns.measure()
-    turns.now += 300.0
-    turns.measurer = LiveMeasurer(PodMetrics(pods), turns.measurer._prober, LIMITS)
-    turns.measure()
+    loop = Loop(probes, pods)
+    loop.measure()
+    loop.now += 300.0
+    loop.measurer = LiveMeasurer(PodMetrics(pods), loop.measurer._prober, LIMITS)
+    loop.measure()
     for server in (champion, equal):
         call(server, CALLS)
-    found = turns.measure()
+    found = loop.measure()
     assert found.requests == CALLS
     assert named(found, INCONCLUSIVE) == {"watched"}
     assert "of 320 s of the window were watched" in found.cause
 
 
 class Broken:
-    """A source that says why it does not answer."""
+    """A source that fails with a reason."""
 
     def count(self, *_):
         raise MeasureError("Prometheus at prometheus does not answer (ConnectionError)")
 
 
 def test_without_a_source_the_reason_is_the_cause(champion, equal, probes):
-    found = Turns(probes, Pods(champion, equal), Broken()).measure()
+    found = Loop(probes, Pods(champion, equal), Broken()).measure()
     assert found.verdict is INCONCLUSIVE
     assert found.cause == "Prometheus at prometheus does not answer (ConnectionError)"
 
@@ -290,9 +288,9 @@ def test_few_answers_fail_nothing(champion, equal, probes):
         ("content_arena_api_request_duration_seconds_bucket", (("le", "0.5"), ("path", path))): 0.0,
         ("content_arena_api_request_duration_seconds_bucket", (("le", "+Inf"), ("path", path))): 4.0,
     }
-    turns = Turns(probes, Pods(champion, equal), Fixed(counters))
-    turns.now += 10
-    found = turns.measure()
+    loop = Loop(probes, Pods(champion, equal), Fixed(counters))
+    loop.now += 10
+    found = loop.measure()
     assert not named(found, FAIL)
     reasons = {check.label: check.reason for check in found.checks}
     assert "fewer than 30 answers" in reasons["errors, bound"]
@@ -301,14 +299,14 @@ def test_few_answers_fail_nothing(champion, equal, probes):
 
 def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, probes):
     """Knative: before the challenger's revision has a name."""
-    turns = Turns(probes, Pods(champion, equal))
+    loop = Loop(probes, Pods(champion, equal))
     service = {"metadata": {"name": "filter"}, "spec": {"predictor": {"model": {}}}, "status": {}}
     stable, unnamed = (
         replace(STABLE, mode_state=StableSpec("v1", revision="filter-1").as_state()),
         replace(view(), service=service),
     )
-    turns.now += 10
-    found = turns.measurer.measure(turns.moment(50, stable, unnamed, Knative()))
+    loop.now += 10
+    found = loop.measurer.measure(loop.moment(50, stable, unnamed, Knative()))
     assert any("can not be told apart" in check.reason for check in found.checks)
     assert found.verdict is INCONCLUSIVE
 

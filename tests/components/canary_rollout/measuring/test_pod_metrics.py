@@ -1,4 +1,4 @@
-"""Pods that come, go, restart and fall silent while they are scraped."""
+"""Pods that come, go, restart and stop answering while they are scraped."""
 
 import socket
 import threading
@@ -69,7 +69,7 @@ def process():
 
 
 class Scene:
-    """Two variants whose pods a test takes away and adds; the window begins at 0."""
+    """Two variants whose pods a test adds and removes; the window begins at 0."""
 
     def __init__(self, champions, challengers):
         self.pods = {CHAMPIONS: list(map(self.pod, champions)), CHALLENGERS: list(map(self.pod, challengers))}
@@ -98,7 +98,7 @@ def test_pods_of_a_variant_are_added_up(process):
     assert verdicts(counted) == {"watched": Verdict.PASS}
 
 
-def test_a_pod_that_is_not_ready_is_not_asked(process):
+def test_a_pod_that_is_not_ready_is_not_scraped(process):
     champion, a = process("1"), process("2")
     scene = Scene([champion], [a])
     scene.pods[CHALLENGERS].append(pod("pending", 9, ready=False))
@@ -117,7 +117,7 @@ def test_a_pod_that_vanished_keeps_its_counts_and_a_new_one_adds_all_of_its_own(
     assert scene.count(8.0).challenger.requests == 12
 
 
-def test_a_container_that_restarted_is_said(process):
+def test_a_restarted_container_is_reported(process):
     champion, a = process("1"), process("2")
     scene = Scene([champion], [a])
     scene.count(0.0)
@@ -134,7 +134,7 @@ def test_a_container_that_restarted_is_said(process):
 @pytest.mark.parametrize(
     ("queues", "verdict"),
     [((4_000, 3_000, 10, 10), Verdict.FAIL), ((4_000, 10, 10, 10), Verdict.PASS), ((), None)],
-    ids=["does not keep up", "a burst", "does not say"],
+    ids=["does not keep up", "a burst", "not exposed"],
 )
 def test_texts_that_wait_on_average_at_the_busiest_pod(process, queues, verdict):
     champion, a, idle = process("1"), process("2"), process("2")
@@ -148,7 +148,7 @@ def test_texts_that_wait_on_average_at_the_busiest_pod(process, queues, verdict)
 
 
 @pytest.mark.parametrize("status", [500, 404])
-def test_a_pod_that_does_not_tell_is_named_and_catches_up(process, status):
+def test_a_pod_that_fails_is_named_and_catches_up(process, status):
     champion, a = process("1"), process("2")
     scene = Scene([champion], [a])
     scene.count(0.0)
@@ -162,7 +162,7 @@ def test_a_pod_that_does_not_tell_is_named_and_catches_up(process, status):
     assert "metrics" not in verdicts(counted)
 
 
-def test_a_pod_that_is_not_there_or_talks_nonsense_is_named(process):
+def test_an_unreachable_pod_and_one_with_another_format_are_named(process):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     champion, a = process("1"), process("2")

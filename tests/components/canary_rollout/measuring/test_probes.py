@@ -1,4 +1,4 @@
-"""Battles against real predictors, slow, apart from users, and the same for both; and when they are fought."""
+"""Battles against real predictors: throttled, not counted as users' traffic, the same for both; and when they run."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from content_arena.components.canary_rollout.measuring.endpoints import PodAddresses, variants
-from content_arena.components.canary_rollout.measuring.prober import Prober
+from content_arena.components.canary_rollout.measuring.prober import Prober, ProbeTiming
 from content_arena.components.canary_rollout.measuring.probes import PodsVictim, ProbeSet, draw_probe_set, probe
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError, VictimError
@@ -48,14 +48,14 @@ def victim(server, **options):
     return PodsVictim([server.url], PodAddresses().session(), **({"share": 1.0} | options))
 
 
-def test_pods_behind_the_api_servers_proxy_are_asked_by_their_whole_path():
+def test_the_path_of_the_api_servers_proxy_is_kept():
     proxy = "https://10.0.0.1:6443/api/v1/namespaces/arena/pods/content-filter-v2-predictor-7c6b-fghij:8080/proxy"
     asked = PodsVictim([proxy], PodAddresses().session())
     assert next(asked._urls) == f"{proxy}/v1/models/content-filter:predict"
 
 
 def users(server):
-    """What counts as users' traffic."""
+    """Users' traffic as the predictor counts it."""
     samples = server.metrics()
     names = ("content_arena_api_requests", "content_arena_model_flagged", "content_arena_model_score")
     return {name: value for name, value in samples.items() if name.startswith(names) and "/metrics" not in name}
@@ -102,16 +102,16 @@ def test_without_a_corpus_the_embedded_ones_test_texts_are_used():
     assert set(made.attacked["base_id"]) <= set(made.clean["base_id"])
 
 
-def test_every_pod_is_asked(tiny_bundle, predictor):
-    """One of them answers with another version: found out whichever answers first."""
+def test_every_pod_is_probed(tiny_bundle, predictor):
+    """One of them answers with another version, which shows whichever answers first."""
     with running(tiny_bundle.path, "--model_version", "9") as other:
         both = PodsVictim([predictor.url, other.url], PodAddresses().session(), share=1.0)
         both.score(texts(40))
     assert both.versions == {"2", "9"}
 
 
-def test_most_of_the_time_belongs_to_users(predictor):
-    """Told by what is waited for, not by the clock."""
+def test_most_of_the_time_is_left_to_users(predictor):
+    """Measured by the requested pauses and not by the clock."""
     waited, stop = [], threading.Event()
     stop.wait = lambda seconds: waited.append(seconds) or False
     slow = victim(predictor, share=0.25, stop=stop)
@@ -122,7 +122,7 @@ def test_most_of_the_time_belongs_to_users(predictor):
     assert len(waited) == 4
 
 
-def test_who_is_stopped_asks_no_more(predictor):
+def test_a_stopped_battle_sends_no_more_requests(predictor):
     stop = threading.Event()
     stop.set()
     stopped = victim(predictor, stop=stop)
@@ -132,16 +132,18 @@ def test_who_is_stopped_asks_no_more(predictor):
 
 
 class Fought:
-    """A prober whose battles a test lets happen, and whose victims nobody asks."""
+    """A prober whose battles run only when a test runs them."""
 
     def __init__(self, pods=None, probe_set=lambda: pytest.fail("not fought")):
         self.pending = []
         self.pods = pods or Pods()
         if pods is None:
             self.pods.by_labels = {OURS.labels: [pod("a", 9)], THEIRS.labels: [pod("b", 9)]}
-        self.prober = Prober(probe_set, self.pods, stale_seconds=100, retry_seconds=10, start=self.pending.append)
+        self.prober = Prober(
+            probe_set, self.pods, timing=ProbeTiming(stale_seconds=100, retry_seconds=10), start=self.pending.append
+        )
 
-    def look(self, now, since=0.0):
+    def latest(self, now, since=0.0):
         return self.prober.latest(since, now, OURS, THEIRS)
 
 
@@ -150,69 +152,69 @@ def end(probing, result=None, broke=""):
     probing.done.set()
 
 
-def test_probes_are_sent_once_a_window_not_at_every_turn():
+def test_probes_are_sent_once_a_window_and_not_in_every_iteration():
     fought = Fought()
-    first = fought.look(0.0)
+    first = fought.latest(0.0)
     assert [probing.result for probing in first] == [None, None]
-    assert fought.look(1.0) == first
+    assert fought.latest(1.0) == first
     assert len(fought.pending) == 2
     for probing in first:
         end(probing, result="figures")
-    assert fought.look(2.0) == first
-    assert fought.look(99.0) == first
+    assert fought.latest(2.0) == first
+    assert fought.latest(99.0) == first
     assert len(fought.pending) == 2
-    anew = fought.look(99.0, since=99.0)
+    anew = fought.latest(99.0, since=99.0)
     assert [probing.result for probing in anew] == [None, None]
     assert len(fought.pending) == 4
 
 
 def test_stale_figures_count_until_there_are_fresh_ones():
     fought = Fought()
-    old = fought.look(0.0)
+    old = fought.latest(0.0)
     for probing in old:
         end(probing, result="old")
-    assert fought.look(100.0) == old
-    assert fought.look(101.0) == old
+    assert fought.latest(100.0) == old
+    assert fought.latest(101.0) == old
     assert len(fought.pending) == 4
     end(fought.prober._under_way["challenger"], result="new")
-    assert [probing.result for probing in fought.look(102.0)] == ["old", "new"]
+    assert [probing.result for probing in fought.latest(102.0)] == ["old", "new"]
 
 
-def test_what_broke_off_is_shown_and_fought_again_soon():
+def test_a_battle_that_broke_off_is_reported_and_fought_again_soon():
     fought = Fought()
-    for probing in fought.look(0.0):
+    for probing in fought.latest(0.0):
         end(probing, broke="no answer")
-    assert [probing.broke for probing in fought.look(1.0)] == ["no answer"] * 2
+    assert [probing.broke for probing in fought.latest(1.0)] == ["no answer"] * 2
     assert len(fought.pending) == 2
-    fought.look(10.0)
+    fought.latest(10.0)
     assert len(fought.pending) == 4
 
 
 def test_a_battle_that_takes_longer_than_a_window_is_fought_to_its_end():
     fought = Fought()
-    under_way = fought.look(0.0)
-    assert fought.look(50.0, since=50.0) == under_way
+    under_way = fought.latest(0.0)
+    assert fought.latest(50.0, since=50.0) == under_way
     for probing in under_way:
         end(probing, result="figures")
-    assert [probing.result for probing in fought.look(60.0, since=50.0)] == ["figures", "figures"]
+    assert [probing.result for probing in fought.latest(60.0, since=50.0)] == ["figures", "figures"]
     assert len(fought.pending) == 2
 
 
 def test_other_pods_break_off_the_battle_against_the_ones_before():
     fought = Fought()
-    under_way = fought.look(0.0)[0]
+    under_way = fought.latest(0.0)[0]
     fought.prober.latest(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
     assert under_way.victim._stop.is_set()
 
 
 def test_a_variant_without_a_ready_pod_is_named():
     fought = Fought(Pods())
-    assert fought.look(0.0)[1].broke == "no pod of the challenger is ready"
+    assert fought.latest(0.0)[1].broke == "no pod of the challenger is ready"
 
 
 def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small):
     fought = Fought(probe_set=lambda: small)
-    theirs = fought.look(0.0)[1]
+    theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
@@ -221,7 +223,7 @@ def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small)
 
 def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
     fought = Fought(probe_set=lambda: draw_probe_set(tmp_path / "none.parquet"))
-    theirs = fought.look(0.0)[1]
+    theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
     assert "no Sample table" in theirs.broke
@@ -229,7 +231,7 @@ def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
 
 def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
     fought = Fought(probe_set=lambda: 1 / 0)
-    theirs = fought.look(0.0)[1]
+    theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
@@ -239,7 +241,9 @@ def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
 
 def test_battles_go_on_beside_the_loop(predictor, small):
     pods = Pods(predictor, predictor)
-    prober = Prober(lambda: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, share=1.0)
+    prober = Prober(
+        lambda: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, timing=ProbeTiming(share=1.0)
+    )
     assert prober.latest(0, 0.0, OURS, THEIRS)[1].result is None
     for probing in prober.latest(0, 0.0, OURS, THEIRS):
         assert probing.done.wait(60)

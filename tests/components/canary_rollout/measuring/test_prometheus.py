@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes real predictors; and one that is away, refuses, or talks nonsense."""
+"""A real Prometheus that scrapes real predictors; and one that is away, refuses, or answers in another format."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE
 from tests.components.predictor.conftest import running
 from tests.manifests.monitoring.conftest import scraping
 
-#: What the API server has is no matter but where a test says so.
+#: Most tests have no pods in the API server.
 PODS = Pods()
 CHAMPION, THEIRS = variants(view(), MODE, STABLE, CHALLENGER)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
@@ -149,7 +149,7 @@ def api():
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
         (200, b"<html>log in</html>", "no JSON"),
         (503, b"", "HTTP 503"),
@@ -158,9 +158,9 @@ def api():
     ],
     ids=["a page", "not ready", "refused", "nonsense"],
 )
-def test_an_answer_that_is_none_is_named_without_the_password(api, status, body, said):
+def test_an_unusable_answer_is_named_without_the_password(api, status, body, message):
     api["status"], api["body"] = status, body
-    with pytest.raises(MeasureError, match=said) as caught:
+    with pytest.raises(MeasureError, match=message) as caught:
         Prometheus(api["url"], "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
     assert "Prometheus at 127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -172,20 +172,20 @@ def test_a_prometheus_that_is_away_is_named():
         Prometheus("http://127.0.0.1:9", "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
 
 
-def test_nothing_is_asked_before_the_window_begins(api):
+def test_no_query_is_sent_before_the_window_begins(api):
     counted = Prometheus(api["url"], "arena", PODS).count(10.0, 5.0, CHAMPION, THEIRS)
     assert counted.challenger.requests == 0
     assert api["queries"] == []
 
 
 @pytest.mark.parametrize("url", ["", "prometheus:9090", "ftp://prometheus", "http://"])
-def test_what_is_no_address_is_refused(url):
+def test_an_invalid_address_is_refused(url):
     with pytest.raises(InputError, match="no address of a Prometheus"):
         Prometheus(url, "arena", PODS)
 
 
 @pytest.mark.parametrize("url", ["htp://reader:secret@prometheus", "http://reader:secret@[", "https://?token=secret"])
-def test_what_is_refused_is_not_shown(url):
+def test_a_refused_address_is_not_shown(url):
     with pytest.raises(InputError, match="no address of a Prometheus") as caught:
         Prometheus(url, "arena", PODS)
     assert "secret" not in str(caught.value)

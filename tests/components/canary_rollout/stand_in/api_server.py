@@ -1,4 +1,4 @@
-"""The rest of an API server around a world: pods, Leases, Events; and bad days of its own."""
+"""The rest of an API server around a simulated cluster: pods, Leases, Events, and failures of its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from content_arena.components.canary_rollout.kube.client import AwayError, Confl
 
 
 class Killed(BaseException):
-    """The process is gone; nothing catches this."""
+    """The process was killed. Nothing catches this."""
 
 
 class ApiServer:
-    """Passes on to a world. Every write is counted, and the process dies at the one that ``kill_at`` names.
+    """Implements RolloutClient. Counts writes, and kills the process at write number ``kill_at``.
 
-    ``refusals`` are errors that the next writes of the service meet, in order.
+    ``is_written`` says whether that write is still stored. ``refusals`` are errors that the next writes of the service
+    raise, in order.
     """
 
     def __init__(self, world: Any, *, kill_at: int | None = None, is_written: bool = False) -> None:
@@ -79,7 +80,7 @@ class ApiServer:
         return copy.deepcopy(self.leases[name])
 
     def annotate(self, **values: str | None) -> None:
-        """As a person does with kubectl: ``approve``, ``abort``."""
+        """Annotates the service as a person does with kubectl: ``approve``, ``abort``."""
         named = {f"content-arena/{name}": value for name, value in values.items()}
         self.world.stored.patch({"metadata": {"annotations": named}})
 

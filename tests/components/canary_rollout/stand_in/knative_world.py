@@ -1,7 +1,7 @@
-"""A cluster in Knative mode inside this process, a second a tick, with users who note which model they meet.
+"""A simulated cluster in Knative mode, one tick a second, that records which model users get.
 
-KServe and Knative as ``kserve.md`` saw them: "latest" is the latest that is ready, and the status of a revision comes
-a while after ``observedGeneration`` says that the spec was seen.
+It behaves as KServe and Knative were observed to: "latest" is the latest revision that is ready, and the status of a
+revision follows a while after ``observedGeneration`` shows that the spec was read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class KnativeWorld:
         self._templates: list[Json] = []
         self._ages: list[int] = []
         self._rolled_out, self._previous = "", ""
-        self._told: deque[Json] = deque(maxlen=status_lag + 1)
+        self._statuses: deque[Json] = deque(maxlen=status_lag + 1)
         self._gateway: deque[dict[str, int]] = deque(maxlen=gateway_lag + 1)
         self.tick(start + status_lag + gateway_lag + 2)
         self.lost = 0
@@ -49,7 +49,7 @@ class KnativeWorld:
 
     def tick(self, seconds: int = 1) -> None:
         for _ in range(seconds):
-            self._turn()
+            self._reconcile_once()
 
     def _uri(self, revision: str) -> str:
         return self._templates[int(revision) - 1]["model"]["storageUri"]
@@ -58,7 +58,7 @@ class KnativeWorld:
         uri = self._templates[number - 1]["model"]["storageUri"]
         return self._ages[number - 1] >= self._start and uri not in self._broken
 
-    def _turn(self) -> None:
+    def _reconcile_once(self) -> None:
         self.now += 1
         self._ages = [age + 1 for age in self._ages]
         predictor = copy.deepcopy(self.stored.value["spec"]["predictor"])
@@ -76,12 +76,16 @@ class KnativeWorld:
             "previousRolledoutRevision": self._previous,
             "traffic": traffic,
         }
-        self._told.append(component)
+        self._statuses.append(component)
         seen = self.stored.value["metadata"]["generation"]
         # A list, so that what an earlier status had is not merged into this one.
         self.stored.patch({"status": None})
-        told = {"deploymentMode": "Knative", "observedGeneration": seen, "components": {"predictor": self._told[0]}}
-        self.stored.patch({"status": told})
+        status = {
+            "deploymentMode": "Knative",
+            "observedGeneration": seen,
+            "components": {"predictor": self._statuses[0]},
+        }
+        self.stored.patch({"status": status})
         shares: dict[str, int] = {}
         for entry in traffic:
             shares[entry["revisionName"]] = shares.get(entry["revisionName"], 0) + entry["percent"]
@@ -95,7 +99,7 @@ class KnativeWorld:
 
     def _traffic(self, latest: str, percent: int | None) -> list[Json]:
         before = self._rolled_out
-        # Rolled out in full and taken back since; not so while a newer one comes up, or fails to.
+        # It had all traffic and was withdrawn since. Not so while a newer revision starts, or fails to.
         is_taken_back = before == latest == f"{len(self._templates):05}"
         if percent is not None and percent < 100 and is_taken_back and self._previous:
             before = self._previous

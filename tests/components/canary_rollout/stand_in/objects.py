@@ -1,4 +1,4 @@
-"""The API server's part: merge patches, generations, conflicts."""
+"""How an API server stores an object: merge patches, generations, conflicts."""
 
 from __future__ import annotations
 

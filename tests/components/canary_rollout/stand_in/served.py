@@ -1,4 +1,4 @@
-"""The stand-in's API server over real HTTP, with a kubeconfig that leads there and a world that goes on by itself."""
+"""The stand-in's API server over HTTP, with a kubeconfig for it and a simulated cluster whose clock runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from content_arena.components.canary_rollout.kube.client import AwayError, Clust
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 SERVICE, NAMESPACE = "filter", "arena"
-#: Real seconds that a second of the world takes.
+#: Real seconds for one simulated second.
 _BEAT = 0.01
 
 
 class Served:
     """Serves while it is open.
 
-    ``forbidden`` names resources that nobody may touch; a 403 is worded as the real one words it.
+    ``forbidden`` names resources to which all access is refused, with the message of a real API server.
     """
 
     def __init__(self, api: ApiServer, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Served:
                 }
             )
         )  # fmt: skip
-        self._threads = [threading.Thread(target=turn, daemon=True) for turn in (self._server.serve_forever, self._go)]
+        self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._server.serve_forever, self._go)]
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -108,8 +108,8 @@ class Served:
                 namespace, *parts = url.path.partition("/namespaces/")[2].split("/")
                 status, found = 200, None
                 if parts[0] in served.forbidden:
-                    words = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
-                    status, found = 403, {"message": words}
+                    message = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
+                    status, found = 403, {"message": message}
                 elif namespace == NAMESPACE:
                     if self.command == "PATCH":
                         served.patches.append((dict(self.headers), parse_qs(url.query)))

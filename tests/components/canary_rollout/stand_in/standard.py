@@ -1,7 +1,7 @@
-"""What KServe's controller makes of an InferenceService in Standard mode, as ``kserve.md`` saw it. Pure.
+"""What KServe's controller makes of an InferenceService in Standard mode, as it was observed to. Pure.
 
-Its unkindnesses are the point: a canary's ready pods are taken off stable's, what the spec no longer names goes at
-once, and the route follows only afterwards.
+It has KServe's pitfalls: a canary's ready pods are subtracted from stable's, workloads that the spec no longer names
+are removed at once, and the route follows only afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from content_arena.components.canary_rollout.kube.client import Json
 
 @dataclass(frozen=True)
 class Wanted:
-    """What there is to be.
+    """The objects that the controller wants.
 
     Attributes:
         pods: Number of pods of each Deployment; there is a Service of each name.
@@ -35,7 +35,7 @@ def workload(service: str, variant: str | None) -> str:
 
 
 def reconcile(service: Json, ready: Mapping[str, int], autoscaled: int = 0) -> Wanted:
-    """One turn of the controller, by the spec and each Deployment's ready pods.
+    """One iteration of the controller, from the spec and each Deployment's ready pods.
 
     ``autoscaled``: pods that stable's autoscaler wants; a canary has none.
     """

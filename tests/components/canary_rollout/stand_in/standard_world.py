@@ -1,4 +1,4 @@
-"""A cluster in Standard mode inside this process, a second a tick, with users who count what they lose."""
+"""A simulated cluster in Standard mode, one tick a second, that counts lost requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def service(min_replicas: int = 2, name: str = "v1") -> Json:
 
 
 class StandardWorld:
-    """Serves, loses and counts. ``lost`` is in percent of a second's requests, summed."""
+    """Serves users. ``lost`` is in percent of a second's requests, summed."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class StandardWorld:
         """
         self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
         self._start, self._broken, self._load = start, set(broken), load
-        # What it saw a while ago, and the most it wanted of late; by Deployment, as each has one of its own.
+        # The loads that the autoscaler saw and the pods that it wanted, of the Deployment named last.
         self._seen = deque([load], maxlen=_METRICS_LAG)
         self._wanted, self._autoscales = deque([load], maxlen=_DOWNSCALE_WINDOW), ""
         self.stored = Stored(given)
@@ -73,7 +73,7 @@ class StandardWorld:
 
     def tick(self, seconds: int = 1) -> None:
         for _ in range(seconds):
-            self._turn()
+            self._reconcile_once()
 
     def _ready(self, name: str) -> int:
         if self._uris.get(name) in self._broken:
@@ -81,9 +81,9 @@ class StandardWorld:
         return sum(age >= self._start for age in self._ages.get(name, []))
 
     def _autoscaled(self) -> int:
-        """Pods that stable's autoscaler wants: it sees the load late, and scales down by the most of five minutes.
+        """Pods that stable's autoscaler wants: it sees the load late, and scales down to the maximum of five minutes.
 
-        That is of what it wanted by the load alone, the least that it was given put aside.
+        The maximum is of what the load alone asked for, whatever the configured minimum.
         """
         if not self._load:
             return 0
@@ -98,12 +98,12 @@ class StandardWorld:
         self._wanted.append(self._seen[0])
         return max(self._wanted)
 
-    def _turn(self) -> None:
+    def _reconcile_once(self) -> None:
         self.now += 1
         self._ages = {name: [age + 1 for age in ages] for name, ages in self._ages.items()}
         ready = {name: self._ready(name) for name in self._ages}
         wanted = standard.reconcile(self.stored.value, ready, self._autoscaled())
-        # At once, whatever the gateway still sends there.
+        # Pods are removed at once, even if the gateway still sends traffic to them.
         self._ages = {name: self._ages.get(name, [])[:n] + [0] * (n - len(self._ages.get(name, [])))
                       for name, n in wanted.pods.items()}  # fmt: skip
         self._uris = wanted.uris

@@ -23,7 +23,7 @@ def test_a_rollout_makes_the_patches_of_its_dry_run(mode):
 
 
 @pytest.mark.parametrize("mode", WORLDS)
-def test_what_the_server_would_refuse_is_said_but_for_the_promotion(mode):
+def test_a_refused_patch_is_an_error_unless_it_is_the_promotion(mode):
     bench = Bench(mode)
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
     view = mover.read()
@@ -40,8 +40,8 @@ def test_what_the_server_would_refuse_is_said_but_for_the_promotion(mode):
                 validated(mover, view, patch)
 
 
-def test_more_pods_than_todays_least_are_planned_too():
-    """The server refuses a canary with more pods than stable's least, which a patch before has raised by then."""
+def test_a_plan_may_need_more_pods_than_stables_minimum():
+    """The server refuses a canary with more pods than stable's minimum, which an earlier patch has raised by then."""
     bench = Bench("Standard", load=6)
     bench.world.tick(10)
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)

@@ -1,4 +1,4 @@
-"""Moves in Knative mode, in a cluster of this process whose users note which model they meet."""
+"""Moves in Knative mode, in a simulated cluster that records which model users get."""
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +12,13 @@ ONE = "s3://models/content-filter/1"
 
 
 def most(world):
-    """The most of the traffic that the challenger ever had, and has now."""
+    """The largest share that the challenger ever had, and its present share."""
     shares = [met.get(TWO.storage_uri, 0) for met in world.met]
     return max(shares), shares[-1]
 
 
 @pytest.mark.parametrize("percent", [0, *STEPS])
-def test_the_share_is_what_was_asked_for_and_no_more(percent):
+def test_the_share_never_exceeds_the_goal(percent):
     world = KnativeWorld(service())
     rollout = Rollout(world)
     rollout.through(*(step for step in STEPS if step <= percent))
@@ -39,7 +39,7 @@ def test_a_promotion_loses_nothing():
 
 
 @pytest.mark.parametrize("percents", [(), (1,), (1, 25, 50), STEPS], ids=str)
-def test_a_rollback_leaves_a_spec_that_no_clearing_can_turn(percents):
+def test_clearing_the_percentage_after_a_rollback_promotes_nothing(percents):
     world = KnativeWorld(service())
     rollout = Rollout(world)
     rollout.through(*percents)
@@ -51,11 +51,11 @@ def test_a_rollback_leaves_a_spec_that_no_clearing_can_turn(percents):
     assert "content-arena/left-revision" not in world.stored.value["metadata"]["annotations"]
 
 
-def test_stables_share_is_not_taken_for_that_of_a_challenger_that_crashes():
+def test_stables_share_is_not_mistaken_for_a_crashing_challengers():
     world = KnativeWorld(service(), broken=[TWO.storage_uri])
     rollout = Rollout(world)
     rollout.once(Goal(Aim.STAGED))
-    # By hand, as somebody would who believes the percentage.
+    # An edit by hand: the percentage seems to be the challenger's.
     world.stored.patch({"spec": {"predictor": {"canaryTrafficPercent": 20}}})
     world.tick(10)
     traffic = world.stored.value["status"]["components"]["predictor"]["traffic"]
@@ -77,13 +77,13 @@ def test_a_challenger_that_crashes_is_withdrawn():
 lags = st.fixed_dictionaries(
     {"start": st.integers(0, 6), "status_lag": st.integers(0, 3), "gateway_lag": st.integers(0, SETTLE - 1)}
 )
-#: What happens each second: how long nothing does, and whether the process is killed.
+#: For each step: a pause in seconds, and whether the process is killed.
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
 @given(lags, seconds, st.sampled_from([1, 25, 50, 100]), st.booleans())
-def test_killed_and_slow_as_may_be_nothing_is_lost(lag, days, last, is_broken):
+def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, last, is_broken):
     world = KnativeWorld(service(), **lag, broken=[TWO.storage_uri] if is_broken else [])
     rollout = Rollout(world)
     goals = iter([Goal(Aim.STAGED), *(Goal(Aim.SHIFTED, step) for step in STEPS if step <= last)])
@@ -118,7 +118,7 @@ def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
     assert (world.lost, most(world)) == (0, (100, 100))
 
 
-# The stand-in bites.
+# The simulated cluster shows the mistakes that the moves avoid.
 
 
 def test_clearing_the_percentage_after_a_rollback_to_zero_promotes_the_rejected():
@@ -138,7 +138,7 @@ def test_a_new_model_without_a_percentage_goes_straight_to_all():
     assert most(world) == (100, 100)
 
 
-# What it does not touch.
+# States that the rollout leaves alone.
 
 
 def test_a_split_that_no_rollout_made_is_refused():
@@ -174,7 +174,7 @@ def test_a_promotion_without_all_traffic_is_refused():
 
 @pytest.mark.parametrize("status_lag", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("pause", [0, 1, 2, 3, 4, 5])
-def test_what_is_taken_back_as_soon_as_it_was_given_loses_nothing(status_lag, pause):
+def test_a_share_that_is_withdrawn_at_once_loses_nothing(status_lag, pause):
     world = KnativeWorld(service(), status_lag=status_lag)
     rollout = Rollout(world)
     rollout.to(Goal(Aim.STAGED))

@@ -1,13 +1,16 @@
 import pytest
 
 from content_arena.components.canary_rollout.plan.state import Stable, StateError
+from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import (
     StableSpec,
+    View,
     configured_version,
     mode_of,
     model_of,
     version_of,
 )
+from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
 
 
@@ -43,9 +46,9 @@ def predictor(*env):
     return {"model": {"storageUri": "s3://models/content-filter/7/", "env": list(env)}}
 
 
-def test_a_version_is_what_the_predictor_is_told_or_where_its_bundle_is():
-    told = {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "8"}
-    assert version_of(predictor(told)) == "8"
+def test_the_version_is_configured_or_the_end_of_the_bundles_address():
+    variable = {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "8"}
+    assert version_of(predictor(variable)) == "8"
     assert version_of(predictor()) == "7"
     assert configured_version(predictor()) is None
 
@@ -60,7 +63,7 @@ def test_another_bundle_keeps_the_other_variables_and_changes_no_original():
     assert model_of(predictor(), "s3://x", None) == {"storageUri": "s3://x", "env": None}
 
 
-def test_what_a_mode_keeps_of_the_spec_is_recorded_under_the_same_keys_as_ever():
+def test_the_stable_spec_is_recorded_under_the_same_keys_as_before():
     spec = StableSpec("v1", 2, 6, "1", "filter-00001", 3)
     stable = Stable("1", "s3://models/content-filter/1", spec.as_state())
     assert stable.as_dict() == {
@@ -74,3 +77,18 @@ def test_a_record_without_later_fields_is_read_and_one_with_unknown_ones_refused
     assert StableSpec.of(Stable("1", "s3://1", {"name": "v1", "min_replicas": 2})) == StableSpec("v1", 2)
     with pytest.raises(StateError, match="charm"):
         StableSpec.of(Stable("1", "s3://1", {"name": "v1", "charm": 2}))
+
+
+@pytest.mark.parametrize("mode", [Standard(), Knative()], ids=lambda mode: mode.name)
+def test_stables_pods_are_found_by_labels_and_by_their_deployment(mode):
+    stable = Stable("1", "s3://1", StableSpec("v1", revision="filter-00001").as_state())
+    labels = mode.stable_labels(View({"metadata": {"name": "filter"}}), stable)
+    assert (labels, mode.deployment_of(labels)) == {
+        "Standard": ("app=isvc.filter-v1-predictor", "filter-v1-predictor"),
+        "Knative": ("serving.knative.dev/revision=filter-00001", "filter-00001-deployment"),
+    }[mode.name]
+
+
+def test_a_revision_that_is_not_known_has_no_labels():
+    stable = Stable("1", "s3://1", StableSpec("v1").as_state())
+    assert Knative().stable_labels(View({"metadata": {"name": "filter"}}), stable) == ""

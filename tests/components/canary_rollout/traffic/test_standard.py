@@ -1,4 +1,4 @@
-"""Moves in Standard mode, in a cluster of this process whose users count what they lose."""
+"""Moves in Standard mode, in a simulated cluster that counts lost requests."""
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +39,7 @@ def test_a_promotion_loses_nothing_and_takes_nothing_from_stable(min_replicas):
 
 
 @pytest.mark.parametrize("percents", [(), (1,), (1, 25, 50), STEPS], ids=str)
-def test_a_rollback_leaves_everything_as_it_was(percents):
+def test_a_rollback_restores_everything(percents):
     given = service()
     world = StandardWorld(given)
     rollout = Rollout(world)
@@ -51,7 +51,7 @@ def test_a_rollback_leaves_everything_as_it_was(percents):
 
 
 @pytest.mark.parametrize("load", [3, 4, 6])
-def test_a_challenger_has_the_pods_that_its_share_takes_where_an_autoscaler_runs_more_than_the_least(load):
+def test_a_challengers_pods_are_enough_for_its_share_under_an_autoscaler(load):
     given = service(min_replicas=2)
     world = StandardWorld(given, load=load)
     world.tick(10)
@@ -66,8 +66,8 @@ def test_a_challenger_has_the_pods_that_its_share_takes_where_an_autoscaler_runs
 
 
 @pytest.mark.parametrize("percents", [(1, 25, 50), STEPS], ids=str)
-def test_a_rollback_crowds_nobody_where_an_autoscaler_runs_more_than_the_least(percents):
-    """Nor where stable had so little to do for so long that its autoscaler would have taken its pods away."""
+def test_a_rollback_overloads_no_pod_under_an_autoscaler(percents):
+    """Even if stable had so little traffic for so long that its autoscaler would have removed pods."""
     given = service(min_replicas=2)
     world = StandardWorld(given, load=5)
     world.tick(10)
@@ -80,12 +80,12 @@ def test_a_rollback_crowds_nobody_where_an_autoscaler_runs_more_than_the_least(p
     assert (world.lost, world.crowded, world.pods_of("v1")) == (0, 0, 5)
 
 
-def test_a_canary_sized_by_the_least_crowds_its_users():
+def test_a_canary_sized_by_the_minimum_is_overloaded():
     world = naive(StandardWorld(service(), load=6), entry(0), entry(50))
     assert world.crowded > 0
 
 
-def test_a_route_that_still_names_another_is_not_settled():
+def test_a_route_that_names_another_service_is_refused():
     world = StandardWorld(service())
     view = View(world.service("filter"), world.route("filter"), world.ready_pods("filter"))
     view.route["spec"]["rules"][0]["backendRefs"].append({"name": "filter-v0-predictor", "weight": 5})
@@ -93,7 +93,7 @@ def test_a_route_that_still_names_another_is_not_settled():
         Standard().stable(view)
 
 
-def test_no_user_meets_the_rehearsal():
+def test_no_user_gets_a_staged_challenger():
     world = StandardWorld(service())
     rollout = Rollout(world)
     rollout.through()
@@ -102,7 +102,7 @@ def test_no_user_meets_the_rehearsal():
     assert world.pods_of("v2") == 1
 
 
-def test_a_challenger_that_never_gets_ready_takes_no_pod_and_no_user():
+def test_a_challenger_that_never_gets_ready_takes_no_pod_and_no_traffic():
     world = StandardWorld(service(), broken=[TWO.storage_uri])
     rollout = Rollout(world)
     for _ in range(50):
@@ -115,14 +115,14 @@ def test_a_challenger_that_never_gets_ready_takes_no_pod_and_no_user():
 lags = st.fixed_dictionaries(
     {"start": st.integers(0, 6), "route_lag": st.integers(0, 4), "gateway_lag": st.integers(0, SETTLE - 1)}
 )
-#: What happens each second: how long nothing does, and whether the process is killed.
+#: For each step: a pause in seconds, and whether the process is killed.
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
 @given(lags, seconds, st.integers(1, 4), st.sampled_from([1, 25, 50, 100]))
-def test_killed_and_slow_as_may_be_nothing_is_lost(lag, days, min_replicas, last):
-    """However slow the cluster and however often the process dies, forwards and then back."""
+def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, min_replicas, last):
+    """On the way up and on the way back."""
     given_service = service(min_replicas)
     world = StandardWorld(given_service, **lag)
     rollout = Rollout(world)
@@ -141,8 +141,8 @@ def test_killed_and_slow_as_may_be_nothing_is_lost(lag, days, min_replicas, last
 
 @pytest.mark.parametrize("route_lag", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("pause", [0, 1, 2, 3, 4, 5])
-def test_what_is_taken_back_as_soon_as_it_was_given_loses_nothing(route_lag, pause):
-    """The share is on its way to the route when the pods behind it are to go."""
+def test_a_share_that_is_withdrawn_at_once_loses_nothing(route_lag, pause):
+    """The share has not reached the route yet when its pods are about to be removed."""
     world = StandardWorld(service(2), route_lag=route_lag)
     rollout = Rollout(world)
     rollout.to(Goal(Aim.STAGED))
@@ -169,7 +169,7 @@ def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
     assert world.lost == 0
 
 
-# The stand-in bites: what kserve.md saw lost is lost here.
+# The simulated cluster loses what a real one loses to naive moves.
 
 
 def naive(world, *patches):
@@ -203,7 +203,7 @@ def test_a_careful_promotion_by_hand_loses_none():
     assert naive(StandardWorld(service()), entry(0), entry(50), entry(100), TAKE_OVER).lost == 0
 
 
-# What it does not touch.
+# States that the rollout leaves alone.
 
 
 def test_no_route_is_refused_with_what_to_enable():
@@ -220,7 +220,7 @@ def test_a_service_whose_route_names_something_else_is_refused(part):
         Rollout(world)
 
 
-def test_somebody_elses_canary_is_refused():
+def test_a_canary_of_another_writer_is_refused():
     world = naive(StandardWorld(service()), entry(10))
     with pytest.raises(TrafficError, match=r"no rollout knows of \(v2\)"):
         Rollout(world)
@@ -251,7 +251,7 @@ def test_a_canary_that_became_another_is_refused():
         rollout.once(Goal(Aim.SHIFTED, 1))
 
 
-def test_a_canary_that_is_gone_is_not_made_again_with_a_share():
+def test_a_deleted_canary_is_not_created_again_with_a_share():
     rollout = Rollout(StandardWorld(service()))
     rollout.through()
     rollout.world.stored.patch({"spec": {"canary": None}})
@@ -268,7 +268,7 @@ def test_traffic_is_not_sent_back_to_a_stable_without_pods():
     assert "no ready pod" in mover.mode.next_step(without, Goal(Aim.ROLLED_BACK), rollout.stable, TWO).why
 
 
-def test_a_route_that_is_not_accepted_as_it_stands_says_nothing():
+def test_a_route_that_is_not_accepted_has_no_weights():
     route = StandardWorld(service()).route("filter")
     assert weights(route) == {"filter-v1-predictor": 100}
     route["metadata"]["generation"] += 1
@@ -300,7 +300,7 @@ def test_a_conflict_with_a_status_is_tried_again():
     assert isinstance(rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO), Patch)
 
 
-def test_a_conflict_with_a_person_is_not():
+def test_a_conflict_with_an_edit_of_the_spec_is_not():
     world = StandardWorld(service())
     rollout = Rollout(world)
     view = rollout.mover.read()
