@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.canary_rollout import launch
-from content_arena.components.canary_rollout.controller.annotations import recorded
+from content_arena.components.canary_rollout.controller.service_annotations import recorded
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     Challenger,

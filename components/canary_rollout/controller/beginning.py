@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import View
@@ -38,7 +38,7 @@ def refuse_unfinished(view: View) -> None:
     Raises:
         InputError: One is.
     """
-    state = annotations.recorded(view.service)
+    state = service_annotations.recorded(view.service)
     if state is not None and not state.phase.is_end:
         raise InputError(
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from content_arena.components.canary_rollout.controller.annotations import operator_requests
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
+from content_arena.components.canary_rollout.controller.service_annotations import operator_requests
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
 from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
-from content_arena.components.canary_rollout.controller.reconcile import Unmeasured, reconcile
+from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.client import RolloutClient
@@ -115,7 +115,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         Stopped: This process was asked to end.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
-    before = annotations.record_of(connection.mover.read().service)
+    before = service_annotations.record_of(connection.mover.read().service)
     if before.phase.is_end:
         _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
         return before
@@ -131,7 +131,7 @@ def reconcile_service(
     pace: Pace = DEFAULT_PACE,
     settle_seconds: float = 5.0,
 ) -> list[str]:
-    """See :func:`~content_arena.components.canary_rollout.controller.reconcile.reconcile`.
+    """See :class:`~content_arena.components.canary_rollout.controller.reconcile.Reconciler`.
 
     Raises:
         HeldError: A process runs a rollout of the service.
@@ -145,7 +145,7 @@ def reconcile_service(
             cluster, mover, Unmeasured(), registry, recorder,
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
         )  # fmt: skip
-        return reconcile(cluster, service_ref.service, mover, rollout, registry, lease.ensure)
+        return Reconciler(cluster, service_ref.service, mover, rollout, registry, lease.ensure).reconcile()
 
 
 def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
@@ -19,63 +20,78 @@ _WHO = "reconcile"
 _UNFINISHED = (GateKind.PROMOTE, GateKind.WITHDRAW, GateKind.REFUSED)
 
 
-def reconcile(
-    cluster: RolloutClient,
-    service: str,
-    mover: Mover,
-    rollout: Rollout,
-    registry: RolloutRegistry,
-    assert_leadership: Callable[[], None] = lambda: None,
-) -> list[str]:
+@dataclass(frozen=True)
+class Reconciler:
     """Removes every disagreement between the registry's aliases, the service's spec and its traffic.
 
-    A rollout without a process is ended. A promotion or rollback that was under way is finished, and any earlier phase
-    is rolled back. A rollout that waits for a person's judgement is rolled back if somebody aborts it, and goes on
-    waiting otherwise. The caller has to hold the lease.
+    The caller has to hold the lease.
 
-    Args:
-        cluster: Where the service is.
+    Attributes:
+        client: Of the service's namespace.
         service: Name of the InferenceService.
         mover: Of that service.
         rollout: Carries an unfinished rollout to its end.
         registry: Brought in line with the traffic.
         assert_leadership: Raises if another process rolls out by now; called before every write.
-
-    Returns:
-        A line for each thing that was done, or what is waited for; nothing when called again after the end.
-
-    Raises:
-        TrafficError: The service is in a state that no rollout leaves; it is not changed.
     """
-    done = []
-    found = cluster.service(service)
-    state = annotations.recorded(found)
-    if state is not None and not state.phase.is_end:
+
+    client: RolloutClient
+    service: str
+    mover: Mover
+    rollout: Rollout
+    registry: RolloutRegistry
+    assert_leadership: Callable[[], None] = lambda: None
+
+    def reconcile(self) -> list[str]:
+        """Ends a rollout without a process, then brings the registry in line with what serves.
+
+        A promotion or rollback that was under way is finished, and any earlier phase is rolled back. A rollout that
+        waits for a person's judgement is rolled back if somebody aborts it, and goes on waiting otherwise.
+
+        Returns:
+            A line for each thing that was done, or what is waited for; nothing when called again after the end.
+
+        Raises:
+            TrafficError: The service is in a state that no rollout leaves; it is not changed.
+        """
+        done: list[str] = []
+        service = self.client.service(self.service)
+        state = service_annotations.recorded(service)
+        if state is not None and not state.phase.is_end:
+            end = self._ended(service, state)
+            if end is None or (end.gate is not None and end.gate == state.gate):
+                return [_waits(end or state)]
+            was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
+            done.append(f"{was}, it is {end.phase.value}: {end.reason}")
+            if not end.phase.is_end:
+                return done
+            state = end
+        return [*done, *self._registry_in_line(state)]
+
+    def _ended(self, service: Json, state: State) -> State | None:
+        """The state after the rollout has run as far as it can; None if only a person can decide on it."""
         is_to_be_ended = _is_to_be_ended(state)
-        if not is_to_be_ended and annotations.operator_requests(found, state.challenger).abort is None:
-            return [_waits(state)]
+        if not is_to_be_ended and service_annotations.operator_requests(service, state.challenger).abort is None:
+            return None
         request = _request(state) if is_to_be_ended else None
         if request is not None:
-            assert_leadership()
-            annotations.annotate(cluster, service, request)
+            self.assert_leadership()
+            service_annotations.annotate(self.client, self.service, request)
         # An abort that comes too late does not open a gate.
-        end = rollout.run(lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate))
-        if end.gate and end.gate == state.gate:
-            return [_waits(end)]
-        was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
-        done.append(f"{was}, it is {end.phase.value}: {end.reason}")
-        if not end.phase.is_end:
-            return done
-        state = end
-    serving = mover.mode.stable(mover.read())
-    assert_leadership()
-    done += registry.reconcile(serving.version)
-    if state is not None and _is_unrecorded(state, serving.version, registry):
-        assert_leadership()
-        cause = state.cause or state.reason
-        registry.reject(state.challenger, serving.version, state.rollout, cause)
-        done.append(f"version {state.challenger} is tagged rejected: {cause}")
-    return done
+        return self.rollout.run(
+            lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate)
+        )
+
+    def _registry_in_line(self, state: State | None) -> list[str]:
+        serving = self.mover.mode.stable(self.mover.read())
+        self.assert_leadership()
+        done = self.registry.reconcile(serving.version)
+        if state is not None and _is_unrecorded(state, serving.version, self.registry):
+            self.assert_leadership()
+            cause = state.cause or state.reason
+            self.registry.reject(state.challenger, serving.version, state.rollout, cause)
+            done = [*done, f"version {state.challenger} is tagged rejected: {cause}"]
+        return done
 
 
 class Unmeasured:
@@ -108,7 +124,7 @@ def _is_to_be_ended(state: State) -> bool:
 def _request(state: State) -> Json | None:
     """The request that ends the rollout, as a patch; None if it ends by itself."""
     if state.phase is Phase.WAITING and state.gate:
-        return annotations.approval(state.challenger, state.gate, _WHO)
+        return service_annotations.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None
-    return annotations.abort_patch(state.challenger, _WHO, "no process ran it any more")
+    return service_annotations.abort_patch(state.challenger, _WHO, "no process ran it any more")

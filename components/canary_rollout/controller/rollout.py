@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller import annotations
+from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
 from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
@@ -115,7 +115,7 @@ class Rollout:
         self._registry.check(challenger.version, stable.version, request.override)
         self._assert_leadership()
         version = view.service["metadata"]["resourceVersion"]
-        service = self._cluster.patch_service(self._service, annotations.record(None, state), version)
+        service = self._cluster.patch_service(self._service, service_annotations.record(None, state), version)
         self.state = state
         self._recorder.record(state, event=self._recorder.entered(service, state))
         return state
@@ -169,9 +169,9 @@ class Rollout:
             InputError: The service is gone, or has no rollout.
         """
         view = self._mover.read()
-        if self.state and not self.state.phase.is_end and annotations.recorded(view.service) is None:
+        if self.state and not self.state.phase.is_end and service_annotations.recorded(view.service) is None:
             return self._restore(view, self.state)
-        self.state = state = annotations.record_of(view.service)
+        self.state = state = service_annotations.record_of(view.service)
         if state.phase.is_end:
             self._recorder.iterated(state, None)
             return state
@@ -180,7 +180,7 @@ class Rollout:
         if measured:
             # Measuring takes time, so the service is read again.
             view = self._mover.read()
-            if annotations.recorded(view.service) != state:
+            if service_annotations.recorded(view.service) != state:
                 return state
         seen = self._observe(view, state, now, measured)
         decision = decide(state, seen)
@@ -214,7 +214,7 @@ class Rollout:
         """
         after = state
         if state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK):
-            edited = f"the annotation {annotations.ROLLOUT} was gone, it is written again"
+            edited = f"the annotation {service_annotations.ROLLOUT} was gone, it is written again"
             after = decide(state, Observation(now=self._clock.now(), edited=edited)).state
         service = self._record(view, state, after)
         if service is None:
@@ -244,7 +244,7 @@ class Rollout:
             self._assert_leadership()
             try:
                 version = read["metadata"]["resourceVersion"]
-                return self._cluster.patch_service(self._service, annotations.record(before, after), version)
+                return self._cluster.patch_service(self._service, service_annotations.record(before, after), version)
             except ConflictError:
                 now = self._cluster.service(self._service)
                 # Usually only the status changed. Anything else is for the plan to decide on first.
@@ -287,7 +287,7 @@ class Rollout:
             nonlocal moved
             self._assert_leadership()
             moved = replace(state, fingerprint=after)
-            return {annotations.ROLLOUT: moved.dump()}
+            return {service_annotations.ROLLOUT: moved.dump()}
 
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, record_with)
         if isinstance(step, Patch):

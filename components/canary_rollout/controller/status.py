@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from content_arena.components.canary_rollout.controller import annotations
-from content_arena.components.canary_rollout.controller.annotations import OperatorRequests
+from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.service_annotations import OperatorRequests
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, Json, RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
@@ -43,7 +43,8 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return json.loads(self.state.dump()) | {"share": self.share, "holder": self.holder or None}
+        state: dict[str, Any] = json.loads(self.state.dump())
+        return state | {"share": self.share, "holder": self.holder or None}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
     view = mover.read()
-    state = annotations.recorded(view.service)
+    state = service_annotations.recorded(view.service)
     if state is None:
         return NoRollout(mover.mode.stable(view), mover.mode.name, service_ref)
     try:
@@ -114,7 +115,7 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
         share = None
     requests = OperatorRequests()
     if not state.phase.is_end:
-        requests = annotations.operator_requests(view.service, state.challenger)
+        requests = service_annotations.operator_requests(view.service, state.challenger)
     return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests)
 
 
@@ -154,8 +155,10 @@ def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
     """
     cluster, service, state = _under_way(service_ref)
     approved = _gate(state, gate)
-    replaced = annotations.operator_requests(service, state.challenger)
-    annotations.annotate(cluster, service_ref.service, annotations.approval(state.challenger, approved, who))
+    replaced = service_annotations.operator_requests(service, state.challenger)
+    service_annotations.annotate(
+        cluster, service_ref.service, service_annotations.approval(state.challenger, approved, who)
+    )
     return Approval(state.challenger, approved, replaced, _holder(cluster, service_ref.service))
 
 
@@ -171,7 +174,9 @@ def abort(service_ref: ServiceRef, who: str, reason: str) -> Abort:
         InputError: No rollout is under way.
     """
     cluster, _, state = _under_way(service_ref)
-    annotations.annotate(cluster, service_ref.service, annotations.abort_patch(state.challenger, who, reason))
+    service_annotations.annotate(
+        cluster, service_ref.service, service_annotations.abort_patch(state.challenger, who, reason)
+    )
     return Abort(state.challenger, _holder(cluster, service_ref.service))
 
 
@@ -200,7 +205,7 @@ def _gate(state: State, text: str | None) -> Gate:
 def _status_of_rollout(service_ref: ServiceRef) -> Status:
     current = status(service_ref)
     if isinstance(current, NoRollout):
-        raise annotations.no_rollout(service_ref.service, service_ref.namespace)
+        raise service_annotations.no_rollout(service_ref.service, service_ref.namespace)
     return current
 
 
@@ -212,7 +217,7 @@ def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Json, State]:
     """
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     service = cluster.service(service_ref.service)
-    state = annotations.record_of(service)
+    state = service_annotations.record_of(service)
     if state.phase.is_end:
         raise InputError(
             f"the last rollout of {service_ref.service} is over: version {state.challenger} is {state.phase.value}"

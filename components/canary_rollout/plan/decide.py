@@ -143,13 +143,14 @@ def _passed(state: State, seen: Observation) -> State:
     if state.step + 1 == len(path):
         return state.enter(Phase.PROMOTING, seen.now, f"passed every step: {seen.cause}")
     following = path[state.step + 1]
+    step = state.step + 1
     changes: Changes = {"failures": 0, "inconclusives": 0}
     if not state.parameters.needs_approval(following):
-        return state.enter(Phase.SHIFTING, seen.now, seen.cause, step=state.step + 1, **changes)
-    waiting = state.enter(
-        Phase.WAITING, seen.now, f"{state.percent} % passed, {following} % needs a person's approval",
-        gate=gate_before(following), then=Phase.SHIFTING, then_step=state.step + 1, **changes,
-    )  # fmt: skip
+        changes["step"] = step
+        return state.enter(Phase.SHIFTING, seen.now, seen.cause, **changes)
+    changes |= {"gate": gate_before(following), "then": Phase.SHIFTING, "then_step": step}
+    reason = f"{state.percent} % passed, {following} % needs a person's approval"
+    waiting = state.enter(Phase.WAITING, seen.now, reason, **changes)
     return _waiting(waiting, seen) if seen.approved == waiting.gate else waiting
 
 
@@ -178,7 +179,7 @@ def _waiting(state: State, seen: Observation) -> State:
         if not seen.edited:
             return _roll_back(state, seen, _stopped(seen))
         if not state.stopped:
-            # A rollback would overwrite the edit, so the person who edited is told what waiting costs.
+            # A rollback would overwrite the edit, so the reason only names what waiting costs.
             return replace(state, stopped=True, reason=f"{state.reason}; {_stopped(seen)}")
     if is_measured(state):
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:

@@ -192,8 +192,8 @@ class State:
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Unpack[Changes]) -> State:
         """The state after moving to another phase."""
-        left: Changes = {"gate": None, "then": None, "then_step": 0, "judged": 0.0, "stopped": False}
-        return replace(self, phase=phase, since=now, window=now, reason=reason, **{**left, **changes})
+        left = replace(self, gate=None, then=None, then_step=0, judged=0.0, stopped=False)
+        return replace(left, phase=phase, since=now, window=now, reason=reason, **changes)
 
     def dump(self) -> str:
         """As JSON, with the number of its schema."""

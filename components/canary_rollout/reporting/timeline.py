@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.history import Record
@@ -177,7 +178,7 @@ def _marks(records: Sequence[Record], axis: Axis) -> list[dict[str, Any]]:
 
 def _approvals(state: State, records: Sequence[Record], axis: Axis) -> list[dict[str, Any]]:
     """Who approved which gate, and where the approval is first recorded; without a place if no record has it."""
-    first = {}
+    first: dict[str, float] = {}
     for record in records:
         for approval in record.approvals:
             first.setdefault(approval, record.at)
@@ -221,7 +222,8 @@ def _left(records: Sequence[Record], at: float) -> float:
 def _others(records: Sequence[Record], drawn: Sequence[Figure]) -> list[dict[str, Any]]:
     """Checks without a figure, as last made."""
     known = {figure.name for figure in drawn}
-    last, counts = {}, Counter()
+    last: dict[str, Check] = {}
+    counts: Counter[tuple[str, Verdict]] = Counter()
     for record in records:
         for check in record.checks:
             name = check.label

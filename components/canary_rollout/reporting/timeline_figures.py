@@ -16,7 +16,7 @@ HEIGHT = 72.0
 #: Room at both ends in percent of the width, so that marks and numbers are not cut.
 _LEFT, _RIGHT = 6.0, 2.0
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: More points than this can not be told apart.
+#: More points than this cannot be distinguished.
 _POINTS = 60
 
 

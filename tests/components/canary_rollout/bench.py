@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller.annotations import record_of
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.pace import Clock, Pace
 from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.controller.service_annotations import record_of
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase

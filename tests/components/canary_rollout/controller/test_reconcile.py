@@ -3,7 +3,7 @@
 import pytest
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller.reconcile import reconcile
+from content_arena.components.canary_rollout.controller.reconcile import Reconciler
 from content_arena.components.canary_rollout.kube.client import ClusterError
 from content_arena.components.canary_rollout.kube.lease import HeldError
 from content_arena.components.canary_rollout.plan.state import Phase
@@ -12,9 +12,9 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
 
 
-def healed(bench):
+def reconciled(bench):
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    return reconcile(bench.api, "filter", mover, bench.process(), bench.aliases)
+    return Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases).reconcile()
 
 
 def left_at(mode, phase, **how):
@@ -26,31 +26,31 @@ def left_at(mode, phase, **how):
 @pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING])
 def test_what_was_on_its_way_up_goes_back(mode, phase):
     bench = left_at(mode, phase)
-    done = healed(bench)
+    done = reconciled(bench)
     assert f"was left {phase.value}" in done[0]
     assert "it is rolled_back: aborted: no process ran it any more (reconcile)" in done[0]
     bench.check(bench.state)
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 def test_what_was_being_promoted_is(mode):
     bench = left_at(mode, Phase.PROMOTING)
-    assert "it is promoted" in healed(bench)[0]
+    assert "it is promoted" in reconciled(bench)[0]
     bench.check(bench.state)
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 def test_what_was_being_withdrawn_is(mode):
     bench = left_at(mode, Phase.ROLLING_BACK, verdicts={25: Verdict.FAIL})
-    assert "it is rolled_back: failed at 25 %" in healed(bench)[0]
+    assert "it is rolled_back: failed at 25 %" in reconciled(bench)[0]
     bench.check(bench.state)
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 def test_what_waits_for_a_persons_judgement_goes_on_waiting(mode):
     bench = Bench(mode).begun(asking(25))
     state = bench.held()
-    done = healed(bench)
+    done = reconciled(bench)
     assert len(done) == 1
     assert done[0].startswith("the rollout of version 2 goes on waiting for step-25 at 0 %: ")
     assert bench.state == state
@@ -61,9 +61,9 @@ def test_an_abort_of_what_waits_for_a_person_is_carried_out(mode):
         bench = Bench(mode, verdicts=verdicts).begun(parameters)
         bench.held()
         bench.api.annotate(abort="2 by bob: not today")
-        assert "it is rolled_back: aborted: not today (bob)" in healed(bench)[0]
+        assert "it is rolled_back: aborted: not today (bob)" in reconciled(bench)[0]
         bench.check(bench.state)
-        assert healed(bench) == []
+        assert reconciled(bench) == []
 
 
 def test_an_abort_over_an_edit_is_carried_out(mode):
@@ -71,7 +71,7 @@ def test_an_abort_over_an_edit_is_carried_out(mode):
     bench.world.stored.patch({"spec": {"predictor": {"timeout": 7}}})
     assert str(bench.held().gate) == "edit-1"
     bench.api.annotate(abort="2 by bob: not today")
-    assert "it is rolled_back: aborted: not today (bob)" in healed(bench)[0]
+    assert "it is rolled_back: aborted: not today (bob)" in reconciled(bench)[0]
     assert bench.serves == ONE
 
 
@@ -80,9 +80,9 @@ def test_a_registry_that_came_back_is_told(mode):
     bench.aliases.is_away = True
     assert str(bench.held().gate) == "promote-1"
     bench.aliases.is_away = False
-    assert "it is promoted" in healed(bench)[0]
+    assert "it is promoted" in reconciled(bench)[0]
     bench.check(bench.state)
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
@@ -97,10 +97,10 @@ def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
     bench.api.patch_service = denies
     assert str(bench.held().gate) == "refused-1"
     bench.api.patch_service = patch_service
-    assert "it is rolled_back" in healed(bench)[0]
+    assert "it is rolled_back" in reconciled(bench)[0]
     bench.check(bench.state)
     assert "failed at 25 %: errors: fail" in bench.state.reason
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 @pytest.mark.parametrize("ended", [None, Verdict.PASS, Verdict.FAIL])
@@ -110,10 +110,10 @@ def test_an_alias_that_went_astray_follows_the_traffic_again(mode, ended):
         bench.begun().end()
     serves = bench.aliases.champion
     bench.aliases.champion, bench.aliases.rejected = "9", ()
-    done = healed(bench)
+    done = reconciled(bench)
     assert bench.aliases.champion == serves
     assert len(done) == (2 if ended is Verdict.FAIL else 1)
-    assert healed(bench) == []
+    assert reconciled(bench) == []
 
 
 def test_no_alias_is_healed_by_who_was_taken_over(mode):
@@ -125,7 +125,7 @@ def test_no_alias_is_healed_by_who_was_taken_over(mode):
 
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
     with pytest.raises(HeldError):
-        reconcile(bench.api, "filter", mover, bench.process(), bench.aliases, lost)
+        Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases, lost).reconcile()
     assert bench.aliases.champion == "9"
 
 
@@ -135,5 +135,5 @@ def test_a_canary_that_no_rollout_made_is_left_and_said():
     canary = [{"trafficPercent": 10, "predictor": {"name": "v7", "model": model}}]
     bench.world.stored.patch({"spec": {"canary": canary}})
     with pytest.raises(TrafficError, match="no rollout knows of"):
-        healed(bench)
+        reconciled(bench)
     assert bench.world.service("filter")["spec"]["canary"] == canary

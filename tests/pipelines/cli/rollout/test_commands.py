@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from content_arena.components.canary_rollout import launch
 from content_arena.components.registry.registry import Registry
+from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 from tests.components.canary_rollout.stand_in import standard_world
@@ -199,6 +201,36 @@ def test_who_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
     assert f"timeline: {stopped['timeline']}" in told.splitlines()
     assert "`arena rollout resume` goes on" in told.splitlines()[-1]
     assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was let go of"
+
+
+# Options.
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], (None, 3)),
+        (["--reason", "fixed since", "--probe-budget", "5"], ("fixed since", 5)),
+        (["--insist", "fixed since", "--probe-rounds", "5"], ("fixed since", 5)),
+    ],
+)
+def test_former_names_of_options_are_still_read(options, expected, monkeypatch):
+    given = []
+
+    def start(where, registry, request, options):
+        given.append((request.override, options.overrides["budget"]))
+        raise InputError("enough")
+
+    monkeypatch.setattr(launch, "start", start)
+    is_refused(rollout(*START, *options), "enough")
+    assert given == [expected]
+
+
+def test_former_names_of_options_are_not_in_the_help():
+    help_text = rollout("start", "--help").stdout
+    assert "--reason" in help_text
+    assert "--insist" not in help_text
+    assert "--probe-rounds" not in help_text
 
 
 # What can not be used.

@@ -75,7 +75,8 @@ def no_rollout(service: str, namespace: str) -> InputError:
 
 def operator_requests(service: Json, version: str) -> OperatorRequests:
     """What people ask of the rollout of a version."""
-    found, ignored = _annotations(service), []
+    found = _annotations(service)
+    ignored: list[str] = []
     approval = _for_version(APPROVE, _APPROVAL, _APPROVAL_FORM, found, version, ignored)
     match = _for_version(ABORT, _ABORT, "VERSION by WHO: WHY", found, version, ignored)
     gate, approver = None, ""

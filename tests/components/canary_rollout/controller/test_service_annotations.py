@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.canary_rollout.controller import annotations
-from content_arena.components.canary_rollout.controller.annotations import (
+from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller.service_annotations import (
     abort_patch,
     approval,
     operator_requests,
@@ -69,11 +69,13 @@ def written(before, after):
 def test_a_request_is_removed_once_it_is_fulfilled():
     waiting = at(Phase.WAITING, step=2, gate=Gate.parse("step-100"), then=Phase.SHIFTING, then_step=3)
     opened = at(Phase.SHIFTING, step=3, approvals=("step-100 by alice",))
-    assert written(waiting, opened)[annotations.APPROVE] is None
-    assert set(written(begun(), at(Phase.BAKING))) == {annotations.ROLLOUT}
-    assert set(written(at(Phase.BAKING), at(Phase.ROLLING_BACK))) == {annotations.ROLLOUT}, "an abort lasts to the end"
+    assert written(waiting, opened)[service_annotations.APPROVE] is None
+    assert set(written(begun(), at(Phase.BAKING))) == {service_annotations.ROLLOUT}
+    assert set(written(at(Phase.BAKING), at(Phase.ROLLING_BACK))) == {service_annotations.ROLLOUT}, (
+        "an abort lasts to the end"
+    )
     for edge in (written(None, begun()), written(at(Phase.ROLLING_BACK), at(Phase.ROLLED_BACK))):
-        assert (edge[annotations.APPROVE], edge[annotations.ABORT]) == (None, None)
+        assert (edge[service_annotations.APPROVE], edge[service_annotations.ABORT]) == (None, None)
 
 
 class Busy:
@@ -95,7 +97,7 @@ class Busy:
 
 def test_a_request_is_written_although_others_write_meanwhile():
     busy = Busy(3)
-    annotations.annotate(busy, "filter", approval("2", gate_before(25), "alice"))
+    service_annotations.annotate(busy, "filter", approval("2", gate_before(25), "alice"))
     assert str(operator_requests(busy.stored.read(), "2").approved) == "step-25"
     with pytest.raises(ConflictError):
-        annotations.annotate(Busy(99), "filter", approval("2", gate_before(25), "alice"))
+        service_annotations.annotate(Busy(99), "filter", approval("2", gate_before(25), "alice"))
