@@ -1,4 +1,4 @@
-"""Rollouts as their history tells them."""
+"""Rollouts with their histories."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def checks(requests: int, errors: int = 0, slow: int = 0) -> tuple[Check, ...]:
 
 
 class Story:
-    """Writes records as the loop would."""
+    """Writes records as the control loop does."""
 
     def __init__(self, parameters: Parameters = PARAMETERS) -> None:
         self.state = start("r7-x2", "7", "s3://models/content-filter/7", STABLE, parameters, START)
@@ -50,11 +50,11 @@ class Story:
 
     def enter(self, phase: Phase, reason: str, seconds: float, share: int | None = None, **changes) -> Story:
         self.state = self.state.enter(phase, self.now, reason, **changes)
-        self.tell(share, event=reason if phase is not Phase.BAKING else "")
+        self.record(share, event=reason if phase is not Phase.BAKING else "")
         self.now += seconds
         return self
 
-    def tell(self, share: int | None = None, made: tuple[Check, ...] = (), event: str = "") -> Story:
+    def record(self, share: int | None = None, made: tuple[Check, ...] = (), event: str = "") -> Story:
         state = self.state
         share = state.percent if share is None else share
         verdict = worst(made) if made else None
@@ -69,7 +69,7 @@ class Story:
         self.enter(Phase.BAKING, f"the challenger has {self.state.percent} %", 30)
         for turn in range(1, turns + 1):
             n = int(per_turn * turn * self._random.uniform(0.95, 1.05))
-            self.tell(made=checks(n, round(errors * n), round(slow * n)))
+            self.record(made=checks(n, round(errors * n), round(slow * n)))
             self.now += 30
         return self
 
@@ -85,11 +85,11 @@ def begun() -> Story:
     story = Story().enter(Phase.STAGING, "v7 comes up at 0 %", 45)
     story.enter(Phase.BAKING, "the challenger is up, no user meets it", 60)
     ready = Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready")
-    story.tell(
+    story.record(
         made=(ready, Check(Kind.PROBES, Subject.CHALLENGER, Verdict.INCONCLUSIVE, "under way, 40 requests so far"))
     )
     story.now += 120
-    story.tell(made=(ready,))
+    story.record(made=(ready,))
     story.now += 150
     return story
 
@@ -112,11 +112,11 @@ def promoted() -> Story:
 def rolled_back() -> Story:
     story = begun().step_up().bake(60).step_up().bake(300, turns=6, errors=0.001)
     failed = checks(1_900, errors=95, slow=210)
-    story.tell(made=failed)
+    story.record(made=failed)
     reason = "failed at 5 %: " + "; ".join(check.reason for check in failed if check.verdict is Verdict.FAIL)
     story.now += 5
     story.enter(Phase.ROLLING_BACK, reason, 6)
-    story.tell(share=0, event="0 % for v7")
+    story.record(share=0, event="0 % for v7")
     story.now += 9
     return story.enter(Phase.ROLLED_BACK, reason, 0, share=0)
 

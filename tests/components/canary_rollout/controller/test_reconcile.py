@@ -75,7 +75,7 @@ def test_an_abort_over_an_edit_is_carried_out(mode):
     assert bench.serves == ONE
 
 
-def test_a_registry_that_came_back_is_told(mode):
+def test_a_registry_that_came_back_is_brought_in_line(mode):
     bench = Bench(mode).begun()
     bench.aliases.is_away = True
     assert str(bench.held().gate) == "promote-1"
@@ -116,7 +116,7 @@ def test_an_alias_that_went_astray_follows_the_traffic_again(mode, ended):
     assert reconciled(bench) == []
 
 
-def test_no_alias_is_healed_by_who_was_taken_over(mode):
+def test_no_alias_is_moved_after_leadership_is_lost(mode):
     bench = Bench(mode)
     bench.aliases.champion = "9"
 
@@ -129,7 +129,7 @@ def test_no_alias_is_healed_by_who_was_taken_over(mode):
     assert bench.aliases.champion == "9"
 
 
-def test_a_canary_that_no_rollout_made_is_left_and_said():
+def test_a_canary_that_no_rollout_made_is_left_and_named():
     bench = Bench("Standard")
     model = {"name": "kserve-container", "storageUri": TWO.storage_uri}
     canary = [{"trafficPercent": 10, "predictor": {"name": "v7", "model": model}}]

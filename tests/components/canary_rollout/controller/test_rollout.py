@@ -21,7 +21,7 @@ def test_a_good_challenger_is_promoted_through_every_step(mode, tmp_path):
     assert any(check.verdict is Verdict.PASS for r in records for check in r.checks)
 
 
-def test_every_move_is_told_as_an_event(mode):
+def test_every_move_is_an_event(mode):
     bench = Bench(mode).begun()
     bench.end()
     reasons = [event["reason"] for event in bench.api.events]
@@ -94,14 +94,14 @@ def test_a_challenger_that_crashes_at_load_quotes_its_previous_logs(mode):
     assert "exit code 3" in state.reason
 
 
-def test_a_challenger_that_never_starts_says_what_was_waited_for(mode):
+def test_the_rollback_of_a_challenger_that_never_starts_names_what_was_waited_for(mode):
     bench = Bench(mode, broken=[TWO.storage_uri]).begun()
     state = bench.end()
     bench.check(state)
     assert "the challenger was not ready within 120 s (" in state.reason
 
 
-def test_who_takes_over_too_late_says_what_was_waited_for(mode):
+def test_a_process_that_takes_over_too_late_names_what_was_waited_for(mode):
     bench = Bench(mode, broken=[TWO.storage_uri]).begun()
     bench.end(until=lambda state: bench.world.now > 30)
     bench.world.tick(QUICK.start_seconds)
@@ -125,7 +125,7 @@ def test_a_registry_that_does_not_follow_is_held_with_its_words(mode):
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
-def test_no_registry_is_written_before_it_is_sure_that_nobody_took_over(mode, verdict):
+def test_no_registry_is_written_before_leadership_is_asserted(mode, verdict):
     bench = Bench(mode, verdicts={25: verdict}).begun()
     asked = []
     bench.aliases.promote = bench.aliases.reject = lambda *what: asked.append("written")

@@ -106,7 +106,7 @@ def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, c
     assert state.phase is Phase.PROMOTED
 
 
-def test_a_right_that_is_missing_from_the_beginning_is_said_at_once(mode):
+def test_a_right_that_is_missing_from_the_beginning_is_an_error_at_once(mode):
     bench = Bench(mode).begun()
     process, began = bench.process(), bench.world.now
 

@@ -29,11 +29,11 @@ def test_a_rollout_that_waits_for_long_does_not_log_it_again_and_again(mode, tmp
     bench = Bench(mode, tmp_path, verdicts={25: Verdict.INCONCLUSIVE}).begun()
     bench.held()
     assert caplog.messages
-    told = len(caplog.messages), len(bench.api.events)
+    before = len(caplog.messages), len(bench.api.events)
     process, until = bench.process(), bench.world.now + 40
     process.run(lambda state: bench.world.now > until)
     assert bench.state.window > bench.state.since
-    assert (len(caplog.messages), len(bench.api.events)) == told
+    assert (len(caplog.messages), len(bench.api.events)) == before
 
 
 def test_an_approval_is_used_once(mode):
@@ -44,7 +44,7 @@ def test_an_approval_is_used_once(mode):
     assert "content-arena/approve" not in bench.world.service("filter")["metadata"]["annotations"]
 
 
-def test_an_abort_goes_back_from_anywhere_and_says_why(mode):
+def test_an_abort_rolls_back_from_anywhere_and_records_why(mode):
     for phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING):
         bench = Bench(mode).begun()
         bench.end(until=lambda state, phase=phase: state.phase is phase)
@@ -66,7 +66,7 @@ def edit(bench, **predictor):
     bench.world.stored.patch({"spec": {"predictor": predictor}})
 
 
-def test_an_edit_is_noticed_said_and_not_overwritten(mode):
+def test_an_edit_is_noticed_named_and_not_overwritten(mode):
     bench = Bench(mode).begun()
     process = bench.process()
     process.run(lambda state: state.phase is Phase.BAKING and state.percent == 25)
@@ -84,7 +84,7 @@ def test_an_edit_is_noticed_said_and_not_overwritten(mode):
     bench.check(bench.end())
 
 
-def test_an_edit_that_nobody_watched_is_noticed_too(mode):
+def test_an_edit_while_no_process_runs_is_noticed_too(mode):
     bench = Bench(mode).begun()
     bench.end(until=lambda state: state.percent == 25)
     edit(bench, timeout=7)
@@ -108,7 +108,7 @@ def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode
     bench.check(bench.end())
 
 
-def test_who_takes_the_record_away_and_aborts_is_heard(mode):
+def test_an_abort_works_although_the_record_was_removed(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
     bench.api.annotate(rollout=None, abort="2 by alice: broken")
@@ -134,16 +134,16 @@ def test_a_record_that_is_taken_away_right_after_a_move_does_not_make_that_an_ed
     bench.check(process.run())
 
 
-def test_a_record_that_is_taken_away_again_and_again_is_told_once(mode):
+def test_a_record_that_is_removed_again_and_again_is_reported_once(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
     bench.api.annotate(rollout=None)
     process.reconcile_once()
-    told = len(bench.api.events)
+    before = len(bench.api.events)
     for _ in range(5):
         bench.api.annotate(rollout=None)
         process.reconcile_once()
-    assert (str(bench.state.gate), len(bench.api.events)) == ("edit-1", told)
+    assert (str(bench.state.gate), len(bench.api.events)) == ("edit-1", before)
 
 
 def test_a_record_that_is_taken_away_does_not_keep_it_from_going_back(mode):

@@ -45,7 +45,7 @@ def test_requests_are_for_one_version():
 
 
 @pytest.mark.parametrize("text", ["", "yes", "2", "2 step-25", "2/", "2/stop-25", "2/step-025", "2/step"])
-def test_what_can_not_be_read_opens_nothing_and_is_said(text):
+def test_what_can_not_be_read_opens_nothing_and_is_reported(text):
     found = operator_requests(service(approve=text), "2")
     assert (found.approved, len(found.ignored)) == (None, 1)
     assert "wanted VERSION/GATE by WHO" in found.ignored[0]
@@ -56,7 +56,7 @@ def test_short_forms_do():
     assert (str(found.approved), found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
 
 
-def test_no_rollout_is_said_with_what_begins_one():
+def test_without_a_rollout_the_error_names_the_command_that_begins_one():
     assert recorded(service()) is None
     with pytest.raises(InputError, match="arena rollout start --service filter"):
         record_of(service())

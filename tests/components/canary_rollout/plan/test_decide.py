@@ -50,7 +50,7 @@ def test_a_hold_stays_where_it_is():
     assert (state.phase, state.gate, taken) == (Phase.WAITING, gate_before(100), [50])
 
 
-def test_who_approved_is_kept():
+def test_the_approver_is_recorded():
     state, _ = walk(begun(), approve_all)
     assert state.approvals == ("step-100 by ann",)
 
@@ -213,7 +213,7 @@ def test_an_edit_is_not_overwritten_and_goes_on_once_undone():
     assert (undone.action, undone.percent) == (Action.SHIFT, 25)
 
 
-def test_a_challenger_that_stops_behind_an_edit_is_said_once_and_goes_back_once_the_edit_is_undone():
+def test_a_challenger_that_stops_behind_an_edit_is_named_once_and_rolled_back_once_the_edit_is_undone():
     held = decide(baking, good(baking, edited="spec.predictor changed")).state
     said = decide(held, good(held, edited="spec.predictor changed", failure="OOMKilled"))
     assert (said.action, str(said.state.gate)) == (Action.WAIT, "edit-1")

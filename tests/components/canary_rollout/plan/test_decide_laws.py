@@ -166,7 +166,7 @@ def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_rea
 
 @settings(max_examples=300, deadline=None)
 @given(bad_days)
-def test_inconclusive_data_never_promotes_however_a_person_insists(days):
+def test_inconclusive_data_never_promotes_whatever_is_approved(days):
     state, now = begun(Parameters(**(PARAMETERS.as_dict() | {"steps": (0, 50, 100), "approvals": ()}))), START
     for pause, changes in days:
         now += pause

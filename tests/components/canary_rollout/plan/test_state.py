@@ -61,7 +61,7 @@ def test_what_others_wrote_is_cut_whichever_way_it_gets_there():
     assert load(state.dump()) == state
 
 
-def test_what_is_measured_as_usual_is_not_told_and_older_records_are_read():
+def test_default_measuring_is_not_recorded_and_older_records_are_read():
     assert "measuring" not in json.loads(begun().dump())
     assert load(begun().dump()).measuring == {}
 

@@ -1,4 +1,4 @@
-"""What a rollout tells Prometheus, as Prometheus reads it."""
+"""The metrics of a rollout, as Prometheus reads them."""
 
 import socket
 from dataclasses import replace
@@ -72,7 +72,7 @@ def test_a_rollback_has_no_share(metrics, scrape):
     assert scrape()["share",] == 0
 
 
-def test_a_person_who_is_asked_can_be_alerted(metrics, scrape):
+def test_waiting_for_an_approval_can_be_alerted(metrics, scrape):
     metrics.observe(at(Phase.WAITING, gate=Gate.parse("step-100")))
     assert scrape()["waiting_for_approval",] == 1
 

@@ -84,7 +84,7 @@ def test_a_rollback_names_what_failed_and_shows_it_first():
     assert drawn[: len(failed)] == failed
 
 
-def test_every_picture_says_what_it_shows():
+def test_every_picture_has_a_label():
     found = page(stories.rolled_back())
     labels = [attrs["aria-label"] for tag, attrs in found.elements if tag == "svg"]
     assert "in order: 0 %, 1 %, 5 %, 0 %. Then: Rolled back." in labels[0]
@@ -96,7 +96,7 @@ def test_a_page_needs_nothing_but_itself():
     assert not re.search(r"(src|href)=|url\(|@import|<script", html)
 
 
-def test_what_a_log_said_is_no_markup():
+def test_text_of_a_log_is_no_markup():
     found = page(stories.hostile())
     assert not any(tag == "script" for tag, _ in found.elements)
     assert "<script>alert(1)</script> \ufffd" in found.words
@@ -121,13 +121,13 @@ def test_a_share_that_is_not_known_is_not_drawn():
 
 def test_a_figure_that_was_never_measured_is_a_check_among_others_and_no_picture():
     story = Story().enter(Phase.BAKING, "measured", 10)
-    story.tell(made=(Check(Kind.BOUND, Subject.F1, Verdict.INCONCLUSIVE, "F1, bound: not measured", least=0.6),))
+    story.record(made=(Check(Kind.BOUND, Subject.F1, Verdict.INCONCLUSIVE, "F1, bound: not measured", least=0.6),))
     found = page(story)
     assert found.of_class("whisker") == []
     assert "F1, bound: not measured" in found.words
 
 
-def test_who_waits_names_the_gate():
+def test_a_rollout_that_waits_names_its_gate():
     story = begun = stories.begun()
     story.enter(Phase.WAITING, "1 % needs a person's approval", 0, gate=Gate.parse("step-1"), then=Phase.SHIFTING)
     assert "! Waits for a person: step-1" in page(begun).words
@@ -148,7 +148,7 @@ def test_thousands_of_turns_do_not_make_thousands_of_marks():
     for n in range(2_000):
         bad = Verdict.FAIL if n == 777 else Verdict.PASS
         check = Check(Kind.BOUND, Subject.ERRORS, bad, "r", 0.5 if n == 777 else 0.001, 0.0, 0.6, most=0.01)
-        story.tell(made=(check,))
+        story.record(made=(check,))
         story.now += 5
     (figure,) = figures(story.records, Axis(START, story.now))
     assert len(figure.points) == 61
@@ -174,7 +174,7 @@ def test_any_history_is_a_page_and_every_place_is_on_it(rows):
         story.now = START + at
         story.state = replace(story.state, phase=phase, step=step, reason=reason)
         made = (Check(Kind.OTHER, "figure", verdict, reason, value, value, value, least=bound),) if verdict else ()
-        story.tell(made=made)
+        story.record(made=made)
         story.records[-1] = replace(story.records[-1], share=share)
     found = page(story)
     for _, attrs in found.elements:

@@ -103,7 +103,7 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(cluster):
     assert [patch["percent"] for patch in plan["patches"]][-1] == 100
 
 
-def test_a_challenger_that_crashes_is_taken_back_and_the_page_says_so(broken):
+def test_a_challenger_that_crashes_is_rolled_back_and_the_page_names_the_cause(broken):
     result = rollout(*START)
     assert result.exit_code == 1, result.output
     assert "Version 2 is rolled back at 0 %: the challenger does not start" in result.stdout
@@ -111,8 +111,8 @@ def test_a_challenger_that_crashes_is_taken_back_and_the_page_says_so(broken):
     page = Path(line.removeprefix("timeline: "))
     assert "the bundle is torn" in page.read_text()
     assert page.with_suffix(".jsonl").is_file()
-    code, told = answer(*RESUME)
-    assert (code, told["phase"], told["timeline"]) == (1, "rolled_back", str(page))
+    code, shown = answer(*RESUME)
+    assert (code, shown["phase"], shown["timeline"]) == (1, "rolled_back", str(page))
 
 
 def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(cluster):
@@ -146,7 +146,7 @@ def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(clust
         is_refused(rollout(*EVERY[command]), "is over", "rolled_back")
 
 
-def test_reconcile_ends_what_nobody_carries_on_and_then_finds_nothing(cluster):
+def test_reconcile_ends_a_rollout_without_a_process_and_then_finds_nothing(cluster):
     rollout(*START)
     rollout("abort", *WHERE)
     rollout(*EVERY["approve"])
@@ -181,7 +181,7 @@ def test_a_resumed_rollout_is_judged_as_it_began(cluster, tmp_path):
     assert seen["measuring"] == began, "said for that process only"
 
 
-def test_who_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
+def test_a_process_that_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
     arena = Path(sys.executable).with_name("arena")
     line = [arena, "rollout", *START, "--plan", "0,100", "--bake", "300", "--json"]
     environment = os.environ | {"PYTHONFAULTHANDLER": "1"}
@@ -190,16 +190,16 @@ def test_who_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
         while "RolloutMeasuring" not in [event["reason"] for event in cluster.api.events] and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        said, told = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)
         raise AssertionError(process.communicate()) from None
-    assert process.returncode == 130, told
-    stopped = json.loads(said)
+    assert process.returncode == 130, stderr
+    stopped = json.loads(stdout)
     assert stopped["phase"] == "baking"
     assert "Under way at 0 %" in Path(stopped["timeline"]).read_text()
-    assert f"timeline: {stopped['timeline']}" in told.splitlines()
-    assert "`arena rollout resume` goes on" in told.splitlines()[-1]
+    assert f"timeline: {stopped['timeline']}" in stderr.splitlines()
+    assert "`arena rollout resume` goes on" in stderr.splitlines()[-1]
     assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was let go of"
 
 
@@ -283,13 +283,13 @@ def test_before_there_was_a_rollout(command, cluster):
     is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
 
 
-def test_before_there_was_a_rollout_status_says_what_serves(cluster):
+def test_before_there_was_a_rollout_status_shows_what_serves(cluster):
     result = rollout(*EVERY["status"])
     assert result.exit_code == 0, result.output
     assert "Version 1 serves" in result.stdout
     assert "arena rollout start" in result.stdout
-    code, told = answer(*EVERY["status"])
-    assert (code, told["rollout"], told["mode"], told["serving"]["version"]) == (0, None, "Standard", "1")
+    code, shown = answer(*EVERY["status"])
+    assert (code, shown["rollout"], shown["mode"], shown["serving"]["version"]) == (0, None, "Standard", "1")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
     assert cluster.api.writes == 0
 
 
-def test_an_approval_says_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
+def test_an_approval_names_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
     rollout(*START, "--approve-before", "100")
     rollout("approve", "step-100", *WHERE, "--by", "carol")
     said = rollout(*EVERY["approve"], "--by", "dave").stdout
