@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from content_arena.components.evaluation.document import Evaluation
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation
 
 _VALUES = {"score": 0.9, "ms": 2.0}
 

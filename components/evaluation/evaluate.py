@@ -14,13 +14,13 @@ from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
-from content_arena.components.evaluation import document, metrics
-from content_arena.components.evaluation.document import Evaluation, Example, ModelEvaluation, StrategyComparison
+from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import records
+from content_arena.components.shared import evaluation_record, records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
 from content_arena.components.shared.figures import NOT_MEASURED
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.metric_names import EvasionBy
@@ -97,7 +97,7 @@ def evaluate_challenger(
     log(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
     attacks = _attack(models, attacked, split_strategies(lang, held_out), budget=budget, seed=seed)
     evaluation = _evaluation(models, test, attacks, lang, settings)
-    document.write(evaluation, evaluation_path)
+    evaluation_record.write(evaluation, evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     tracking.log(STAGE, _logged(evaluation), {"attack_set_sha256": evaluation.attack_set_sha256})
     log(STAGE, _summary(evaluation))

@@ -14,10 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.attack_generation.outcomes import benign_perturbed, flagged, got_past, toxic_caught
-from content_arena.components.evaluation.document import Histogram, RocCurve
+from content_arena.components.attack_generation.outcomes import (
+    benign_perturbed,
+    flagged,
+    got_past,
+    judged,
+    toxic_caught,
+)
 from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Histogram, RocCurve
 from content_arena.components.shared.figures import Measured, Rate
 
 Scores = npt.NDArray[np.float32]
@@ -189,3 +195,8 @@ def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
             wilson(changed["undone"].to_numpy(dtype=bool)),
         )
     return found
+
+
+def of_battle(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
+    """The figures of every strategy in a battle's attacks, which are not judged yet."""
+    return per_strategy(judged(attacks))

@@ -16,10 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from content_arena.components.evaluation import charts, display
-from content_arena.components.evaluation.document import Evaluation, Example, ModelEvaluation, StrategyComparison
 from content_arena.components.registry.gates import Gate, GateResult, default_margin
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
 from content_arena.components.shared.figures import NOT_MEASURED, Figure, Measured, Rate
 
 #: What a part of the template is filled with.

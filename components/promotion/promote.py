@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from content_arena.components.evaluation import document, report
-from content_arena.components.evaluation.document import Evaluation
+from content_arena.components.evaluation import report
 from content_arena.components.registry import gates as gating
 from content_arena.components.registry.gates import Gate, GateResult
 from content_arena.components.registry.publish import publish
@@ -15,6 +14,8 @@ from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared import evaluation_record
+from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
@@ -56,7 +57,7 @@ def promote_challenger(
         InputError: The evaluation can not be read, or a gate or its margin can not be used; nothing was registered.
     """
     applied = gating.gates_from(gates)
-    evaluation = document.read(evaluation_path)
+    evaluation = evaluation_record.read(evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)).version

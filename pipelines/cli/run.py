@@ -179,13 +179,13 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
     """Runs the arena once and puts together what ``--json`` answers."""
     import shutil
 
-    from content_arena.components.evaluation import document
+    from content_arena.components.shared import evaluation_record
     from content_arena.pipelines.definitions import arena
     from content_arena.pipelines.definitions.stage_table import GENERATION
 
     finished = _follow(arena.build(), arguments, home, engine)
     verdict = finished.parameter("promote_challenger", "verdict")
-    evaluation = document.read(finished.artifact("evaluate_challenger", "evaluation"))
+    evaluation = evaluation_record.read(finished.artifact("evaluate_challenger", "evaluation"))
     report = home.reports / f"{finished.name}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(finished.artifact("promote_challenger", "report"), report)
@@ -223,7 +223,6 @@ def _follow(pipeline: BaseComponent, arguments: dict[str, Any], home: ArenaHome,
 
 
 def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
-    from content_arena.components.attack_generation import outcomes
     from content_arena.components.evaluation import metrics
     from content_arena.components.shared import records
 
@@ -232,7 +231,7 @@ def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
         attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
         # A champion knows its training texts by heart; what it does to others is what counts.
         attacks = attacks[attacks["split"] == "validation"]
-        for strategy, figures in metrics.per_strategy(outcomes.judged(attacks)).items():
+        for strategy, figures in metrics.of_battle(attacks).items():
             rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
             rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
     return rows

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from content_arena.components.evaluation import metrics, report
-from content_arena.components.evaluation.document import Evaluation
 from content_arena.components.metrics_exporter.collector import families
 from content_arena.components.metrics_exporter.snapshot import Snapshot
 from content_arena.components.registry import gates
@@ -17,6 +16,7 @@ from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import figures
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Exported, Figure, GateRule
 from content_arena.pipelines.cli import tables
 from tests.evaluations import evaluation

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.evaluation import charts, display, report
-from content_arena.components.evaluation.document import Evaluation
 from content_arena.components.registry import gates
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
 from tests.evaluations import evaluation, example, rate, strategy
 

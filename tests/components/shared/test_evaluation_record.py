@@ -6,10 +6,9 @@ import math
 
 import pytest
 
-from content_arena.components.evaluation import document
-from content_arena.components.evaluation.document import Evaluation
-from content_arena.components.shared import figures
+from content_arena.components.shared import evaluation_record, figures
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
 from tests.evaluations import evaluation, example, parsed, rate, strategy
 
@@ -34,8 +33,8 @@ def without(value, path=()):
 
 def test_what_is_written_is_read(tmp_path):
     found = Evaluation.from_json(whole())
-    document.write(found, tmp_path / "folder" / "evaluation.json")
-    assert document.read(tmp_path / "folder" / "evaluation.json") == found
+    evaluation_record.write(found, tmp_path / "folder" / "evaluation.json")
+    assert evaluation_record.read(tmp_path / "folder" / "evaluation.json") == found
     assert json.loads((tmp_path / "folder" / "evaluation.json").read_text()) == whole()
 
 
@@ -90,7 +89,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, text):
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(InputError, match=r"evaluation\.json can not be read"):
-        document.read(path)
+        evaluation_record.read(path)
 
 
 def test_the_headline_is_a_part_of_the_table_in_its_order():
