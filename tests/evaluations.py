@@ -1,12 +1,22 @@
-"""An evaluation as evaluate_challenger writes it, with whatever a test wants changed."""
+"""Evaluations as evaluate_challenger writes them, with whatever a test wants changed.
+
+Figures come from the table, so that a new one is in every evaluation at once.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation
 
-def evaluation(champion: dict[str, Any] | None = None, challenger: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A challenger that passes every gate, before the changes."""
+_VALUES = {"score": 0.9, "ms": 2.0}
+
+
+def evaluation(
+    champion: dict[str, Any] | None = None, challenger: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """The document of a challenger that passes every gate, before the changes."""
     return {
         "lang": "en",
         "seed": 0,
@@ -18,27 +28,26 @@ def evaluation(champion: dict[str, Any] | None = None, challenger: dict[str, Any
         "challenger": model("sha-1", 0.1) | (challenger or {}),
         "strategies": [],
         "examples": [],
-    }
+    } | changes
+
+
+def parsed(*args: Any, **changes: Any) -> Evaluation:
+    """The same, read."""
+    return Evaluation.from_json(evaluation(*args, **changes))
 
 
 def model(version: str, evasion: float) -> dict[str, Any]:
     """The figures of one model."""
     counts = [1] * 20
+    measured = {
+        figure.name: rate(0.1) if figure.unit == "share" else _VALUES[figure.unit] for figure in figures.FIGURES
+    }
     return {
         "version": version,
         "threshold": 0.5,
         "base_model": "tiny",
-        "clean_f1": 0.9,
-        "clean_precision": 0.9,
-        "clean_recall": 0.9,
-        "clean_auroc": 0.95,
-        "clean_fpr": rate(0.1),
-        "evasion": rate(evasion),
-        "evasion_seen": rate(evasion),
-        "evasion_unseen": rate(evasion),
-        "perturbed_benign_fpr": rate(0.1),
-        "latency_p50_ms": 1.0,
-        "latency_p95_ms": 2.0,
+        **measured,
+        **{name: rate(evasion) for name in ("evasion", "evasion_seen", "evasion_unseen")},
         "confusion": [[45, 5], [5, 45]],
         "roc": {"fpr": [0.0, 1.0], "tpr": [0.0, 1.0], "thresholds": [1.0, 0.0]},
         "histogram": {
@@ -51,6 +60,20 @@ def model(version: str, evasion: float) -> dict[str, Any]:
     }
 
 
-def rate(value: float, n: int = 100) -> dict[str, float | int]:
+def strategy(name: str = "leet_sub", held_out: bool = False, **rates: Any) -> dict[str, Any]:
+    """A row of the comparison by strategy."""
+    names = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone")
+    return {"strategy": name, "family": "char", "held_out": held_out} | {key: rate(0.3) for key in names} | rates
+
+
+def example(original: str = "you idiot", perturbed: str = "you 1diot", strategy: str = "leet_sub") -> dict[str, Any]:
+    """An attack that got past the challenger."""
+    texts = {"original": original, "perturbed": perturbed}
+    return {"strategy": strategy, "held_out": False, **texts, "score_before": 0.93, "score_after": 0.21}
+
+
+def rate(value: float | None, n: int = 100, reach: float = 0.05) -> dict[str, float | int | None]:
     """A rate with an interval around it."""
-    return {"rate": value, "n": n, "low": max(0.0, value - 0.05), "high": min(1.0, value + 0.05)}
+    if value is None:
+        return {"rate": None, "n": n, "low": None, "high": None}
+    return {"rate": value, "n": n, "low": max(0.0, value - reach), "high": min(1.0, value + reach)}

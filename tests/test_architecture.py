@@ -76,17 +76,12 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
-    ("pipelines.definitions.stages", "components.attack_generation.strategies"): "a parameter's default names them",
-    # Until there is one table of figures.
-    ("pipelines.cli.run", "components.evaluation.evaluate"): "figures of a comparison, for a table",
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
 }
 
 _ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}
 
-_PIPELINES_UPWARD = {
-    ("pipelines.definitions.placement", "pipelines.cli.options"): "values of options are read where tasks are placed",
-}
+_PIPELINES_UPWARD: dict[tuple[str, str], str] = {}
 
 
 def _ours() -> list[Import]:

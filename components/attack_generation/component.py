@@ -1,6 +1,6 @@
 """KFP components of the stages generate_attacks and gather_attacks."""
 
-from typing import List, NamedTuple, Optional  # noqa: UP035 - KFP's type parser
+from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -15,14 +15,15 @@ def generate_attacks(
     summary: dsl.Output[dsl.Artifact],
     victim: str,
     pipeline_run: str,
-    lang: str = "en",
-    budget: int = 3,
-    texts_per_label: int = 200,
-    seed: int = 0,
-    held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-    shard: int = 0,
-    n_shards: int = 1,
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    lang: str,
+    budget: int,
+    texts_per_label: int,
+    seed: int,
+    held_out_strategies: List[str],  # noqa: UP006
+    settings: dict,
+    shard: int,
+    n_shards: int,
+    tracking_uri: str,
 ) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
@@ -37,14 +38,17 @@ def generate_attacks(
         budget: Queries allowed for each (text, strategy).
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
-        held_out_strategies: Strategies that are judged only; the project's own choice if not given.
+        held_out_strategies: Strategies that are judged only.
+        settings: Further settings by section; [attack] is read.
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
-    from content_arena.components.attack_generation import generate, strategies
+    from content_arena.components.attack_generation import generate
+    from content_arena.components.attack_generation.settings import AttackSettings
+    from content_arena.components.shared.settings import read
 
     generate.generate_attacks(
         Path(corpus.path),
@@ -54,13 +58,18 @@ def generate_attacks(
         victim=victim,
         lang=lang,
         pipeline_run=pipeline_run,
-        budget=int(budget),
-        texts_per_label=int(texts_per_label),
+        settings=read(
+            "generate_attacks",
+            AttackSettings,
+            settings,
+            budget=int(budget),
+            texts_per_label=int(texts_per_label),
+            held_out_strategies=tuple(held_out_strategies),
+        ),
         seed=int(seed),
-        held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
         shard=int(shard),
         n_shards=int(n_shards),
-        tracking_uri=tracking_uri,
+        tracking_uri=tracking_uri or None,
     )
 
 
@@ -73,7 +82,7 @@ def gather_attacks(
     held_out_attacks: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    tracking_uri: str,
 ) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):
     """Puts the shards of a battle together.
 
@@ -86,7 +95,7 @@ def gather_attacks(
         metrics: n_attacks, n_queries, n_success, n_failed, n_skipped, n_toxic_success, n_toxic_failed, evasion_seen,
             evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
         attack_set_sha256: SHA-256 (hex) of the attack set, the same for any number of shards.
@@ -103,7 +112,7 @@ def gather_attacks(
         Path(attacks.path),
         Path(held_out_attacks.path),
         pipeline_run=pipeline_run,
-        tracking_uri=tracking_uri,
+        tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)

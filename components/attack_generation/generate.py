@@ -11,17 +11,16 @@ from typing import Any
 import pandas as pd
 
 from content_arena.components.attack_generation import battle, strategies, victims
+from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.readability import MIN_READABILITY, readability
 from content_arena.components.shared.stage import Progress, log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
 GATHER = "gather_attacks"
-#: Texts of each label attacked in validation, as a share of those attacked in training.
-_VALIDATION_SHARE = 0.25
 
 
 @stage(STAGE)
@@ -34,10 +33,8 @@ def generate_attacks(
     victim: str,
     lang: str,
     pipeline_run: str,
-    budget: int = 3,
-    texts_per_label: int = 200,
+    settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
     seed: int = 0,
-    held_out: Sequence[str] = strategies.HELD_OUT,
     shard: int = 0,
     n_shards: int = 1,
     tracking_uri: str | None = None,
@@ -56,20 +53,19 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        budget: Queries allowed for each (text, strategy).
-        texts_per_label: Training texts of each label to attack.
+        settings: How to attack; ``texts_per_label`` counts training texts.
         seed: The same seed gives the same attack set.
-        held_out: Strategies that are judged only.
         shard: Number of this part of the strategies, from 0.
         n_shards: Number of parts.
         tracking_uri: MLflow server; the environment's if None.
     """
-    search = LadderSearch(_at_least_one("budget", budget))
+    budget, texts_per_label = settings.budget, settings.texts_per_label
+    search = LadderSearch(budget)
     if not 0 <= shard < _at_least_one("n_shards", n_shards):
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
-    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, held_out))
-    n_validation = max(1, round(_at_least_one("texts_per_label", texts_per_label) * _VALIDATION_SHARE))
+    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, settings.held_out_strategies))
+    n_validation = max(1, round(texts_per_label * settings.validation_share))
     train = battle.sample_texts(corpus, "train", texts_per_label, seed)
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
     opened = victims.open_victim(victim, tracking_uri)
@@ -162,7 +158,7 @@ def gather_attacks(
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
         "evasion_held_out": evasion(unseen),
     }
-    metrics = {name: value for name, value in metrics.items() if value == value}
+    metrics = {name: value for name, value in metrics.items() if value is not None}
     Tracking(tracking_uri, pipeline_run).log(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
     )
@@ -184,13 +180,6 @@ def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategie
     if not seen:
         raise InputError(f"every strategy for language {lang!r} is held out, nothing is left to train on")
     return seen, [strategy for strategy in available if strategy.name in held_out]
-
-
-def evasion(attacks: pd.DataFrame) -> float:
-    """Successes that can still be read / toxic texts the victim caught before; NaN if it caught none."""
-    caught = attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
-    successes = caught[caught["status"] == "success"]
-    return float((readability(successes) >= MIN_READABILITY).sum() / len(caught)) if len(caught) else float("nan")
 
 
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:

@@ -17,16 +17,17 @@ def roll_out(
     service: str,
     namespace: str,
     pipeline_run: str,
-    lang: str = "en",
-    steps: List[int] = [0, 1, 5, 25, 50, 100],  # noqa: B006, UP006
-    bake_seconds: float = 300.0,
-    min_requests: int = 400,
-    approvals: List[int] = [],  # noqa: B006, UP006
-    limits: Dict[str, float] = {},  # noqa: B006, UP006
-    prometheus: str = "",
+    lang: str,
+    steps: List[int],  # noqa: UP006
+    bake_seconds: float,
+    min_requests: int,
+    approvals: List[int],  # noqa: UP006
+    limits: Dict[str, float],  # noqa: UP006
+    prometheus: str,
+    settings: dict,
+    models_uri: str,
+    tracking_uri: str,
     metrics_port: int = 9102,
-    models_uri: str = "",
-    tracking_uri: str = "",
 ) -> NamedTuple("Outputs", [("rollout", dict)]):
     """Rolls a challenger that passed the gates out on KServe: promoted at 100 %, or taken back with the reason.
 
@@ -46,9 +47,10 @@ def roll_out(
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
-        metrics_port: Port on which Prometheus finds the rollout's metrics while it runs; no metrics if 0.
+        settings: Further settings by section; [rollout] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
+        metrics_port: Port on which Prometheus finds the rollout's metrics while it runs; no metrics if 0.
 
     Returns:
         rollout: version, phase, percent, reason.
@@ -57,23 +59,29 @@ def roll_out(
     from typing import NamedTuple
 
     from content_arena.components.canary_rollout import launch, task
+    from content_arena.components.canary_rollout.settings import RolloutSettings
+    from content_arena.components.shared.settings import read
 
-    settings = task.RolloutSettings(
-        launch.ServiceRef(service, namespace),
-        steps=tuple(steps),
-        bake_seconds=bake_seconds,
-        min_requests=min_requests,
-        approvals=tuple(approvals),
-        corpus=Path(corpus.path),
-        lang=lang,
-        limits=limits,
-        prometheus=prometheus or None,
-        metrics_port=metrics_port or None,
-    )
     done = task.roll_out_challenger(
         verdict,
         launch.RolloutArtifacts(Path(history.path), Path(timeline.path)),
-        settings,
+        task.RolloutJob(
+            launch.ServiceRef(service, namespace),
+            read(
+                "roll_out",
+                RolloutSettings,
+                settings,
+                steps=tuple(steps),
+                bake_seconds=float(bake_seconds),
+                min_requests=int(min_requests),
+                approvals=tuple(approvals),
+                limits=limits,
+                prometheus=prometheus or None,
+            ),
+            Path(corpus.path),
+            lang,
+            metrics_port or None,
+        ),
         pipeline_run=pipeline_run,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from content_arena.components.canary_rollout.controller.service_annotations impo
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     Challenger,
-    Parameters,
     Phase,
     RolloutArtifacts,
     RolloutRequest,
@@ -22,6 +21,7 @@ from content_arena.components.canary_rollout.launch import (
     State,
     Stopped,
 )
+from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
@@ -62,52 +62,26 @@ class GateVerdict:
 
 
 @dataclass(frozen=True)
-class RolloutSettings:
-    """How the stage rolls out.
+class RolloutJob:
+    """What the stage rolls out on, and how.
 
     Attributes:
         service: The InferenceService.
-        steps: See ``Parameters``, as the next three.
-        bake_seconds: How long each step is measured.
-        min_requests: Answers to users that have to be judged at each step above 0.
-        approvals: Steps that a person has to approve first.
+        settings: The plan, the bounds and the probes.
         corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
         lang: ISO 639-1 code of the corpus.
-        limits: Bounds that differ from the defaults; see ``Limits`` in ``analysis.checks``.
-        prometheus: URL of a Prometheus that scrapes the pods; the pods' own metrics if None.
         metrics_port: Port on which Prometheus finds the rollout's metrics; no metrics if None.
     """
 
     service: ServiceRef
-    steps: tuple[int, ...] = Parameters.steps
-    bake_seconds: float = Parameters.bake_seconds
-    min_requests: int = Parameters.min_requests
-    approvals: tuple[int, ...] = ()
-    corpus: Path | None = None
-    lang: str = "en"
-    limits: Mapping[str, float] = field(default_factory=dict)
-    prometheus: str | None = None
+    settings: RolloutSettings
+    corpus: Path | None
+    lang: str
     metrics_port: int | None = None
-
-    @property
-    def parameters(self) -> Parameters:
-        """The plan.
-
-        Raises:
-            InputError: It makes no sense.
-        """
-        return Parameters(
-            steps=self.steps,
-            bake_seconds=self.bake_seconds,
-            min_requests=self.min_requests,
-            approvals=self.approvals,
-        )
 
     def run_options(self, artifacts: RolloutArtifacts) -> RunOptions:
         """How the task's process runs the rollout."""
-        overrides = {"limits": self.limits, "corpus": self.corpus, "lang": self.lang}
-        if self.prometheus:
-            overrides["prometheus"] = self.prometheus
+        overrides = self.settings.measuring_overrides | {"corpus": self.corpus, "lang": self.lang}
         return RunOptions(lambda name: artifacts, overrides, metrics_port=self.metrics_port)
 
 
@@ -115,7 +89,7 @@ class RolloutSettings:
 def roll_out_challenger(
     verdict: Mapping[str, Any],
     artifacts: RolloutArtifacts,
-    settings: RolloutSettings,
+    job: RolloutJob,
     *,
     pipeline_run: str,
     models_uri: str | None = None,
@@ -126,7 +100,7 @@ def roll_out_challenger(
     Args:
         verdict: Of promote_challenger.
         artifacts: Where to write the timeline page and the history.
-        settings: Where and how to roll out.
+        job: Where and how to roll out.
         pipeline_run: Id of the pipeline run.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
@@ -143,7 +117,7 @@ def roll_out_challenger(
         return _refused(judged.version, artifacts)
     tracking, registry = Tracking(tracking_uri, pipeline_run), Registry(tracking_uri)
     with launch.lines_to(lambda line: log(STAGE, line)):
-        state = _rolled_out(judged.version, registry, settings, settings.run_options(artifacts))
+        state = _rolled_out(judged.version, registry, job, job.run_options(artifacts))
     artifacts.history.parent.mkdir(parents=True, exist_ok=True)
     artifacts.history.touch()
     for line in publish_after(registry, models_uri or None):
@@ -152,14 +126,14 @@ def roll_out_challenger(
     return {"version": judged.version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}
 
 
-def _rolled_out(version: str, registry: Registry, settings: RolloutSettings, options: RunOptions) -> State:
-    last = recorded(KubernetesClient(settings.service.namespace).service(settings.service.service))
+def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunOptions) -> State:
+    last = recorded(KubernetesClient(job.service.namespace).service(job.service.service))
     try:
         # The rollout of this version may be over already. Resuming it then returns its end.
         if last is not None and last.challenger == version:
-            return launch.resume(settings.service, RegistrySync(registry), options)
-        request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), settings.parameters)
-        return launch.start(settings.service, RegistrySync(registry), request, options)
+            return launch.resume(job.service, RegistrySync(registry), options)
+        request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), job.settings.plan)
+        return launch.start(job.service, RegistrySync(registry), request, options)
     except Stopped as stopped:
         log(STAGE, str(stopped))
         sys.exit(130)

@@ -1,7 +1,5 @@
 """KFP component of the stage prepare_corpus; what it does is in prepare.py."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
@@ -11,12 +9,12 @@ from content_arena.components.shared.images import COMPONENT_IMAGE
 def prepare_corpus(
     corpus: dsl.Output[dsl.Dataset],
     report: dsl.Output[dsl.Metrics],
-    data: str = "embedded",
+    data: str,
+    lang: str,
+    text_column: str,
+    label_column: str,
+    max_texts: int,
     data_version: str = "",
-    lang: str = "en",
-    text_column: Optional[str] = None,  # noqa: UP045
-    label_column: Optional[str] = None,  # noqa: UP045
-    max_texts: int = 100_000,
     split_seed: int = 0,
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
@@ -29,13 +27,13 @@ def prepare_corpus(
         report: Numbers of texts read, kept, by class and split, and dropped by reason; seconds taken.
         data: "embedded" for the corpus that comes with the package; the path of a CSV, TSV, JSONL (each also .gz) or
             Parquet file; or hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
-        data_version: A word that changes when what `data` holds does, such as a date or a digest. Nothing here reads
-            it: Kubeflow Pipelines takes an earlier run's outputs again where all parameters are the same.
         lang: ISO 639-1 code of the texts, such as en or ko. Rows marked as another language are dropped.
         text_column: Column of the texts. Empty: text, comment_text, tweet and other usual names are looked for.
         label_column: Column of the labels (toxic/benign, 1/0, true/false). Empty: Jigsaw's six, label, toxic and other
             usual names are looked for.
         max_texts: Draw at most so many texts, in the proportions of the data; at least 100.
+        data_version: A word that changes when what `data` holds does, such as a date or a digest. Nothing here reads
+            it: Kubeflow Pipelines takes an earlier run's outputs again where all parameters are the same.
         split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed, or a
             champion is judged on texts it was trained on.
     """
@@ -48,7 +46,7 @@ def prepare_corpus(
         text_column=text_column or None,
         label_column=label_column or None,
         max_texts=int(max_texts),
-        split_seed=split_seed,
+        split_seed=int(split_seed),
     )
     corpus.metadata.update(counts | {"data": data, "data_version": data_version})
     for name, value in counts.items():

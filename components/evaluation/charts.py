@@ -12,10 +12,11 @@ everywhere, and a champion's mark is a ring, a challenger's a diamond, so that n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from markupsafe import Markup
+
+from content_arena.components.shared.figures import NOT_MEASURED, Rate
 
 #: Room at both ends of an axis in percent of the width, so that marks at 0 and 1 are not cut.
 _EDGE = 4.0
@@ -25,16 +26,6 @@ _AXIS_ENDS = (0.1, 0.2, 0.5, 1.0)
 _BARS, _STRIP = 64.0, 16.0
 #: Side of the ROC square and its margins (left and below) in its own units.
 _SIDE, _MARGIN = 300.0, 46.0
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share between 0 and 1 with its 95 % interval and how many it was measured on; None: not measured."""
-
-    rate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
 
 
 def axis_end(rates: Iterable[Rate]) -> float:
@@ -50,17 +41,18 @@ def rate_pair(champion: Rate, challenger: Rate, end: float, label: str) -> Marku
         champion: The upper mark, a ring.
         challenger: The lower mark, a diamond.
         end: Right end of the axis, from :func:`axis_end`.
-        label: What a screen reader says instead.
+        label: Text for screen readers.
     """
     grid = [_line(_x(tick), 0, _x(tick), 34, "grid") for tick in (0, 0.25, 0.5, 0.75, 1)]
-    both = champion.rate is not None and challenger.rate is not None
-    link = [_line(_x(champion.rate / end), 10, _x(challenger.rate / end), 24, "link")] if both else []
+    link = []
+    if champion.rate is not None and challenger.rate is not None:
+        link = [_line(_x(champion.rate / end), 10, _x(challenger.rate / end), 24, "link")]
     marks = [_interval(champion, end, 10, "champion"), _interval(challenger, end, 24, "challenger")]
     return _svg([*grid, *link, *marks], height=34, label=label)
 
 
 def rate_axis(end: float) -> Markup:
-    """The numbers under a column of :func:`rate_pair`; said in the table beside it, so hidden from screen readers."""
+    """The numbers under a column of :func:`rate_pair`; hidden from screen readers, which read the table beside it."""
     ticks = [_text(_x(part), 12, f"{part * end * 100:g}%", "middle") for part in (0, 0.25, 0.5, 0.75, 1)]
     return _svg(ticks, height=16, label=None)
 
@@ -78,7 +70,7 @@ def histogram(
         peak: Count at full height, the same for histograms that are to be compared.
         model: ``champion`` or ``challenger``.
         toxic: Whether the texts are toxic: then below the threshold is wrong, else above.
-        label: What a screen reader says instead.
+        label: Text for screen readers.
     """
     parts, bottom = [], _STRIP + _BARS
     if threshold is not None:
@@ -105,7 +97,7 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]], tuple[float, 
     Args:
         curves: For each model its class name, its (false positive rate, true positive rate) points and the point at its
             threshold, if known.
-        label: What a screen reader says instead.
+        label: Text for screen readers.
     """
     parts = []
     for tick in (0, 0.25, 0.5, 0.75, 1):
@@ -117,7 +109,7 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]], tuple[float, 
         ]
     parts.append(Markup('<path class="chance" d="M{} {}L{} {}"/>').format(*_roc_place(0, 0), *_roc_place(1, 1)))
     for model, points, _ in curves:
-        # Points nearer than a tenth of a unit can not be told apart: thousands of texts make a few hundred steps.
+        # Points nearer than a tenth of a unit can not be distinguished: thousands of texts make a few hundred steps.
         places = dict.fromkeys(_roc_place(*point) for point in points)
         path = "L".join(f"{x} {y}" for x, y in places)
         parts += [Markup('<path class="curve {}" d="M{}"/>').format(model, path)] if path else []
@@ -150,7 +142,7 @@ _DIAMOND = Markup('<path class="dot challenger" d="M0-6 6 0 0 6-6 0z"/>')
 
 def _interval(rate: Rate, end: float, y: float, model: str) -> Markup:
     if rate.rate is None:
-        return _text(_x(0) + 1, y + 4, "not measured", "start")
+        return _text(_x(0) + 1, y + 4, NOT_MEASURED, "start")
     shape = _RING if model == "champion" else _DIAMOND
     parts = [Markup('<svg x="{}%" y="{}" overflow="visible">{}</svg>').format(_short(_x(rate.rate / end)), y, shape)]
     if rate.low is not None and rate.high is not None:

@@ -1,6 +1,6 @@
 """KFP component of the stage evaluate_challenger."""
 
-from typing import List, Optional  # noqa: UP035 - KFP's type parser
+from typing import List  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -15,15 +15,15 @@ def evaluate_challenger(
     metrics: dsl.Output[dsl.Metrics],
     champion_classification: dsl.Output[dsl.ClassificationMetrics],
     challenger_classification: dsl.Output[dsl.ClassificationMetrics],
-    report: dsl.Output[dsl.HTML],
     champion_version: str,
     pipeline_run: str,
-    lang: str = "en",
-    budget: int = 3,
-    texts_per_label: int = 200,
-    seed: int = 0,
-    held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    lang: str,
+    budget: int,
+    texts_per_label: int,
+    seed: int,
+    held_out_strategies: List[str],  # noqa: UP006
+    settings: dict,
+    tracking_uri: str,
 ) -> None:
     """Compares challenger and champion on the same held-out texts under the same attacks.
 
@@ -34,40 +34,35 @@ def evaluate_challenger(
         metrics: Headline figures of both models; rates in [0, 1], latencies in milliseconds.
         champion_classification: Confusion matrix and ROC curve of the champion on clean text.
         challenger_classification: Confusion matrix and ROC curve of the challenger on clean text.
-        report: The evaluation as a page.
         champion_version: Registry version to compare with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
         budget: Queries allowed for each (text, strategy).
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
-        held_out_strategies: Strategies neither model was trained on; the project's own choice if not given.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        held_out_strategies: Strategies neither model was trained on.
+        settings: Further settings by section; [evaluation] is read.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
-    from content_arena.components.attack_generation import strategies
-    from content_arena.components.evaluation import evaluate
+    from content_arena.components.evaluation import dashboard, evaluate
+    from content_arena.components.evaluation.settings import EvaluationSettings
+    from content_arena.components.shared.settings import read
 
-    figures = evaluate.evaluate_challenger(
+    judged = evaluate.evaluate_challenger(
         Path(corpus.path),
         Path(challenger.path),
         Path(evaluation.path),
-        Path(report.path),
         champion_version=champion_version,
         lang=lang,
         pipeline_run=pipeline_run,
         budget=int(budget),
         texts_per_label=int(texts_per_label),
         seed=int(seed),
-        held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
-        tracking_uri=tracking_uri,
+        held_out=held_out_strategies,
+        settings=read("evaluate_challenger", EvaluationSettings, settings),
+        tracking_uri=tracking_uri or None,
     )
-    for who, artifact in (("champion", champion_classification), ("challenger", challenger_classification)):
-        for name, value in evaluate.headline(figures[who]).items():
-            if value is not None:
-                metrics.log_metric(f"{who}_{name}", value)
-        artifact.log_confusion_matrix(["benign", "toxic"], figures[who]["confusion"])
-        roc = figures[who]["roc"]
-        if roc["fpr"]:
-            artifact.log_roc_curve(roc["fpr"], roc["tpr"], roc["thresholds"])
+    classifications = {"champion": champion_classification, "challenger": challenger_classification}
+    dashboard.show(judged, metrics, classifications)

@@ -1,24 +1,19 @@
-"""How the report shows texts and figures that can not be trusted to be any.
-
-Pure: values in, words or markup out.
-"""
+"""How the report shows figures, and texts that attackers wrote. Pure: values in, words or markup out."""
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import TypeVar, cast
 
 from markupsafe import Markup, escape
 from rapidfuzz.distance import Levenshtein
 
-from content_arena.components.evaluation.charts import Rate
+from content_arena.components.shared.figures import NOT_MEASURED, Rate, Unit
 
-NOT_MEASURED = "not measured"
-
-# Printable by Unicode's book, but drawn as nothing: joiners, fillers, the braille blank and variation selectors.
+# Printable according to Unicode, but drawn as nothing: joiners, fillers, the braille blank and variation selectors.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
     map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 )
@@ -28,7 +23,7 @@ _CONTROL_SIGNS = {"\t": "⇥", "\n": "↵"}
 
 def visible(text: str) -> Markup:
     """Escapes a text and shows each run of invisible characters as a small sign whose title names them."""
-    parts = []
+    parts: list[Markup] = []
     for hidden, run in groupby(text, key=_is_hidden):
         if not hidden:
             parts.append(escape("".join(run)))
@@ -40,7 +35,7 @@ def visible(text: str) -> Markup:
             title = f"U+{ord(char):04X} {name}" + (f", {n} times" if n > 1 else "")
             times = f"×{n}" if n > 1 else ""
             parts.append(Markup('<span class="hidden-char" title="{}">{}{}</span>').format(title, sign, times))
-            parts.append(Markup("<br>") if char == "\n" else "")
+            parts += [Markup("<br>")] if char == "\n" else []
     return Markup("").join(parts)
 
 
@@ -64,48 +59,28 @@ def _is_hidden(char: str) -> bool:
     return char in _BLANK or not char.isprintable()
 
 
-def printable(value: Any) -> Any:  # noqa: ANN401
-    """The same data with U+FFFD for every character that could hide, reorder or, as half a pair, not be written."""
+Value = TypeVar("Value")
+
+
+def printable(value: Value) -> Value:
+    """The same data with U+FFFD for every character that could hide, reorder or, as half a pair, not be written.
+
+    Args:
+        value: A string, or a dataclass, mapping or sequence that holds some at any depth.
+    """
+    return cast(Value, _printable(value))
+
+
+def _printable(value: object) -> object:
     if isinstance(value, str):
         return "".join("\ufffd" if _is_hidden(char) else char for char in value)
     if isinstance(value, Mapping):
-        return {printable(key): printable(item) for key, item in value.items() if key != "examples"}
-    return [printable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    """The value if it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings(value: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
-    """The mappings in a list; empty for anything else."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def number(value: Any) -> float | None:  # noqa: ANN401
-    """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # Python's whole numbers have no end, a float has; what is beyond it is no measurement.
-    return float(value) if abs(value) < sys.float_info.max else None
-
-
-def numbers(value: Any) -> list[float]:  # noqa: ANN401
-    """The numbers of a list; empty if one of them is none, for a gap would move all that follow it."""
-    found = [number(item) for item in value] if isinstance(value, list | tuple) else []
-    return [] if None in found else found
-
-
-def rate(given: Any) -> Rate:  # noqa: ANN401
-    """A RATE, or a bare number as a rate without interval; measured on nothing is not measured."""
-    if not isinstance(given, Mapping):
-        return Rate(rate=number(given))
-    n = int(number(given.get("n")) or 0)
-    if n <= 0:
-        return Rate(n=0)
-    low, high = number(given.get("low")), number(given.get("high"))
-    return Rate(rate=number(given.get("rate")), low=low, high=high, n=n)
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_printable(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _printable(getattr(value, field.name)) for field in fields(value)})
+    return value
 
 
 def interval(rate: Rate) -> str:
@@ -115,26 +90,15 @@ def interval(rate: Rate) -> str:
     return f"{100 * rate.low:.1f}–{100 * rate.high:.1f}%"
 
 
-def figure(value: float | None, unit: str) -> str:
-    """A figure in words; the unit is ``share`` (of 1), ``score`` or ``ms``."""
+def figure(value: float | None, unit: Unit) -> str:
+    """A figure with its unit."""
     if value is None:
         return NOT_MEASURED
     return {"share": f"{100 * value:.1f}%", "ms": f"{value:.1f} ms", "score": f"{value:.3f}"}[unit]
 
 
-def plain(value: Any) -> str:  # noqa: ANN401
-    """A name or setting in words."""
-    return "not given" if value is None else str(value)
-
-
-def count(value: Any) -> str:  # noqa: ANN401
-    """A number of texts in words."""
-    known = number(value)
-    return "number not given" if known is None else f"{known:,.0f}"
-
-
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """A time in seconds, minutes or hours."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,53 +1,172 @@
 """What is measured on one model. Pure: scores and attack records in, figures out.
 
-Attacks are judged first (:func:`judged`): what nobody can read counts neither for the attacker nor as a false alarm.
+:data:`COMPUTE` holds one function for every row of :data:`content_arena.components.shared.figures.FIGURES`. What is no
+single figure (confusion matrix, ROC curve, histograms, strategies) has a function of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.evaluation.statistics import Rate, cluster_bootstrap, wilson
-from content_arena.components.shared.readability import MIN_READABILITY, readability
+from content_arena.components.attack_generation.outcomes import (
+    benign_perturbed,
+    flagged,
+    got_past,
+    judged,
+    toxic_caught,
+)
+from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Histogram, RocCurve
+from content_arena.components.shared.figures import Measured, Rate
 
 Scores = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 _BINS = np.linspace(0.0, 1.0, 21)
 _ROC_POINTS = 200
 
 
-def clean(scores: Scores, is_toxic: npt.NDArray[np.bool_], threshold: float) -> dict[str, Any]:
-    """Figures on texts nobody perturbed.
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """What one model did in an evaluation: everything that figures are computed from.
 
-    Args:
-        scores: float32[n], probability of toxic.
-        is_toxic: bool[n], gold labels; both classes have to be there for the AUROC and the ROC curve.
-        threshold: Flagged from here on.
-
-    Returns:
-        clean_f1, clean_precision, clean_recall (each 0 where undefined), clean_auroc (None with one class only),
-        clean_fpr (a rate), confusion [[tn, fp], [fn, tp]], roc.
+    Attributes:
+        scores: float32[n], probability of toxic of every clean text.
+        is_toxic: bool[n], the gold labels of these texts.
+        threshold: Scores from here on are flagged.
+        attacks: Judged attacks, see :func:`content_arena.components.attack_generation.outcomes.judged`.
+        held_out: Names of the strategies that neither model was trained on.
+        latencies_ms: Milliseconds that one text took, once a text.
     """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
-    verdict = scores >= threshold
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        is_toxic, verdict, average="binary", pos_label=True, zero_division=0
+    scores: Scores
+    is_toxic: Flags
+    threshold: float
+    attacks: pd.DataFrame
+    held_out: frozenset[str] = frozenset()
+    latencies_ms: Sequence[float] = ()
+
+    @property
+    def verdicts(self) -> Flags:
+        """Which clean texts the model flags, bool[n]."""
+        return self.scores >= self.threshold
+
+    @property
+    def has_both_labels(self) -> bool:
+        """Whether there are toxic and benign clean texts."""
+        return bool(self.is_toxic.any() and not self.is_toxic.all())
+
+    @cached_property
+    def precision_recall_f1(self) -> tuple[float, float, float]:
+        """Of the toxic class on clean texts, each 0 where it is undefined."""
+        from sklearn.metrics import precision_recall_fscore_support
+
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            self.is_toxic, self.verdicts, average="binary", pos_label=True, zero_division=0
+        )
+        return float(precision), float(recall), float(f1)
+
+
+def clean_auroc(measured: Measurements) -> float | None:
+    """The chance that a clean toxic text scores above a clean benign one; None with one class only."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(measured.is_toxic, measured.scores)) if measured.has_both_labels else None
+
+
+def clean_fpr(measured: Measurements) -> Rate:
+    """Flagged clean benign texts / all of them."""
+    return wilson(measured.verdicts[~measured.is_toxic])
+
+
+def evasion(attacks: pd.DataFrame) -> Rate:
+    """Readable successes / toxic texts the model caught before, over all strategies in the judged table."""
+    caught = toxic_caught(attacks)
+    return cluster_bootstrap(got_past(caught), caught["base_id"].tolist())
+
+
+def evasion_of(measured: Measurements, *, held_out: bool) -> Rate:
+    """Evasion over the held-out strategies, or over all others."""
+    attacks = measured.attacks
+    return evasion(attacks[attacks["strategy"].isin(measured.held_out) == held_out])
+
+
+def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
+    """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
+    benign = benign_perturbed(attacks)
+    return cluster_bootstrap(flagged(benign), benign["base_id"].tolist())
+
+
+def latency(measured: Measurements, percentile: float) -> float | None:
+    """A percentile of the milliseconds that one text took; None if no text was timed."""
+    return float(np.percentile(measured.latencies_ms, percentile)) if len(measured.latencies_ms) else None
+
+
+#: How each figure is computed, by its name.
+COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
+    "clean_f1": lambda measured: measured.precision_recall_f1[2],
+    "clean_precision": lambda measured: measured.precision_recall_f1[0],
+    "clean_recall": lambda measured: measured.precision_recall_f1[1],
+    "clean_auroc": clean_auroc,
+    "evasion": lambda measured: evasion(measured.attacks),
+    "evasion_seen": lambda measured: evasion_of(measured, held_out=False),
+    "evasion_unseen": lambda measured: evasion_of(measured, held_out=True),
+    "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.attacks),
+    "clean_fpr": clean_fpr,
+    "latency_p50_ms": lambda measured: latency(measured, 50),
+    "latency_p95_ms": lambda measured: latency(measured, 95),
+}
+
+
+def compute(measured: Measurements) -> dict[str, Measured]:
+    """Every figure of the table, by name."""
+    return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES}
+
+
+def confusion(measured: Measurements) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Clean texts as ((tn, fp), (fn, tp))."""
+    from sklearn.metrics import confusion_matrix
+
+    (tn, fp), (fn, tp) = confusion_matrix(measured.is_toxic, measured.verdicts, labels=[False, True]).tolist()
+    return (tn, fp), (fn, tp)
+
+
+def roc(measured: Measurements) -> RocCurve:
+    """The ROC curve on clean texts, at most 200 points; no point with one class only."""
+    from sklearn.metrics import roc_curve
+
+    if not measured.has_both_labels:
+        return RocCurve()
+    fpr, tpr, thresholds = roc_curve(measured.is_toxic, measured.scores)
+    keep = np.unique(np.linspace(0, len(fpr) - 1, min(len(fpr), _ROC_POINTS)).astype(int))
+    return RocCurve(
+        fpr=tuple(fpr[keep].tolist()),
+        tpr=tuple(tpr[keep].tolist()),
+        # The first threshold is infinite ("flag nothing"); JSON and the dashboard know no infinity.
+        thresholds=tuple(np.minimum(thresholds[keep], 1.0).astype(float).tolist()),
     )
-    has_both = bool(is_toxic.any() and not is_toxic.all())
-    return {
-        "clean_f1": float(f1),
-        "clean_precision": float(precision),
-        "clean_recall": float(recall),
-        "clean_auroc": float(roc_auc_score(is_toxic, scores)) if has_both else None,
-        "clean_fpr": wilson(verdict[~is_toxic]).as_dict(),
-        "confusion": confusion_matrix(is_toxic, verdict, labels=[False, True]).tolist(),
-        "roc": _roc(scores, is_toxic) if has_both else {"fpr": [], "tpr": [], "thresholds": []},
-    }
+
+
+def histogram(measured: Measurements) -> Histogram:
+    """Counts of scores in 20 bins of [0, 1]: clean toxic and benign, attacked toxic, perturbed benign."""
+    attacks = measured.attacks
+
+    def counts(scores: npt.NDArray[np.floating]) -> tuple[int, ...]:
+        return tuple(np.histogram(scores, _BINS)[0].tolist())
+
+    return Histogram(
+        edges=tuple(_BINS.tolist()),
+        toxic=counts(measured.scores[measured.is_toxic]),
+        benign=counts(measured.scores[~measured.is_toxic]),
+        attacked_toxic=counts(attacks.loc[attacks["label_gold"] == "toxic", "score_after"].to_numpy()),
+        perturbed_benign=counts(benign_perturbed(attacks)["score_after"].to_numpy()),
+    )
 
 
 @dataclass(frozen=True)
@@ -55,7 +174,7 @@ class StrategyFigures:
     """What one strategy does to one model; one attack a text, so Wilson's intervals hold.
 
     Attributes:
-        evasion: Readable successes / toxic texts the victim caught before.
+        evasion: Readable successes / toxic texts the model caught before.
         benign_flagged: Flagged / benign texts the strategy changed and left readable.
         undone: Attacks that the canonicaliser turns back into the original / all attacks that changed a text.
     """
@@ -65,83 +184,19 @@ class StrategyFigures:
     undone: Rate
 
 
-def judged(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Adds the bool columns ``readable`` and ``undone`` (the canonicaliser gives the original's canonical form back).
-
-    Args:
-        attacks: Rows of Attack.
-    """
-    return attacks.assign(readable=readability(attacks) >= MIN_READABILITY, undone=attacks["similarity"] == 1.0)
-
-
-def evasion(attacks: pd.DataFrame) -> Rate:
-    """Readable successes / toxic texts the victim caught before, over all strategies in the judged table."""
-    caught = toxic_caught(attacks)
-    return cluster_bootstrap(got_through(caught), caught["base_id"].tolist())
-
-
-def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
-    """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
-    benign = benign_perturbed(attacks)
-    return cluster_bootstrap(flagged(benign), benign["base_id"].tolist())
-
-
-def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
+def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
     """The figures of every strategy in the judged table."""
     found = {}
     for name, rows in attacks.groupby("strategy"):
         changed = rows[rows["perturbed_text"] != rows["original_text"]]
         found[str(name)] = StrategyFigures(
-            wilson(got_through(toxic_caught(rows))),
+            wilson(got_past(toxic_caught(rows))),
             wilson(flagged(benign_perturbed(rows))),
             wilson(changed["undone"].to_numpy(dtype=bool)),
         )
     return found
 
 
-def histograms(scores: Scores, is_toxic: npt.NDArray[np.bool_], attacks: pd.DataFrame) -> dict[str, list[float]]:
-    """Counts of scores in 20 bins of [0, 1]: clean toxic and benign, attacked toxic, perturbed benign."""
-    attacked = attacks.loc[attacks["label_gold"] == "toxic", "score_after"]
-    perturbed = benign_perturbed(attacks)["score_after"]
-    groups = {
-        "toxic": scores[is_toxic],
-        "benign": scores[~is_toxic],
-        "attacked_toxic": attacked.to_numpy(),
-        "perturbed_benign": perturbed.to_numpy(),
-    }
-    counts = {name: np.histogram(values, _BINS)[0].tolist() for name, values in groups.items()}
-    return {"edges": _BINS.tolist(), **counts}
-
-
-def toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Attacks on toxic texts that the victim caught before: what evasion is measured on."""
-    return attacks[(attacks["label_gold"] == "toxic") & (attacks["status"] != "skipped")]
-
-
-def got_through(caught: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which of them got past the victim and can still be read, bool[n]."""
-    return ((caught["status"] == "success") & caught["readable"]).to_numpy(dtype=bool)
-
-
-def benign_perturbed(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Benign texts that a strategy changed and left readable."""
-    changed = attacks["perturbed_text"] != attacks["original_text"]
-    return attacks[(attacks["label_gold"] == "benign") & changed & attacks["readable"]]
-
-
-def flagged(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which texts the victim flags after the attack, bool[n]."""
-    return (attacks["score_after"] >= attacks["threshold"]).to_numpy(dtype=bool)
-
-
-def _roc(scores: Scores, is_toxic: npt.NDArray[np.bool_]) -> dict[str, list[float]]:
-    from sklearn.metrics import roc_curve
-
-    fpr, tpr, thresholds = roc_curve(is_toxic, scores)
-    keep = np.unique(np.linspace(0, len(fpr) - 1, min(len(fpr), _ROC_POINTS)).astype(int))
-    # The first threshold is infinite ("flag nothing"); JSON and the dashboard know no infinity.
-    return {
-        "fpr": fpr[keep].tolist(),
-        "tpr": tpr[keep].tolist(),
-        "thresholds": np.minimum(thresholds[keep], 1.0).astype(float).tolist(),
-    }
+def of_battle(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
+    """The figures of every strategy in a battle's attacks, which are not judged yet."""
+    return per_strategy(judged(attacks))

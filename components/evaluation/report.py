@@ -1,14 +1,14 @@
-"""Evaluation and verdict as one HTML page that needs nothing but itself.
+"""Evaluation and verdict as one HTML page that needs no other file and no network.
 
-The texts in it come from attackers, so they are never trusted to be text: the template escapes everything, characters
-that are invisible or turn the reading direction are shown as what they are, and no figure is taken to be a number
-before it was looked at. What was not measured is said to be "not measured", never drawn as 0.
+The texts in it come from attackers: the template escapes everything, and characters that are invisible or turn the
+reading direction are shown as what they are. A figure that was not measured is shown as "not measured", never drawn
+as 0.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from content_arena.components.evaluation import charts, display
-from content_arena.components.evaluation.charts import Rate
+from content_arena.components.registry.gates import Gate, GateResult, default_margin
+from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
+from content_arena.components.shared.figures import NOT_MEASURED, Figure, Measured, Rate
+
+#: What a part of the template is filled with.
+Context = dict[str, Any]
+Models = Mapping[str, ModelEvaluation]
 
 MODELS = ("champion", "challenger")
-
-#: Key, name, which way is better, unit.
-FIGURES = (
-    ("clean_f1", "Clean F1", "higher", "score"),
-    ("clean_precision", "Clean precision", "higher", "score"),
-    ("clean_recall", "Clean recall", "higher", "score"),
-    ("clean_auroc", "Clean AUROC", "higher", "score"),
-    ("evasion", "Evasion, all strategies", "lower", "share"),
-    ("evasion_seen", "Evasion, seen strategies", "lower", "share"),
-    ("evasion_unseen", "Evasion, held-out strategies", "lower", "share"),
-    ("perturbed_benign_fpr", "False alarms, perturbed benign", "lower", "share"),
-    ("clean_fpr", "False alarms, clean benign", "lower", "share"),
-    ("latency_p50_ms", "Latency p50", "lower", "ms"),
-    ("latency_p95_ms", "Latency p95", "lower", "ms"),
-)
 #: One hundred texts on a machine that does other things too: a latency differs by less than this from run to run.
 CLEAR_MS, CLEAR_SHARE = 1.0, 0.3
 #: Of fewer clean test texts than this, one text more or less moves a figure by half a point.
 FEW_TEXTS = 200
 
-#: Key in the histogram, name, whether the texts are toxic.
+#: Field of the histogram, name, whether the texts are toxic.
 POPULATIONS = (
     ("toxic", "Clean toxic texts", True),
     ("benign", "Clean benign texts", False),
@@ -48,39 +41,38 @@ POPULATIONS = (
 )
 
 
-def render(evaluation: dict, verdict: dict | None) -> str:
+def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     """Returns the report as one HTML page; the same arguments give the same page.
 
     Args:
-        evaluation: Content of evaluation.json. Anything in it may be null or missing.
+        evaluation: What was measured.
         verdict: What promotion decided; None before it did.
     """
     facts, decision = display.printable(evaluation), display.printable(verdict)
-    models = {model: display.mapping(facts.get(model)) for model in MODELS}
-    strategies = display.mappings(facts.get("strategies"))
+    models = facts.models
     return _template().render(
-        about={key: display.plain(facts.get(key)) for key in ("lang", "seed", "budget", "attack_set_sha256")}
-        | {key: display.count(facts.get(key)) for key in ("n_toxic", "n_benign")},
+        about={
+            "lang": facts.lang,
+            "seed": facts.seed,
+            "budget": facts.budget,
+            "attack_set_sha256": facts.attack_set_sha256,
+            "n_toxic": f"{facts.n_toxic:,}",
+            "n_benign": f"{facts.n_benign:,}",
+        },
         verdict=_verdict(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
-        figures=[_figure(models, *figure) for figure in FIGURES],
-        clean=_clean_texts(models),
+        figures=[_figure(models, figure) for figure in figures.FIGURES],
+        clean=_clean_texts(models["challenger"]),
         clear={"ms": f"{CLEAR_MS:g}", "share": f"{100 * CLEAR_SHARE:g}%"},
-        comparisons=[
-            _comparison(strategies, "Toxic texts: share that got past the filter", "evasion", MODELS),
-            _comparison(
-                strategies, "Benign texts after the same strategies: share that was flagged", "false alarms",
-                ("champion_fpr", "challenger_fpr"),
-            ),
-        ],
+        comparisons=_comparisons(facts.strategies),
         histograms=[_population(models, *population) for population in POPULATIONS],
         roc=_roc(models),
-        confusions={model: _confusion(models[model]) for model in MODELS},
+        confusions={name: _confusion(model) for name, model in models.items()},
         # From the argument itself: an example shows the characters that everything else has been rid of.
-        examples=[_example(example) for example in display.mappings(evaluation.get("examples"))],
-        threshold=display.figure(display.number(models["challenger"].get("threshold")), "score"),
-        stages=_stages(display.mapping(display.mapping(decision).get("seconds"))),
-    )  # fmt: skip
+        examples=[_example(example) for example in evaluation.examples],
+        threshold=display.figure(models["challenger"].threshold, "score"),
+        stages=_stages(decision.seconds) if decision else None,
+    )
 
 
 @functools.cache
@@ -92,175 +84,188 @@ def _template() -> Template:
     return environment.get_template("report.html")
 
 
-def _verdict(verdict: Any, models: Mapping[str, Mapping]) -> dict[str, Any]:  # noqa: ANN401
+def _verdict(verdict: PromotionVerdict | None, models: Models) -> Context:
     """State, versions, reasons (failed first) and gates (failed first)."""
-    given = display.mapping(verdict)
-    gates = sorted(display.mappings(given.get("gates")), key=lambda gate: gate.get("passed") is True)
-    reasons = {
-        passed: [str(g["reason"]) for g in gates if g.get("reason") and (g.get("passed") is True) == passed]
-        for passed in (False, True)
-    }
-    told = {*reasons[False], *reasons[True]}
-    others = given.get("reasons") if isinstance(given.get("reasons"), list) else []
-    versions = {model: display.plain(given.get(f"{model}_version") or models[model].get("version")) for model in MODELS}
+    gates = sorted(verdict.gates, key=lambda gate: gate.passed) if verdict else []
+    reasons = {passed: [gate.reason for gate in gates if gate.passed is passed] for passed in (False, True)}
+    by_gates = {*reasons[False], *reasons[True]}
+    versions = {name: model.version for name, model in models.items()}
+    if verdict:
+        versions = {"champion": verdict.champion_version, "challenger": verdict.challenger_version}
     return {
-        "state": "undecided" if verdict is None else _state(given),
-        "generation": given.get("generation"),
+        "state": _state(verdict),
+        "generation": verdict.generation if verdict else None,
         "versions": versions,
-        "base_models": {model: display.plain(models[model].get("base_model")) for model in MODELS},
+        "base_models": {name: model.base_model for name, model in models.items()},
         "failed": reasons[False],
-        "others": [str(reason) for reason in others if reason and str(reason) not in told],
+        "others": [reason for reason in verdict.reasons if reason not in by_gates] if verdict else [],
         "passed": reasons[True],
-        "gates": [_gate(gate) for gate in gates],
+        "gates": [_gate(gate, verdict.margins) for gate in gates] if verdict else [],
     }
 
 
-def _state(verdict: Mapping[str, Any]) -> str:
-    """Undecided where the gates passed and a rollout has still to say."""
-    if verdict.get("passed") is True and verdict.get("promoted") is None:
+def _state(verdict: PromotionVerdict | None) -> str:
+    """Undecided before promotion, and where the gates passed and a rollout decides."""
+    if verdict is None or verdict.promoted is None:
         return "undecided"
-    return "promoted" if verdict.get("promoted") is True else "refused"
+    return "promoted" if verdict.promoted else "refused"
 
 
-def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
+def _gate(result: GateResult, margins: Mapping[str, float | None]) -> Context:
     """A row of the gate table, to four places: three would show a near miss as a tie."""
-    key = display.plain(gate.get("gate"))
-    values = {name: display.number(gate.get(name)) for name in (*MODELS, "limit")}
-    shown = {name: display.NOT_MEASURED if value is None else f"{value:.4f}" for name, value in values.items()}
-    names = {known: name for known, name, _, _ in FIGURES}
+    figure = figures.by_name().get(result.gate)
+    shown = {
+        name: NOT_MEASURED if value is None else f"{value:.4f}"
+        for name, value in (("champion", result.champion), ("challenger", result.challenger), ("limit", result.limit))
+    }
+    default = default_margin(result.gate)
+    is_set = figure is not None and result.gate in margins and margins[result.gate] != default
     return shown | {
-        "key": key,
-        "name": names.get(key, key),
-        "rule": display.plain(gate.get("rule")),
-        "limit": "none: a figure is missing" if values["limit"] is None else shown["limit"],
-        "passed": gate.get("passed") is True,
+        "key": result.gate,
+        "name": figure.label if figure else result.gate,
+        "rule": result.rule,
+        "limit": "none: a figure is missing" if result.limit is None else shown["limit"],
+        "default": _default_rule(figure) if figure and is_set else None,
+        "passed": result.passed,
     }
 
 
-def _figure(models: Mapping[str, Mapping], key: str, name: str, better: str, unit: str) -> dict[str, Any]:
+def _default_rule(figure: Figure) -> str:
+    if figure.gate is None:
+        return "no gate"
+    return Gate(metric=figure.name, better=figure.better, margin=figure.gate.margin).rule
+
+
+def _figure(models: Models, figure: Figure) -> Context:
     """A row of the key figures."""
-    rates = {model: display.rate(models[model].get(key)) for model in MODELS}
-    sides = {}
-    for model, rate in rates.items():
-        n = rate.n if unit == "share" else None
-        if key in ("clean_f1", "clean_auroc", "clean_precision", "clean_recall"):
-            n = _denominator(models[model], key)
-        sides[model] = {"value": display.figure(rate.rate, unit), "interval": display.interval(rate), "n": n}
-    label = f"{name}: " + ", ".join(f"{model} {sides[model]['value']}" for model in MODELS)
+    rates = {name: _as_rate(model.figures[figure.name]) for name, model in models.items()}
+    sides = {
+        name: {
+            "value": display.figure(rate.rate, figure.unit),
+            "interval": display.interval(rate),
+            "n": rate.n if figure.unit == "share" else _basis(models[name], figure),
+        }
+        for name, rate in rates.items()
+    }
+    label = f"{figure.label}: " + ", ".join(f"{model} {sides[model]['value']}" for model in MODELS)
     return {
-        "name": name,
-        "better": better,
+        "name": figure.label,
+        "better": figure.better,
         "sides": sides,
-        "change": _change(rates["champion"], rates["challenger"], better, unit),
-        "chart": None if unit == "ms" else charts.rate_pair(rates["champion"], rates["challenger"], 1.0, label),
+        "change": _change(rates["champion"], rates["challenger"], figure),
+        "chart": None if figure.unit == "ms" else charts.rate_pair(rates["champion"], rates["challenger"], 1.0, label),
     }
 
 
-def _denominator(model: Mapping[str, Any], key: str) -> int | None:
-    """How many clean texts a score rests on, from the confusion matrix: flagged for precision, toxic for recall."""
-    rows = _matrix(model)
-    if rows is None:
-        return None
-    (tn, fp), (fn, tp) = rows
-    return {"clean_precision": fp + tp, "clean_recall": fn + tp}.get(key, tn + fp + fn + tp)
+def _as_rate(measured: Measured) -> Rate:
+    """A plain number as a rate without an interval."""
+    return measured if isinstance(measured, Rate) else Rate(measured)
 
 
-def _clean_texts(models: Mapping[str, Mapping]) -> dict[str, Any] | None:
-    """How many untouched test texts there were, and whether these are few; None if neither model was measured."""
-    rows = _matrix(models["challenger"]) or _matrix(models["champion"])
-    if rows is None:
+def _basis(model: ModelEvaluation, figure: Figure) -> int | None:
+    """How many clean texts a score rests on; None if it does not rest on clean texts."""
+    if figure.basis is None:
         return None
-    n_benign, n_toxic = map(sum, rows)
+    (tn, fp), (fn, tp) = model.confusion
+    return {"texts": tn + fp + fn + tp, "flagged": fp + tp, "toxic": fn + tp}[figure.basis]
+
+
+def _clean_texts(model: ModelEvaluation) -> Context:
+    """How many untouched test texts there were, and whether these are few."""
+    n_benign, n_toxic = map(sum, model.confusion)
     n = n_benign + n_toxic
     counts = {"n": f"{n:,}", "n_toxic": f"{n_toxic:,}", "n_benign": f"{n_benign:,}"}
-    return counts | {"few": n < FEW_TEXTS, "step": f"{100 / n:.1f}" if n > 0 else None}
+    return counts | {"few": n < FEW_TEXTS, "step": f"{100 / n:.1f}" if n else None}
 
 
-def _change(old: Rate, new: Rate, better: str, unit: str) -> dict[str, str] | None:
+def _change(old: Rate, new: Rate, figure: Figure) -> dict[str, str] | None:
     """By how much the challenger differs and whether that is for the better; None if one was not measured."""
     if old.rate is None or new.rate is None:
         return None
     difference = new.rate - old.rate
     size = {"share": f"{100 * difference:+.1f} points", "ms": f"{difference:+.1f} ms", "score": f"{difference:+.3f}"}
-    if float(size[unit].split()[0]) == 0:
+    text = size[figure.unit]
+    if float(text.split()[0]) == 0:
         return {"text": "no change", "kind": "same", "note": ""}
-    if unit == "ms" and abs(difference) < max(CLEAR_MS, CLEAR_SHARE * abs(old.rate)):
-        return {"text": size[unit].replace("-", "−"), "kind": "same", "note": "no clear difference"}
-    kind = "better" if (difference > 0) == (better == "higher") else "worse"
-    bounds = (old.low, old.high, new.low, new.high)
-    overlap = None not in bounds and old.low <= new.high and new.low <= old.high
-    return {"text": size[unit].replace("-", "−"), "kind": kind, "note": "intervals overlap" if overlap else ""}
+    text = text.replace("-", "−")
+    if figure.unit == "ms" and abs(difference) < max(CLEAR_MS, CLEAR_SHARE * abs(old.rate)):
+        return {"text": text, "kind": "same", "note": "no clear difference"}
+    kind = "better" if (difference > 0) == (figure.better == "higher") else "worse"
+    return {"text": text, "kind": kind, "note": "intervals overlap" if _overlap(old, new) else ""}
 
 
-def _comparison(strategies: list[Mapping], title: str, what: str, keys: tuple[str, str]) -> dict[str, Any]:
+def _overlap(old: Rate, new: Rate) -> bool:
+    if old.low is None or old.high is None or new.low is None or new.high is None:
+        return False
+    return old.low <= new.high and new.low <= old.high
+
+
+def _comparisons(strategies: Iterable[StrategyComparison]) -> list[Context]:
+    """Evasion and false alarms, strategy by strategy."""
+    rows = list(strategies)
+    return [
+        _comparison(
+            [(row, row.champion, row.challenger) for row in rows],
+            "Toxic texts: share that got past the filter",
+            "evasion",
+        ),
+        _comparison(
+            [(row, row.champion_fpr, row.challenger_fpr) for row in rows],
+            "Benign texts after the same strategies: share that was flagged",
+            "false alarms",
+        ),
+    ]
+
+
+def _comparison(rows: list[tuple[StrategyComparison, Rate, Rate]], title: str, what: str) -> Context:
     """Rates per strategy, seen and held-out apart, those that are worst for the challenger first."""
-    rows = []
-    for given in strategies:
-        old, new = display.rate(given.get(keys[0])), display.rate(given.get(keys[1]))
-        name = display.plain(given.get("strategy"))
-        rows.append((given.get("held_out") is True, -1.0 if new.rate is None else new.rate, name, given, old, new))
-    end = charts.axis_end(rate for row in rows for rate in row[4:])
+    end = charts.axis_end(rate for _, old, new in rows for rate in (old, new))
+    worst_first = sorted(rows, key=lambda row: (1.0 if row[2].rate is None else -row[2].rate, row[0].strategy))
     groups = []
-    for held_out, title_of_group in ((False, "Seen in training"), (True, "Held out: never trained on")):
-        chosen = sorted((row for row in rows if row[0] is held_out), key=lambda row: (-row[1], row[2]))
-        groups.append({"title": title_of_group, "rows": [_strategy(*row[2:], end=end, what=what) for row in chosen]})
+    for held_out, group in ((False, "Seen in training"), (True, "Held out: never trained on")):
+        chosen = [row for row in worst_first if row[0].held_out is held_out]
+        groups.append({"title": group, "rows": [_strategy(*row, end=end, what=what) for row in chosen]})
     axis = {"axis": charts.rate_axis(end), "end": f"{100 * end:g}%"}
     return axis | {"title": title, "what": what, "groups": groups, "has_rows": bool(rows)}
 
 
-def _strategy(name: str, given: Mapping[str, Any], old: Rate, new: Rate, *, end: float, what: str) -> dict[str, Any]:
+def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what: str) -> Context:
     sides = {
-        model: {"value": display.figure(rate.rate, "share"), "interval": display.interval(rate), "n": rate.n or 0}
+        model: {"value": display.figure(rate.rate, "share"), "interval": display.interval(rate), "n": rate.n}
         for model, rate in zip(MODELS, (old, new), strict=True)
     }
-    label = f"{name}, {what}: " + ", ".join(
+    label = f"{row.strategy}, {what}: " + ", ".join(
         f"{model} {side['value']} of {side['n']} texts" for model, side in sides.items()
     )
-    family = display.plain(given.get("family"))
-    undone = display.figure(display.rate(given.get("undone")).rate, "share")
+    undone = display.figure(row.undone.rate, "share")
     chart = charts.rate_pair(old, new, end, label)
-    return {"name": name, "family": family, "undone": undone, "sides": sides, "chart": chart}
+    return {"name": row.strategy, "family": row.family, "undone": undone, "sides": sides, "chart": chart}
 
 
-def _population(models: Mapping[str, Mapping], key: str, name: str, toxic: bool) -> dict[str, Any]:
+def _population(models: Models, key: str, name: str, toxic: bool) -> Context:
     """The histograms of one kind of text, at one scale for both models."""
-    data = {}
-    for model in MODELS:
-        given = display.mapping(models[model].get("histogram"))
-        counts, edges = display.numbers(given.get(key)), display.numbers(given.get("edges"))
-        if counts and len(edges) == len(counts) + 1 and sum(counts) > 0:
-            data[model] = (counts, edges)
-    peak = max((max(counts) for counts, _ in data.values()), default=0.0)
+    counts_of = {who: counts for who, model in models.items() if sum(counts := getattr(model.histogram, key)) > 0}
+    peak = max((max(counts) for counts in counts_of.values()), default=0)
     pictures = {}
-    for model, (counts, edges) in data.items():
-        threshold = display.number(models[model].get("threshold"))
-        fullest = counts.index(max(counts))
+    for who, counts in counts_of.items():
+        model, fullest = models[who], counts.index(max(counts))
+        edges = model.histogram.edges
         label = (
-            f"{name}, scores by {model}: {sum(counts):.0f} texts, most between {edges[fullest]:g} and "
-            f"{edges[fullest + 1]:g}; threshold {display.figure(threshold, 'score')}"
+            f"{name}, scores by {who}: {sum(counts)} texts, most between {edges[fullest]:g} and "
+            f"{edges[fullest + 1]:g}; threshold {display.figure(model.threshold, 'score')}"
         )
         picture = charts.histogram(
-            counts, edges, threshold=threshold, peak=peak, model=model, toxic=toxic, label=label
-        )  # fmt: skip
-        pictures[model] = {"chart": picture, "n": f"{sum(counts):,.0f}"}
+            counts, edges, threshold=model.threshold, peak=peak, model=who, toxic=toxic, label=label
+        )
+        pictures[who] = {"chart": picture, "n": f"{sum(counts):,}"}
     wrong = "below the threshold: missed" if toxic else "from the threshold on: false alarm"
-    return {"name": name, "wrong": wrong, "peak": f"{peak:,.0f}", "pictures": pictures}
+    return {"name": name, "wrong": wrong, "peak": f"{peak:,}", "pictures": pictures}
 
 
-def _matrix(model: Mapping[str, Any]) -> list[list[int]] | None:
-    """[[tn, fp], [fn, tp]] if that is what the model has."""
-    given = model.get("confusion")
-    rows = [display.numbers(row) for row in given] if isinstance(given, list | tuple) else []
-    return [[int(cell) for cell in row] for row in rows] if [len(row) for row in rows] == [2, 2] else None
-
-
-def _confusion(model: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+def _confusion(model: ModelEvaluation) -> list[Context]:
     """Rows of the confusion matrix, each cell with its share of the row; the right verdict is on the diagonal."""
-    rows = _matrix(model)
-    if rows is None:
-        return None
     shown = []
-    for index, (gold, row) in enumerate(zip(("benign", "toxic"), rows, strict=True)):
+    for index, (gold, row) in enumerate(zip(("benign", "toxic"), model.confusion, strict=True)):
         shares = [cell / sum(row) if sum(row) else None for cell in row]
         cells = [
             {
@@ -275,42 +280,42 @@ def _confusion(model: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return shown
 
 
-def _roc(models: Mapping[str, Mapping]) -> Markup | None:
+def _roc(models: Models) -> Markup | None:
     """Both curves, with the point each model works at; None if neither was measured."""
     curves = []
-    for model in MODELS:
-        given, rows = display.mapping(models[model].get("roc")), _matrix(models[model])
-        points = list(zip(display.numbers(given.get("fpr")), display.numbers(given.get("tpr")), strict=False))
-        works_at = (rows[0][1] / sum(rows[0]), rows[1][1] / sum(rows[1])) if rows and all(map(sum, rows)) else None
-        curves.append((model, points, works_at))
+    for name, model in models.items():
+        (tn, fp), (fn, tp) = model.confusion
+        works_at = (fp / (tn + fp), tp / (fn + tp)) if tn + fp and fn + tp else None
+        curves.append((name, list(zip(model.roc.fpr, model.roc.tpr, strict=True)), works_at))
     if not any(points for _, points, _ in curves):
         return None
-    areas = [f"{model} {display.figure(display.number(models[model].get('clean_auroc')), 'score')}" for model in MODELS]
+    areas = [
+        f"{name} {display.figure(figures.value_of(model.figures['clean_auroc']), 'score')}"
+        for name, model in models.items()
+    ]
     return charts.roc(curves, label="ROC curves on clean test texts; area under the curve: " + ", ".join(areas))
 
 
-def _example(example: Mapping[str, Any]) -> dict[str, Any]:
-    original, perturbed = (str(example.get(key) or "") for key in ("original", "perturbed"))
+def _example(example: Example) -> Context:
     return {
-        "strategy": display.plain(display.printable(example.get("strategy"))),
-        "held_out": example.get("held_out") is True,
-        "original": display.visible(original),
-        "perturbed": display.changes(original, perturbed),
-        "length": f"{len(perturbed):,}",
-        "width": min(max(len(perturbed), 4), 60),
-        "before": display.figure(display.number(example.get("score_before")), "score"),
-        "after": display.figure(display.number(example.get("score_after")), "score"),
+        "strategy": display.printable(example.strategy),
+        "held_out": example.held_out,
+        "original": display.visible(example.original),
+        "perturbed": display.changes(example.original, example.perturbed),
+        "length": f"{len(example.perturbed):,}",
+        "width": min(max(len(example.perturbed), 4), 60),
+        "before": display.figure(example.score_before, "score"),
+        "after": display.figure(example.score_after, "score"),
     }
 
 
-def _stages(seconds: Mapping[str, Any]) -> dict[str, Any] | None:
+def _stages(seconds: Mapping[str, float]) -> Context | None:
     """Bars of the stages in the order given; None if no stage was timed."""
-    timed = [(str(name), value) for name, given in seconds.items() if (value := display.number(given)) is not None]
-    if not timed:
+    if not seconds:
         return None
-    longest = max(value for _, value in timed)
+    longest = max(seconds.values())
     rows = [
         {"name": name, "time": display.duration(value), "bar": charts.bar(value / longest if longest else 0)}
-        for name, value in timed
+        for name, value in seconds.items()
     ]
-    return {"rows": rows, "total": display.duration(sum(value for _, value in timed))}
+    return {"rows": rows, "total": display.duration(sum(seconds.values()))}

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.shared.figures import NOTHING, Rate
+
 _RESAMPLES = 1_000
 _LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share with its 95 % interval.
-
-    Attributes:
-        rate: In [0, 1]; None if nothing was counted.
-        n: What it was counted on.
-        low: Lower end of the interval; None with ``rate``.
-        high: Upper end; None with ``rate``.
-    """
-
-    rate: float | None
-    n: int
-    low: float | None
-    high: float | None
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """For JSON."""
-        return asdict(self)
-
-
-NOTHING = Rate(None, 0, None, None)
 
 
 def wilson(hits: Sequence[bool] | npt.NDArray[np.bool_]) -> Rate:

@@ -1,7 +1,5 @@
 """KFP component of the stage label_attacks."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
@@ -14,9 +12,9 @@ def label_attacks(
     review: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
-    lang: str = "en",
-    min_confidence: float = 0.7,
-    tracking_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
+    lang: str,
+    settings: dict,
+    tracking_uri: str,
 ) -> None:
     """Labels every attack, with a confidence, and queues what a person has to look at.
 
@@ -27,12 +25,14 @@ def label_attacks(
         metrics: n_labelled, n_review, mean_confidence.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        min_confidence: Below it a person decides, in [0, 1].
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        settings: Knobs by section; [labeling] is read.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
     from content_arena.components.labeling import labeling
+    from content_arena.components.labeling.settings import LabelingSettings
+    from content_arena.components.shared.settings import read
 
     figures = labeling.label_attacks(
         Path(attacks.path),
@@ -40,8 +40,8 @@ def label_attacks(
         Path(review.path),
         lang=lang,
         pipeline_run=pipeline_run,
-        tracking_uri=tracking_uri,
-        min_confidence=min_confidence,
+        settings=read("label_attacks", LabelingSettings, settings),
+        tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from content_arena.components.labeling import review
+from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
@@ -21,7 +22,7 @@ def label_attacks(
     lang: str,
     pipeline_run: str,
     tracking_uri: str | None = None,
-    min_confidence: float = review.MIN_CONFIDENCE,
+    settings: LabelingSettings = LabelingSettings(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Labels attacks, keeps them in MLflow for every later training, and queues doubtful ones for review.
 
@@ -32,14 +33,14 @@ def label_attacks(
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
-        min_confidence: Attacks with a lower confidence need a review.
+        settings: How sure a label has to be.
 
     Returns:
         n_labelled, n_review, mean_confidence.
     """
     attacks = records.read(records.Attack, attacks_path)
     log(STAGE, f"labelling {len(attacks)} attacks")
-    labelled = review.label(attacks, min_confidence=min_confidence)
+    labelled = review.label(attacks, min_confidence=settings.min_confidence)
     records.write(records.LabelledAttack, labelled, labelled_path)
     doubtful = labelled[labelled["needs_review"]].sort_values("label_confidence")
     review_path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,18 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
-
-#: Attacks with a lower confidence need a review. A fully readable attack does if the victim's score of the original
-#: contradicts its label with a probability of 0.9.
-MIN_CONFIDENCE = 0.7
 
 
 def label(
     attacks: pd.DataFrame,
     voters: Sequence[Voter] | None = None,
-    min_confidence: float = MIN_CONFIDENCE,
+    min_confidence: float = LabelingSettings.min_confidence,
     min_readability: float = MIN_READABILITY,
 ) -> pd.DataFrame:
     """Labels attacks by a weighted vote.

@@ -1,7 +1,7 @@
 """From a snapshot to metric families. Pure: no clock, no network, no state.
 
-Every label value comes from a closed set or passes :func:`is_name`, so nothing that somebody logs into MLflow can grow
-the number of time series without bound. A figure that was not logged is left out: no series is honest, a 0 is not.
+Every label value comes from a closed set or passes :func:`is_name`, so nothing that is logged into MLflow can grow the
+number of time series without bound. A figure that was not logged is left out: a 0 would be taken for a measurement.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 
 from content_arena.components.metrics_exporter import models
 from content_arena.components.metrics_exporter.families import counter, gauge, is_name, scaled
-from content_arena.components.metrics_exporter.figures import (
+from content_arena.components.metrics_exporter.refresh import Reading
+from content_arena.components.metrics_exporter.sources import (
     ATTACKS,
     BATTLE,
     CURVES,
@@ -25,7 +26,7 @@ from content_arena.components.metrics_exporter.figures import (
     SYSTEM,
     TRAINED,
 )
-from content_arena.components.metrics_exporter.refresh import Reading
+from content_arena.components.shared.metric_names import of_stage, stage_timed_by
 
 if TYPE_CHECKING:
     # See refresh.py.
@@ -38,7 +39,7 @@ _GPU = re.compile(r"system/gpu_(\d{1,3})_(memory_usage_megabytes|utilization_per
 
 
 class ArenaCollector(Collector):
-    """What Prometheus asks; answers from the last reading."""
+    """Answers Prometheus from the last reading."""
 
     def __init__(self, current: Callable[[], Reading]) -> None:
         """Collects nothing yet; ``current`` gives the last reading."""
@@ -78,7 +79,7 @@ def _runs(runs: Sequence[PipelineRun]) -> Iterator[Metric]:
     )
     seconds: dict[str, float] = {}
     for run in reversed(runs):
-        seconds |= {n.removeprefix("seconds."): v for n, v in run.metrics.items() if n.startswith("seconds.")}
+        seconds |= {stage: value for name, value in run.metrics.items() if (stage := stage_timed_by(name)) is not None}
     yield gauge(
         "stage_duration_seconds",
         "Seconds a stage took the last time it ran.",
@@ -128,14 +129,14 @@ def _battles(runs: Sequence[PipelineRun]) -> Iterator[Metric]:
         (),
         [((), run.started) for run in fought[:1]],
     )
-    for figure in LAST_RUN:
-        yield gauge(figure.name, figure.help, (), [((), _last(runs, figure.source))])
+    for source in LAST_RUN:
+        yield gauge(source.name, source.help, (), [((), _last(runs, source.source))])
 
 
 def _trained(runs: Sequence[PipelineRun]) -> Iterator[Metric]:
-    for figure in TRAINED:
-        rows = [((stage,), _last(runs, f"{stage}.{figure.source}")) for stage in _STAGES]
-        yield gauge(figure.name, figure.help, ["stage"], rows)
+    for source in TRAINED:
+        rows = [((stage,), _last(runs, of_stage(stage, source.source))) for stage in _STAGES]
+        yield gauge(source.name, source.help, ["stage"], rows)
 
 
 def _curves(training: Training | None) -> Iterator[Metric]:
@@ -148,12 +149,12 @@ def _curves(training: Training | None) -> Iterator[Metric]:
         ["stage"],
         [((stage,), float(running))] if stage else [],
     )
-    for figure in CURVES:
-        yield gauge(figure.name, figure.help, ["stage"], [((stage,), metrics.get(figure.source))] if stage else [])
+    for source in CURVES:
+        yield gauge(source.name, source.help, ["stage"], [((stage,), metrics.get(source.source))] if stage else [])
     # What a machine used while it trained is stale as soon as it no longer does.
     metrics = metrics if running else {}
-    for figure in SYSTEM:
-        yield gauge(figure.name, figure.help, (), [((), scaled(metrics.get(figure.source), figure.scale))])
+    for source in SYSTEM:
+        yield gauge(source.name, source.help, (), [((), scaled(metrics.get(source.source), source.scale))])
     gpus = [(match[1], match[2], value) for name, value in metrics.items() if (match := _GPU.fullmatch(name))]
     yield gauge(
         "gpu_memory_used_bytes",

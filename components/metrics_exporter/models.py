@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
 from content_arena.components.metrics_exporter.families import Rows, gauge, is_name, scaled
-from content_arena.components.metrics_exporter.figures import BATTLE_EVASION, EVALUATION_EVASION, VICTIM
+from content_arena.components.metrics_exporter.sources import BATTLE_EVASION, EVALUATION_EVASION, VICTIM
+from content_arena.components.shared import figures
+from content_arena.components.shared.metric_names import EvasionBy
 
 if TYPE_CHECKING:
     # See refresh.py.
     from content_arena.components.metrics_exporter.snapshot import PipelineRun, Snapshot
-    from content_arena.components.registry.registry import RegisteredVersion
-
-_EVASION_BY = re.compile(r"evaluate_challenger\.(champion|challenger)\.evasion_by\.(.+)")
+    from content_arena.components.registry.version import RegisteredVersion
 
 
 def families(snapshot: Snapshot) -> Iterator[Metric]:
     """Every family of the registry."""
     yield from _models(snapshot)
+    yield from _registered(snapshot)
     yield from _evasion(snapshot)
     yield from _gates(snapshot)
 
@@ -53,18 +54,9 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
             for split, value in _f1(version)
         ],
     )
-    yield gauge(
-        "perturbed_benign_fpr",
-        "Share of benign texts flagged after the attacks, in the last comparison.",
-        label,
-        by_alias(lambda version: version.metrics.get("perturbed_benign_fpr")),
-    )
-    yield gauge(
-        "model_evaluation_latency_p95_seconds",
-        "95th percentile for one text, in the last comparison.",
-        label,
-        by_alias(lambda version: scaled(version.metrics.get("latency_p95_ms"), 1e-3)),
-    )
+    for name, exported in ((figure.name, figure.exported) for figure in figures.FIGURES if figure.exported):
+        rows = by_alias(functools.partial(_exported, name, exported.scale))
+        yield gauge(exported.name, exported.help, label, rows)
     yield gauge(
         "model_generation",
         "Rounds of the arena behind a version; 0 for the first champion.",
@@ -83,6 +75,10 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
         label,
         by_alias(lambda version: snapshot.registered.get(version.version)),
     )
+
+
+def _registered(snapshot: Snapshot) -> Iterator[Metric]:
+    """All versions together, whatever alias they have."""
     yield gauge(
         "last_registered_timestamp_seconds",
         "Unix time at which the newest version, a challenger or the first champion, was registered.",
@@ -119,13 +115,12 @@ def _evasion(snapshot: Snapshot) -> Iterator[Metric]:
         rows.items(),
     )
     yield gauge("detection_rate", "1 - evasion rate.", labels, [(key, 1.0 - value) for key, value in rows.items()])
-    compared = next((run for run in snapshot.runs if any(map(_EVASION_BY.fullmatch, run.metrics))), None)
-    found = [(_EVASION_BY.fullmatch(name), value) for name, value in (compared.metrics if compared else {}).items()]
+    found = next(filter(None, map(_evasion_by_strategy, snapshot.runs)), {})
     yield gauge(
         "strategy_evasion_rate",
         "Evasion by strategy in the last comparison; model is the part a filter played in it, not its alias today.",
         ["model", "strategy"],
-        [(match.groups(), value) for match, value in found if match and is_name(match[2])],
+        [((by.model, by.strategy), value) for by, value in found.items() if is_name(by.strategy)],
     )
 
 
@@ -150,6 +145,15 @@ def _gates(snapshot: Snapshot) -> Iterator[Metric]:
     yield gauge("gate_limit", "The limit a gate set.", ["gate"], [((gate.gate,), gate.limit) for gate in gates])
 
 
+def _exported(name: str, scale: float, version: RegisteredVersion) -> float | None:
+    return scaled(version.metrics.get(name), scale)
+
+
+def _evasion_by_strategy(run: PipelineRun) -> dict[EvasionBy, float]:
+    """Evasion of each strategy in the evaluation of a run; empty if the run evaluated no challenger."""
+    return {by: value for name, value in run.metrics.items() if (by := EvasionBy.read(name)) is not None}
+
+
 def _f1(version: RegisteredVersion) -> list[tuple[str, float]]:
     for split, name in (("test", "clean_f1"), ("validation", "validation_f1")):
         if name in version.metrics:
@@ -162,7 +166,7 @@ def _is_battle_against(run: PipelineRun, version: int) -> bool:
 
 
 def _number(text: str | None) -> float | None:
-    """A number somebody wrote into a tag; None if there is none or it is none."""
+    """The number in a tag; None if there is no tag or it holds no number."""
     try:
         return float(text or "")
     except ValueError:

@@ -79,7 +79,7 @@ class Refresher:
         self.tried.set()
 
     def run(self) -> None:
-        """Reads for ever."""
+        """Reads until the process ends."""
         while True:
             self.refresh()
             time.sleep(self._interval)
@@ -95,7 +95,7 @@ class Refresher:
 
 def _chain(error: BaseException) -> str:
     """The classes of an error and its causes; their messages may hold addresses with passwords in them."""
-    names = []
+    names: list[str] = []
     link: BaseException | None = error
     while link is not None and len(names) < 5:
         names.append(type(link).__name__)

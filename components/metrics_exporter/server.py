@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
@@ -21,6 +21,12 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from content_arena.components.metrics_exporter.collector import ArenaCollector
 from content_arena.components.metrics_exporter.refresh import Refresher, logger
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    # Importing it takes seconds, see refresh.py.
+    from content_arena.components.metrics_exporter.snapshot import Reader, Snapshot
 
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def application(refresher: Refresher) -> Any:  # noqa: ANN401
+def application(refresher: Refresher) -> WSGIApplication:
     """The WSGI application: ``/metrics``, ``/healthz`` (alive), ``/readyz`` (MLflow was tried once).
 
     Readiness does not wait for MLflow: that it is away is a figure, and a pod that is not ready is not scraped.
@@ -56,9 +62,9 @@ def application(refresher: Refresher) -> Any:  # noqa: ANN401
     registry = CollectorRegistry()
     registry.register(ArenaCollector(refresher.current))
     ProcessCollector(registry=registry)
-    metrics = make_wsgi_app(registry)
+    metrics: WSGIApplication = make_wsgi_app(registry)
 
-    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
             return metrics(environ, start_response)
@@ -71,11 +77,11 @@ def application(refresher: Refresher) -> Any:  # noqa: ANN401
     return answer
 
 
-def _reader(tracking_uri: str) -> Any:  # noqa: ANN401
+def _reader(tracking_uri: str) -> Callable[[], Snapshot]:
     """A read that imports MLflow when first called: the port answers before the seconds that takes are over."""
-    made: list[Any] = []
+    made: list[Reader] = []
 
-    def read() -> Any:  # noqa: ANN401
+    def read() -> Snapshot:
         if not made:
             from content_arena.components.metrics_exporter.snapshot import Reader
 
@@ -89,11 +95,11 @@ class _Server(ThreadingWSGIServer):
     """A thread a request."""
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing: what gets here is a client that went away or kept silent."""
+        """Logs nothing: what gets here is a client that went away or kept silent."""
 
 
 class _Handler(WSGIRequestHandler):
-    """Logs no request, and lets go of a client that says nothing."""
+    """Logs no request, and drops a client that sends nothing."""
 
     timeout = 10
 

@@ -7,18 +7,21 @@ reads it, :mod:`content_arena.components.metrics_exporter.collector` turns it in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 from content_arena.components.registry.gates import GateResult
-from content_arena.components.registry.registry import MODEL_NAME, RegisteredVersion, Registry
+from content_arena.components.registry.registry import MODEL_NAME, Registry
+from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import tracking
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG
 
-#: Tag by which Tracking marks the MLflow run of a pipeline run.
-PIPELINE_RUN_TAG = "content_arena.pipeline_run"
+Item_co = TypeVar("Item_co", covariant=True)
+Item = TypeVar("Item")
+
 _PARENT_TAG = "mlflow.parentRunId"
 _RUN_NAME_TAG = "mlflow.runName"
 #: Runs begun so long ago are settled: they are read once a day and not every time.
@@ -71,7 +74,7 @@ class Snapshot:
         registered: When each version was registered (Unix time, seconds), by version.
         n_rejected: Versions that were rejected or taken back.
         last_rejected: When the last of them was (Unix time, seconds); None if there is none.
-        verdict: What the gates said about the newest version they judged; empty if they judged none.
+        verdict: How each gate was decided for the newest version that was judged; empty if none was.
         training: The newest training; None before the first.
     """
 
@@ -110,16 +113,18 @@ class Reader:
         versions = _all(lambda token: registry.client.search_model_versions(_OF_MODEL, page_token=token))
         experiment = registry.client.get_experiment_by_name(tracking.EXPERIMENT)
         runs = self._runs(registry.client, experiment.experiment_id) if experiment else ()
-        judged = [int(version.version) for version in versions if "verdict" in version.tags]
-        rejected = [version.tags for version in versions if "rejected" in version.tags]
-        _, gates = (registry.verdict(max(judged)) if judged else None) or (0, [])
+        judged = [int(version.version) for version in versions if Registry.VERDICT in version.tags]
+        rejected = [version.tags for version in versions if Registry.REJECTED in version.tags]
+        verdict = registry.verdict(max(judged)) if judged else None
         return Snapshot(
             runs=runs,
             aliases=registry.aliases() if versions else {},
             registered={int(version.version): version.creation_timestamp / 1000 for version in versions},
             n_rejected=len(rejected),
-            last_rejected=max((float(tags["rejected_at"]) for tags in rejected if "rejected_at" in tags), default=None),
-            verdict=tuple(gates),
+            last_rejected=max(
+                (float(tags[Registry.REJECTED_AT]) for tags in rejected if Registry.REJECTED_AT in tags), default=None
+            ),
+            verdict=verdict.gates if verdict else (),
             training=_training(registry.client, experiment.experiment_id, runs) if experiment else None,
         )
 
@@ -132,7 +137,7 @@ class Reader:
             self._registry = Registry(self._uri)
         return self._registry
 
-    def _runs(self, client: Any, experiment_id: str) -> tuple[PipelineRun, ...]:  # noqa: ANN401
+    def _runs(self, client: tracking.Client, experiment_id: str) -> tuple[PipelineRun, ...]:
         """All pipeline runs, newest first; only the last days are asked for, unless a day has passed."""
         now = self._clock()
         reread = now - self._settled_at >= _REREAD_SECONDS
@@ -151,10 +156,21 @@ class Reader:
 _OF_MODEL = f"name = '{MODEL_NAME}'"
 
 
-def _all(search: Callable[[str | None], Any]) -> list[Any]:
+class Page(Protocol[Item_co]):
+    """One page of a search of MLflow's."""
+
+    @property
+    def token(self) -> str | None:
+        """Asks for the next page; None or empty at the last."""
+        ...
+
+    def __iter__(self) -> Iterator[Item_co]: ...
+
+
+def _all(search: Callable[[str | None], Page[Item]]) -> list[Item]:
     """Every page of a search of MLflow's."""
-    found: list[Any] = []
-    token = None
+    found: list[Item] = []
+    token: str | None = None
     while True:
         page = search(token)
         found += page
@@ -163,7 +179,7 @@ def _all(search: Callable[[str | None], Any]) -> list[Any]:
             return found
 
 
-def _pipeline_run(run: Any) -> PipelineRun:  # noqa: ANN401
+def _pipeline_run(run: tracking.Run) -> PipelineRun:
     return PipelineRun(
         run_id=run.info.run_id,
         status=run.info.status.lower(),
@@ -173,7 +189,7 @@ def _pipeline_run(run: Any) -> PipelineRun:  # noqa: ANN401
     )
 
 
-def _training(client: Any, experiment_id: str, runs: tuple[PipelineRun, ...]) -> Training | None:  # noqa: ANN401
+def _training(client: tracking.Client, experiment_id: str, runs: tuple[PipelineRun, ...]) -> Training | None:
     """The newest run that Tracking nested into a pipeline run."""
     query = f"tags.`{_PARENT_TAG}` LIKE '%'"
     found = client.search_runs([experiment_id], query, order_by=["start_time DESC"], max_results=1)
@@ -181,6 +197,6 @@ def _training(client: Any, experiment_id: str, runs: tuple[PipelineRun, ...]) ->
         return None
     (run,) = found
     status = {run.run_id: run.status for run in runs}
-    # A pod that was killed leaves its training open for ever; the exit handler closes the pipeline run around it.
+    # A pod that was killed leaves its training open; the exit handler closes the pipeline run around it.
     is_running = run.info.status == "RUNNING" and status.get(run.data.tags[_PARENT_TAG]) == "running"
     return Training(run.data.tags.get(_RUN_NAME_TAG, ""), is_running, dict(run.data.metrics))

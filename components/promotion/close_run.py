@@ -1,4 +1,4 @@
-"""The stage close_run, a pipeline's exit handler: whatever happened, leave registry and records in order."""
+"""The stage close_run, a pipeline's exit handler: leaves registry and records in order, however the run ended."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
-#: MLflow's word for how a KFP run ended. A run that a person terminated is still RUNNING when its exit handler starts.
+#: MLflow's status for each state of a KFP run. A run that a person terminated is still RUNNING when its exit handler
+#: starts.
 _MLFLOW_STATUS = {
     "SUCCEEDED": "FINISHED",
     "COMPLETE": "FINISHED",
     "FAILED": "FAILED",
     "RUNNING": "KILLED",
-    # KFP's documentation promises this word, no backend was seen to send it.
+    # Documented by KFP; no backend was seen to send it.
     "CANCELLED": "KILLED",
 }
 
@@ -26,19 +27,19 @@ def close_run(
     state: str,
     *,
     pipeline_run: str,
-    rollout_service: str = "",
-    rollout_namespace: str = "",
+    rollout_service: str | None = None,
+    rollout_namespace: str | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[str]:
-    """Heals what a killed stage may have left half-done, and closes the run in MLflow.
+    """Finishes what a killed stage may have left half-done, and closes the run in MLflow.
 
-    Nothing here depends on how the run ended but the word in MLflow: a registry is put in order after a success too.
+    Only the run's status in MLflow depends on how the run ended: the registry is put in order after a success too.
 
     Args:
         state: How the run ended: ``PipelineTaskFinalStatus.state``.
         pipeline_run: Id of the pipeline run.
-        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_service: InferenceService whose rollout is to be left in order as well; none if None.
         rollout_namespace: Where it is.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
@@ -49,7 +50,7 @@ def close_run(
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
     done = registry.reconcile()
-    if rollout_service:
+    if rollout_service and rollout_namespace:
         done += _reconcile_rollout(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
     for line in done:

@@ -1,6 +1,6 @@
 """KFP components of the stages promote_challenger and close_run."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from kfp import dsl
 
@@ -15,25 +15,27 @@ def promote_challenger(
     report: dsl.Output[dsl.HTML],
     champion_version: str,
     pipeline_run: str,
-    move_champion: bool = True,
-    models_uri: Optional[str] = None,  # noqa: UP045 - KFP's type parser
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    move_champion: bool,
+    settings: dict,
+    models_uri: str,
+    tracking_uri: str,
 ) -> NamedTuple("Outputs", [("verdict", dict)]):
     """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
 
     Args:
         challenger: The challenger's bundle.
         evaluation: JSON of evaluate_challenger.
-        metrics: promoted (1 or 0) and a figure a gate.
+        metrics: promoted, and one for each gate; 1 passed, 0 did not.
         report: The final page: verdict, reasons, figures, times.
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         move_champion: Whether passing the gates makes it the champion; false where a rollout decides that.
-        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        settings: Knobs by section; [gates] is read.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
-        verdict: passed, promoted, versions, generation, reasons, gates, seconds a stage.
+        verdict: passed, promoted, versions, generation, reasons, gates, margins, seconds of each stage.
     """
     from pathlib import Path
     from typing import NamedTuple
@@ -47,41 +49,42 @@ def promote_challenger(
         champion_version=champion_version,
         pipeline_run=pipeline_run,
         move_champion=move_champion,
-        models_uri=models_uri,
-        tracking_uri=tracking_uri,
+        gates=settings.get("gates"),
+        models_uri=models_uri or None,
+        tracking_uri=tracking_uri or None,
     )
-    metrics.log_metric("promoted", float(verdict["promoted"] or False))
-    for gate in verdict["gates"]:
-        metrics.log_metric(f"gate_{gate['gate']}", float(gate["passed"]))
-    return NamedTuple("Outputs", [("verdict", dict)])(verdict)
+    metrics.log_metric("promoted", float(verdict.promoted or False))
+    for gate in verdict.gates:
+        metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())
 
 
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
 def close_run(
     status: dsl.PipelineTaskFinalStatus,
     pipeline_run: str,
+    tracking_uri: str,
     rollout_service: str = "",
     rollout_namespace: str = "",
-    models_uri: Optional[str] = None,  # noqa: UP045
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    models_uri: str = "",
 ) -> None:
     """Leaves registry, object storage and records in order, however the run ended; a pipeline's exit handler.
 
     Args:
         status: How the run ended; filled in by KFP.
         pipeline_run: Id under which the stages of a run find their MLflow run.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
         rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
         rollout_namespace: Where it is.
-        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
     """
     from content_arena.components.promotion import close_run
 
     close_run.close_run(
         status.state,
         pipeline_run=pipeline_run,
-        rollout_service=rollout_service,
-        rollout_namespace=rollout_namespace,
-        models_uri=models_uri,
-        tracking_uri=tracking_uri,
+        rollout_service=rollout_service or None,
+        rollout_namespace=rollout_namespace or None,
+        models_uri=models_uri or None,
+        tracking_uri=tracking_uri or None,
     )

@@ -1,6 +1,6 @@
 """KFP components of the stages train_qlora and bootstrap_champion."""
 
-from typing import List, NamedTuple, Optional  # noqa: UP035 - KFP's type parser
+from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -14,17 +14,18 @@ def train_qlora(
     challenger: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
-    base_model: str = "all-MiniLM-L6-v2",
-    lang: str = "en",
-    epochs: int = 4,
-    learning_rate: float = 1e-3,
-    device: str = "auto",
-    seed: int = 0,
-    held_out_strategies: Optional[List[str]] = None,  # noqa: UP006, UP045
-    champion_version: Optional[str] = None,  # noqa: UP045
-    warm_start: bool = True,
-    checkpoint_dir: Optional[str] = None,  # noqa: UP045
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    base_model: str,
+    lang: str,
+    epochs: int,
+    learning_rate: float,
+    device: str,
+    seed: int,
+    held_out_strategies: List[str],  # noqa: UP006
+    champion_version: str,
+    warm_start: bool,
+    settings: dict,
+    checkpoint_dir: str,
+    tracking_uri: str,
 ) -> None:
     """Trains a challenger with QLoRA on the corpus and all labelled attacks so far, and exports it to ONNX int8.
 
@@ -40,35 +41,40 @@ def train_qlora(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        held_out_strategies: Strategies that are never trained on; the project's own choice if not given.
-        champion_version: Registry version whose adapter it goes on from; a fresh one if not given.
-        warm_start: False for a fresh adapter all the same.
-        checkpoint_dir: Folder on a volume that outlives the pod; a killed training resumes from it.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        held_out_strategies: Strategies that are never trained on.
+        champion_version: Registry version of the champion.
+        warm_start: Whether to go on from the champion's adapter; false for a fresh one.
+        settings: Further settings by section; [training] is read.
+        checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
-    from content_arena.components.attack_generation import strategies
     from content_arena.components.qlora_training import training
     from content_arena.components.qlora_training.settings import TrainingSettings
+    from content_arena.components.shared.settings import read
 
     figures = training.train_qlora(
         Path(corpus.path),
         Path(labelled.path),
         Path(challenger.path),
-        settings=TrainingSettings(
+        settings=read(
+            "train_qlora",
+            TrainingSettings,
+            settings,
             base_model=base_model,
             lang=lang,
             epochs=int(epochs),
-            learning_rate=learning_rate,
+            learning_rate=float(learning_rate),
             device=device,
             seed=int(seed),
         ),
         pipeline_run=pipeline_run,
-        champion_version=champion_version if warm_start else None,
-        checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
-        held_out=strategies.HELD_OUT if held_out_strategies is None else held_out_strategies,
-        tracking_uri=tracking_uri,
+        champion_version=champion_version,
+        warm_start=warm_start,
+        checkpoints=checkpoint_dir or None,
+        held_out=held_out_strategies,
+        tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)
@@ -79,15 +85,16 @@ def bootstrap_champion(
     corpus: dsl.Input[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
-    base_model: str = "all-MiniLM-L6-v2",
-    lang: str = "en",
-    epochs: int = 4,
-    learning_rate: float = 1e-3,
-    device: str = "auto",
-    seed: int = 0,
-    checkpoint_dir: Optional[str] = None,  # noqa: UP045
-    models_uri: Optional[str] = None,  # noqa: UP045
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    base_model: str,
+    lang: str,
+    epochs: int,
+    learning_rate: float,
+    device: str,
+    seed: int,
+    settings: dict,
+    checkpoint_dir: str,
+    models_uri: str,
+    tracking_uri: str,
 ) -> NamedTuple("Outputs", [("champion_version", str)]):
     """Sees to it that there is a champion: trains the first one on the corpus alone where the registry has none.
 
@@ -101,9 +108,10 @@ def bootstrap_champion(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        checkpoint_dir: Folder on a volume that outlives the pod; a killed training resumes from it.
-        models_uri: s3://bucket/folder that versions are served from; nothing is published there if not given.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        settings: Further settings by section; [training] is read.
+        checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
+        models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
         champion_version: Registry version of the champion.
@@ -113,22 +121,26 @@ def bootstrap_champion(
 
     from content_arena.components.qlora_training import training
     from content_arena.components.qlora_training.settings import TrainingSettings
+    from content_arena.components.shared.settings import read
 
     version, figures = training.bootstrap_champion(
         Path(corpus.path),
-        settings=TrainingSettings(
+        settings=read(
+            "bootstrap_champion",
+            TrainingSettings,
+            settings,
             base_model=base_model,
             lang=lang,
             epochs=int(epochs),
-            learning_rate=learning_rate,
+            learning_rate=float(learning_rate),
             device=device,
             seed=int(seed),
         ),
         pipeline_run=pipeline_run,
         corpus_seconds=corpus.metadata.get("seconds"),
-        checkpoints=Path(checkpoint_dir) if checkpoint_dir else None,
-        models_uri=models_uri,
-        tracking_uri=tracking_uri,
+        checkpoints=checkpoint_dir or None,
+        models_uri=models_uri or None,
+        tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from content_arena.components.shared.errors import InputError
 
@@ -31,7 +32,8 @@ class TrainingSettings:
         seed: Seed of initialisation, order and dropout.
     """
 
-    base_model: str
+    SECTION: ClassVar[str] = "training"
+    base_model: str = "all-MiniLM-L6-v2"
     lang: str = "en"
     device: str = "auto"
     epochs: int = 4

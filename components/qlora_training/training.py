@@ -40,7 +40,8 @@ def train_qlora(
     settings: TrainingSettings,
     pipeline_run: str,
     champion_version: str | None = None,
-    checkpoints: Path | None = None,
+    warm_start: bool = True,
+    checkpoints: str | Path | None = None,
     held_out: Sequence[str] = HELD_OUT,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
@@ -54,7 +55,8 @@ def train_qlora(
         bundle_path: Where the bundle goes.
         settings: How to train.
         pipeline_run: Id of the pipeline run.
-        champion_version: Registry version to continue from; None for a new adapter.
+        champion_version: Registry version of the champion; None if there is none to continue from.
+        warm_start: Whether to continue from the champion's adapter; False for a new one.
         checkpoints: Folder that outlives the process: a killed training resumes from it.
         held_out: Strategies that are never trained on.
         tracking_uri: MLflow server; the environment's if None.
@@ -68,7 +70,7 @@ def train_qlora(
     table = dataset.training_table(corpus, battles, held_out)
     n_train = int((table["split"] == "train").sum())
     log(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version else None
+    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version and warm_start else None
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
     _, metrics = _train(_Job(TRAIN, corpus, table, settings, start), bundle_path, tracking, checkpoints)
@@ -82,7 +84,7 @@ def bootstrap_champion(
     settings: TrainingSettings,
     pipeline_run: str,
     corpus_seconds: float | None = None,
-    checkpoints: Path | None = None,
+    checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> tuple[int, dict[str, float]]:
@@ -187,11 +189,11 @@ class _Job:
 
 
 def _train(
-    job: _Job, bundle_path: Path, tracking: Tracking, checkpoints: Path | None
+    job: _Job, bundle_path: Path, tracking: Tracking, checkpoints: str | Path | None
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports; returns the bundle and the figures of both."""
     with tempfile.TemporaryDirectory() as folder:
-        home = _make_checkpoint_folder((checkpoints or Path(folder)) / job.checkpoint_key)
+        home = _make_checkpoint_folder(Path(checkpoints or folder) / job.checkpoint_key)
         with tracking.training_run(job.stage):
             trained = trainer.train(
                 job.table,

@@ -1,4 +1,4 @@
-"""The gates a challenger has to pass. Pure: figures in, verdict and reasons out.
+"""The gates a challenger has to pass. Pure: figures in, results and reasons out.
 
 Every gate fails closed: a value that is missing, not a number or measured on nothing does not pass, and neither does a
 tie where better is asked for. All gates are judged and all failures are reported.
@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+
+from content_arena.components.shared import figures
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.figures import Better, Figure, Measured, Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class Gate:
     """
 
     metric: str
-    better: Literal["higher", "lower"]
+    better: Better
     margin: float | None = None
 
     def __post_init__(self) -> None:
@@ -40,12 +43,56 @@ class Gate:
         )
 
 
-#: Clean F1 may lose half a point, perturbed-benign FPR may gain two; evasion has to fall.
-DEFAULT_GATES = (
-    Gate(metric="clean_f1", better="higher", margin=0.005),
-    Gate(metric="evasion", better="lower"),
-    Gate(metric="perturbed_benign_fpr", better="lower", margin=0.02),
-)
+def gates_from(margins: Mapping[str, float] | None = None) -> tuple[Gate, ...]:
+    """The gates of a run: those of the table of figures, with the margins that the settings of the run give.
+
+    Args:
+        margins: By how much the challenger may be worse, by name of the figure, in the figure's own unit (a share: 0.02
+            is two points). A figure without a gate of its own gets one. A gate that is not named keeps its default, so
+            no setting removes one.
+
+    Returns:
+        In the order of the table.
+
+    Raises:
+        InputError: A name that no figure has, or a margin that can not be one; all of them are listed.
+    """
+    given = dict(margins or {})
+    known = figures.by_name()
+    wrong = [f"no figure is called {name!r} (there are {', '.join(known)})" for name in given if name not in known]
+    wrong += [
+        f"the margin of {name} is {given[name]!r}, it has to be {_allowed(known[name])}"
+        for name in given
+        if name in known and not _is_margin(given[name], known[name])
+    ]
+    if wrong:
+        raise InputError(f"gates: {'; '.join(wrong)}")
+    return tuple(
+        Gate(metric=figure.name, better=figure.better, margin=given.get(figure.name, default_margin(figure.name)))
+        for figure in figures.FIGURES
+        if figure.gate is not None or figure.name in given
+    )
+
+
+def default_margin(name: str) -> float | None:
+    """The margin of a figure's gate where no setting gives another; None if it has to be better, or has no gate."""
+    figure = figures.by_name().get(name)
+    return figure.gate.margin if figure is not None and figure.gate is not None else None
+
+
+def _allowed(figure: Figure) -> str:
+    return "0 or more milliseconds" if figure.unit == "ms" else "from 0 to 1 (0.02 is two points)"
+
+
+def _is_margin(margin: object, figure: Figure) -> bool:
+    """Whether it is one: a share of more than 1 is a percentage by mistake, and would let everything pass."""
+    if isinstance(margin, bool) or not isinstance(margin, int | float):
+        return False
+    return 0 <= margin < (math.inf if figure.unit == "ms" else 1 + 1e-9)
+
+
+#: The gates of a run without settings.
+DEFAULT_GATES = gates_from()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +109,13 @@ class GateResult:
 
 
 def judge(
-    champion: Mapping[str, Any], challenger: Mapping[str, Any], gates: Sequence[Gate] = DEFAULT_GATES
+    champion: Mapping[str, Measured], challenger: Mapping[str, Measured], gates: Sequence[Gate] = DEFAULT_GATES
 ) -> list[GateResult]:
     """Decides every gate.
 
     Args:
-        champion: Evaluation of the champion; a figure is a number, or ``{"rate": number, "n": count}``.
-        challenger: Evaluation of the challenger.
+        champion: The champion's figures, by name.
+        challenger: The challenger's.
         gates: The rules; none at all is no pass, see :func:`is_promoted`.
     """
     return [_decide(gate, champion.get(gate.metric), challenger.get(gate.metric)) for gate in gates]
@@ -79,7 +126,7 @@ def is_promoted(results: Sequence[GateResult]) -> bool:
     return bool(results) and all(result.passed for result in results)
 
 
-def _decide(gate: Gate, champion_figure: Any, challenger_figure: Any) -> GateResult:  # noqa: ANN401
+def _decide(gate: Gate, champion_figure: object, challenger_figure: object) -> GateResult:
     old, new = _value(champion_figure), _value(challenger_figure)
     limit, passed = None, False
     if old is None or new is None:
@@ -99,13 +146,10 @@ def _decide(gate: Gate, champion_figure: Any, challenger_figure: Any) -> GateRes
     )
 
 
-def _value(figure: Any) -> float | None:  # noqa: ANN401
-    """The number in a figure; None for anything that is not a finite number measured on something."""
-    if isinstance(figure, Mapping):
-        n = figure.get("n")
-        if not isinstance(n, int | float) or isinstance(n, bool) or not n > 0:
-            return None
-        figure = figure.get("rate")
+def _value(figure: object) -> float | None:
+    """The number of a figure; None for anything that is not a finite number measured on something."""
+    if isinstance(figure, Rate):
+        figure = figure.rate if figure.n > 0 else None
     if isinstance(figure, bool) or not isinstance(figure, int | float) or not math.isfinite(figure):
         return None
     return float(figure)

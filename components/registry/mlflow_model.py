@@ -8,18 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 import mlflow
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
-class ContentFilterModel(mlflow.pyfunc.PythonModel):
+class ContentFilterModel(PythonModel):
     """``mlflow.pyfunc.load_model("models:/content-filter@champion").predict(["a text"])``."""
 
-    def load_context(self, context: Any) -> None:  # noqa: ANN401
+    def load_context(self, context: PythonModelContext) -> None:
         """Opens the bundle among the model's artifacts."""
         from content_arena.components.shared.filter import ContentFilter
 
         self._filter = ContentFilter.open(context.artifacts["bundle"])
 
-    def predict(self, context: Any, model_input: list[str]) -> list[dict[str, Any]]:  # noqa: ANN401
+    def predict(self, context: PythonModelContext, model_input: list[str]) -> list[dict[str, Any]]:
         """For every text its toxic_score and is_toxic."""
         scores = self._filter.score(model_input)
         verdicts = self._filter.is_toxic(scores)

@@ -1,4 +1,4 @@
-"""Puts the bundles behind the aliases where a cluster serves them from: object storage follows the registry."""
+"""Publishes the bundles behind the aliases to object storage, where a cluster serves them from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.store import Store
 
-#: Names the folder of the published versions where no parameter does.
+#: Environment variable with the folder of the published versions, for callers without a parameter.
 MODELS_URI = "CONTENT_ARENA_MODELS_URI"
 
 
@@ -55,7 +55,7 @@ def publish(registry: Registry, models_uri: str | None = None) -> list[str]:
 
 
 def publish_after(registry: Registry, models_uri: str | None = None) -> list[str]:
-    """:func:`publish` where what mattered is done already: what keeps it from being published is told, and no error.
+    """:func:`publish`, with a line instead of an error where it fails: for callers whose own work is done already.
 
     Args:
         registry: Knows the aliases.

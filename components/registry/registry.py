@@ -1,4 +1,4 @@
-"""The model registry: which version serves, which wants to, which served before.
+"""The model registry: which version serves, which was evaluated last, which served before.
 
 MLflow's aliases are last-writer-wins. Each alias move is one call, made in an order in which a process killed between
 two calls leaves exactly one champion, and every move is read back.
@@ -9,53 +9,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
-from content_arena.components.registry.gates import GateResult
+from content_arena.components.registry.gates import Gate, GateResult
+from content_arena.components.registry.verdict import RecordedVerdict
+from content_arena.components.registry.version import OVERRIDE, REJECTED, RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import tracking
-from content_arena.components.shared.errors import RefusedError, RegistryError
+from content_arena.components.shared.errors import InputError, RefusedError, RegistryError
 
 MODEL_NAME = "content-filter"
 _METRIC = "metric."
 _DIGEST = "bundle_sha256"
 _GENERATION = "generation"
 _SUCCEEDED = "succeeded_version"
-_REJECTED = "rejected"
-_OVERRIDE = "override_reason"
-_VERDICT = "verdict"
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """A version of the registered model.
-
-    Attributes:
-        version: Number given by the registry, from 1.
-        digest: SHA-256 (hex) of its bundle.
-        generation: How many rounds of the arena lie behind it; 0 for the first champion.
-        metrics: Figures of its last evaluation, by name.
-        tags: Every other tag.
-    """
-
-    version: int
-    digest: str
-    generation: int
-    metrics: dict[str, float] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def override_reason(self) -> str | None:
-        """Why a person promoted it against the gates; None if nobody did."""
-        return self.tags.get(_OVERRIDE)
-
-    @property
-    def rejection(self) -> str | None:
-        """Why it was taken back; None if it was not."""
-        return self.tags.get(_REJECTED)
 
 
 class Registry:
@@ -69,6 +38,13 @@ class Registry:
     STORAGE_URI: ClassVar[str] = "storage_uri"
     #: Tag with the digest of the corpus that a version was trained on.
     CORPUS_SHA256: ClassVar[str] = "corpus_sha256"
+    #: Tag with how the gates decided, as JSON.
+    VERDICT: ClassVar[str] = "verdict"
+    #: Tags with why and when (Unix time, seconds) a version was rejected.
+    REJECTED: ClassVar[str] = REJECTED
+    REJECTED_AT: ClassVar[str] = "rejected_at"
+    #: Tag with when it became champion (Unix time, seconds).
+    PROMOTED_AT: ClassVar[str] = "promoted_at"
 
     def __init__(self, tracking_uri: str | None = None) -> None:
         """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
@@ -156,13 +132,13 @@ class Registry:
         """Points an alias to a version and reads it back.
 
         Raises:
-            RegistryError: Somebody else moved it in between.
+            RegistryError: Another process moved it in between.
         """
         self.client.set_registered_model_alias(MODEL_NAME, alias, str(version))
         now = self.version_of(alias)
         if now != version:
             raise RegistryError(
-                f"alias {alias} was set to {version} and reads {now}: somebody else moves it, try again"
+                f"alias {alias} was set to {version} and reads {now}: another process moves it, try again"
             )
 
     def promote(self, version: int, expected_champion: int | None) -> None:
@@ -178,7 +154,7 @@ class Registry:
         champion = self.version_of(self.CHAMPION)
         if champion == version and self.predecessor(version) == expected_champion:
             # A retry of a promotion that was killed half-way, or whose answer was lost.
-            self._settle(version, expected_champion)
+            self._align(version, expected_champion)
             return
         if champion != expected_champion:
             raise RegistryError(
@@ -189,9 +165,9 @@ class Registry:
         # Tags first: after each call there is one champion, and its predecessor is known.
         if champion is not None:
             self.client.set_model_version_tag(MODEL_NAME, str(version), _SUCCEEDED, str(champion))
-        self.client.set_model_version_tag(MODEL_NAME, str(version), "promoted_at", f"{time.time():.0f}")
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.PROMOTED_AT, f"{time.time():.0f}")
         self.set_alias(self.CHAMPION, version)
-        self._settle(version, champion)
+        self._align(version, champion)
 
     def rollback(self, reason: str) -> tuple[int, int]:
         """Makes the previous version the champion again.
@@ -217,7 +193,7 @@ class Registry:
     def step_back(self, version: int) -> None:
         """Makes a version that served before the champion again, and what it had succeeded the previous one."""
         self.set_alias(self.CHAMPION, version)
-        self._settle(version, self.predecessor(version))
+        self._align(version, self.predecessor(version))
 
     def reconcile(self) -> list[str]:
         """Brings ``previous`` and ``challenger`` in line with the champion, as a promotion or a rollback leaves them.
@@ -229,7 +205,7 @@ class Registry:
         champion = before[self.CHAMPION]
         if champion is None:
             return []
-        self._settle(champion, self.predecessor(champion))
+        self._align(champion, self.predecessor(champion))
         after = {alias: self.version_of(alias) for alias in self.ALIASES}
         return [
             f"alias {alias} was {before[alias] or 'not set'}, is {after[alias] or 'not set'}"
@@ -242,7 +218,7 @@ class Registry:
         before = self.get(version).tags.get(_SUCCEEDED)
         return int(before) if before else None
 
-    def _settle(self, champion: int, previous: int | None) -> None:
+    def _align(self, champion: int, previous: int | None) -> None:
         """Brings the other aliases in line with the champion."""
         if previous is not None:
             if self.version_of(self.PREVIOUS) != previous:
@@ -254,35 +230,51 @@ class Registry:
 
     def reject(self, version: int, reason: str) -> None:
         """Tags a version as rejected."""
-        self.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED, reason[:500])
-        self.client.set_model_version_tag(MODEL_NAME, str(version), "rejected_at", f"{time.time():.0f}")
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.REJECTED, reason[:500])
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.REJECTED_AT, f"{time.time():.0f}")
 
     def withdraw_rejection(self, version: int) -> None:
         """Takes the tag of :meth:`reject` away, if there is one."""
         if self.get(version).rejection is not None:
-            self.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED)
+            self.client.delete_model_version_tag(MODEL_NAME, str(version), self.REJECTED)
 
     def note_storage(self, version: int, uri: str) -> None:
-        """Keeps where in object storage a version's bundle was published, whole."""
+        """Keeps the address in object storage of a version's published bundle; set once all of it is there."""
         self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
 
     def note_override(self, version: int, reason: str) -> None:
-        """Keeps why a person promotes a version against the gates, or although it was rejected, which is taken back."""
+        """Keeps why a person promotes a version against its gates or its rejection; withdraws the rejection."""
         self.withdraw_rejection(version)
-        self.client.set_model_version_tag(MODEL_NAME, str(version), _OVERRIDE, reason[:500])
+        self.client.set_model_version_tag(MODEL_NAME, str(version), OVERRIDE, reason[:500])
 
-    def record_verdict(self, version: int, champion: int, results: Sequence[GateResult]) -> None:
-        """Keeps what the gates said about a version, and against which champion."""
-        verdict = {"champion": champion, "gates": [asdict(result) for result in results]}
-        self.client.set_model_version_tag(MODEL_NAME, str(version), _VERDICT, json.dumps(verdict))
+    def record_verdict(
+        self, version: int, champion: int, results: Sequence[GateResult], gates: Sequence[Gate] = ()
+    ) -> None:
+        """Records how the gates decided about a version.
 
-    def verdict(self, version: int) -> tuple[int, list[GateResult]] | None:
-        """The champion a version was judged against and what the gates said; None if it was never judged."""
-        raw = self.get(version).tags.get(_VERDICT)
+        Args:
+            version: The version that was judged.
+            champion: The champion it was judged against.
+            results: How each gate was decided.
+            gates: The gates themselves: their margins are kept as well.
+        """
+        margins = {gate.metric: gate.margin for gate in gates}
+        verdict = RecordedVerdict(champion=champion, gates=tuple(results), margins=margins)
+        self.client.set_model_version_tag(MODEL_NAME, str(version), self.VERDICT, json.dumps(verdict.as_json()))
+
+    def verdict(self, version: int) -> RecordedVerdict | None:
+        """How the gates decided about a version; None if it was never judged.
+
+        Raises:
+            RegistryError: The tag that holds it can not be read.
+        """
+        raw = self.get(version).tags.get(self.VERDICT)
         if raw is None:
             return None
-        verdict = json.loads(raw)
-        return int(verdict["champion"]), [GateResult(**gate) for gate in verdict["gates"]]
+        try:
+            return RecordedVerdict.from_json(json.loads(raw))
+        except (ValueError, InputError) as error:
+            raise RegistryError(f"the verdict tag of version {version} can not be read: {error}") from error
 
     def record_metrics(self, version: int, metrics: Mapping[str, float | None]) -> None:
         """Keeps the figures of a version's last evaluation; None is left out."""

@@ -1,6 +1,6 @@
-"""The registry follows the traffic: what a rollout has brought about is what the aliases say.
+"""Keeps the registry in line with the traffic: the aliases follow what a rollout did.
 
-Every call may be repeated, and one that was killed half-way is finished by the next.
+Every call may be repeated; the next call finishes one that was killed half-way.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterator
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.shared.errors import InputError, RegistryError
 
-#: The rollout that rejected a version: one that a person insisted on later is another.
+#: Tag with the rollout that rejected a version; a later rollout that a person overrode the rejection for is another.
 _REJECTED_BY = "rejected_by_rollout"
 
 
 class RegistrySync:
-    """What a rollout asks of a registry. Versions are text here, as a service names them."""
+    """The registry as a rollout uses it. Versions are text here, as a service names them."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def check(self, challenger: str, stable: str, insist: str | None = None, *, dry_run: bool = False) -> None:
-        """Whether a version may be rolled out.
+    def check(self, challenger: str, stable: str, override: str | None = None, *, dry_run: bool = False) -> None:
+        """Checks that a version may be rolled out.
 
         Args:
             challenger: The version.
             stable: What serves now.
-            insist: Why a person wants it although it was rejected or its gates failed; kept with the version.
-            dry_run: Keep nothing.
+            override: Why a person wants it although it was rejected or its gates failed; recorded with the version.
+            dry_run: Record nothing.
 
         Raises:
             InputError: It was rejected or failed, or the registry does not agree about what serves.
         """
-        with _said():
+        with _registry_errors():
             version, serving = _number(challenger), _number(stable)
             champion = self._registry.version_of(Registry.CHAMPION)
             if champion not in (None, serving, version):
@@ -42,14 +42,14 @@ class RegistrySync:
                     "`arena rollout reconcile` makes them agree"
                 )
             reason = self._objection(version)
-            if reason and not insist:
+            if reason and not override:
                 raise InputError(f"version {version} {reason}: --reason REASON rolls it out all the same")
-            if insist and not dry_run:
-                self._registry.note_override(version, insist)
+            if override and not dry_run:
+                self._registry.note_override(version, override)
 
     def is_champion(self, challenger: str) -> bool:
-        """Whether all aliases are as they are to be while a version serves."""
-        with _said():
+        """Whether every alias is where it belongs while a version serves."""
+        with _registry_errors():
             version, registry = _number(challenger), self._registry
             return (
                 registry.version_of(Registry.CHAMPION) == version
@@ -58,12 +58,12 @@ class RegistrySync:
             )
 
     def promote(self, challenger: str, stable: str) -> None:
-        """The version that serves is the champion, the one that served before it the previous one.
+        """Makes the version that serves the champion, and the one before it the previous one.
 
         Raises:
             RegistryError: The champion is a third version by now; nothing was moved.
         """
-        with _said():
+        with _registry_errors():
             version, before = _number(challenger), _number(stable)
             champion = self._registry.version_of(Registry.CHAMPION)
             if champion == version:
@@ -75,29 +75,29 @@ class RegistrySync:
                 self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY)
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
-        """Whether this rollout's rejection of a version is all written down."""
-        with _said():
+        """Whether this rollout's rejection of a version is recorded completely."""
+        with _registry_errors():
             version = _number(challenger)
             is_tagged = self._registry.get(version).tags.get(_REJECTED_BY) == rollout
             return is_tagged and self._registry.version_of(Registry.CHAMPION) != version
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """Tags a version with why it was rolled back; it is no longer the champion if it was called that already."""
-        with _said():
+        """Tags a version with why it was rolled back, and takes the champion's alias from it if it has it."""
+        with _registry_errors():
             version, before = _number(challenger), _number(stable)
             self._registry.reject(version, reason)
             if self._registry.version_of(Registry.CHAMPION) == version:
                 self._registry.step_back(before)
-            # Last: it says that all before it was done.
+            # Last: this tag means that everything before it was done.
             self._registry.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY, rollout)
 
-    def heal(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str) -> list[str]:
         """Brings the aliases in line with what serves.
 
         Returns:
             What was changed, a line each; nothing when called again.
         """
-        with _said():
+        with _registry_errors():
             version, registry = _number(serving), self._registry
             registry.get(version)
             before = registry.version_of(Registry.CHAMPION)
@@ -116,8 +116,8 @@ class RegistrySync:
         if rejection is not None:
             return f"was rejected ({rejection})"
         verdict = self._registry.verdict(version)
-        failed = [result.reason for result in verdict[1] if not result.passed] if verdict else []
-        return f"failed its gates ({'; '.join(failed)})" if failed else ""
+        failures = verdict.failures if verdict else []
+        return f"failed its gates ({'; '.join(failures)})" if failures else ""
 
 
 def _number(version: str) -> int:
@@ -127,8 +127,8 @@ def _number(version: str) -> int:
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """MLflow's own errors as one that a rollout can show and live with."""
+def _registry_errors() -> Iterator[None]:
+    """Turns MLflow's own errors into one that a rollout reports and survives."""
     from mlflow.exceptions import MlflowException
 
     try:

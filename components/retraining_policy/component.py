@@ -1,6 +1,6 @@
 """KFP component of the stage decide_retraining."""
 
-from typing import List, NamedTuple, Optional  # noqa: UP035 - KFP's type parser
+from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -12,9 +12,9 @@ def decide_retraining(
     corpus: dsl.Input[dsl.Dataset],
     attacks: dsl.Input[dsl.Dataset],
     pipeline_run: str,
-    max_evasion: float = 0.1,
-    max_age_days: float = 7.0,
-    tracking_uri: Optional[str] = None,  # noqa: UP045
+    max_evasion: float,
+    max_age_days: float,
+    tracking_uri: str,
 ) -> NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])]):  # noqa: UP006
     """Decides whether a new challenger is worth training; any one rule that is met is reason enough.
 
@@ -24,7 +24,7 @@ def decide_retraining(
         pipeline_run: Id under which the stages of a run find their MLflow run.
         max_evasion: Share of caught texts that the battle may turn, in [0, 1].
         max_age_days: Age of the champion, in days.
-        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if not given.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
         retrain: Whether to go on.
@@ -35,13 +35,16 @@ def decide_retraining(
 
     from content_arena.components.retraining_policy import decide
     from content_arena.components.retraining_policy.policy import Policy
+    from content_arena.components.shared.settings import read
 
     decision = decide.decide_retraining(
         Path(corpus.path),
         Path(attacks.path),
-        policy=Policy(max_evasion=float(max_evasion), max_age_days=float(max_age_days)),
+        policy=read(
+            "decide_retraining", Policy, None, max_evasion=float(max_evasion), max_age_days=float(max_age_days)
+        ),
         pipeline_run=pipeline_run,
-        tracking_uri=tracking_uri,
+        tracking_uri=tracking_uri or None,
     )
     outputs = NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])])  # noqa: UP006, UP014
     return outputs(decision.retrain, list(decision.reasons))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from content_arena.components.attack_generation.generate import evasion
+from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.policy import Decision, Observation, Policy, decide
 from content_arena.components.shared import records
@@ -36,13 +36,12 @@ def decide_retraining(
     """
     attacks = records.read(records.Attack, attacks_path)
     corpus = records.read(records.Sample, corpus_path)
-    measured = evasion(attacks[attacks["split"] == "validation"])
     champion = Registry(tracking_uri).aliases().get(Registry.CHAMPION)
     promoted_at = champion.tags.get("promoted_at") if champion else None
     trained_on = champion.tags.get(Registry.CORPUS_SHA256) if champion else None
     decision = decide(
         Observation(
-            evasion=measured if measured == measured else None,
+            evasion=evasion(attacks[attacks["split"] == "validation"]),
             champion_age_days=(time.time() - float(promoted_at)) / _SECONDS_A_DAY if promoted_at else None,
             corpus_changed=records.corpus_digest(corpus) != trained_on if trained_on else None,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from content_arena.components.shared.errors import InputError
 
@@ -16,6 +17,7 @@ class Policy:
         max_age_days: Age of the champion, in days.
     """
 
+    SECTION: ClassVar[str] = "retraining"
     max_evasion: float = 0.1
     max_age_days: float = 7.0
 

@@ -1,4 +1,4 @@
-"""What the arena remembers between runs, in MLflow: figures, curves and labelled attacks.
+"""What the arena keeps between runs, in MLflow: figures, curves and labelled attacks.
 
 One MLflow run stands for one pass through the pipeline. Its stages find it by the pipeline run's id, so nothing but
 that id has to travel between pods. Where Kubeflow Pipelines has opened an MLflow run for the task itself (it sets
@@ -13,21 +13,29 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG, of_stage, seconds_of, stage_timed_by
+
+if TYPE_CHECKING:
+    # Importing it takes seconds.
+    from mlflow import ActiveRun, MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+#: MLflow's types under names that other modules may use without importing MLflow.
+Client: TypeAlias = "MlflowClient"
+Run: TypeAlias = "MlflowRun"
 
 EXPERIMENT = "content-arena"
-_RUN_TAG = "content_arena.pipeline_run"
 _LABELLED = "labelled_attacks"
 _LABELLED_TAG = "content_arena.labelled_lang"
-_SECONDS = "seconds."
 
 
-def connect(tracking_uri: str | None) -> Any:  # noqa: ANN401
+def connect(tracking_uri: str | None) -> Client:
     """An MLflow client; also sets the process's tracking URI, which MLflow's fluent calls and callbacks read.
 
     Args:
@@ -39,7 +47,7 @@ def connect(tracking_uri: str | None) -> Any:  # noqa: ANN401
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         raise InputError("no MLflow server given: set the tracking_uri parameter or MLFLOW_TRACKING_URI")
-    # MLflow asks the network for newer releases of itself and reports usage unless told not to.
+    # MLflow asks the network for newer releases of itself and reports usage unless switched off.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
@@ -71,7 +79,7 @@ def _make_database(uri: str) -> None:
 
 
 @contextlib.contextmanager
-def active_run(client: Any, run_id: str) -> Iterator[None]:  # noqa: ANN401
+def active_run(client: Client, run_id: str) -> Iterator[None]:
     """Makes a run the active one for MLflow's fluent calls, and leaves it open.
 
     MLflow would mark it as finished on leaving, while other stages have still to log into it.
@@ -86,7 +94,7 @@ def active_run(client: Any, run_id: str) -> Iterator[None]:  # noqa: ANN401
 
 
 def seconds_since_start() -> float:
-    """Seconds this process has been alive: what a stage took, its imports included."""
+    """Seconds since this process began: what a stage took, its imports included."""
     import psutil
 
     return time.time() - psutil.Process().create_time()
@@ -111,35 +119,36 @@ class Tracking:
         self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
 
     def _find(self) -> str | None:
-        query = f"tags.`{_RUN_TAG}` = '{self.pipeline_run}'"
+        query = f"tags.`{PIPELINE_RUN_TAG}` = '{self.pipeline_run}'"
         found = self.client.search_runs([self.experiment_id], query, max_results=1)
         return found[0].info.run_id if found else None
 
     def _create(self) -> str:
-        tags = {_RUN_TAG: self.pipeline_run}
-        return self.client.create_run(self.experiment_id, tags=tags, run_name=self.pipeline_run[:60]).info.run_id
+        tags = {PIPELINE_RUN_TAG: self.pipeline_run}
+        created = self.client.create_run(self.experiment_id, tags=tags, run_name=self.pipeline_run[:60])
+        return str(created.info.run_id)
 
-    def log(self, stage: str, metrics: Mapping[str, float], params: Mapping[str, Any] | None = None) -> None:
+    def log(self, stage: str, metrics: Mapping[str, float | None], params: Mapping[str, object] | None = None) -> None:
         """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``."""
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
-        rows = {f"{stage}.{name}": float(value) for name, value in metrics.items() if value is not None}
-        rows[_SECONDS + stage] = seconds_since_start()
+        rows = {of_stage(stage, name): float(value) for name, value in metrics.items() if value is not None}
+        rows[seconds_of(stage)] = seconds_since_start()
         entries = [Metric(name, value, now, 0) for name, value in rows.items()]
-        knobs = [Param(f"{stage}.{name}", str(value)[:500]) for name, value in (params or {}).items()]
+        knobs = [Param(of_stage(stage, name), str(value)[:500]) for name, value in (params or {}).items()]
         self.client.log_batch(self.run_id, metrics=entries, params=knobs)
         if self._task_run_id:
             self.client.log_batch(self._task_run_id, metrics=entries)
 
     def log_seconds(self, stage: str, seconds: float) -> None:
         """Logs how long a stage took that does not know of this run (a cached one, say)."""
-        self.client.log_metric(self.run_id, _SECONDS + stage, seconds)
+        self.client.log_metric(self.run_id, seconds_of(stage), seconds)
 
     def seconds(self) -> dict[str, float]:
         """Seconds of every stage logged so far, by stage."""
         metrics = self.client.get_run(self.run_id).data.metrics
-        return {name.removeprefix(_SECONDS): value for name, value in metrics.items() if name.startswith(_SECONDS)}
+        return {stage: value for name, value in metrics.items() if (stage := stage_timed_by(name)) is not None}
 
     def finish(self, status: str) -> None:
         """Closes the run.
@@ -150,7 +159,7 @@ class Tracking:
         self.client.set_terminated(self.run_id, status)
 
     @contextlib.contextmanager
-    def training_run(self, name: str) -> Iterator[Any]:
+    def training_run(self, name: str) -> Iterator[ActiveRun]:
         """A nested, active MLflow run with system metrics, which the Trainer's MLflow callback logs into."""
         import mlflow
 
@@ -195,7 +204,7 @@ class Tracking:
                 return tables
 
 
-def _experiment(client: Any, uri: str) -> str:  # noqa: ANN401
+def _experiment(client: Client, uri: str) -> str:
     """The arena's experiment; for a local database its artifacts lie beside the database, not in the working folder."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:

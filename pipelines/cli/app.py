@@ -1,7 +1,8 @@
-"""The command line ``arena``: the door for people and scripts.
+"""The command line ``arena``, for people and scripts.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done (a run that ended in a verdict,
-whichever), 1 the answer is no (promotion refused, nothing to roll back to), 2 something given can not be used.
+whichever), 1 the answer is no (promotion refused, nothing to roll back to, a rollout rolled back), 2 something given
+can not be used, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
 
 Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
 """
@@ -15,10 +16,12 @@ import typer
 from content_arena.pipelines.cli import run as loop_commands
 from content_arena.pipelines.cli import submit as cluster_commands
 from content_arena.pipelines.cli import versions as version_commands
+from content_arena.pipelines.cli.group import ArenaGroup
 from content_arena.pipelines.cli.rollout import commands as rollout_commands
 
 app = typer.Typer(
     name="arena",
+    cls=ArenaGroup,
     help="Keeps a content filter ahead of the people who write around it.\n\n"
     "State lives in $ARENA_HOME (default .arena): registry, models, runs, reports.",
     no_args_is_help=True,

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -28,9 +28,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             options.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
+    def run(**given: object) -> None:
         made = {
-            name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+            name: group(
+                **{field.name: given.pop(field.name) for field in dataclasses.fields(group) if field.name in given}
+            )
             for name, group in groups.items()
         }
         command(**made, **given)
@@ -44,7 +46,7 @@ def _options(group: type) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     options = []
     for field in dataclasses.fields(group):
-        default = field.default
+        default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         options.append(

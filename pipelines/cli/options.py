@@ -1,23 +1,32 @@
-"""The options that commands of ``arena`` share."""
+"""The options that commands of ``arena`` share.
+
+Defaults and descriptions of what is also a parameter of the pipelines come from the table of parameters.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
-#: Texts a CPU trains on within minutes; a GPU takes ten times as many in the same time.
+from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.qlora_training.settings import DEVICES
+from content_arena.pipelines.definitions.addresses import S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.parameters import PARAMETERS
+from content_arena.pipelines.definitions.settings_file import RunSettings, load
+from content_arena.pipelines.definitions.stage_table import GPU_STAGES
+
+#: Texts a CPU trains on within minutes; a GPU takes many times as many in the same time.
 MAX_TEXTS_CPU = 4_000
-MAX_TEXTS_CUDA = 100_000
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
+MAX_TEXTS_CUDA: int = PARAMETERS["max_texts"].default
+#: Options whose names are shorter than those of the parameters they set.
+OPTION_NAMES = {"texts_per_label": "texts", "held_out_strategies": "held_out"}
+Given = TypeVar("Given", str, list[str])
 
 
 class Alias(StrEnum):
@@ -35,50 +44,142 @@ class Runner(StrEnum):
     DOCKER = "docker"
 
 
-class GpuStage(StrEnum):
-    """Stages that can make use of a GPU: training, an LLM that attacks, an LLM that judges."""
-
-    BOOTSTRAP = "bootstrap_champion"
-    TRAIN = "train_qlora"
-    ATTACK = "generate_attacks"
-    LABEL = "label_attacks"
+def described(name: str) -> str:
+    """What the table of parameters says about a parameter."""
+    return PARAMETERS[name].description
 
 
-#: Where manifests/ puts the object storage, as pods see it.
-S3_ENDPOINT = "http://minio.content-arena:9000"
+def one_of(choices: Sequence[str]) -> Callable[[Given], Given]:
+    """A check that every value given is one of these."""
+
+    def check(given: Given) -> Given:
+        wrong = [value for value in ([given] if isinstance(given, str) else given) if value not in choices]
+        if wrong:
+            raise typer.BadParameter(f"{', '.join(wrong)} is not one of {', '.join(choices)}")
+        return given
+
+    return check
+
+
+def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | None:
+    """Makes what a settings file says the default of the options of a command; what is typed wins over it."""
+    if given is None:
+        return None
+    percentages = {
+        option: ",".join(map(str, given.rollout[name]))
+        for name, option in (("steps", "rollout_plan"), ("approvals", "rollout_approve_before"))
+        if name in given.rollout
+    }
+    bake = {"rollout_bake": given.rollout["bake_seconds"]} if "bake_seconds" in given.rollout else {}
+    arguments = {OPTION_NAMES.get(name, name): value for name, value in given.arguments.items()}
+    context.default_map = {**(context.default_map or {}), **arguments, **percentages, **bake}
+    return given
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-DataOption = Annotated[
-    str,
-    typer.Option(
-        help="Labelled text: a CSV, TSV, JSONL or Parquet file (also .gz), hf://NAME, or the embedded corpus."
-    ),
-]
-LangOption = Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.")]
-BudgetOption = Annotated[
-    int, typer.Option(min=1, max=100, help="Queries an attack may spend on each text and strategy.")
-]
-SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")]
-TextsOption = Annotated[int, typer.Option(min=1, help="Texts of each label to attack.")]
-MaxTextsOption = Annotated[
-    int | None,
-    typer.Option(
-        min=100,
-        help="Draw at most so many texts.",
-        show_default=f"{MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU",
-    ),
-]
-TextColumnOption = Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")]
-LabelColumnOption = Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")]
-HeldOutOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--held-out",
-        metavar="STRATEGY",
-        help="Judge by a strategy that is never trained on; repeat for more.",
-        show_default="diacritic_zalgo, space_join, wild_respell, ko_coda",
-    ),
-]
+LangOption = Annotated[str, typer.Option(help=described("lang"))]
 RunnerOption = Annotated[
     Runner,
     typer.Option(help="Run the stages as processes, or as containers of the component image ($CONTENT_ARENA_IMAGE)."),
 ]
+DeviceOption = Annotated[
+    str, typer.Option(help=described("device"), metavar=f"[{'|'.join(DEVICES)}]", callback=one_of(DEVICES))
+]
+SettingsOption = Annotated[
+    RunSettings | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        parser=lambda path: load(Path(path)),
+        callback=_apply,
+        is_eager=True,
+        help="TOML file with settings by section; an option given here wins over it.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """Which texts."""
+
+    data: Annotated[str, typer.Option(help=described("data"))] = PARAMETERS["data"].default
+    lang: LangOption = PARAMETERS["lang"].default
+    max_texts: Annotated[
+        int | None,
+        typer.Option(
+            min=100,
+            help="Draw at most so many texts.",
+            show_default=f"{MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU",
+        ),
+    ] = None
+    text_column: Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")] = None
+    label_column: Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")] = None
+
+
+@dataclass(frozen=True)
+class AttackOptions:
+    """How to attack them."""
+
+    budget: Annotated[int, typer.Option(min=1, max=100, help=described("budget"))] = AttackSettings.budget
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")] = PARAMETERS["seed"].default
+    texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--held-out",
+            metavar="STRATEGY",
+            help="Judge by a strategy that is never trained on; repeat for more.",
+            show_default=", ".join(AttackSettings.held_out_strategies),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How the tasks of a pipeline are placed on a cluster."""
+
+    shards: Annotated[int, typer.Option(min=1, max=64, help="Pods among which a battle's strategies are dealt.")] = 2
+    gpu: Annotated[
+        list[str],
+        typer.Option(
+            "--gpu",
+            metavar=f"[{'|'.join(GPU_STAGES)}]",
+            callback=one_of(GPU_STAGES),
+            help="Stage that asks for a GPU node; repeat for more.",
+        ),
+    ] = field(default_factory=list)
+    checkpoint_claim: Annotated[
+        str | None, typer.Option(help="PersistentVolumeClaim for checkpoints; killed trainings resume from it.")
+    ] = None
+    label: Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")] = field(
+        default_factory=list
+    )
+    s3_secret: Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")] = S3_SECRET
+    s3_endpoint: Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")] = S3_ENDPOINT
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """Where and how a challenger that passed the gates is rolled out."""
+
+    rollout: Annotated[
+        str | None,
+        typer.Option(
+            "--rollout",
+            metavar="NAMESPACE/SERVICE",
+            help="InferenceService that a challenger is rolled out on once it passed the gates; none if not given.",
+        ),
+    ] = None
+    rollout_plan: Annotated[str, typer.Option("--rollout-plan", help="Percentages of the users, rising from 0.")] = (
+        ",".join(map(str, Parameters.steps))
+    )
+    rollout_bake: Annotated[float, typer.Option("--rollout-bake", min=0, help="Seconds each step is measured.")] = (
+        Parameters.bake_seconds
+    )
+    rollout_approve_before: Annotated[
+        str, typer.Option("--rollout-approve-before", help="Steps that wait for a person, such as 25,100.")
+    ] = ""
+    rollout_limit: Annotated[
+        list[str],
+        typer.Option("--rollout-limit", help="NAME=VALUE of a bound, such as p95_seconds=0.8; repeat for more."),
+    ] = field(default_factory=list)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from content_arena.components.shared.stage import StageLine
-from content_arena.pipelines.execution.local import EXIT_STAGE
+from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
 
 _PLAIN_INTERVAL = 10.0
 
@@ -57,8 +57,8 @@ class RunDisplay:
     ) -> None:
         running = self._running()
         if running is not None:
-            # The exit stage runs after a failure, too: it is not what failed.
-            self._end(running, failed=error is not None and running.name != EXIT_STAGE)
+            # An exit stage runs after a failure too, and is not what failed.
+            self._end(running, failed=error is not None and running.name not in EXIT_STAGES)
         if self._live is not None:
             self._live.stop()
 
@@ -109,7 +109,7 @@ class RunDisplay:
         stage.ended = time.monotonic()
         stage.failed = stage.failed or failed
         seconds = f"{stage.ended - stage.started:.0f} s"
-        # What went wrong is the command's last line; saying it here as well would say it twice.
+        # The reason is the command's last line, so it is not repeated here.
         self._plain(f"{stage.name}: " + (f"failed after {seconds}" if stage.failed else f"{seconds} - {stage.message}"))
 
     def _plain(self, text: str) -> None:

@@ -10,59 +10,55 @@ import typer
 
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import tables
-from content_arena.pipelines.cli.console import err, out, says_errors
+from content_arena.pipelines.cli.console import err, out
+from content_arena.pipelines.cli.group import RenamedOptions
+from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
     MAX_TEXTS_CPU,
     MAX_TEXTS_CUDA,
     Alias,
     AsJson,
-    BudgetOption,
-    DataOption,
-    Device,
-    HeldOutOption,
-    LabelColumnOption,
-    LangOption,
-    MaxTextsOption,
+    AttackOptions,
+    CorpusOptions,
+    DeviceOption,
     Runner,
     RunnerOption,
-    SeedOption,
-    TextColumnOption,
-    TextsOption,
+    SettingsOption,
+    described,
 )
+from content_arena.pipelines.definitions.parameters import ARENA, BATTLE, PARAMETERS, Parameter
+from content_arena.pipelines.definitions.settings_file import RunSettings
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kfp.dsl.base_component import BaseComponent
+
+    from content_arena.pipelines.execution.engines import Engine
     from content_arena.pipelines.execution.local import LocalRun
+
+_ADVICE = "the next `arena run` trains on from the last checkpoint"
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    app.command()(run)
-    app.command()(battle)
+    app.command(cls=RenamedOptions)(run)
+    app.command(cls=RenamedOptions)(battle)
 
 
-@says_errors
+@grouped
 def run(
-    data: DataOption = "embedded",
-    base_model: Annotated[
-        str, typer.Option(help="Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.")
-    ] = "all-MiniLM-L6-v2",
-    lang: LangOption = "en",
-    budget: BudgetOption = 3,
+    corpus: CorpusOptions,
+    attack: AttackOptions,
+    base_model: Annotated[str, typer.Option(help=described("base_model"))] = PARAMETERS["base_model"].default,
     generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
-    seed: SeedOption = 0,
-    device: Annotated[Device, typer.Option(help="Where to train; auto takes a GPU where there is one.")] = Device.AUTO,
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the training data at most; half as many from a warm start.")
-    ] = 4,
+    device: DeviceOption = PARAMETERS["device"].default,
+    epochs: Annotated[int, typer.Option(min=1, help=described("epochs"))] = PARAMETERS["epochs"].default,
     warm_start: Annotated[
         bool, typer.Option("--warm-start/--cold-start", help="Train the challenger on from the champion's adapter.")
-    ] = True,
-    texts: TextsOption = 200,
-    max_texts: MaxTextsOption = None,
-    text_column: TextColumnOption = None,
-    label_column: LabelColumnOption = None,
-    held_out: HeldOutOption = None,
+    ] = PARAMETERS["warm_start"].default,
+    settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
@@ -76,43 +72,34 @@ def run(
     base_models.resolve(base_model)
     home = ArenaHome.from_environment()
     arguments = {
-        **_data_arguments(data, lang, max_texts, text_column, label_column, device),
-        **_held_out(held_out),
+        **_arguments(settings, ARENA, corpus, attack, has_gpu=_has_gpu(device)),
         "base_model": str(Path(base_model).absolute()) if Path(base_model).is_dir() else base_model,
-        "budget": budget,
-        "texts_per_label": texts,
         "epochs": epochs,
         "warm_start": warm_start,
-        "device": device.value,
+        "device": device,
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
+    engine = _engine(home, runner, corpus.data, base_model)
     results = []
-    engine = _engine(home, runner, data, base_model)
-    with home.exclusive():
-        for turn in range(generations):
-            result = _one_generation(home, {**arguments, "seed": seed + turn}, engine)
-            results.append(result)
-            if not as_json:
-                tables.print_run(out, result)
+    try:
+        with home.exclusive():
+            for i in range(generations):
+                results.append(_one_generation(home, {**arguments, "seed": attack.seed + i}, engine))
+                if not as_json:
+                    tables.print_run(out, results[-1])
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(_ADVICE) from stop
     if as_json:
         print(json.dumps(results[-1] | ({"generations": results} if generations > 1 else {})))
 
 
-@says_errors
+@grouped
 def battle(
-    victim: Annotated[
-        str, typer.Option(help="Who is attacked: champion, challenger, previous, a version, a bundle folder or a URL.")
-    ] = "champion",
-    data: DataOption = "embedded",
-    lang: LangOption = "en",
-    budget: BudgetOption = 3,
-    seed: SeedOption = 0,
-    texts: TextsOption = 200,
-    max_texts: MaxTextsOption = None,
-    text_column: TextColumnOption = None,
-    label_column: LabelColumnOption = None,
-    held_out: HeldOutOption = None,
+    corpus: CorpusOptions,
+    attack: AttackOptions,
+    victim: Annotated[str, typer.Option(help=described("victim"))] = PARAMETERS["victim"].default,
+    settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
@@ -132,74 +119,73 @@ def battle(
             f"there is no victim {victim}: give {', '.join(Alias)}, a version, a bundle folder, or a URL with http://"
         )
     arguments = {
-        **_data_arguments(data, lang, max_texts, text_column, label_column, Device.CPU),
-        **_held_out(held_out),
+        **_arguments(settings, BATTLE, corpus, attack, has_gpu=False),
         "victim": str(Path(victim).absolute()) if is_folder else victim,
-        "budget": budget,
-        "texts_per_label": texts,
-        "seed": seed,
         "tracking_uri": home.tracking_uri,
     }
     with home.exclusive():
-        finished = _follow(battles.build(), arguments, home, _engine(home, runner, data, victim))
+        finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
         print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
         return
-    out.print(tables.battle_table(rows, victim, budget, seed))
+    out.print(tables.battle_table(rows, victim, attack.budget, attack.seed))
 
 
-def _data_arguments(
-    data: str,
-    lang: str,
-    max_texts: int | None,
-    text_column: str | None,
-    label_column: str | None,
-    device: Device,
+def _arguments(
+    settings: RunSettings | None,
+    parameters: Sequence[Parameter],
+    corpus: CorpusOptions,
+    attack: AttackOptions,
+    *,
+    has_gpu: bool,
 ) -> dict[str, Any]:
-    if data != "embedded" and "://" not in data:
+    """The arguments that both pipelines have: what the settings file says, and the options over it."""
+    names = tuple(parameter.name for parameter in parameters)
+    arguments = {
+        **(settings or RunSettings()).for_pipeline(names),
+        "data": corpus.data,
+        "lang": corpus.lang,
+        "max_texts": corpus.max_texts or (MAX_TEXTS_CUDA if has_gpu else MAX_TEXTS_CPU),
+        "text_column": corpus.text_column,
+        "label_column": corpus.label_column,
+        "budget": attack.budget,
+        "texts_per_label": attack.texts,
+        "seed": attack.seed,
+    }
+    if corpus.data != PARAMETERS["data"].default and "://" not in corpus.data:
         from content_arena.components.corpus_preparation import formats
 
-        path = Path(data).expanduser().absolute()
+        path = Path(corpus.data).expanduser().absolute()
         # The stage would say the same, seconds later.
         formats.check_is_file(path)
-        data = str(path)
-    return {
-        "data": data,
-        "lang": lang,
-        "max_texts": max_texts or (MAX_TEXTS_CUDA if _has_gpu(device) else MAX_TEXTS_CPU),
-        "text_column": text_column,
-        "label_column": label_column,
-    }
+        arguments["data"] = str(path)
+    if attack.held_out:
+        from content_arena.components.attack_generation import strategies
+
+        # The stage would say the same, after it has read the corpus.
+        strategies.check_installed(attack.held_out)
+        arguments["held_out_strategies"] = attack.held_out
+    return arguments
 
 
-def _held_out(names: list[str] | None) -> dict[str, Any]:
-    if not names:
-        return {}
-    from content_arena.components.attack_generation import strategies
-
-    # The stage would say the same, after it has read the corpus.
-    strategies.check_installed(names)
-    return {"held_out_strategies": names}
-
-
-def _has_gpu(device: Device) -> bool:
+def _has_gpu(device: str) -> bool:
     """Whether training will use a GPU, without importing torch for it."""
-    return device is Device.CUDA or (device is Device.AUTO and Path("/dev/nvidia0").exists())
+    return device == "cuda" or (device == "auto" and Path("/dev/nvidia0").exists())
 
 
-def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Any) -> dict[str, Any]:  # noqa: ANN401
+def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) -> dict[str, Any]:
     """Runs the arena once and puts together what ``--json`` answers."""
     import shutil
 
-    from content_arena.components.evaluation.evaluate import headline
+    from content_arena.components.shared import evaluation_record
     from content_arena.pipelines.definitions import arena
-    from content_arena.pipelines.definitions.stages import STAGES
+    from content_arena.pipelines.definitions.stage_table import GENERATION
 
     finished = _follow(arena.build(), arguments, home, engine)
     verdict = finished.parameter("promote_challenger", "verdict")
-    evaluation = json.loads(finished.artifact("evaluate_challenger", "evaluation").read_text(encoding="utf-8"))
+    evaluation = evaluation_record.read(finished.artifact("evaluate_challenger", "evaluation"))
     report = home.reports / f"{finished.name}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(finished.artifact("promote_challenger", "report"), report)
@@ -209,26 +195,26 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Any) -> 
         "challenger_version": verdict["challenger_version"],
         "promoted": verdict["promoted"],
         "reasons": verdict["reasons"],
-        "metrics": {who: headline(evaluation[who]) for who in ("champion", "challenger")},
+        "metrics": {who: model.headline() for who, model in evaluation.models.items()},
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
-        "evaluation_set_sha256": evaluation["attack_set_sha256"],
-        "seconds": {stage: verdict["seconds"].get(stage) for stage in STAGES},
+        "evaluation_set_sha256": evaluation.attack_set_sha256,
+        "seconds": {stage: verdict["seconds"].get(stage) for stage in GENERATION},
         "report": str(report),
     }
 
 
-def _engine(home: ArenaHome, kind: Runner, *inputs: str) -> Any:  # noqa: ANN401
+def _engine(home: ArenaHome, kind: Runner, *inputs: str) -> Engine:
     """What runs the tasks; containers see the folders of those inputs that are files or folders here."""
     from content_arena.components.shared.images import COMPONENT_IMAGE
-    from content_arena.pipelines.execution import local as runner
+    from content_arena.pipelines.execution import engines
 
     if kind is Runner.SUBPROCESS:
-        return runner.subprocesses()
+        return engines.subprocesses()
     paths = [Path(given).absolute() for given in inputs if Path(given).exists()]
-    return runner.containers(home, COMPONENT_IMAGE, [path if path.is_dir() else path.parent for path in paths])
+    return engines.containers(home, COMPONENT_IMAGE, [path if path.is_dir() else path.parent for path in paths])
 
 
-def _follow(pipeline: Any, arguments: dict[str, Any], home: ArenaHome, engine: Any) -> LocalRun:  # noqa: ANN401
+def _follow(pipeline: BaseComponent, arguments: dict[str, Any], home: ArenaHome, engine: Engine) -> LocalRun:
     from content_arena.pipelines.cli.progress import RunDisplay
     from content_arena.pipelines.execution import local as runner
 
@@ -245,7 +231,7 @@ def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
         attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
         # A champion knows its training texts by heart; what it does to others is what counts.
         attacks = attacks[attacks["split"] == "validation"]
-        for strategy, figures in metrics.per_strategy(metrics.judged(attacks)).items():
+        for strategy, figures in metrics.of_battle(attacks).items():
             rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
             rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
     return rows

@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
-from content_arena.pipelines.cli.console import err, out, says_errors
-from content_arena.pipelines.cli.options import S3_ENDPOINT, AsJson, GpuStage
+from content_arena.pipelines.cli import console
+from content_arena.pipelines.cli.console import out
+from content_arena.pipelines.cli.grouped import grouped
+from content_arena.pipelines.cli.options import AsJson, ClusterOptions, RolloutOptions, SettingsOption
+from content_arena.pipelines.definitions.settings_file import RunSettings
+
+if TYPE_CHECKING:
+    from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
 
 
 class Pipeline(StrEnum):
@@ -24,99 +31,71 @@ class Pipeline(StrEnum):
     RETRAIN = "retrain"
 
 
-ShardsOption = Annotated[int, typer.Option(min=1, max=64, help="Pods among which a battle's strategies are dealt.")]
-GpuOption = Annotated[list[GpuStage], typer.Option("--gpu", help="Stage that asks for a GPU node; repeat for more.")]
-ClaimOption = Annotated[
-    str | None, typer.Option(help="PersistentVolumeClaim for checkpoints; killed trainings resume from it.")
-]
-LabelOption = Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")]
-SecretOption = Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")]
-RolloutOption = Annotated[
-    str | None,
-    typer.Option(
-        "--rollout",
-        metavar="NAMESPACE/SERVICE",
-        help="InferenceService that a challenger is rolled out on once it passed the gates; no rollout if not given.",
-    ),
-]
-RolloutPlanOption = Annotated[str, typer.Option("--rollout-plan", help="Percentages of the users, rising from 0.")]
-RolloutBakeOption = Annotated[float, typer.Option("--rollout-bake", min=0, help="Seconds each step is measured.")]
-RolloutApproveOption = Annotated[
-    str, typer.Option("--rollout-approve-before", help="Steps that wait for a person, such as 25,100.")
-]
-RolloutLimitOption = Annotated[
-    list[str], typer.Option("--rollout-limit", help="NAME=VALUE of a bound, such as p95_seconds=0.8; repeat for more.")
-]
-EndpointOption = Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")]
-
-
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     app.command(name="compile")(compile_pipelines)
     app.command()(submit)
 
 
-@says_errors
+@grouped
 def compile_pipelines(
+    cluster: ClusterOptions,
+    rollout: RolloutOptions,
     to: Annotated[Path, typer.Option("--out", help="Folder to write to; made if it is not there.")] = Path("compiled"),
-    shards: ShardsOption = 2,
-    gpu: GpuOption = [],  # noqa: B006 - typer's way to say "none"
-    checkpoint_claim: ClaimOption = None,
-    label: LabelOption = [],  # noqa: B006
-    s3_secret: SecretOption = "arena-s3",  # noqa: S107 - the name of a Secret
-    s3_endpoint: EndpointOption = S3_ENDPOINT,
-    rollout: RolloutOption = None,
-    rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
-    rollout_bake: RolloutBakeOption = 300.0,
-    rollout_approve_before: RolloutApproveOption = "",
-    rollout_limit: RolloutLimitOption = [],  # noqa: B006
+    settings: SettingsOption = None,
 ) -> None:
-    """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with `arena submit`."""
+    """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with `arena submit`.
+
+    What a settings file says becomes the default of the pipelines' parameters.
+    """
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
-    placement = _placement(
-        shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
-        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before, rollout_limit),
-    )  # fmt: skip
+    placement = _placement(cluster, rollout, settings or RunSettings())
     for pipeline in Pipeline:
-        path = _compile(pipeline, placement, to)
+        path = _compile(pipeline, placement, settings or RunSettings(), to)
         out.print(str(path), highlight=False, soft_wrap=True)
 
 
-@says_errors
+@dataclass(frozen=True)
+class ServerOptions:
+    """Which Kubeflow Pipelines, and whose run it is there."""
+
+    host: Annotated[str, typer.Option(help="URL of Kubeflow Pipelines, such as http://localhost:8080.")]
+    experiment: Annotated[str, typer.Option(help="Experiment of Kubeflow Pipelines; made if there is none.")] = (
+        "content-arena"
+    )
+    namespace: Annotated[str, typer.Option(help="Namespace of the runs.")] = "kubeflow"
+    service_account: Annotated[
+        str | None, typer.Option(help="ServiceAccount of the pods; Kubeflow Pipelines' own if not given.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class ScheduleOptions:
+    """When it runs."""
+
+    every: Annotated[
+        int | None, typer.Option(min=60, help="Make a recurring run that starts every so many seconds.")
+    ] = None
+    cron: Annotated[
+        str | None, typer.Option(help="Make a recurring run by this cron expression of six fields, seconds first.")
+    ] = None
+    wait: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True
+
+
+@grouped
 def submit(
-    host: Annotated[str, typer.Option(help="URL of Kubeflow Pipelines, such as http://localhost:8080.")],
+    server: ServerOptions,
+    schedule: ScheduleOptions,
+    cluster: ClusterOptions,
+    rollout: RolloutOptions,
     pipeline: Annotated[Pipeline, typer.Argument(help="Which pipeline to run.")] = Pipeline.ARENA,
     parameter: Annotated[
         list[str], typer.Option("--parameter", "-p", help="NAME=VALUE of the pipeline; repeat for more.")
-    ] = [],  # noqa: B006
-    experiment: Annotated[str, typer.Option(help="Experiment of Kubeflow Pipelines; made if there is none.")] = (
-        "content-arena"
-    ),
-    namespace: Annotated[str, typer.Option(help="Namespace of the runs.")] = "kubeflow",
-    service_account: Annotated[
-        str | None, typer.Option(help="ServiceAccount of the pods; Kubeflow Pipelines' own if not given.")
-    ] = None,
-    every: Annotated[
-        int | None, typer.Option(min=60, help="Make a recurring run that starts every so many seconds.")
-    ] = None,
-    cron: Annotated[
-        str | None, typer.Option(help="Make a recurring run by this cron expression of six fields, seconds first.")
-    ] = None,
-    wait: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True,
-    shards: ShardsOption = 2,
-    gpu: GpuOption = [],  # noqa: B006
-    checkpoint_claim: ClaimOption = None,
-    label: LabelOption = [],  # noqa: B006
-    s3_secret: SecretOption = "arena-s3",  # noqa: S107 - the name of a Secret
-    s3_endpoint: EndpointOption = S3_ENDPOINT,
-    rollout: RolloutOption = None,
-    rollout_plan: RolloutPlanOption = "0,1,5,25,50,100",
-    rollout_bake: RolloutBakeOption = 300.0,
-    rollout_approve_before: RolloutApproveOption = "",
-    rollout_limit: RolloutLimitOption = [],  # noqa: B006
+    ] = [],  # noqa: B006 - typer's way to say "none"
+    settings: SettingsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload a pipeline to Kubeflow Pipelines, run it there once or again and again, and follow it.
@@ -125,32 +104,37 @@ def submit(
     """
     import tempfile
 
-    from content_arena.pipelines.execution.cluster import Submission
-
-    if every and cron:
+    if schedule.every and schedule.cron:
         raise InputError("give --every or --cron, not both")
-    placement = _placement(
-        shards, gpu, checkpoint_claim, label, s3_secret, s3_endpoint,
-        _rollout(rollout, rollout_plan, rollout_bake, rollout_approve_before, rollout_limit),
-    )  # fmt: skip
+    settings = settings or RunSettings()
+    placement = _placement(cluster, rollout, settings)
     # KFP's client prints links to standard output, where ours has the answer and nothing else.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        package = _compile(pipeline, placement, Path(folder))
-        arguments = parse_parameters(package, parameter)
-        submission = Submission(host, namespace, experiment, service_account)
-        answer: dict[str, Any]
-        if every or cron:
-            answer = submission.schedule(pipeline.value, package, arguments, every=every, cron=cron)
-            err.print(f"recurring run {answer['recurring_run_id']} of {pipeline.value} is enabled at {host}")
-        else:
-            answer = submission.start(pipeline.value, package, arguments)
-            err.print(f"run {answer['run_id']}: {answer['url']}", soft_wrap=True)
-            if wait:
-                answer["state"] = submission.follow(answer["run_id"], lambda line: err.print(line, soft_wrap=True))
+        package = _compile(pipeline, placement, RunSettings(), Path(folder))
+        arguments = settings.for_pipeline(_parameter_names(pipeline)) | parse_parameters(package, parameter)
+        answer = _start(server, schedule, pipeline, package, arguments)
     if as_json:
         print(json.dumps(answer))
     if answer.get("state") not in (None, "SUCCEEDED"):
         raise RefusedError(f"the run ended {answer['state'].lower()}: {answer['url']} shows where")
+
+
+def _start(
+    server: ServerOptions, schedule: ScheduleOptions, pipeline: Pipeline, package: Path, arguments: dict[str, Any]
+) -> dict[str, str]:
+    """Starts or schedules a run, follows it if asked to, and returns what ``--json`` answers."""
+    from content_arena.pipelines.execution.cluster import Submission
+
+    submission = Submission(server.host, server.namespace, server.experiment, server.service_account)
+    if schedule.every or schedule.cron:
+        answer = submission.schedule(pipeline.value, package, arguments, every=schedule.every, cron=schedule.cron)
+        console.status(f"recurring run {answer['recurring_run_id']} of {pipeline.value} is enabled at {server.host}")
+        return answer
+    answer = submission.start(pipeline.value, package, arguments)
+    console.status(f"run {answer['run_id']}: {answer['url']}")
+    if schedule.wait:
+        answer["state"] = submission.follow(answer["run_id"], console.status)
+    return answer
 
 
 def parse_parameters(package: Path, given: list[str]) -> dict[str, Any]:
@@ -176,52 +160,70 @@ def parse_parameters(package: Path, given: list[str]) -> dict[str, Any]:
     return arguments
 
 
-def _placement(
-    shards: int, gpu: list[GpuStage], claim: str | None, labels: list[str], s3_secret: str, s3_endpoint: str,
-    rollout: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401  # fmt: skip
+def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSettings) -> Placement:
     from content_arena.pipelines.definitions.placement import Placement
 
-    pairs = dict(label.partition("=")[::2] for label in labels)
+    pairs = dict(label.partition("=")[::2] for label in cluster.label)
     if not all(pairs.values()):
-        raise InputError(f"a label is KEY=VALUE, got {', '.join(labels)}")
+        raise InputError(f"a label is KEY=VALUE, got {', '.join(cluster.label)}")
     return Placement(
-        shards=shards,
-        gpu_stages=tuple(stage.value for stage in gpu),
-        checkpoint_claim=claim,
+        shards=cluster.shards,
+        gpu_stages=tuple(cluster.gpu),
+        checkpoint_claim=cluster.checkpoint_claim,
         labels=pairs,
-        s3_secret=s3_secret,
-        s3_endpoint=s3_endpoint,
-        rollout=rollout,
+        s3_secret=cluster.s3_secret,
+        s3_endpoint=cluster.s3_endpoint,
+        rollout=_rollout(rollout, settings),
     )
 
 
-def _rollout(where: str | None, plan: str, bake: float, approvals: str, limits: list[str]) -> Any:  # noqa: ANN401
+def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:
     """Where challengers are rolled out; None for no rollout."""
     from content_arena.pipelines.cli.rollout import options as rollout_options
     from content_arena.pipelines.definitions.placement import RolloutPlacement
 
-    if where is None:
+    if given.rollout is None:
         return None
-    namespace, _, service = where.rpartition("/")
+    namespace, _, service = given.rollout.rpartition("/")
     if not namespace or not service:
-        raise InputError(f"--rollout is {where!r}, wanted NAMESPACE/SERVICE such as content-arena/content-filter")
-    parameters = rollout_options.parameters(plan, approvals, bake_seconds=bake)
+        raise InputError(
+            f"--rollout is {given.rollout!r}, wanted NAMESPACE/SERVICE such as content-arena/content-filter"
+        )
+    # What has no option here: min_requests, and the URL of a Prometheus.
+    rest = {name: settings.rollout[name] for name in ("min_requests", "prometheus") if name in settings.rollout}
+    plan = rollout_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
     return RolloutPlacement(
-        service=service, namespace=namespace, steps=parameters.steps, bake_seconds=bake,
-        approvals=parameters.approvals, limits=rollout_options.limits(limits),
-    )  # fmt: skip
+        service=service,
+        namespace=namespace,
+        steps=plan.steps,
+        bake_seconds=plan.bake_seconds,
+        approvals=plan.approvals,
+        limits={**settings.rollout.get("limits", {}), **rollout_options.limits(given.rollout_limit)},
+        **rest,
+    )
 
 
-def _compile(pipeline: Pipeline, placement: Any, folder: Path) -> Path:  # noqa: ANN401
+def _parameter_names(pipeline: Pipeline) -> tuple[str, ...]:
+    from content_arena.pipelines.definitions import parameters
+
+    table = {
+        Pipeline.ARENA: parameters.ARENA,
+        Pipeline.BATTLE: parameters.BATTLE,
+        Pipeline.RETRAIN: parameters.RETRAIN,
+    }[pipeline]
+    return tuple(parameter.name for parameter in table)
+
+
+def _compile(pipeline: Pipeline, placement: Placement, settings: RunSettings, folder: Path) -> Path:
+    """Writes a pipeline as YAML, with the addresses of manifests/ and the settings as defaults of its parameters."""
     from kfp import compiler
 
-    from content_arena.pipelines.definitions import arena, battle
+    from content_arena.pipelines.definitions import addresses, arena, battle, retrain
 
-    builds = {Pipeline.ARENA: arena.build, Pipeline.BATTLE: battle.build, Pipeline.RETRAIN: arena.build_retrain}
+    builds = {Pipeline.ARENA: arena.build, Pipeline.BATTLE: battle.build, Pipeline.RETRAIN: retrain.build}
+    names = _parameter_names(pipeline)
+    where = {"tracking_uri": addresses.TRACKING_URI, "models_uri": addresses.MODELS_URI}
+    defaults = settings.for_pipeline(names) | {name: value for name, value in where.items() if name in names}
     path = folder / f"{pipeline.value}.yaml"
-    on_cluster = {"tracking_uri": arena.CLUSTER_TRACKING_URI}
-    if pipeline is not Pipeline.BATTLE:
-        on_cluster["models_uri"] = arena.CLUSTER_MODELS_URI
-    compiler.Compiler().compile(builds[pipeline](placement), str(path), pipeline_parameters=on_cluster)
+    compiler.Compiler().compile(builds[pipeline](placement), str(path), pipeline_parameters=defaults)
     return path

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from content_arena.components.shared.figures import NOT_MEASURED, in_percent
+
 if TYPE_CHECKING:
-    from content_arena.components.registry.registry import RegisteredVersion
+    from content_arena.components.registry.version import RegisteredVersion
 
 
 def print_run(out: Console, result: Mapping[str, Any]) -> None:
@@ -20,8 +22,7 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
     table.add_column(f"challenger (version {result['challenger_version']})", justify="right")
     for name, old in result["metrics"]["champion"].items():
         new = result["metrics"]["challenger"][name]
-        show = _milliseconds if name.endswith("_ms") else _percent
-        table.add_row(name.replace("_", " "), show(old), show(new))
+        table.add_row(name.replace("_", " "), in_percent(name, old), in_percent(name, new))
     out.print(table)
     verdict = "[green]promoted[/]" if result["promoted"] else "[yellow]not promoted[/]"
     out.print(f"The challenger is {verdict}:")
@@ -61,8 +62,8 @@ def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
     if any(version.override_reason for version in aliases.values()):
         table.add_row("promoted by hand", *(version.override_reason or "" for version in aliases.values()))
     for name in sorted({name for version in aliases.values() for name in version.metrics}):
-        show = _milliseconds if name.endswith("_ms") else _percent
-        table.add_row(name.replace("_", " "), *(show(version.metrics.get(name)) for version in aliases.values()))
+        shown = (in_percent(name, version.metrics.get(name)) for version in aliases.values())
+        table.add_row(name.replace("_", " "), *shown)
     return table
 
 
@@ -85,8 +86,4 @@ def version_json(version: RegisteredVersion) -> dict[str, Any]:
 
 
 def _percent(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.1%}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.1f} ms"
+    return NOT_MEASURED if value is None else f"{value:.1%}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
-from content_arena.pipelines.cli import tables
-from content_arena.pipelines.cli.console import out, says_errors, tell
+from content_arena.pipelines.cli import console, tables
+from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.execution.home import registry_here
 
@@ -23,7 +23,6 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@says_errors
 def status(as_json: AsJson = False) -> None:
     """Show which version is champion, challenger and previous, with its figures."""
     registry = registry_here()
@@ -40,7 +39,6 @@ def status(as_json: AsJson = False) -> None:
         out.print(others, highlight=False, soft_wrap=True, markup=False)
 
 
-@says_errors
 def promote(
     version: Annotated[str, typer.Argument(help="Alias or number of a version.")] = "challenger",
     force: Annotated[
@@ -72,7 +70,6 @@ def promote(
         out.print(f"Version {number} is the champion, version {champion} the previous one.")
 
 
-@says_errors
 def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
     as_json: AsJson = False,
@@ -89,7 +86,6 @@ def rollback(
         out.print(f"Version {champion} is the champion again, version {rejected} is tagged rejected.")
 
 
-@says_errors
 def serve(
     alias: Annotated[
         str, typer.Option(help="Which version to serve: champion, challenger, previous or a version's number.")
@@ -111,7 +107,7 @@ def serve(
     what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
 
     def announce(url: str) -> None:
-        tell(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
 
     alias_shown = None if alias.isdigit() else alias
     serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
@@ -125,11 +121,10 @@ def _check_verdict(registry: Registry, version: int, champion: int | None) -> No
     verdict = registry.verdict(version)
     if verdict is None:
         raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")
-    judged_against, results = verdict
-    if judged_against != champion:
+    if verdict.champion != champion:
         raise RefusedError(
-            f"version {version} was judged against champion {judged_against}, and {champion} serves now: run again"
+            f"version {version} was judged against champion {verdict.champion}, and {champion} serves now: run again"
         )
-    failed = [result.reason for result in results if not result.passed]
-    if failed:
-        raise RefusedError(f"version {version} is not promoted: {'; '.join(failed)}; --force --reason overrides")
+    if verdict.failures:
+        why = "; ".join(verdict.failures)
+        raise RefusedError(f"version {version} is not promoted: {why}; --force --reason overrides")

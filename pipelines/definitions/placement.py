@@ -1,5 +1,6 @@
-"""How a pipeline's tasks meet a cluster: image, resources, nodes, secrets, volumes, labels, timeouts.
+"""How a pipeline's tasks are placed on a cluster: resources, nodes, secrets, volumes, labels, timeouts.
 
+What differs from stage to stage comes from the table of stages; what differs from cluster to cluster is defined here.
 Local runs ignore all of it; the tasks and what they do are the same.
 """
 
@@ -11,7 +12,9 @@ from dataclasses import dataclass, field
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
-from content_arena.pipelines.cli.options import S3_ENDPOINT, GpuStage
+from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.pipelines.definitions.addresses import HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
 _UID = 10001
@@ -41,44 +44,6 @@ class GpuPlacement:
         kubernetes.add_toleration(task, key=self.taint, operator="Exists", effect="NoSchedule")
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What a task asks for and may take, as Kubernetes writes it, and how long it may run.
-
-    Attributes:
-        cpu: Request and limit.
-        memory: Request and limit.
-        timeout: Seconds.
-    """
-
-    cpu: tuple[str, str]
-    memory: tuple[str, str]
-    timeout: int
-
-
-_LIGHT = Resources(("250m", "1"), ("512Mi", "2Gi"), 1_800)
-_SCORING = Resources(("1", "4"), ("1Gi", "4Gi"), 7_200)
-_TRAINING = Resources(("2", "8"), ("4Gi", "16Gi"), 86_400)
-#: By stage; sized for an encoder of some hundred million parameters.
-RESOURCES: Mapping[str, Resources] = {
-    "prepare_corpus": Resources(("500m", "2"), ("1Gi", "4Gi"), 3_600),
-    "bootstrap_champion": _TRAINING,
-    "generate_attacks": _SCORING,
-    "gather_attacks": _LIGHT,
-    "label_attacks": Resources(("500m", "2"), ("1Gi", "4Gi"), 3_600),
-    "decide_retraining": _LIGHT,
-    "train_qlora": _TRAINING,
-    "evaluate_challenger": _SCORING,
-    "promote_challenger": Resources(("250m", "1"), ("1Gi", "2Gi"), 1_800),
-    # Waits for people, for days if need be.
-    "roll_out": Resources(("250m", "1"), ("1Gi", "2Gi"), 7 * 86_400),
-    "close_run": _LIGHT,
-}
-GPU_STAGES = tuple(stage.value for stage in GpuStage)
-#: Stages that write bundles to object storage.
-_PUBLISHING = ("bootstrap_champion", "promote_challenger", "roll_out", "close_run")
-
-
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlacement:
     """The service that challengers are rolled out on, and the plan.
@@ -91,17 +56,30 @@ class RolloutPlacement:
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
         limits: Bounds other than the usual ones, by name.
-        prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
+        prometheus: URL of a Prometheus that scrapes the pods; their own metrics if None.
     """
 
     service: str
     namespace: str = "content-arena"
-    steps: tuple[int, ...] = (0, 1, 5, 25, 50, 100)
-    bake_seconds: float = 300.0
-    min_requests: int = 400
-    approvals: tuple[int, ...] = ()
+    steps: tuple[int, ...] = Parameters.steps
+    bake_seconds: float = Parameters.bake_seconds
+    min_requests: int = Parameters.min_requests
+    approvals: tuple[int, ...] = Parameters.approvals
     limits: Mapping[str, float] = field(default_factory=dict)
-    prometheus: str = ""
+    prometheus: str | None = None
+
+    def as_inputs(self) -> dict[str, str | int | float | list[int] | dict[str, float]]:
+        """The inputs of the stage roll_out that are fixed when a pipeline is compiled."""
+        return {
+            "service": self.service,
+            "namespace": self.namespace,
+            "steps": list(self.steps),
+            "bake_seconds": self.bake_seconds,
+            "min_requests": self.min_requests,
+            "approvals": list(self.approvals),
+            "limits": dict(self.limits),
+            "prometheus": self.prometheus or "",
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,58 +98,58 @@ class Placement:
             None for none.
         rollout: Where a challenger that passed the gates is rolled out, as the last stage; None for no rollout.
         labels: Labels of every pod, for cost attribution say.
-        resources: By stage.
+        resources: Where they are not those of the table of stages, by name of the stage.
     """
 
     shards: int = 1
     gpu: GpuPlacement = GpuPlacement()
     gpu_stages: tuple[str, ...] = ()
-    s3_secret: str = "arena-s3"  # noqa: S105 - the name of a Secret
-    hub_secret: str = "arena-hub"  # noqa: S105
+    s3_secret: str = S3_SECRET
+    hub_secret: str = HUB_SECRET
     s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
     rollout: RolloutPlacement | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    resources: Mapping[str, Resources] = field(default_factory=lambda: RESOURCES)
+    resources: Mapping[str, Resources] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shards < 1:
             raise ValueError(f"shards is {self.shards}, it has to be at least 1")
-        unknown = set(self.gpu_stages) - set(GPU_STAGES)
+        unknown = sorted(set(self.gpu_stages) - set(GPU_STAGES))
         if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))} can not use a GPU; {', '.join(GPU_STAGES)} can")
+            raise ValueError(f"{', '.join(unknown)} can not use a GPU; {', '.join(GPU_STAGES)} can")
+        strangers = sorted(set(self.resources) - {stage.name for stage in STAGES})
+        if strangers:
+            raise ValueError(f"resources are given for {', '.join(strangers)}, and there is no such stage")
 
     @property
     def checkpoint_dir(self) -> str:
         """Where trainings find the claim; empty if there is none."""
         return _CHECKPOINTS if self.checkpoint_claim else ""
 
-    def apply(self, task: PipelineTask, stage: str, title: str) -> PipelineTask:
-        """Places a task.
-
-        Args:
-            task: The task.
-            stage: Its stage, as in :data:`RESOURCES`.
-            title: What the dashboard calls it.
-        """
-        wanted = self.resources[stage]
-        task.set_display_name(title)
-        task.set_caching_options(False)
-        task.set_cpu_request(wanted.cpu[0]).set_cpu_limit(wanted.cpu[1])
-        task.set_memory_request(wanted.memory[0]).set_memory_limit(wanted.memory[1])
-        kubernetes.set_timeout(task, wanted.timeout)
-        kubernetes.set_security_context(task, run_as_user=_UID, run_as_group=_UID, run_as_non_root=True)
-        labels = {"app.kubernetes.io/part-of": "content-arena", "content-arena/stage": stage, **self.labels}
+    def apply(self, task: PipelineTask, stage: Stage) -> PipelineTask:
+        """Places the task of a stage."""
+        self._apply_resources(task, stage)
+        labels = {"app.kubernetes.io/part-of": "content-arena", "content-arena/stage": stage.name, **self.labels}
         for key, value in labels.items():
             kubernetes.add_pod_label(task, key, value)
-        if stage in self.gpu_stages:
+        if stage.name in self.gpu_stages:
             self.gpu.apply(task)
-        if stage in _PUBLISHING:
+        if stage.publishes:
             keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
             kubernetes.use_secret_as_env(task, self.s3_secret, {key: key for key in keys}, optional=True)
             task.set_env_variable("S3_ENDPOINT_URL", self.s3_endpoint)
-        if stage in ("prepare_corpus", "bootstrap_champion", "train_qlora"):
+        if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
-        if stage in ("bootstrap_champion", "train_qlora") and self.checkpoint_claim:
+        if stage.keeps_checkpoints and self.checkpoint_claim:
             kubernetes.mount_pvc(task, self.checkpoint_claim, _CHECKPOINTS)
         return task
+
+    def _apply_resources(self, task: PipelineTask, stage: Stage) -> None:
+        resources = self.resources.get(stage.name, stage.resources)
+        task.set_display_name(stage.title)
+        task.set_caching_options(False)
+        task.set_cpu_request(resources.cpu[0]).set_cpu_limit(resources.cpu[1])
+        task.set_memory_request(resources.memory[0]).set_memory_limit(resources.memory[1])
+        kubernetes.set_timeout(task, resources.timeout)
+        kubernetes.set_security_context(task, run_as_user=_UID, run_as_group=_UID, run_as_non_root=True)

@@ -1,39 +1,53 @@
 """The stages as tasks, wired to each other: what the pipelines are put together from.
 
-These functions are called inside a pipeline function; they add tasks to the pipeline that is being built.
+These methods are called while a pipeline is being built; they add tasks to it. A task's inputs are filled by name from
+what the stages share and from the pipeline's parameters, so the wiring states only what is handed from task to task.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 from kfp import dsl
 from kfp.dsl import PipelineTask
 
-from content_arena.components.attack_generation import strategies
-from content_arena.components.attack_generation.component import gather_attacks, generate_attacks
-from content_arena.components.canary_rollout.component import roll_out
-from content_arena.components.corpus_preparation.component import prepare_corpus
-from content_arena.components.evaluation.component import evaluate_challenger
-from content_arena.components.labeling.component import label_attacks
-from content_arena.components.promotion.component import close_run, promote_challenger
-from content_arena.components.qlora_training.component import bootstrap_champion, train_qlora
-from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
+from content_arena.pipelines.definitions import stage_table
+from content_arena.pipelines.definitions.pipeline import Value
+from content_arena.pipelines.definitions.placement import Placement
+from content_arena.pipelines.definitions.stage_table import Stage
 
-#: Every stage of one generation, in order.
-STAGES = (
-    "prepare_corpus",
-    "bootstrap_champion",
-    "generate_attacks",
-    "gather_attacks",
-    "label_attacks",
-    "train_qlora",
-    "evaluate_challenger",
-    "promote_challenger",
-)
-#: A pipeline's default. All parameters of our pipelines have one that is a value: the backend refuses to hand a
-#: parameter without a value into an exit handler, a loop or a condition ("the resolved input parameter is null").
-HELD_OUT = list(strategies.HELD_OUT)
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What the stages of a run have in common.
+
+    Attributes:
+        pipeline_run: Id under which the stages of a run find their MLflow run.
+        tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pods if empty.
+        lang: ISO 639-1 code of the corpus.
+        seed: Of attacks and training.
+    """
+
+    pipeline_run: Value
+    tracking_uri: Value
+    lang: Value
+    seed: Value
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A champion and the battle against it.
+
+    Attributes:
+        corpus: Task that prepared the corpus.
+        champion_version: Registry version of the champion.
+        battle: Task that gathered the attacks.
+    """
+
+    corpus: PipelineTask
+    champion_version: Value
+    battle: PipelineTask
 
 
 @dataclass(frozen=True)
@@ -41,37 +55,34 @@ class Stages:
     """Adds tasks to the pipeline that is being built.
 
     Attributes:
-        placement: How they meet a cluster.
-        common: Parameters that every stage with an MLflow run takes: pipeline_run, tracking_uri.
+        placement: How they are placed on a cluster.
+        shared: What they have in common.
+        given: The other parameters of the pipeline, by name.
     """
 
     placement: Placement
-    common: Mapping[str, Any]
+    shared: Shared
+    given: Mapping[str, Value]
 
-    def prepare(self, *, look_again: bool = False, **data: Any) -> PipelineTask:  # noqa: ANN401
+    @classmethod
+    def of(cls, placement: Placement, parameters: Mapping[str, Value]) -> Stages:
+        """The stages of a pipeline with these parameters."""
+        names = {field.name for field in fields(Shared)} - {"pipeline_run"}
+        shared = Shared(pipeline_run=dsl.PIPELINE_JOB_ID_PLACEHOLDER, **{name: parameters[name] for name in names})
+        return cls(placement, shared, {name: value for name, value in parameters.items() if name not in names})
+
+    def prepare(self, *, use_cached_corpus: bool = True) -> PipelineTask:
         """The corpus.
 
         Args:
-            look_again: Read the data every time. Otherwise the corpus of an earlier run with the same parameters is
-                taken, and data that changed under its name are not seen unless data_version changes with them.
-            data: Parameters of prepare_corpus.
+            use_cached_corpus: Whether the corpus of an earlier run with the same parameters is taken again. Data that
+                changed under its name are then not seen unless data_version changes with them.
         """
-        task = self.placement.apply(prepare_corpus(**data), "prepare_corpus", "Prepare corpus")
+        task = self._task(stage_table.PREPARE_CORPUS)
         # Only the corpus depends on nothing but its parameters; everything else reads the registry.
-        return task.set_caching_options(not look_again)
+        return task.set_caching_options(use_cached_corpus)
 
-    def bootstrap(self, corpus: PipelineTask, **training: Any) -> PipelineTask:  # noqa: ANN401
-        """A champion, trained if there is none."""
-        task = bootstrap_champion(corpus=corpus.outputs["corpus"], **training, **self.common)
-        return self.placement.apply(task, "bootstrap_champion", "Find champion")
-
-    def battle(
-        self,
-        corpus: PipelineTask,
-        victim: Any,  # noqa: ANN401
-        after: PipelineTask | None = None,
-        **attack: Any,  # noqa: ANN401
-    ) -> PipelineTask:
+    def battle(self, corpus: PipelineTask, victim: Value, after: PipelineTask | None = None) -> PipelineTask:
         """A battle, its strategies dealt over as many pods as there are shards; the task that gathers it.
 
         Args:
@@ -79,115 +90,88 @@ class Stages:
             victim: A parameter of the pipeline or a constant, no output of a task: kfp.local 2.17 gives a loop's task
                 the loop's item in its place.
             after: Task that has to be done before.
-            attack: Further parameters of generate_attacks.
         """
         with dsl.ParallelFor(items=list(range(self.placement.shards)), name="Attack in shards") as shard:
-            fought = generate_attacks(
+            attacks = self._task(
+                stage_table.GENERATE_ATTACKS,
                 corpus=corpus.outputs["corpus"],
                 victim=victim,
                 shard=shard,
                 n_shards=self.placement.shards,
-                **attack,
-                **self.common,
             )
-            self.placement.apply(fought, "generate_attacks", "Attack")
             if after is not None:
-                fought.after(after)
-        gathered = gather_attacks(
-            shards=dsl.Collected(fought.outputs["attacks"]),
-            held_out_shards=dsl.Collected(fought.outputs["held_out_attacks"]),
-            summaries=dsl.Collected(fought.outputs["summary"]),
-            **self.common,
+                attacks.after(after)
+        return self._task(
+            stage_table.GATHER_ATTACKS,
+            shards=dsl.Collected(attacks.outputs["attacks"]),
+            held_out_shards=dsl.Collected(attacks.outputs["held_out_attacks"]),
+            summaries=dsl.Collected(attacks.outputs["summary"]),
         )
-        return self.placement.apply(gathered, "gather_attacks", "Gather attacks")
 
-    def look(
-        self,
-        data: Mapping[str, Any],
-        training: Mapping[str, Any],
-        attack: Mapping[str, Any],
-        models_uri: Any,  # noqa: ANN401
-        *,
-        look_again: bool = False,
-    ) -> tuple[PipelineTask, Any, PipelineTask]:
-        """Corpus, champion and a battle against it: the corpus task, the champion's version, the battle task."""
-        corpus = self.prepare(look_again=look_again, **data)
-        bootstrap = self.bootstrap(corpus, models_uri=models_uri, **training)
-        battle = self.battle(corpus, "champion", after=bootstrap, **attack)
-        return corpus, bootstrap.outputs["champion_version"], battle
+    def attack_champion(self, *, use_cached_corpus: bool = True) -> Attacked:
+        """Prepares the corpus, trains a champion if there is none, and attacks it.
 
-    def challenge(
-        self,
-        corpus: PipelineTask,
-        champion: Any,  # noqa: ANN401
-        battle: PipelineTask,
-        training: Mapping[str, Any],
-        attack: Mapping[str, Any],
-        models_uri: Any,  # noqa: ANN401
-    ) -> None:
-        """Label the battle, train a challenger, compare it with the champion, promote it or say why not."""
-        labels = label_attacks(attacks=battle.outputs["attacks"], lang=attack["lang"], **self.common)
-        self.placement.apply(labels, "label_attacks", "Label attacks")
-        trained = train_qlora(
-            corpus=corpus.outputs["corpus"],
-            labelled=labels.outputs["labelled"],
-            held_out_strategies=attack["held_out_strategies"],
-            champion_version=champion,
-            **training,
-            **self.common,
+        Args:
+            use_cached_corpus: See :meth:`prepare`.
+        """
+        corpus = self.prepare(use_cached_corpus=use_cached_corpus)
+        bootstrap = self._task(stage_table.BOOTSTRAP_CHAMPION, corpus=corpus.outputs["corpus"])
+        battle = self.battle(corpus, "champion", after=bootstrap)
+        return Attacked(corpus, bootstrap.outputs["champion_version"], battle)
+
+    def decide(self, attacked: Attacked) -> PipelineTask:
+        """Whether there is a reason to train."""
+        return self._task(
+            stage_table.DECIDE_RETRAINING,
+            corpus=attacked.corpus.outputs["corpus"],
+            attacks=attacked.battle.outputs["attacks"],
         )
-        self.placement.apply(trained, "train_qlora", "Train challenger")
-        judged = evaluate_challenger(
-            corpus=corpus.outputs["corpus"],
+
+    def challenge(self, attacked: Attacked) -> None:
+        """Labels the battle, trains a challenger, compares it with the champion, promotes it or says why not."""
+        corpus, champion = attacked.corpus.outputs["corpus"], attacked.champion_version
+        labels = self._task(stage_table.LABEL_ATTACKS, attacks=attacked.battle.outputs["attacks"])
+        trained = self._task(
+            stage_table.TRAIN_QLORA, corpus=corpus, labelled=labels.outputs["labelled"], champion_version=champion
+        )
+        judged = self._task(
+            stage_table.EVALUATE_CHALLENGER,
+            corpus=corpus,
             challenger=trained.outputs["challenger"],
             champion_version=champion,
-            **attack,
-            **self.common,
         )
-        self.placement.apply(judged, "evaluate_challenger", "Compare with champion")
-        promoted = promote_challenger(
+        promoted = self._task(
+            stage_table.PROMOTE_CHALLENGER,
             challenger=trained.outputs["challenger"],
             evaluation=judged.outputs["evaluation"],
             champion_version=champion,
             move_champion=self.placement.rollout is None,
-            models_uri=models_uri,
-            **self.common,
         )
-        self.placement.apply(promoted, "promote_challenger", "Promote or refuse")
         if self.placement.rollout is not None:
-            self._roll_out(self.placement.rollout, corpus, promoted, attack["lang"], models_uri)
+            # Where a rollout decides which version is champion.
+            self._task(
+                stage_table.ROLL_OUT,
+                corpus=corpus,
+                verdict=promoted.outputs["verdict"],
+                **self.placement.rollout.as_inputs(),
+            )
 
-    def _roll_out(
-        self,
-        rollout: RolloutPlacement,
-        corpus: PipelineTask,
-        promoted: PipelineTask,
-        lang: Any,  # noqa: ANN401
-        models_uri: Any,  # noqa: ANN401
-    ) -> None:
-        """Where a rollout decides who is champion."""
-        task = roll_out(
-            corpus=corpus.outputs["corpus"],
-            verdict=promoted.outputs["verdict"],
-            service=rollout.service,
-            namespace=rollout.namespace,
-            lang=lang,
-            steps=list(rollout.steps),
-            bake_seconds=rollout.bake_seconds,
-            min_requests=rollout.min_requests,
-            approvals=list(rollout.approvals),
-            limits=dict(rollout.limits),
-            prometheus=rollout.prometheus,
-            models_uri=models_uri,
-            **self.common,
-        )
-        self.placement.apply(task, "roll_out", "Roll out or take back")
-
-    def close(self, **where: Any) -> PipelineTask:  # noqa: ANN401
+    def close(self) -> PipelineTask:
         """The exit task."""
-        if self.placement.rollout is not None:
-            where |= {
-                "rollout_service": self.placement.rollout.service,
-                "rollout_namespace": self.placement.rollout.namespace,
-            }
-        return self.placement.apply(close_run(**where, **self.common), "close_run", "Close run")
+        rollout = self.placement.rollout
+        where = {} if rollout is None else {"rollout_service": rollout.service, "rollout_namespace": rollout.namespace}
+        return self._task(stage_table.CLOSE_RUN, **where)
+
+    def _task(self, stage: Stage, **wired: Value) -> PipelineTask:
+        """A stage as a placed task.
+
+        Args:
+            stage: Which.
+            wired: Inputs that other tasks or the wiring give; they win over parameters of the same name.
+        """
+        component = stage.component
+        takes = set(component.component_spec.inputs or {})
+        # Not asdict: it would copy the parameters of the pipeline, which KFP tells apart by identity.
+        shared = {field.name: getattr(self.shared, field.name) for field in fields(self.shared)}
+        inputs = {name: value for name, value in {**self.given, **shared}.items() if name in takes}
+        return self.placement.apply(component(**{**inputs, **wired}), stage)

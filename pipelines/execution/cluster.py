@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from content_arena.components.shared.errors import InputError
 
@@ -13,11 +13,18 @@ from content_arena.components.shared.errors import InputError
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
 
 
+class _Version(Protocol):
+    """A version of an uploaded pipeline, as far as it is used; the client of Kubeflow Pipelines ships no types."""
+
+    pipeline_id: str
+    pipeline_version_id: str
+
+
 class Submission:
     """A Kubeflow Pipelines server and the experiment that runs belong to."""
 
     def __init__(self, host: str, namespace: str, experiment: str, service_account: str | None = None) -> None:
-        """Connects, and makes the experiment if there is none.
+        """Connects to a server, and makes the experiment if there is none.
 
         Args:
             host: URL of the server.
@@ -40,7 +47,7 @@ class Submission:
                 f"Kubeflow Pipelines does not answer at {host} ({reason}): is the port-forward up, and --host right?"
             ) from error
 
-    def start(self, name: str, package: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    def start(self, name: str, package: Path, arguments: dict[str, Any]) -> dict[str, str]:
         """Uploads a pipeline and starts a run; returns run_id and url."""
         version = self._upload(name, package)
         run = self._client.run_pipeline(
@@ -55,7 +62,7 @@ class Submission:
 
     def schedule(
         self, name: str, package: Path, arguments: dict[str, Any], *, every: int | None = None, cron: str | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, str]:
         """Uploads a pipeline and makes a recurring run; runs never overlap, and missed ones are not made up for.
 
         Args:
@@ -80,13 +87,13 @@ class Submission:
         )
         return {"recurring_run_id": made.recurring_run_id}
 
-    def follow(self, run_id: str, tell: Callable[[str], None], interval: float = 5.0) -> str:
-        """Tells of every task that changes its state until the run has ended; returns the run's state.
+    def follow(self, run_id: str, log: Callable[[str], None], interval: float = 5.0) -> str:
+        """Logs every task that changes its state until the run has ended; returns the run's state.
 
         Args:
             run_id: Of the run.
-            tell: Told a line at a time.
-            interval: Seconds between two looks.
+            log: Called with a line at a time.
+            interval: Seconds between two reads of the run's state.
         """
         seen: dict[str, str] = {}
         while True:
@@ -95,19 +102,22 @@ class Submission:
                 title, state = task.display_name or "", task.state or ""
                 if title and not title.endswith("-driver") and state and seen.get(task.task_id) != state:
                     seen[task.task_id] = state
-                    tell(f"{title}: {state.lower()}")
-            if run.state in FINAL:
-                return run.state
+                    log(f"{title}: {state.lower()}")
+            ended: str = run.state
+            if ended in FINAL:
+                return ended
             time.sleep(interval)
 
-    def _upload(self, name: str, package: Path) -> Any:  # noqa: ANN401
+    def _upload(self, name: str, package: Path) -> _Version:
         """A new version of the pipeline; the pipeline itself is made by the first upload."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         pipeline_id = self._client.get_pipeline_id(name)
         if pipeline_id is None:
             made = self._client.upload_pipeline(str(package), pipeline_name=name, namespace=self._namespace)
             versions = self._client.list_pipeline_versions(made.pipeline_id, page_size=1, sort_by="created_at desc")
-            return versions.pipeline_versions[0]
-        return self._client.upload_pipeline_version(
+            first: _Version = versions.pipeline_versions[0]
+            return first
+        version: _Version = self._client.upload_pipeline_version(
             str(package), pipeline_version_name=f"{name}-{stamp}", pipeline_id=pipeline_id
         )
+        return version

@@ -16,7 +16,7 @@ from unittest import mock
 from content_arena.components.shared.errors import ArenaError
 from content_arena.pipelines.cli.options import MAX_TEXTS_CPU
 from content_arena.pipelines.definitions import arena
-from content_arena.pipelines.definitions.stages import STAGES
+from content_arena.pipelines.definitions.stage_table import GENERATION
 from content_arena.pipelines.execution import local as runner
 from content_arena.pipelines.execution.home import ArenaHome
 from tests.benchmarks import report
@@ -56,8 +56,8 @@ def _show_logs(home: ArenaHome) -> None:
 def _show(seconds: dict[str, float], total: float, others: float) -> None:
     print("Seconds a stage: one round on the embedded corpus, empty registry, CPU, the pipeline's defaults; one run")
     print(f"  {report.N_CORES} cores; other processes took {others:.0%} of them meanwhile")
-    for stage in STAGES:
+    for stage in GENERATION:
         print(f"  {stage:<20} {seconds.get(stage, float('nan')):7.1f} s  {seconds.get(stage, 0.0) / total:4.0%}")
-    rest = total - sum(seconds.get(stage, 0.0) for stage in STAGES)
+    rest = total - sum(seconds.get(stage, 0.0) for stage in GENERATION)
     print(f"  {'between the stages':<20} {rest:7.1f} s  {rest / total:4.0%}")
     print(f"  {'the whole round':<20} {total:7.1f} s")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from content_arena.pipelines.definitions.placement import RESOURCES
+from content_arena.pipelines.definitions.stage_table import STAGES
 from tests.manifests import rendering
 from tests.manifests.rendering import EVERYTHING, MANIFESTS, OVERLAYS, Renderer, find, matches, of_kind, pods
 
@@ -144,7 +144,7 @@ def test_selectors_select(manifests: Renderer, folder: str):
     job = manifests.objects("jobs/arena-run") if folder in OVERLAYS else []
     labels = [pod.labels for pod in pods(objects + job)]
     # What pipelines/placement.py puts on the pod of each stage.
-    labels += [{"app.kubernetes.io/part-of": "content-arena", "content-arena/stage": stage} for stage in RESOURCES]
+    labels += [{"app.kubernetes.io/part-of": "content-arena", "content-arena/stage": stage.name} for stage in STAGES]
     for item in of_kind(objects, "NetworkPolicy"):
         selectors = [item["spec"]["podSelector"]]
         for rule in item["spec"].get("ingress", []) + item["spec"].get("egress", []):

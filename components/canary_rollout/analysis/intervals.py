@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from content_arena.components.evaluation.statistics import NOTHING, Rate
+from content_arena.components.shared.figures import NOTHING, Rate
 
 _RESAMPLES = 1_000
 _LEVEL = 0.95

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, name_of
 from content_arena.components.canary_rollout.analysis.intervals import share_of
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.evaluation.statistics import Rate
+from content_arena.components.shared.figures import Rate
 
 #: Level of the intervals by which users' traffic fails.
 SURE = 0.999

@@ -85,7 +85,7 @@ class Reconciler:
     def _registry_in_line(self, state: State | None) -> list[str]:
         serving = self.mover.mode.stable(self.mover.read())
         self.assert_leadership()
-        done = self.registry.heal(serving.version)
+        done = self.registry.reconcile(serving.version)
         if state is not None and _is_unrecorded(state, serving.version, self.registry):
             self.assert_leadership()
             cause = state.cause or state.reason

@@ -38,7 +38,7 @@ class RolloutRegistry(Protocol):
         """Records that this rollout rejected the version, and why."""
         ...
 
-    def heal(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str) -> list[str]:
         """Brings the aliases in line with the version that serves. Returns a line for each change."""
         ...
 
@@ -63,6 +63,6 @@ class NoRegistry:
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
         """Does nothing."""
 
-    def heal(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str) -> list[str]:
         """Does nothing."""
         return []

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from content_arena.components.attack_generation import battle
+from content_arena.components.attack_generation import battle, outcomes
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
 from content_arena.components.canary_rollout.analysis.checks import Probes
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
-from content_arena.components.evaluation import metrics
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError, VictimError
 
@@ -169,12 +168,12 @@ def probe(probe_set: ProbeSet, victim: PodsVictim) -> Probes:
     fought = battle.fight(
         probe_set.attacked, cached, probe_set.strategies, seed=probe_set.seed, search=LadderSearch(probe_set.budget)
     )
-    attacks = metrics.judged(fought.attacks)
-    caught, benign = metrics.toxic_caught(attacks), metrics.benign_perturbed(attacks)
+    attacks = outcomes.judged(fought.attacks)
+    caught, benign = outcomes.toxic_caught(attacks), outcomes.benign_perturbed(attacks)
     is_toxic = (probe_set.clean["label"] == "toxic").tolist()
     return Probes(
-        evasion=Ratio.rate(metrics.got_through(caught).tolist(), caught["base_id"].tolist()),
-        benign_flagged=Ratio.rate(metrics.flagged(benign).tolist(), benign["base_id"].tolist()),
+        evasion=Ratio.rate(outcomes.got_past(caught).tolist(), caught["base_id"].tolist()),
+        benign_flagged=Ratio.rate(outcomes.flagged(benign).tolist(), benign["base_id"].tolist()),
         f1=Ratio.f1((clean_scores >= victim.threshold).tolist(), is_toxic, probe_set.clean["base_id"].tolist()),
         versions=victim.versions,
     )

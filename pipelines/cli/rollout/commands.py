@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli.console import out, said, says_errors, tell
+from content_arena.pipelines.cli import console
+from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options, requests
@@ -71,7 +72,6 @@ class _Job:
     as_json: bool
 
 
-@says_errors
 @grouped
 def start(
     target: Target,
@@ -108,7 +108,6 @@ def start(
     _run(job, lambda: launch.start(job.where, options.rollout_registry(registry), request, job.options))
 
 
-@says_errors
 @grouped
 def resume(
     target: Target,
@@ -130,7 +129,6 @@ def resume(
     _run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry), job.options))
 
 
-@says_errors
 @grouped
 def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_json: AsJson = False) -> None:
     """Make registry, spec and traffic agree after a process was killed, and print what was done. Safe to repeat.
@@ -142,12 +140,12 @@ def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_jso
     from content_arena.components.registry.publish import publish
 
     registry = mlflow.open()
-    with launch.lines_to(tell):
+    with launch.lines_to(console.status):
         done = launch.reconcile(
             target.ref, options.rollout_registry(registry), pace=pace.pace, settle_seconds=pace.settle
         )
     done += publish(registry) if registry else []
-    said({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
+    console.answer({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
 def _run_options(measuring: MeasuringOptions, pace: PaceOptions, process: ProcessOptions) -> RunOptions:
@@ -169,20 +167,20 @@ def _run(job: _Job, carried: Callable[[], State]) -> None:
     from content_arena.components.registry.publish import publish_after
 
     try:
-        with launch.lines_to(tell):
+        with launch.lines_to(console.status):
             state = carried()
     except launch.Stopped as stopped:
-        tell(f"arena: {stopped}")
+        console.status(f"arena: {stopped}")
         if job.as_json:
             print(json.dumps(_answer(stopped.state) if stopped.state else {"error": str(stopped)}))
         raise typer.Exit(options.STOPPED) from None
     if state.phase is launch.Phase.PROMOTED and job.registry is not None:
         for line in publish_after(job.registry):
-            tell(line)
+            console.status(line)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:
         text += f"\nIt waits for: {options.command(job.where, 'approve', str(state.gate))}"
-    said(_answer(state), text, job.as_json)
+    console.answer(_answer(state), text, job.as_json)
     raise typer.Exit(options.exit_code(state))
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.launch import (
         Pace,
-        Parameters,
         RolloutRegistry,
         ServiceRef,
         State,
@@ -65,24 +65,30 @@ class PlanOptions:
             help="Percentages, rising from 0: the staging step without users. 0,100 is blue-green; a plan that ends "
             "below 100 needs an approval before the rest."
         ),
-    ] = "0,1,5,25,50,100"
-    bake: Annotated[float, typer.Option(min=0, help="Seconds each step is measured.")] = 300.0
-    warmup: Annotated[float, typer.Option(min=0, help="Seconds at each step's start that do not count.")] = 30.0
+    ] = ",".join(map(str, Parameters.steps))
+    bake: Annotated[float, typer.Option(min=0, help="Seconds each step is measured.")] = Parameters.bake_seconds
+    warmup: Annotated[float, typer.Option(min=0, help="Seconds at each step's start that do not count.")] = (
+        Parameters.warmup_seconds
+    )
     min_requests: Annotated[
         int, typer.Option(min=0, help="Answers to users that have to be judged at each step above 0.")
-    ] = 400
-    failures: Annotated[int, typer.Option(min=0, help="Failed judgements that a step survives.")] = 0
+    ] = Parameters.min_requests
+    failures: Annotated[int, typer.Option(min=0, help="Failed judgements that a step survives.")] = (
+        Parameters.failure_limit
+    )
     inconclusives: Annotated[
         int, typer.Option(min=0, help="Inconclusive judgements in a row before an approval is needed.")
-    ] = 3
+    ] = Parameters.inconclusive_limit
     approve_before: Annotated[str, typer.Option(help="Steps that need an approval, such as 25,100.")] = ""
-    start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to start, at each step.")] = 600.0
+    start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to start, at each step.")] = (
+        Parameters.start_seconds
+    )
     move_timeout: Annotated[
         float, typer.Option(min=1, help="Seconds for the gateway to follow, in addition to that.")
-    ] = 300.0
+    ] = Parameters.move_seconds
     deadline: Annotated[
         float, typer.Option(min=1, help="Seconds for the whole rollout, without waiting for a person.")
-    ] = 21_600.0
+    ] = Parameters.deadline_seconds
 
     @property
     def parameters(self) -> Parameters:
@@ -305,8 +311,6 @@ def parameters(steps: str, approvals: str, **numbers: float) -> Parameters:
     Raises:
         InputError: It makes no sense.
     """
-    from content_arena.components.canary_rollout.launch import Parameters
-
     return Parameters.from_dict(
         {"steps": _percentages("--plan", steps), "approvals": _percentages("--approve-before", approvals), **numbers}
     )

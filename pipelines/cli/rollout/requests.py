@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from content_arena.pipelines.cli.console import err, out, said, says_errors
+from content_arena.pipelines.cli import console
+from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from content_arena.components.canary_rollout.launch import ServiceRef
 
 
-@says_errors
 @grouped
 def status(
     target: Target,
@@ -41,7 +41,6 @@ def status(
         out.print(tables.table(current))
 
 
-@says_errors
 @grouped
 def watch(
     target: Target,
@@ -63,7 +62,6 @@ def watch(
     raise typer.Exit(options.exit_code(state))
 
 
-@says_errors
 @grouped
 def approve(
     target: Target,
@@ -87,10 +85,11 @@ def approve(
         text += f" There is one approval at a time: {replaced.approved} by {replaced.approver or 'somebody'} is gone."
     if sent.gate.kind is launch.GateKind.EDIT:
         text += " It goes on once the edit is undone."
-    said({"version": sent.version, "gate": str(sent.gate), "by": who}, text + _advice(sent.holder, where), as_json)
+    console.answer(
+        {"version": sent.version, "gate": str(sent.gate), "by": who}, text + _advice(sent.holder, where), as_json
+    )
 
 
-@says_errors
 @grouped
 def abort(
     target: Target,
@@ -107,7 +106,7 @@ def abort(
     where, who = target.ref, by or getpass.getuser()
     sent = launch.abort(where, who, reason)
     text = f"{who} asks for a rollback of version {sent.version}: {reason}."
-    said({"version": sent.version, "by": who, "reason": reason}, text + _advice(sent.holder, where), as_json)
+    console.answer({"version": sent.version, "by": who, "reason": reason}, text + _advice(sent.holder, where), as_json)
 
 
 def _advice(holder: str, where: ServiceRef) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.attack_generation import generate
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
 
 WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]
@@ -33,8 +34,9 @@ def fight(tmp_path, corpus_path, tiny_bundle):
         for shard, part in enumerate(parts):
             generate.generate_attacks(
                 corpus_path, part / "attacks", part / "held_out", part / "summary",
-                victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run, budget=2,
-                texts_per_label=8, seed=3, shard=shard, n_shards=n_shards, tracking_uri=uri,
+                victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run,
+                settings=AttackSettings(budget=2, texts_per_label=8), seed=3, shard=shard, n_shards=n_shards,
+                tracking_uri=uri,
             )  # fmt: skip
         sha256, metrics = generate.gather_attacks(
             [part / "attacks" for part in parts], [part / "held_out" for part in parts],
@@ -75,25 +77,10 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     assert "left no summary" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}, {"budget": 0}])
+@pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}])
 def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsys):
     paths = (tmp_path / "a", tmp_path / "b", tmp_path / "c")
     with pytest.raises(SystemExit) as refused:
         generate.generate_attacks(corpus_path, *paths, victim="champion", lang="en", pipeline_run="run", **wrong)
     assert refused.value.code == 2
     assert "error" in capsys.readouterr().out
-
-
-def test_an_unreadable_text_is_no_evasion():
-    rows = pd.DataFrame(
-        [
-            ("you are scum", "y0u are sc.um", "toxic", "success"),
-            ("you are scum", "qzqz", "toxic", "success"),
-            ("you are trash", "you are tr@sh", "toxic", "failed"),
-            ("you are a moron", "you are a m-o-r-o-n", "toxic", "skipped"),
-            ("nice day", "n1ce day", "benign", "success"),
-        ],
-        columns=["original_text", "perturbed_text", "label_gold", "status"],
-    )
-    assert generate.evasion(rows) == pytest.approx(1 / 3)
-    assert pd.isna(generate.evasion(rows[rows["status"] == "skipped"]))

@@ -71,7 +71,7 @@ class Aliases:
     def reject(self, challenger, stable, rollout, reason):
         self.rejected = (challenger, rollout, reason)
 
-    def heal(self, serving):
+    def reconcile(self, serving):
         if self.champion == serving:
             return []
         self.champion = serving

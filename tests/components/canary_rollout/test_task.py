@@ -3,10 +3,11 @@
 import pytest
 
 from content_arena.components.canary_rollout.launch import RolloutArtifacts, ServiceRef
-from content_arena.components.canary_rollout.task import GateVerdict, RolloutSettings, roll_out_challenger
+from content_arena.components.canary_rollout.settings import RolloutSettings
+from content_arena.components.canary_rollout.task import GateVerdict, RolloutJob, roll_out_challenger
 from content_arena.components.shared.errors import InputError
 
-SETTINGS = RolloutSettings(ServiceRef("filter", "arena"))
+JOB = RolloutJob(ServiceRef("filter", "arena"), RolloutSettings(), None, "en")
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def artifacts(tmp_path):
 
 def test_a_challenger_that_did_not_pass_the_gates_is_not_rolled_out(artifacts, capsys):
     verdict = {"challenger_version": "2", "passed": False, "promoted": None}
-    answer = roll_out_challenger(verdict, artifacts, SETTINGS, pipeline_run="run")
+    answer = roll_out_challenger(verdict, artifacts, JOB, pipeline_run="run")
     assert answer == {"version": "2", "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
     assert "nothing was rolled out" in artifacts.timeline.read_text()
     assert artifacts.history.read_text() == ""
@@ -30,7 +31,7 @@ def test_a_document_that_is_no_verdict_is_refused(verdict, artifacts, capsys):
     with pytest.raises(InputError, match="is it the verdict of promote_challenger"):
         GateVerdict.from_dict(verdict)
     with pytest.raises(SystemExit, match="2"):
-        roll_out_challenger(verdict, artifacts, SETTINGS, pipeline_run="run")
+        roll_out_challenger(verdict, artifacts, JOB, pipeline_run="run")
     assert capsys.readouterr().out.startswith("[roll_out] error: the verdict has ")
     assert not artifacts.timeline.exists()
 
@@ -40,11 +41,9 @@ def test_a_version_may_be_a_number_in_the_document():
 
 
 def test_the_settings_are_the_plan_and_the_overrides(tmp_path, artifacts):
-    settings = RolloutSettings(
-        ServiceRef("filter", "arena"), steps=(0, 50), approvals=(50,), corpus=tmp_path / "c", limits={"f1": 0.7},
-        metrics_port=9102,
-    )  # fmt: skip
-    assert (settings.parameters.steps, settings.parameters.approvals) == ((0, 50), (50,))
-    options = settings.run_options(artifacts)
+    settings = RolloutSettings(steps=(0, 50), approvals=(50,), limits={"f1": 0.7})
+    job = RolloutJob(ServiceRef("filter", "arena"), settings, tmp_path / "c", "en", metrics_port=9102)
+    assert (settings.plan.steps, settings.plan.approvals) == ((0, 50), (50,))
+    options = job.run_options(artifacts)
     assert options.overrides == {"limits": {"f1": 0.7}, "corpus": tmp_path / "c", "lang": "en"}
     assert (options.artifacts_for("any"), options.metrics_port) == (artifacts, 9102)

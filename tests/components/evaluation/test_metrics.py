@@ -1,12 +1,15 @@
 """The figures of one model, on records small enough to count by hand."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from content_arena.components.evaluation import metrics
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import RocCurve
 
 SCORES = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0], dtype=np.float32)
 GOLD = np.array([True, True, True, False, False, False])
@@ -20,25 +23,49 @@ def attack(label="toxic", status="success", after=0.1, changed=True, strategy="l
     }  # fmt: skip
 
 
+def measured(scores=SCORES, gold=GOLD, rows=(), **more):
+    table = pd.DataFrame([*rows] or [attack(status="skipped")])
+    return metrics.Measurements(scores=scores, is_toxic=gold, threshold=0.5, attacks=table, **more)
+
+
+def test_every_figure_of_the_table_is_computed_and_nothing_else():
+    assert sorted(metrics.COMPUTE) == sorted(figures.by_name())
+
+
 def test_clean_figures():
-    figures = metrics.clean(SCORES, GOLD, threshold=0.5)
-    assert figures["confusion"] == [[2, 1], [1, 2]]
-    assert figures["clean_f1"] == figures["clean_precision"] == figures["clean_recall"] == pytest.approx(2 / 3)
-    assert figures["clean_auroc"] == pytest.approx(8 / 9)
-    assert figures["clean_fpr"]["rate"] == pytest.approx(1 / 3)
-    json.dumps(figures, allow_nan=False)
+    found = metrics.compute(measured())
+    assert metrics.confusion(measured()) == ((2, 1), (1, 2))
+    assert found["clean_f1"] == found["clean_precision"] == found["clean_recall"] == pytest.approx(2 / 3)
+    assert found["clean_auroc"] == pytest.approx(8 / 9)
+    assert found["clean_fpr"].rate == pytest.approx(1 / 3)
 
 
 def test_one_class_has_no_auroc():
-    figures = metrics.clean(SCORES[:3], GOLD[:3], threshold=0.5)
-    assert figures["clean_auroc"] is None
-    assert figures["roc"]["fpr"] == []
-    assert figures["clean_fpr"]["rate"] is None
-    json.dumps(figures, allow_nan=False)
+    one_class = measured(SCORES[:3], GOLD[:3])
+    found = metrics.compute(one_class)
+    assert found["clean_auroc"] is None
+    assert found["clean_fpr"].rate is None
+    assert metrics.roc(one_class) == RocCurve()
+
+
+def test_a_roc_curve_knows_no_infinity():
+    json.dumps(asdict(metrics.roc(measured())), allow_nan=False)
 
 
 def test_a_threshold_is_met_by_a_score_equal_to_it():
-    assert metrics.clean(np.array([0.5, 0.4], np.float32), np.array([True, False]), 0.5)["clean_recall"] == 1
+    assert measured(np.array([0.5, 0.4], np.float32), np.array([True, False])).precision_recall_f1[1] == 1
+
+
+def test_latencies_are_percentiles_of_what_was_timed():
+    found = metrics.compute(measured(latencies_ms=[1.0, 2.0, 3.0]))
+    assert (found["latency_p50_ms"], found["latency_p95_ms"]) == (2.0, pytest.approx(2.9))
+    assert metrics.compute(measured())["latency_p95_ms"] is None
+
+
+def test_seen_and_held_out_strategies_are_apart():
+    rows = [attack(), attack(strategy="char_split", status="failed")]
+    found = metrics.compute(measured(rows=rows, held_out=frozenset({"char_split"})))
+    assert [found[name].rate for name in ("evasion", "evasion_seen", "evasion_unseen")] == [0.5, 1.0, 0.0]
 
 
 def test_evasion_counts_what_the_victim_caught_before():
@@ -51,22 +78,11 @@ def test_evasion_of_nothing_caught_is_not_zero():
     assert metrics.evasion(pd.DataFrame([attack(status="skipped")])).rate is None
 
 
-def test_what_nobody_can_read_is_no_success_and_no_false_alarm():
+def test_what_can_not_be_read_is_no_success_and_no_false_alarm():
     rows = [attack(readable=False), attack(), attack(label="benign", after=0.9, readable=False)]
     found = metrics.evasion(pd.DataFrame(rows))
     assert (found.rate, found.n) == (0.5, 2)
     assert metrics.perturbed_benign_fpr(pd.DataFrame(rows)).n == 0
-
-
-def test_judging_tells_readable_from_noise_and_undone_from_changed():
-    rows = pd.DataFrame({
-        "original_text": ["you idiot", "you idiot", "you idiot"],
-        "perturbed_text": ["you іdіоt", "you 1d10t", "#%&"],
-        "similarity": [1.0, 0.7, 0.1],
-    })  # fmt: skip
-    found = metrics.judged(rows)
-    assert found["readable"].tolist() == [True, True, False]
-    assert found["undone"].tolist() == [True, False, False]
 
 
 def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
@@ -83,13 +99,13 @@ def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
 def test_per_strategy_keeps_them_apart():
     rows = [attack(), attack(strategy="char_split", status="failed"), attack(label="benign", after=0.9)]
     found = metrics.per_strategy(pd.DataFrame(rows))
-    assert {name: figures.evasion.rate for name, figures in found.items()} == {"leet_sub": 1.0, "char_split": 0.0}
+    assert {name: row.evasion.rate for name, row in found.items()} == {"leet_sub": 1.0, "char_split": 0.0}
     assert found["leet_sub"].benign_flagged.rate == 1.0
 
 
 def test_histograms_count_every_score_once():
     rows = [attack(after=1.0), attack(after=0.0), attack(label="benign", after=0.5)]
-    found = metrics.histograms(SCORES, GOLD, pd.DataFrame(rows))
+    found = asdict(metrics.histogram(measured(rows=rows)))
     assert {name: sum(counts) for name, counts in found.items() if name != "edges"} == {
         "toxic": 3,
         "benign": 3,

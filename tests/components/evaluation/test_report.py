@@ -1,11 +1,10 @@
-"""The report: what it has to say, and that nothing an attacker writes or a stage leaves out breaks it."""
+"""The report: what it has to say, and that nothing an attacker writes breaks it."""
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-from dataclasses import asdict
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +13,11 @@ from hypothesis import strategies as st
 
 from content_arena.components.evaluation import charts, display, report
 from content_arena.components.registry import gates
+from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.figures import Rate
+from tests.evaluations import evaluation, example, rate, strategy
 
 _VOID = {"meta", "br"}
 
@@ -54,74 +58,48 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.data).split())
 
 
-def rate(value=0.5, n=100):
-    return {"rate": value, "n": n, "low": max(value - 0.1, 0), "high": min(value + 0.1, 1)}
+def document(**changes):
+    """An evaluation whose figures differ from each other."""
+    figures = {"threshold": 0.42, "base_model": "all-MiniLM-L6-v2", "clean_auroc": 0.96, "latency_p95_ms": 8.0,
+               "confusion": [[115, 3], [13, 107]],
+               "roc": {"fpr": [0, 0.1, 1], "tpr": [0, 0.8, 1], "thresholds": [1.0, 0.5, 0]}}  # fmt: skip
+    evasions = ("evasion", "evasion_seen", "evasion_unseen")
+    return evaluation(
+        figures | {name: rate(0.5, reach=0.1) for name in evasions},
+        figures | {name: rate(0.3, reach=0.1) for name in evasions} | {"version": "sha-12ab"},
+        **{"seed": 7, "n_toxic": 120, "n_benign": 118, "examples": [example()],
+           "strategies": [strategy(), strategy("space_join", held_out=True)]} | changes,
+    )  # fmt: skip
 
 
-def model(version, evasion=0.5):
-    counts = [1] * 20
-    return {
-        "version": version, "threshold": 0.42, "base_model": "all-MiniLM-L6-v2",
-        "clean_f1": 0.9, "clean_precision": 0.91, "clean_recall": 0.89, "clean_auroc": 0.96,
-        "evasion": rate(evasion), "evasion_seen": rate(evasion), "evasion_unseen": rate(evasion),
-        "perturbed_benign_fpr": rate(0.06), "clean_fpr": rate(0.02), "latency_p50_ms": 4.0, "latency_p95_ms": 8.0,
-        "confusion": [[115, 3], [13, 107]],
-        "roc": {"fpr": [0, 0.1, 1], "tpr": [0, 0.8, 1], "thresholds": [None, 0.5, 0]},
-        "histogram": {"edges": [i / 20 for i in range(21)], "toxic": counts, "benign": counts,
-                      "attacked_toxic": counts, "perturbed_benign": counts},
-    }  # fmt: skip
+def parse(facts):
+    return Evaluation.from_json(facts)
 
 
-def example(original="you idiot", perturbed="you 1diot", strategy="leet_sub"):
-    return {
-        "strategy": strategy, "held_out": False, "original": original, "perturbed": perturbed,
-        "score_before": 0.93, "score_after": 0.21,
-    }  # fmt: skip
+def verdict(facts, gates_of_run=gates.DEFAULT_GATES, **changes):
+    read = parse(facts)
+    results = gates.judge(read.champion.figures, read.challenger.figures, gates_of_run)
+    passed = gates.is_promoted(results)
+    found = PromotionVerdict(
+        passed=passed, promoted=passed, champion_version="1", challenger_version="2", generation=4,
+        reasons=tuple(result.reason for result in results), gates=tuple(results),
+        margins={gate.metric: gate.margin for gate in gates_of_run},
+        seconds={"prepare_corpus": 3.1, "train_qlora": 312.0},
+    )  # fmt: skip
+    return replace(found, **changes)
 
 
-def strategy(name="leet_sub", held_out=False, **figures):
-    rates = {key: rate(0.3) for key in ("champion", "challenger", "champion_fpr", "challenger_fpr")}
-    return {"strategy": name, "family": "char", "held_out": held_out} | rates | figures
-
-
-def evaluation(**changes):
-    return {
-        "lang": "en", "seed": 7, "budget": 3, "attack_set_sha256": "ab" * 32, "n_toxic": 120, "n_benign": 118,
-        "champion": model("1"), "challenger": model("sha-12ab", evasion=0.3),
-        "strategies": [strategy(), strategy("space_join", held_out=True)], "examples": [example()],
-    } | changes  # fmt: skip
-
-
-def verdict(facts):
-    results = gates.judge(facts["champion"], facts["challenger"])
-    return {
-        "promoted": gates.is_promoted(results), "champion_version": "1", "challenger_version": "2", "generation": 4,
-        "reasons": [result.reason for result in results], "gates": [asdict(result) for result in results],
-        "seconds": {"prepare_corpus": 3.1, "train_qlora": 312.0},
-    }  # fmt: skip
+def render(facts, decision=None):
+    return report.render(parse(facts), decision)
 
 
 def refused():
-    facts = evaluation()
-    facts["challenger"]["evasion"] = rate(0.5)
-    facts["challenger"]["perturbed_benign_fpr"] = {"rate": None, "n": 0, "low": None, "high": None}
+    facts = document()
+    facts["challenger"] |= {"evasion": rate(0.5), "perturbed_benign_fpr": rate(None, n=0)}
     return facts
 
 
-def nulled(value):
-    """Every way to lose one value: the same data with each leaf or branch replaced by null in turn."""
-    if isinstance(value, dict | list):
-        for key in value if isinstance(value, dict) else range(len(value)):
-            changed = copy.copy(value)
-            changed[key] = None
-            yield changed
-            for inner in nulled(value[key]):
-                changed = copy.copy(value)
-                changed[key] = inner
-                yield changed
-
-
-PLAIN = report.render(evaluation(), None)
+PLAIN = render(document())
 
 
 def test_undecided():
@@ -134,70 +112,64 @@ def test_undecided():
 
 
 def test_promoted():
-    facts = evaluation()
+    facts = document()
     decision = verdict(facts)
-    text = Page(report.render(facts, decision)).text
-    assert decision["promoted"]
+    text = Page(render(facts, decision)).text
+    assert decision.promoted
     assert "Promoted Generation 4 ." in text
     assert "Challenger 2 against champion 1" in text
     assert "5 min 15 s in all" in text
     assert "✕ fail" not in text
-    assert all(gate["reason"] in text for gate in decision["gates"])
+    assert "set for this run" not in text
+    assert all(gate.reason in text for gate in decision.gates)
 
 
-def test_refused_tells_the_failures_first():
+def test_refused_shows_the_failures_first():
     facts = refused()
-    decision = verdict(facts) | {"reasons": ["the champion has changed meanwhile"]}
-    text = Page(report.render(facts, decision)).text
+    decision = verdict(facts, reasons=("the champion has changed meanwhile",))
+    text = Page(render(facts, decision)).text
     assert "Not promoted" in text
-    by_result = {passed: [g["reason"] for g in decision["gates"] if g["passed"] is passed] for passed in (True, False)}
+    by_result = {passed: [gate.reason for gate in decision.gates if gate.passed is passed] for passed in (True, False)}
     assert (len(by_result[False]), len(by_result[True])) == (2, 1)
-    places = [text.index(reason) for reason in [*by_result[False], *decision["reasons"], *by_result[True]]]
+    places = [text.index(reason) for reason in [*by_result[False], *decision.reasons, *by_result[True]]]
     assert places == sorted(places)
     assert text.count("✕ fail") == 2
     assert text.count("✓ pass") == 1
 
 
-@pytest.mark.parametrize("promoted", [None, "yes", 1, False])
-def test_only_true_is_promoted(promoted):
-    assert "Not promoted" in report.render(evaluation(), {"promoted": promoted, "gates": []})
+def test_margins_of_this_run_stand_beside_the_default():
+    facts = document()
+    page = render(facts, verdict(facts, gates.gates_from({"clean_f1": 0.1, "latency_p95_ms": 5})))
+    text = Page(page).text
+    assert "has to be at least champion - 0.1 limit 0.8000 set for this run; default: at least champion - 0.005" in text
+    assert "has to be at most champion + 5 limit 13.0000 set for this run; default: no gate" in text
+    assert text.count("set for this run") == 2
 
 
 def test_what_is_left_to_a_rollout_is_undecided():
-    facts = evaluation()
-    text = Page(report.render(facts, verdict(facts) | {"passed": True, "promoted": None})).text
+    facts = document()
+    text = Page(render(facts, verdict(facts, promoted=None))).text
     assert "Not decided yet" in text
     assert "the rollout decides" in text
 
 
-def test_a_passed_gate_is_only_one_that_says_true():
-    page = report.render(evaluation(), {"promoted": False, "gates": [{"gate": "x", "passed": "yes", "reason": "why"}]})
-    assert "✕</span> fail" in page
+def test_what_was_not_measured_is_said_everywhere():
+    facts = document()
+    for who in ("champion", "challenger"):
+        nothing = {f.name: rate(None, n=0) if f.unit == "share" else None for f in figures.FIGURES}
+        facts[who] |= nothing | {"roc": {"fpr": [], "tpr": [], "thresholds": []}, "confusion": [[0, 0], [0, 0]]}
+        facts[who]["histogram"] |= {key: [0] * 20 for key in facts[who]["histogram"] if key != "edges"}
+    text = Page(render(facts, verdict(facts))).text
+    assert text.count("not measured") > 40
+    assert "0.0%" not in text.split("Strategy by strategy")[0]
 
 
-@pytest.mark.parametrize("facts", [{}, {"champion": None, "strategies": None, "examples": None}])
-def test_an_empty_evaluation(facts):
-    text = Page(report.render(facts, None)).text
-    assert text.count("not measured") > 20
-    assert "no attack in this evaluation got past" in text
-
-
-def test_zero_strategies_and_examples():
-    text = Page(report.render(evaluation(strategies=[], examples=[]), {})).text
+def test_zero_strategies_examples_and_gates():
+    facts = document(strategies=[], examples=[])
+    text = Page(render(facts, verdict(facts, (), promoted=False))).text
     assert text.count("No strategies of this kind.") == 4
     assert "without gates nothing is promoted" in text
-
-
-def test_every_value_may_be_null():
-    facts, decision = refused(), verdict(refused())
-    # One bin more or less tells nothing new.
-    for who in ("champion", "challenger"):
-        histogram = facts[who]["histogram"]
-        histogram |= {key: values[:2] for key, values in histogram.items()} | {"edges": [0, 0.5, 1]}
-    for changed in nulled(facts):
-        report.render(changed, decision)
-    for changed in nulled(decision):
-        Page(report.render(facts, changed))
+    assert "no attack in this evaluation got past" in text
 
 
 @pytest.mark.parametrize(
@@ -211,42 +183,37 @@ def test_every_value_may_be_null():
     ],
 )
 def test_a_latency_is_better_or_worse_only_where_it_clearly_differs(old, new, said):
-    facts = evaluation()
+    facts = document()
     facts["champion"]["latency_p95_ms"], facts["challenger"]["latency_p95_ms"] = old, new
-    assert f"{new:.1f} ms {said}" in Page(report.render(facts, None)).text.split("Latency p95")[1]
+    assert f"{new:.1f} ms {said}" in Page(render(facts)).text.split("Latency p95")[1]
 
 
 def test_clean_texts_are_counted_and_few_of_them_said_to_be_few():
     text = Page(PLAIN).text
-    assert "238 test texts nobody perturbed: 120 toxic, 118 benign" in text
+    assert "238 unperturbed test texts: 120 toxic, 118 benign" in text
     assert "A small test split." not in text
-    facts = evaluation()
+    facts = document()
     facts["challenger"]["confusion"] = [[90, 10], [9, 90]]
     assert (
         "Figures of 199 texts are coarse: one text more or less moves a share of them all by 0.5 points"
-        in Page(report.render(facts, None)).text
+        in Page(render(facts)).text
     )
     facts["challenger"]["confusion"] = [[90, 10], [9, 91]]
-    assert "A small test split." not in report.render(facts, None)
+    assert "A small test split." not in render(facts)
 
 
 def test_null_is_not_measured_and_never_nought():
-    facts = evaluation()
+    facts = document()
     facts["challenger"] |= {"clean_auroc": None, "latency_p50_ms": math.nan, "evasion": rate(0.0, n=0)}
-    row = Page(report.render(facts, None)).text.split("Clean AUROC ↑ higher is better ")[1]
+    row = Page(render(facts)).text.split("Clean AUROC ↑ higher is better ")[1]
     assert row.startswith("0.960 n 238 not measured")
     assert "Evasion, all strategies ↓ lower is better 50.0% 40.0–60.0% , n 100 not measured n 0" in row
 
 
-@pytest.mark.parametrize("junk", ["0.5", True, math.inf, 10**400, [], {"n": "many"}, {"rate": 0.5, "n": -3}])
-def test_what_is_no_figure_is_not_measured(junk):
-    assert display.figure(display.rate(junk).rate, "share") == "not measured"
-
-
 def test_the_same_twice():
-    facts = evaluation()
+    facts = document()
     before = json.dumps(facts)
-    assert report.render(facts, verdict(facts)) == report.render(json.loads(before), verdict(facts))
+    assert render(facts, verdict(facts)) == render(json.loads(before), verdict(facts))
     assert json.dumps(facts) == before
 
 
@@ -269,13 +236,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_anywhere_stays_text(text):
-    facts = evaluation(
+    facts = document(
         lang=text, attack_set_sha256=text, examples=[example(text, text[::-1], text)], strategies=[strategy(text)]
     )
     facts["champion"] |= {"version": text, "base_model": text}
-    decision = verdict(facts) | {"generation": text, "reasons": [text], "seconds": {text: 1.0}}
-    decision["gates"][0] |= {"gate": text, "rule": text, "reason": text, "passed": False}
-    html = report.render(facts, decision)
+    decision = verdict(facts, reasons=(text,), champion_version=text, seconds={text: 1.0})
+    gate = replace(decision.gates[0], gate=text, rule=text, reason=text, passed=False)
+    html = render(facts, replace(decision, gates=(gate, *decision.gates[1:])))
     html.encode("utf-8")
     page = Page(html)
     assert (page.tags.count("script"), page.tags.count("style")) == (1, 1)
@@ -288,7 +255,7 @@ def test_hostile_text_anywhere_stays_text(text):
 @given(original=st.text(max_size=80), perturbed=st.text(st.characters(), max_size=80))
 def test_examples_show_any_text_as_text(original, perturbed):
     """Tags of the page do not depend on the texts, and every visible character of the attack is there, in order."""
-    html = report.render(evaluation(examples=[example(original, perturbed)]), None)
+    html = render(document(examples=[example(original, perturbed)]))
     page = Page(html)
     assert set(page.tags) <= set(Page(PLAIN).tags) | {"mark", "span", "br"}
     assert page.tags.count("script") == 1
@@ -321,7 +288,7 @@ def test_examples_are_hidden_until_asked_for():
 
 
 def test_every_chart_says_what_it_shows():
-    page = Page(report.render(evaluation(), verdict(evaluation())))
+    page = Page(render(document(), verdict(document())))
     labels = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
     assert "leet_sub, evasion: champion 30.0% of 100 texts, challenger 30.0% of 100 texts" in labels
     assert len([label for label in labels if "threshold 0.420" in label]) == 8
@@ -330,12 +297,12 @@ def test_every_chart_says_what_it_shows():
 
 @pytest.mark.parametrize(("highest", "end"), [(0.0, 0.1), (0.1, 0.1), (0.11, 0.2), (0.35, 0.5), (0.51, 1.0), (3, 1.0)])
 def test_axis_ends_round(highest, end):
-    assert charts.axis_end([charts.Rate(rate=0.0, high=highest)]) == end
+    assert charts.axis_end([Rate(0.0, high=highest)]) == end
 
 
 @pytest.mark.parametrize("value", [-5.0, 0.0, 1.0, 7.0])
 def test_marks_stay_inside_the_chart(value):
-    wild = charts.Rate(rate=value, low=value - 1, high=value + 1, n=1)
+    wild = Rate(value, low=value - 1, high=value + 1, n=1)
     page = Page(charts.rate_pair(wild, wild, 1.0, "x"))
     places = [float(v.rstrip("%")) for _, name, v in page.attributes if name in ("x", "x1", "x2")]
     assert all(0 <= place <= 100 for place in places)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.evaluation.statistics import NOTHING, cluster_bootstrap, wilson
+from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
+from content_arena.components.shared.figures import NOTHING
 
 
 def test_wilson_agrees_with_newcombe_1998():

@@ -10,7 +10,7 @@ from content_arena.components.metrics_exporter.collector import ArenaCollector, 
 from content_arena.components.metrics_exporter.refresh import Reading
 from content_arena.components.metrics_exporter.snapshot import PipelineRun, Snapshot, Training
 from content_arena.components.registry import gates
-from content_arena.components.registry.registry import RegisteredVersion
+from content_arena.components.registry.version import RegisteredVersion
 
 
 def samples(snapshot):

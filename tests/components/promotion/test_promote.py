@@ -36,12 +36,12 @@ def world(tmp_path, make_bundle):
 def test_a_better_challenger_becomes_champion(world):
     registry, promote, report = world
     verdict = promote(evaluation())
-    assert verdict["promoted"]
+    assert verdict.promoted
     assert registry.version_of("champion") == 2
     assert registry.get(2).metrics["evasion_seen"] == pytest.approx(0.1)
     assert registry.get(1).metrics["evasion_seen"] == pytest.approx(0.3)
     # What the gate judged, beside what it is made of.
-    assert registry.get(2).metrics["evasion"] == pytest.approx(verdict["gates"][1]["challenger"])
+    assert registry.get(2).metrics["evasion"] == pytest.approx(verdict.gates[1].challenger)
     assert "<html" in report.read_text()
 
 
@@ -52,30 +52,30 @@ def test_what_the_training_measured_is_kept_with_the_version(world):
     assert "validation_f1" not in registry.get(1).metrics
 
 
-def test_a_refused_challenger_is_registered_and_told_why(world):
+def test_a_refused_challenger_is_registered_with_the_reason(world):
     registry, promote, report = world
     verdict = promote(evaluation(challenger={"clean_f1": 0.1}))
-    assert not verdict["promoted"]
-    assert [reason.split()[0] for reason in verdict["reasons"]] == ["clean_f1"]
+    assert not verdict.promoted
+    assert [reason.split()[0] for reason in verdict.reasons] == ["clean_f1"]
     assert registry.version_of("champion") == 1
     assert registry.version_of("challenger") == 2
-    assert verdict["reasons"][0] in report.read_text()
+    assert verdict.reasons[0] in report.read_text()
 
 
 def test_where_a_rollout_decides_passing_the_gates_makes_no_champion(world):
     registry, promote, report = world
     verdict = promote(evaluation(), move_champion=False)
-    assert (verdict["passed"], verdict["promoted"]) == (True, None)
+    assert (verdict.passed, verdict.promoted) == (True, None)
     assert (registry.version_of("champion"), registry.version_of("challenger")) == (1, 2)
     assert "Not decided yet" in report.read_text()
     verdict = promote(evaluation(challenger={"clean_f1": 0.1}), move_champion=False)
-    assert (verdict["passed"], verdict["promoted"]) == (False, False)
+    assert (verdict.passed, verdict.promoted) == (False, False)
 
 
 def test_an_unmeasured_figure_does_not_promote(world):
     registry, promote, _ = world
     empty = {"rate": None, "n": 0, "low": None, "high": None}
-    assert not promote(evaluation(challenger={"evasion": empty}))["promoted"]
+    assert not promote(evaluation(challenger={"evasion": empty})).promoted
     assert registry.version_of("champion") == 1
 
 
@@ -93,3 +93,21 @@ def test_a_champion_that_moved_meanwhile_stays(world):
     with pytest.raises(SystemExit):
         promote(evaluation(), champion="9")
     assert registry.version_of("champion") == 1
+
+
+def test_margins_of_a_run_decide_and_are_recorded_with_the_verdict(world):
+    registry, promote, report = world
+    assert not promote(evaluation(challenger={"clean_f1": 0.88})).promoted
+    verdict = promote(evaluation(challenger={"clean_f1": 0.88}), gates={"clean_f1": 0.05})
+    assert verdict.promoted
+    margins = {"clean_f1": 0.05, "evasion": None, "perturbed_benign_fpr": 0.02}
+    assert verdict.margins == registry.verdict(2).margins == margins
+    assert "set for this run; default: at least champion - 0.005" in report.read_text()
+
+
+def test_a_gate_that_can_not_be_used_registers_nothing(world, capsys):
+    registry, promote, _ = world
+    with pytest.raises(SystemExit):
+        promote(evaluation(), gates={"clean_f2": 0.05})
+    assert "no figure is called 'clean_f2'" in capsys.readouterr().out
+    assert set(registry.aliases()) == {"champion"}

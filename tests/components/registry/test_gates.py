@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.registry.gates import DEFAULT_GATES, Gate, is_promoted, judge
+from content_arena.components.registry.gates import DEFAULT_GATES, Gate, gates_from, is_promoted, judge
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.figures import Rate
 
-CHAMPION = {"clean_f1": 0.87, "evasion": {"rate": 0.3, "n": 100}, "perturbed_benign_fpr": {"rate": 0.1, "n": 100}}
-BETTER = {"clean_f1": 0.88, "evasion": {"rate": 0.2, "n": 100}, "perturbed_benign_fpr": {"rate": 0.1, "n": 100}}
+CHAMPION = {"clean_f1": 0.87, "evasion": Rate(0.3, 100), "perturbed_benign_fpr": Rate(0.1, 100)}
+BETTER = {"clean_f1": 0.88, "evasion": Rate(0.2, 100), "perturbed_benign_fpr": Rate(0.1, 100)}
 #: What an evaluation may hold where it could not measure.
-UNMEASURED = [None, math.nan, math.inf, "0.9", True, {}, {"rate": 0.1}, {"rate": 0.1, "n": 0}, {"rate": None, "n": 5},
-              {"rate": math.nan, "n": 5}, {"rate": 0.1, "n": math.nan}, [], [0.1]]  # fmt: skip
+UNMEASURED = [None, math.nan, math.inf, "0.9", True, {}, {"rate": 0.1}, Rate(0.1, 0), Rate(None, 5),
+              Rate(math.nan, 5), Rate(0.1, math.nan), [], [0.1]]  # fmt: skip
 
 
 def failed(challenger, champion=CHAMPION):
@@ -30,12 +32,12 @@ def test_a_better_challenger_passes():
         ("clean_f1", 0.865, True),
         ("clean_f1", 0.8649, False),
         ("clean_f1", 0.87, True),
-        ("evasion", {"rate": 0.2999, "n": 9}, True),
-        ("evasion", {"rate": 0.3, "n": 9}, False),
-        ("evasion", {"rate": 0.31, "n": 9}, False),
-        ("perturbed_benign_fpr", {"rate": 0.12, "n": 9}, True),
-        ("perturbed_benign_fpr", {"rate": 0.1201, "n": 9}, False),
-        ("perturbed_benign_fpr", {"rate": 0.0, "n": 9}, True),
+        ("evasion", Rate(0.2999, 9), True),
+        ("evasion", Rate(0.3, 9), False),
+        ("evasion", Rate(0.31, 9), False),
+        ("perturbed_benign_fpr", Rate(0.12, 9), True),
+        ("perturbed_benign_fpr", Rate(0.1201, 9), False),
+        ("perturbed_benign_fpr", Rate(0.0, 9), True),
     ],
 )
 def test_limits(metric, value, passes):
@@ -55,7 +57,7 @@ def test_what_is_missing_fails(metric):
 
 
 def test_all_failures_are_reported_with_both_values_and_the_limit():
-    worse = {"clean_f1": 0.5, "evasion": {"rate": 0.9, "n": 9}, "perturbed_benign_fpr": {"rate": 0.9, "n": 9}}
+    worse = {"clean_f1": 0.5, "evasion": Rate(0.9, 9), "perturbed_benign_fpr": Rate(0.9, 9)}
     results = judge(CHAMPION, worse)
     assert [result.passed for result in results] == [False, False, False]
     for result in results:
@@ -84,3 +86,25 @@ def test_a_pass_means_the_rule_holds(old, new, margin):
 def test_a_negative_margin_is_refused():
     with pytest.raises(ValueError, match="margin"):
         Gate(metric="m", better="lower", margin=-0.1)
+
+
+def test_settings_change_margins_and_keep_what_they_do_not_name():
+    gates = {gate.metric: gate for gate in gates_from({"evasion": 0.01, "latency_p95_ms": 5, "clean_f1": 0})}
+    assert {name: gate.margin for name, gate in gates.items()} == {
+        "clean_f1": 0, "evasion": 0.01, "perturbed_benign_fpr": 0.02, "latency_p95_ms": 5,
+    }  # fmt: skip
+    assert gates["latency_p95_ms"].rule == "at most champion + 5"
+    assert gates_from() == gates_from({}) == DEFAULT_GATES
+
+
+@pytest.mark.parametrize("margin", [-0.1, 5, math.nan, math.inf, True, "0.1", None])
+def test_a_margin_that_is_none_is_refused(margin):
+    with pytest.raises(InputError, match=r"the margin of clean_f1 is .*, it has to be from 0 to 1"):
+        gates_from({"clean_f1": margin})
+
+
+def test_every_wrong_setting_is_named_with_what_there_is():
+    with pytest.raises(InputError) as caught:
+        gates_from({"clean_f2": 0.1, "latency_p95_ms": -1})
+    assert "no figure is called 'clean_f2' (there are clean_f1, clean_precision," in str(caught.value)
+    assert "the margin of latency_p95_ms is -1, it has to be 0 or more milliseconds" in str(caught.value)

@@ -7,6 +7,7 @@ import pytest
 
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import MODEL_NAME, Registry
+from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import RefusedError, RegistryError
 from content_arena.components.shared.tracking import Tracking
@@ -101,7 +102,10 @@ def test_verdicts_and_figures_are_kept(registry, register):
     results = gates.judge({"clean_f1": 0.8}, {"clean_f1": 0.9})
     registry.record_verdict(version, 7, results)
     registry.record_metrics(version, {"clean_f1": 0.9, "evasion_seen": None})
-    assert registry.verdict(version) == (7, results)
+    assert registry.verdict(version) == RecordedVerdict(champion=7, gates=tuple(results), margins={})
+    registry.record_verdict(version, 8, results, gates.gates_from({"clean_f1": 0.01}))
+    margins = {"clean_f1": 0.01, "evasion": None, "perturbed_benign_fpr": 0.02}
+    assert registry.verdict(version).margins == margins
     assert registry.get(version).metrics == {"clean_f1": 0.9}
 
 

@@ -11,7 +11,7 @@ CHAMPION, PREVIOUS, CHALLENGER = Registry.CHAMPION, Registry.PREVIOUS, Registry.
 
 
 @pytest.fixture
-def following(registry, register):
+def sync(registry, register):
     """Three versions: the first serves, the second is the challenger."""
     for seed in range(3):
         register(seed)
@@ -24,16 +24,16 @@ def aliases(registry):
     return {alias: registry.version_of(alias) for alias in Registry.ALIASES if registry.version_of(alias)}
 
 
-def test_what_serves_is_the_champion_and_what_served_the_previous(registry, following):
-    assert not following.is_champion("2")
+def test_what_serves_is_the_champion_and_what_served_the_previous(registry, sync):
+    assert not sync.is_champion("2")
     for _ in range(2):
-        following.promote("2", "1")
+        sync.promote("2", "1")
         assert aliases(registry) == {CHAMPION: 2, PREVIOUS: 1}
-        assert following.is_champion("2")
+        assert sync.is_champion("2")
 
 
 @pytest.mark.parametrize("call", range(6))
-def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, following, monkeypatch, call):
+def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, sync, monkeypatch, call):
     """Killed at each call that writes."""
     calls = []
 
@@ -55,73 +55,73 @@ def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, following
         for name in ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias"):
             patched.setattr(registry.client, name, dying(name))
         try:
-            following.promote("2", "1")
+            sync.promote("2", "1")
         except Dead:
             assert registry.version_of(CHAMPION) in (1, 2)
-    following.promote("2", "1")
+    sync.promote("2", "1")
     assert aliases(registry) == {CHAMPION: 2, PREVIOUS: 1}
-    assert following.is_champion("2")
+    assert sync.is_champion("2")
 
 
-def test_a_champion_that_somebody_made_meanwhile_is_not_overwritten(registry, following):
+def test_a_champion_that_somebody_made_meanwhile_is_not_overwritten(registry, sync):
     registry.promote(3, 1)
     with pytest.raises(RegistryError, match="the champion is version 3"):
-        following.promote("2", "1")
+        sync.promote("2", "1")
     assert registry.version_of(CHAMPION) == 3
 
 
-def test_a_rejected_version_is_refused_unless_a_person_insists(registry, following):
-    following.check("2", "1")
-    following.reject("2", "1", "r1", "failed at 25 %: p95")
-    assert following.is_rejected("2", "r1")
+def test_a_rejected_version_is_refused_unless_a_person_overrides(registry, sync):
+    sync.check("2", "1")
+    sync.reject("2", "1", "r1", "failed at 25 %: p95")
+    assert sync.is_rejected("2", "r1")
     assert registry.get(2).tags["rejected"] == "failed at 25 %: p95"
     with pytest.raises(InputError, match=r"was rejected \(failed at 25 %: p95\): --reason REASON"):
-        following.check("2", "1")
-    following.check("2", "1", insist="the node was sick", dry_run=True)
+        sync.check("2", "1")
+    sync.check("2", "1", override="the node was sick", dry_run=True)
     assert "override_reason" not in registry.get(2).tags
-    following.check("2", "1", insist="the node was sick")
+    sync.check("2", "1", override="the node was sick")
     assert registry.get(2).tags["override_reason"] == "the node was sick"
-    assert not following.is_rejected("2", "r2"), "the second rollout has not rejected it yet"
-    following.promote("2", "1")
+    assert not sync.is_rejected("2", "r2"), "the second rollout has not rejected it yet"
+    sync.promote("2", "1")
     assert not {"rejected", "rejected_by_rollout"} & set(registry.get(2).tags)
 
 
-def test_failed_gates_are_refused_unless_a_person_insists(registry, following):
+def test_failed_gates_are_refused_unless_a_person_overrides(registry, sync):
     registry.record_verdict(2, 1, gates.judge({}, {}))
     with pytest.raises(InputError, match="failed its gates"):
-        following.check("2", "1")
-    following.check("2", "1", insist="the gates are wrong")
+        sync.check("2", "1")
+    sync.check("2", "1", override="the gates are wrong")
 
 
-def test_a_registry_ahead_of_a_rollback_steps_back(registry, following):
+def test_a_registry_ahead_of_a_rollback_steps_back(registry, sync):
     registry.promote(2, 1)
     for _ in range(2):
-        following.reject("2", "1", "r1", "slow")
+        sync.reject("2", "1", "r1", "slow")
         assert aliases(registry) == {CHAMPION: 1}
-        assert following.is_rejected("2", "r1")
+        assert sync.is_rejected("2", "r1")
 
 
-def test_a_registry_that_disagrees_about_what_serves_is_refused(registry, following):
+def test_a_registry_that_disagrees_about_what_serves_is_refused(registry, sync):
     registry.promote(3, 1)
     with pytest.raises(InputError, match="version 1 serves, and the registry's champion is 3: `arena rollout rec"):
-        following.check("2", "1")
+        sync.check("2", "1")
 
 
 @pytest.mark.parametrize(("champion", "previous"), [(2, {}), (None, {})])
-def test_aliases_are_healed_to_what_serves(registry, following, champion, previous):
+def test_aliases_are_reconciled_with_what_serves(registry, sync, champion, previous):
     if champion:
         registry.promote(champion, 1)
     else:
         registry.client.delete_registered_model_alias("content-filter", CHAMPION)
-    done = following.heal("1")
+    done = sync.reconcile("1")
     assert f"alias champion was {champion or 'not set'}, is 1, which serves" in done
     assert registry.version_of(CHAMPION) == 1
-    assert following.is_champion("1")
-    assert following.heal("1") == []
+    assert sync.is_champion("1")
+    assert sync.reconcile("1") == []
 
 
-def test_a_version_that_the_registry_does_not_have_is_said(following):
+def test_a_version_that_the_registry_does_not_have_is_said(sync):
     with pytest.raises(RegistryError, match="no version 9"):
-        following.heal("9")
+        sync.reconcile("9")
     with pytest.raises(RegistryError, match="called 'latest'"):
-        following.is_champion("latest")
+        sync.is_champion("latest")

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from content_arena.pipelines.cli.options import GpuStage
 from content_arena.pipelines.cli.submit import compile_pipelines
 from tests.manifests.rendering import kubectl
 from tests.pipelines.backend.driver import Driver
@@ -29,7 +28,7 @@ CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "100", "ephemeral-storage": 
 def tasks(tmp_path_factory) -> dict:
     """Container and settings by executor, of an arena whose training is on a GPU."""
     folder: Path = tmp_path_factory.mktemp("compiled")
-    compile_pipelines(to=folder, gpu=[GpuStage.TRAIN])
+    compile_pipelines(to=folder, gpu=["train_qlora"])
     return Driver(folder / "arena.yaml", "run", launch=None).executors
 
 

@@ -5,17 +5,18 @@ import yaml
 from kfp import compiler
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
-from content_arena.pipelines.definitions import arena, battle
-from content_arena.pipelines.definitions.placement import GPU_STAGES, Placement, RolloutPlacement
+from content_arena.pipelines.definitions import arena, battle, retrain
+from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
+from content_arena.pipelines.definitions.stage_table import GPU_STAGES
 
 GPU = Placement(shards=3, gpu_stages=GPU_STAGES, checkpoint_claim="arena-checkpoints", labels={"team": "trust"})
 ROLLOUT = Placement(
     rollout=RolloutPlacement(service="content-filter", steps=(0, 100), approvals=(100,), limits={"psi": 0.4})
 )
 BUILDS = {
-    "arena-rollout-cpu": arena.build(ROLLOUT), "retrain-rollout-cpu": arena.build_retrain(ROLLOUT),
-    "arena": arena.build(GPU), "retrain": arena.build_retrain(GPU), "battle": battle.build(GPU),
-    "arena-cpu": arena.build(), "retrain-cpu": arena.build_retrain(), "battle-cpu": battle.build(),
+    "arena-rollout-cpu": arena.build(ROLLOUT), "retrain-rollout-cpu": retrain.build(ROLLOUT),
+    "arena": arena.build(GPU), "retrain": retrain.build(GPU), "battle": battle.build(GPU),
+    "arena-cpu": arena.build(), "retrain-cpu": retrain.build(), "battle-cpu": battle.build(),
 }  # fmt: skip
 GENERATION = {
     "prepare-corpus", "bootstrap-champion", "generate-attacks", "gather-attacks", "label-attacks", "train-qlora",

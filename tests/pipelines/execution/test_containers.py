@@ -5,7 +5,9 @@ import json
 import pytest
 from kfp import dsl
 
+from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.images import COMPONENT_IMAGE
+from content_arena.pipelines.execution import engines
 from content_arena.pipelines.execution import local as runner
 from content_arena.pipelines.execution.home import ArenaHome
 from tests import containers
@@ -53,7 +55,7 @@ def test_a_container_that_vanished_is_no_success(image, tmp_path):
         vanishes()
 
     home = ArenaHome(tmp_path / "home")
-    engine = runner.containers(home, image, [])
+    engine = engines.containers(home, image, [])
     with pytest.raises(runner.StageCrashedError):
         runner.run(pipeline, {}, home, lambda line: None, engine).parameter("vanishes", "Output")
 
@@ -66,11 +68,11 @@ def test_a_refusal_in_a_container_is_one_line(image, tmp_path):
 
 
 def test_an_image_that_is_not_here_is_said(image, tmp_path):
-    with pytest.raises(runner.InputError, match=r"no image content-arena/none:0.*make images"):
-        runner.containers(ArenaHome(tmp_path), "content-arena/none:0", [])
+    with pytest.raises(InputError, match=r"no image content-arena/none:0.*make images"):
+        engines.containers(ArenaHome(tmp_path), "content-arena/none:0", [])
 
 
 def test_without_an_engine_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    with pytest.raises(runner.InputError, match="no Docker engine answers"):
-        runner.containers(ArenaHome(tmp_path), "any", [])
+    with pytest.raises(InputError, match="no Docker engine answers"):
+        engines.containers(ArenaHome(tmp_path), "any", [])

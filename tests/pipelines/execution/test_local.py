@@ -1,5 +1,8 @@
 """The local runner on pipelines made for the test."""
 
+import os
+import tempfile
+
 import pytest
 from kfp import dsl
 from rich.console import Console
@@ -135,3 +138,16 @@ def test_the_display_on_a_terminal_draws_every_stage():
     drawn = console.file.getvalue()
     assert "prepare_corpus" in drawn
     assert "train_qlora" in drawn
+
+
+def test_a_run_leaves_nothing_in_the_temporary_folder(home, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    # Python asks once and remembers; the shell that starts a task asks every time.
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    runner.run(one_task(speaks_once), {}, home, lambda line: None)
+    with pytest.raises(runner.StageCrashedError):
+        runner.run(one_task(breaks), {}, home, lambda line: None)
+    assert list(temporary.iterdir()) == []
+    assert os.environ["TMPDIR"] == str(temporary)

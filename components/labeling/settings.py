@@ -1,0 +1,26 @@
+"""The settings of labelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from content_arena.components.shared.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelingSettings:
+    """How sure a label has to be.
+
+    Attributes:
+        min_confidence: Attacks labelled with less confidence than this, in [0, 1], are queued for a person. At
+            0.7 a readable attack gets there if the victim was nine tenths sure that the original's label is wrong.
+    """
+
+    SECTION: ClassVar[str] = "labeling"
+    min_confidence: float = 0.7
+
+    def __post_init__(self) -> None:
+        # Written so that NaN fails.
+        if not 0 <= self.min_confidence <= 1:
+            raise InputError(f"min_confidence is {self.min_confidence}, it has to be from 0 to 1")

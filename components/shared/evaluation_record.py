@@ -1,0 +1,280 @@
+"""The evaluation as the stage writes it: a JSON document, checked once when it is read.
+
+Written by evaluate_challenger; read by the report, promote_challenger and the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from content_arena.components.shared import figures
+from content_arena.components.shared.documents import Fields, Json
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.figures import Measured, Rate
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Points of a ROC curve on clean texts, false positive rates rising; empty where it could not be measured."""
+
+    fpr: tuple[float, ...] = ()
+    tpr: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Counts of scores in bins of [0, 1].
+
+    Attributes:
+        edges: One more than there are bins.
+        toxic: Clean toxic texts in each bin.
+        benign: Clean benign texts.
+        attacked_toxic: Toxic texts after the attacks.
+        perturbed_benign: Benign texts after the same strategies.
+    """
+
+    edges: tuple[float, ...]
+    toxic: tuple[int, ...]
+    benign: tuple[int, ...]
+    attacked_toxic: tuple[int, ...]
+    perturbed_benign: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEvaluation:
+    """What was measured on one model.
+
+    Attributes:
+        version: Its version in the registry, or the digest of a bundle that is not registered yet.
+        threshold: Scores from here on are flagged.
+        base_model: What it was trained from.
+        figures: Every figure of the table, by name.
+        confusion: Clean texts as ((tn, fp), (fn, tp)).
+        roc: On clean texts.
+        histogram: Of all scores.
+    """
+
+    version: str
+    threshold: float
+    base_model: str
+    figures: Mapping[str, Measured]
+    confusion: tuple[tuple[int, int], tuple[int, int]]
+    roc: RocCurve
+    histogram: Histogram
+
+    def headline(self) -> dict[str, float | None]:
+        """The figures outsiders read, see :func:`content_arena.components.shared.figures.headline`."""
+        return figures.headline(self.figures)
+
+    def as_json(self) -> Json:
+        """The figures stand beside the other fields."""
+        return {
+            "version": self.version,
+            "threshold": self.threshold,
+            "base_model": self.base_model,
+            **{name: value.as_dict() if isinstance(value, Rate) else value for name, value in self.figures.items()},
+            "confusion": [list(row) for row in self.confusion],
+            "roc": asdict(self.roc),
+            "histogram": asdict(self.histogram),
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> ModelEvaluation:
+        """Reads it back.
+
+        Raises:
+            InputError: A field or a figure of the table is missing or of a wrong type.
+        """
+        return cls(
+            version=fields.text("version"),
+            threshold=fields.number("threshold"),
+            base_model=fields.text("base_model"),
+            figures={
+                figure.name: fields.rate(figure.name) if figure.unit == "share" else fields.number_or_none(figure.name)
+                for figure in figures.FIGURES
+            },
+            confusion=_confusion(fields),
+            roc=_roc(fields.fields("roc")),
+            histogram=_histogram(fields.fields("histogram")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyComparison:
+    """One strategy against both models.
+
+    Attributes:
+        strategy: Its name.
+        family: Its family.
+        held_out: Whether neither model was trained on it.
+        champion: Evasion of the champion.
+        challenger: Evasion of the challenger.
+        champion_fpr: Benign texts that the champion flags after the strategy.
+        challenger_fpr: Benign texts that the challenger flags after the strategy.
+        undone: Share of its edits that the canonicaliser turns back.
+    """
+
+    strategy: str
+    family: str
+    held_out: bool
+    champion: Rate
+    challenger: Rate
+    champion_fpr: Rate
+    challenger_fpr: Rate
+    undone: Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """An attack that got past the challenger; both texts may hold anything that an attacker can write.
+
+    Attributes:
+        strategy: Name of the strategy.
+        held_out: Whether neither model was trained on it.
+        original: The text before the attack.
+        perturbed: The text after it.
+        score_before: Probability of toxic before.
+        score_after: Probability of toxic after.
+    """
+
+    strategy: str
+    held_out: bool
+    original: str
+    perturbed: str
+    score_before: float
+    score_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Champion and challenger on the same texts under the same attacks.
+
+    Attributes:
+        lang: ISO 639-1 code of the corpus.
+        seed: Of the attacks.
+        budget: Queries allowed for each (text, strategy).
+        attack_set_sha256: Evaluations with one hash fought with the same attempts.
+        n_toxic: Toxic texts attacked.
+        n_benign: Benign texts attacked.
+        champion: What was measured on the champion.
+        challenger: What was measured on the challenger.
+        strategies: A row a strategy.
+        examples: Attacks that still get past the challenger.
+    """
+
+    lang: str
+    seed: int
+    budget: int
+    attack_set_sha256: str
+    n_toxic: int
+    n_benign: int
+    champion: ModelEvaluation
+    challenger: ModelEvaluation
+    strategies: tuple[StrategyComparison, ...]
+    examples: tuple[Example, ...]
+
+    @property
+    def models(self) -> dict[str, ModelEvaluation]:
+        """Both models, the champion first."""
+        return {"champion": self.champion, "challenger": self.challenger}
+
+    def as_json(self) -> Json:
+        """The document."""
+        return {
+            "lang": self.lang,
+            "seed": self.seed,
+            "budget": self.budget,
+            "attack_set_sha256": self.attack_set_sha256,
+            "n_toxic": self.n_toxic,
+            "n_benign": self.n_benign,
+            **{name: model.as_json() for name, model in self.models.items()},
+            "strategies": [asdict(row) for row in self.strategies],
+            "examples": [asdict(example) for example in self.examples],
+        }
+
+    @classmethod
+    def from_json(cls, document: object) -> Evaluation:
+        """Reads the parsed document.
+
+        Raises:
+            InputError: A field is missing or of a wrong type; the message names it.
+        """
+        fields = Fields(document, "the evaluation")
+        return cls(
+            lang=fields.text("lang"),
+            seed=fields.whole("seed"),
+            budget=fields.whole("budget"),
+            attack_set_sha256=fields.text("attack_set_sha256"),
+            n_toxic=fields.whole("n_toxic"),
+            n_benign=fields.whole("n_benign"),
+            champion=ModelEvaluation.from_fields(fields.fields("champion")),
+            challenger=ModelEvaluation.from_fields(fields.fields("challenger")),
+            strategies=tuple(_strategy(row) for row in fields.list_of_fields("strategies")),
+            examples=tuple(_example(row) for row in fields.list_of_fields("examples")),
+        )
+
+
+def read(path: Path) -> Evaluation:
+    """Reads the document of evaluate_challenger.
+
+    Raises:
+        InputError: The file can not be read, or is no evaluation; the message names the field that is wrong.
+    """
+    try:
+        return Evaluation.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(f"the evaluation at {path} can not be read: {error}") from error
+
+
+def write(evaluation: Evaluation, path: Path) -> None:
+    """Writes the document."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(evaluation.as_json()), encoding="utf-8")
+
+
+def _confusion(fields: Fields) -> tuple[tuple[int, int], tuple[int, int]]:
+    rows = fields.raw("confusion")
+    match rows:
+        case [[int() as tn, int() as fp], [int() as fn, int() as tp]] if min(tn, fp, fn, tp) >= 0:
+            return (tn, fp), (fn, tp)
+    raise InputError("the confusion matrix has to be [[tn, fp], [fn, tp]] with whole numbers of 0 or more")
+
+
+def _roc(fields: Fields) -> RocCurve:
+    curve = RocCurve(fields.numbers("fpr"), fields.numbers("tpr"), fields.numbers("thresholds"))
+    if not len(curve.fpr) == len(curve.tpr) == len(curve.thresholds):
+        raise InputError("a ROC curve has to have as many true as false positive rates and thresholds")
+    return curve
+
+
+def _histogram(fields: Fields) -> Histogram:
+    edges = fields.numbers("edges")
+    counts = {key: fields.numbers(key) for key in ("toxic", "benign", "attacked_toxic", "perturbed_benign")}
+    if any(len(edges) != len(values) + 1 for values in counts.values()):
+        raise InputError("a histogram has to have one edge more than bins")
+    return Histogram(edges=edges, **{key: tuple(int(value) for value in values) for key, values in counts.items()})
+
+
+def _strategy(fields: Fields) -> StrategyComparison:
+    rates = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone")
+    return StrategyComparison(
+        strategy=fields.text("strategy"),
+        family=fields.text("family"),
+        held_out=fields.flag("held_out"),
+        **{name: fields.rate(name) for name in rates},
+    )
+
+
+def _example(fields: Fields) -> Example:
+    return Example(
+        strategy=fields.text("strategy"),
+        held_out=fields.flag("held_out"),
+        original=fields.text("original"),
+        perturbed=fields.text("perturbed"),
+        score_before=fields.number("score_before"),
+        score_after=fields.number("score_after"),
+    )

@@ -1,0 +1,136 @@
+"""The parameters of the pipelines, one row each: type, default and what the documentation says.
+
+Every parameter has a default that is a value. The backend of Kubeflow Pipelines refuses to hand a parameter without a
+value into an exit handler, a loop or a condition ("the resolved input parameter is null"), so an empty text stands for
+"not given" here; the stages read it as None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, List  # noqa: UP035 - KFP's type parser
+
+from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.retraining_policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a pipeline.
+
+    Attributes:
+        name: Of the parameter, and of the inputs of components that it fills.
+        type: As KFP reads it.
+        default: A value, never None.
+        description: For the dashboard, ``--help`` and the README.
+        section: Section of a settings file whose entry of the same name sets this parameter; None for none.
+    """
+
+    name: str
+    type: type
+    default: Any
+    description: str
+    section: str | None = None
+
+
+_ALL = (
+    Parameter(
+        "victim",
+        str,
+        "champion",
+        "Filter to attack: champion, challenger, previous, a version, a bundle folder or URL.",
+    ),
+    Parameter(
+        "data",
+        str,
+        "embedded",
+        "Labelled text: a CSV, TSV, JSONL or Parquet file (also .gz), hf://NAME, or the embedded corpus.",
+    ),
+    Parameter(
+        "data_version",
+        str,
+        "",
+        "A word that changes when what `data` holds does, such as a date or a digest: a corpus that was prepared "
+        "before is taken again for the same data, version and options.",
+    ),
+    Parameter("lang", str, TrainingSettings.lang, "Language of the texts, ISO 639-1."),
+    Parameter(
+        "base_model",
+        str,
+        TrainingSettings.base_model,
+        "Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.",
+        "training",
+    ),
+    Parameter("budget", int, AttackSettings.budget, "Queries an attack may spend on each text and strategy.", "attack"),
+    Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
+    Parameter(
+        "epochs",
+        int,
+        TrainingSettings.epochs,
+        "Passes over the training data at most; half as many from a warm start.",
+        "training",
+    ),
+    Parameter("warm_start", bool, True, "Train the challenger on from the champion's adapter; false for a fresh one."),
+    Parameter(
+        "learning_rate",
+        float,
+        TrainingSettings.learning_rate,
+        "Peak learning rate of adapter and head.",
+        "training",
+    ),
+    Parameter(
+        "device",
+        str,
+        TrainingSettings.device,
+        "Where to train: auto, cpu or cuda; auto takes a GPU where there is one.",
+        "training",
+    ),
+    Parameter("seed", int, TrainingSettings.seed, "Of attacks and training: the same seed gives the same attacks."),
+    Parameter("max_texts", int, 100_000, "Draw at most so many texts from the corpus, in the proportions of the data."),
+    Parameter(
+        "max_evasion",
+        float,
+        Policy.max_evasion,
+        "Train if a fresh battle turns more than this share of the texts the champion caught.",
+        "retraining",
+    ),
+    Parameter("max_age_days", float, Policy.max_age_days, "Train if the champion is older.", "retraining"),
+    Parameter("text_column", str, "", "Column of the text; found by usual names if empty."),
+    Parameter("label_column", str, "", "Column of the label; found by usual names if empty."),
+    Parameter(
+        "held_out_strategies",
+        List[str],  # noqa: UP006
+        list(AttackSettings.held_out_strategies),
+        "Strategies that are judged and never trained on.",
+        "attack",
+    ),
+    Parameter(
+        "settings",
+        dict,
+        {},
+        'Knobs that have no parameter of their own, by section, such as {"training": {"lora_rank": 8}}.',
+    ),
+    Parameter(
+        "checkpoint_dir",
+        str,
+        "",
+        "Folder on a volume that outlives a pod, to resume killed trainings from; none if empty.",
+    ),
+    Parameter("models_uri", str, "", "s3://bucket/folder to publish versions to; nothing is published if empty."),
+    Parameter("tracking_uri", str, "", "MLflow server; MLFLOW_TRACKING_URI of the pods if empty."),
+)
+#: By name.
+PARAMETERS = {parameter.name: parameter for parameter in _ALL}
+_TRAINING = ("base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri")
+_POLICY = ("max_evasion", "max_age_days")
+
+
+def _without(*names: str) -> tuple[Parameter, ...]:
+    return tuple(parameter for parameter in _ALL if parameter.name not in names)
+
+
+#: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
+BATTLE = _without(*_TRAINING, *_POLICY)
+ARENA = _without("victim", *_POLICY)
+RETRAIN = _without("victim", "data_version")

@@ -1,0 +1,100 @@
+"""What the stages of a run print, line by line: kept in a file, and passed on to the one who follows the run."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Collection
+from typing import TextIO
+
+from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.stage import StageLine, parse
+
+#: The last line of a traceback: type and message.
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b.*")
+_EXCEPTION_LENGTH = 300
+Watcher = Callable[[StageLine], None]
+
+
+class StageRefusedError(InputError):
+    """A stage refused what it was given, and said why."""
+
+
+class StageCrashedError(ArenaError):
+    """A stage ended without saying why; the log has the traceback."""
+
+
+class StageLog(io.TextIOBase):
+    """A text stream that keeps every line in a file and passes on those that stages wrote.
+
+    Attributes:
+        last_stage: The last stage that wrote a line, exit stages apart.
+        first_error: The first line with which a stage refused; a stage that fails takes others with it, so the first
+            is the cause.
+        exception: The line that ends the first traceback.
+    """
+
+    def __init__(self, file: TextIO, watch: Watcher, exit_stages: Collection[str]) -> None:
+        """Writes to a file.
+
+        Args:
+            file: Open for writing; error messages name it.
+            watch: Called with every line that a stage wrote.
+            exit_stages: Stages that run after a failure too, and are not where it happened.
+        """
+        self._file, self._watch, self._exit_stages = file, watch, exit_stages
+        self._pending = ""
+        self.last_stage: str | None = None
+        self.first_error: StageLine | None = None
+        self.exception: str | None = None
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def isatty(self) -> bool:
+        """Never: stages must not draw."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Takes in text, of whole lines or not."""
+        self._file.write(text)
+        self._pending += text
+        *lines, self._pending = self._pending.split("\n")
+        for line in lines:
+            self._line(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes the file."""
+        self._file.flush()
+
+    def flush_line(self) -> None:
+        """Takes what was written last for a whole line."""
+        if self._pending:
+            self._line(self._pending)
+        self._pending = ""
+        self.flush()
+
+    def error(self) -> ArenaError:
+        """Why the run failed."""
+        self.flush_line()
+        if self.first_error is not None:
+            return StageRefusedError(self.first_error.message)
+        where = f"stage {self.last_stage}" if self.last_stage else "the run"
+        exception = f" ({self.exception})" if self.exception else ""
+        return StageCrashedError(f"{where} failed{exception}; the whole log is in {self._file.name}")
+
+    def _line(self, line: str) -> None:
+        found = parse(line)
+        if found is None:
+            # In a container the log goes with the container: the line that ends a traceback has to get out.
+            ends_traceback = _EXCEPTION.match(line.strip())
+            if ends_traceback and self.exception is None:
+                self.exception = ends_traceback[0][:_EXCEPTION_LENGTH]
+            return
+        if found.stage not in self._exit_stages:
+            self.last_stage = found.stage
+        if found.is_error and self.first_error is None:
+            self.first_error = found
+        self._watch(found)

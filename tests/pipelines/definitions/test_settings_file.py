@@ -1,0 +1,97 @@
+"""A settings file reaches every setting, and divides into arguments, settings of stages and inputs of the rollout."""
+
+from dataclasses import fields
+
+import pytest
+
+from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.definitions import parameters, settings_file
+from content_arena.pipelines.definitions.settings_file import RunSettings, check, load
+
+#: A value other than the default for every setting, by section.
+EVERYTHING = {
+    "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"]},
+    "training": {
+        "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
+        "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,
+    },
+    "evaluation": {"latency_texts": 7, "examples": 3},
+    "labeling": {"min_confidence": 0.9},
+    "retraining": {"max_evasion": 0.5, "max_age_days": 1.0},
+    "rollout": {
+        "steps": [0, 100], "bake_seconds": 1.0, "warmup_seconds": 2.0, "min_requests": 3, "failure_limit": 4,
+        "inconclusive_limit": 5, "start_seconds": 6.0, "move_seconds": 7.0, "deadline_seconds": 800.0,
+        "approvals": [100], "limits": {"psi": 0.4}, "prometheus": "http://there", "probe_texts": 9, "probe_budget": 10,
+    },
+}  # fmt: skip
+
+
+def test_every_setting_of_every_stage_can_be_set():
+    for section, kind in settings_file.sections().items():
+        settings = {field.name for field in fields(kind)} - set(settings_file.SHARED)
+        assert set(EVERYTHING[section]) == settings, section
+
+
+def test_a_file_divides_and_nothing_is_lost():
+    found = check(EVERYTHING)
+    divided = {"rollout": dict(found.rollout)}
+    for section, given in found.settings.items():
+        divided.setdefault(section, {}).update(given)
+    for name, value in found.arguments.items():
+        divided.setdefault(parameters.PARAMETERS[name].section, {})[name] = value
+    assert divided == EVERYTHING
+    assert found.arguments["budget"] == 5
+    assert "lora_rank" in found.settings["training"]
+
+
+def test_a_parameter_that_a_section_sets_is_a_setting_of_it():
+    kinds = settings_file.sections()
+    for parameter in parameters.PARAMETERS.values():
+        if parameter.section is not None:
+            (setting,) = (field for field in fields(kinds[parameter.section]) if field.name == parameter.name)
+            default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+            assert parameter.default == default
+
+
+def test_a_pipeline_gets_its_own_arguments():
+    found = check(EVERYTHING)
+    names = {parameter.name for parameter in parameters.BATTLE}
+    given = found.for_pipeline(names)
+    assert set(given) == {"budget", "texts_per_label", "held_out_strategies", "settings"}
+    assert given["settings"]["training"]["lora_rank"] == 8
+    assert RunSettings().for_pipeline(names) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[attck]\nbudget = 1", r"no section \[attck\]; there is: \[attack\], .*\[gates\]"),
+        ("budget = 1", r"no section \[budget\]"),
+        ("attack = 1", r"wanted a section \[attack\]"),
+        ("[attack]\nrounds = 1", r"\[attack\] has no rounds; there is: budget"),
+        ("[attack]\nbudget = 0", "budget is 0, it has to be at least 1"),
+        ("[training]\nseed = 1", r"\[training\] has no seed"),
+        ("[rollout]\nsteps = [5, 100]", "steps go from 0"),
+        ("[rollout.limits]\npsy = 1", r"\[rollout.limits\] has no psy; there is: error_rate"),
+        ("[gates]\nclean_f2 = 0.1", "clean_f2"),
+        ("[attack\nbudget", "can not be read"),
+    ],
+)
+def test_what_can_not_be_used_is_refused(tmp_path, text, message):
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"settings file .*none.toml can not be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path):
+    from content_arena.pipelines.cli import documentation
+
+    example = documentation.README.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    (tmp_path / "example.toml").write_text(example)
+    assert load(tmp_path / "example.toml").settings["gates"]["clean_f1"] == 0.01
