@@ -150,7 +150,7 @@ def gather_attacks(
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
-    metrics = {
+    figures = {
         "n_attacks": float(len(everything)),
         "n_queries": float(sum(summary["n_queries"] for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
@@ -158,7 +158,7 @@ def gather_attacks(
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
         "evasion_held_out": evasion(unseen),
     }
-    metrics = {name: value for name, value in metrics.items() if value is not None}
+    metrics = {name: value for name, value in figures.items() if value is not None}
     Tracking(tracking_uri, pipeline_run).log(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
     )
@@ -194,9 +194,10 @@ def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
 
 def _read_summary(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"a shard of the battle left no summary at {path}: run again") from error
+    return summary
 
 
 def _at_least_one(name: str, value: int) -> int:

@@ -43,7 +43,10 @@ class Victim(Protocol):
         threshold: See the property.
     """
 
-    version: str
+    @property
+    def version(self) -> str:
+        """Name of the model that answers."""
+        ...
 
     @property
     def threshold(self) -> float:

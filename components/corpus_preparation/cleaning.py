@@ -8,7 +8,7 @@ from content_arena.components.corpus_preparation.formats import is_undecodable
 from content_arena.components.corpus_preparation.masking import mask
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.shared.canonical import canonicalise
-from content_arena.components.shared.records import MAX_TEXT_LENGTH
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 #: The reasons to drop a row. The first two are found while reading; the last is a limit on the size of the corpus.
 REASONS = (

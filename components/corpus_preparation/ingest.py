@@ -90,8 +90,12 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
     table, dropped = _drop_undecodable(table)
     table, dropped["other_language"] = _keep_language(table, columns, lang_column, lang)
 
-    cells = {name.casefold(): table.pop(_cells_of(name)).tolist() for name in label_names}
-    labels = read_labels(*cells.values(), label_names[0]) if len(cells) == 1 else read_jigsaw_labels(cells)
+    label_cells = {name.casefold(): table.pop(_cells_of(name)).tolist() for name in label_names}
+    if len(label_cells) == 1:
+        (only,) = label_cells.values()
+        labels = read_labels(only, label_names[0])
+    else:
+        labels = read_jigsaw_labels(label_cells)
     return Ingested(
         table=table.assign(label=labels, lang=lang).reset_index(drop=True),
         n_read=sum(dropped.values()) + len(table),

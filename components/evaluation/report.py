@@ -191,13 +191,7 @@ def _change(old: Rate, new: Rate, figure: Figure) -> dict[str, str] | None:
     if figure.unit == "ms" and abs(difference) < max(CLEAR_MS, CLEAR_SHARE * abs(old.rate)):
         return {"text": text, "kind": "same", "note": "no clear difference"}
     kind = "better" if (difference > 0) == (figure.better == "higher") else "worse"
-    return {"text": text, "kind": kind, "note": "intervals overlap" if _overlap(old, new) else ""}
-
-
-def _overlap(old: Rate, new: Rate) -> bool:
-    if old.low is None or old.high is None or new.low is None or new.high is None:
-        return False
-    return old.low <= new.high and new.low <= old.high
+    return {"text": text, "kind": kind, "note": "intervals overlap" if old.overlaps(new) else ""}
 
 
 def _comparisons(strategies: Iterable[StrategyComparison]) -> list[Context]:

@@ -1,5 +1,7 @@
 """KFP component of the stage label_attacks."""
 
+from typing import Any, Dict  # noqa: UP035 - KFP's type parser
+
 from kfp import dsl
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
@@ -13,7 +15,7 @@ def label_attacks(
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     lang: str,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     tracking_uri: str,
 ) -> None:
     """Labels every attack, with a confidence, and queues what a person has to look at.

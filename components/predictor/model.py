@@ -81,11 +81,11 @@ class ContentFilterModel(Model):
         self._executor.shutdown(cancel_futures=True)
         self._filter.close()
 
-    def get_input_types(self) -> list[dict[str, Any]]:
+    def get_input_types(self) -> list[protocol.TensorSpec]:
         """The V2 input tensor."""
         return protocol.INPUTS
 
-    def get_output_types(self) -> list[dict[str, Any]]:
+    def get_output_types(self) -> list[protocol.TensorSpec]:
         """The V2 output tensors."""
         return protocol.OUTPUTS
 

@@ -1,6 +1,6 @@
 """KFP components of the stages promote_challenger and close_run."""
 
-from typing import NamedTuple
+from typing import Any, Dict, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -16,10 +16,10 @@ def promote_challenger(
     champion_version: str,
     pipeline_run: str,
     move_champion: bool,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("verdict", dict)]):
+) -> NamedTuple("Outputs", [("verdict", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
 
     Args:
@@ -56,7 +56,7 @@ def promote_challenger(
     metrics.log_metric("promoted", float(verdict.promoted or False))
     for gate in verdict.gates:
         metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
-    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())  # type: ignore[operator]  # KFP's form
 
 
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)

@@ -55,14 +55,14 @@ def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
     Raises:
         InputError: It can not be loaded, or has no fast version, which serving without transformers needs.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     location = resolve(base_model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise load_error(base_model, error) from error
-    if not tokenizer.is_fast:
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
     return tokenizer
 

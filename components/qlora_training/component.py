@@ -1,6 +1,6 @@
 """KFP components of the stages train_qlora and bootstrap_champion."""
 
-from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
+from typing import Any, Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -23,7 +23,7 @@ def train_qlora(
     held_out_strategies: List[str],  # noqa: UP006
     champion_version: str,
     warm_start: bool,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     checkpoint_dir: str,
     tracking_uri: str,
 ) -> None:
@@ -91,11 +91,11 @@ def bootstrap_champion(
     learning_rate: float,
     device: str,
     seed: int,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     checkpoint_dir: str,
     models_uri: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("champion_version", str)]):
+) -> NamedTuple("Outputs", [("champion_version", str)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Sees to it that there is a champion: trains the first one on the corpus alone where the registry has none.
 
     Args:
@@ -144,4 +144,4 @@ def bootstrap_champion(
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)
-    return NamedTuple("Outputs", [("champion_version", str)])(str(version))
+    return NamedTuple("Outputs", [("champion_version", str)])(str(version))  # type: ignore[operator]  # KFP's form

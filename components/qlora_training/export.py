@@ -25,6 +25,7 @@ from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 #: Least share of validation texts with the same verdict of the exported and the trained model.
@@ -96,7 +97,7 @@ def export(
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
         reference = _torch_scores(trained.model, trained.tokenizer, validation["text"].tolist(), settings.max_length)
-        trained.model.save_pretrained(folder / bundles.ADAPTER, safe_serialization=True)
+        trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
         full = folder / "full.onnx"
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, full)
@@ -202,7 +203,7 @@ def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32],
 
 
 def _torch_scores(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[CanonicalText], max_length: int
+    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[CanonicalText], max_length: int
 ) -> npt.NDArray[np.float32]:
     import torch
 
@@ -236,7 +237,8 @@ def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
     from peft import PeftModel
 
     base = load_quantised(settings).dequantize().to("cpu", torch.float32)
-    return PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
+    merged: PreTrainedModel = PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
+    return merged
 
 
 def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
@@ -253,7 +255,8 @@ def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path
             self.model = model
 
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            return self.model(**dict(zip(names, inputs, strict=True))).logits
+            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
+            return logits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

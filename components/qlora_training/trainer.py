@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 
@@ -63,7 +63,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
     # The head is not part of the base: its first weights are random, and the same for the same seed.
     set_seed(settings.seed)
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             base_models.resolve(settings.base_model),
             num_labels=2,
             id2label={0: "benign", 1: "toxic"},
@@ -82,6 +82,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
         )
     except (OSError, ValueError, ImportError) as error:
         raise base_models.load_error(settings.base_model, error) from error
+    return model
 
 
 def build_model(settings: TrainingSettings, adapter: Path | None = None) -> PeftModel:
@@ -161,7 +162,8 @@ def train(
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }
-    return Trained(trainer.model, tokenizer, metrics)
+    # The Trainer types the model it was given as any module.
+    return Trained(cast("PeftModel", trainer.model), tokenizer, metrics)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
@@ -229,7 +231,7 @@ def _f1(prediction: EvalPrediction) -> dict[str, float]:
     import numpy as np
     from sklearn.metrics import precision_recall_curve
 
-    benign, toxic = prediction.predictions.astype(np.float64).T
+    benign, toxic = np.asarray(prediction.predictions, dtype=np.float64).T
     precision, recall, _ = precision_recall_curve(prediction.label_ids, toxic - benign)
     return {"f1": float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())}
 

@@ -15,7 +15,7 @@ def decide_retraining(
     max_evasion: float,
     max_age_days: float,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])]):  # noqa: UP006
+) -> NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])]):  # type: ignore[valid-type]  # noqa: UP006 - KFP
     """Decides whether a new challenger is worth training; any one rule that is met is reason enough.
 
     Args:
@@ -46,5 +46,5 @@ def decide_retraining(
         pipeline_run=pipeline_run,
         tracking_uri=tracking_uri or None,
     )
-    outputs = NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])])  # noqa: UP006, UP014
+    outputs = NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])])  # type: ignore[name-match]  # noqa: UP006, UP014
     return outputs(decision.retrain, list(decision.reasons))

@@ -39,6 +39,12 @@ class Rate:
         """For JSON."""
         return asdict(self)
 
+    def overlaps(self, other: Rate) -> bool:
+        """Whether both intervals have a value in common; False if one of the rates has none."""
+        if self.low is None or self.high is None or other.low is None or other.high is None:
+            return False
+        return self.low <= other.high and other.low <= self.high
+
 
 #: The rate of no trials.
 NOTHING = Rate(None)

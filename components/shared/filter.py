@@ -136,7 +136,8 @@ class ContentFilter:
         finally:
             self._sessions.put(session)
         with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
-            return 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+            scores: npt.NDArray[np.float32] = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+        return scores
 
 
 def _load_tokenizer(bundle: bundles.Bundle) -> Tokenizer:

@@ -75,7 +75,8 @@ class Attack(Record):
     attack_id: Series[str] = pa.Field(unique=True)
     base_id: Series[str]
     lang: Series[str]
-    strategy: Series[str]
+    # pandera's model has a method of this name. The files have a column of this name, and nothing calls the method.
+    strategy: Series[str]  # type: ignore[assignment]
     family: Series[str]
     params: Series[str] = pa.Field(description="JSON of a strategy's own parameters; no strategy has any so far.")
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
@@ -173,9 +174,10 @@ def validate(schema: type[Schema], table: pd.DataFrame) -> pd.DataFrame:
         return schema.validate(table, lazy=True)
     except (SchemaError, SchemaErrors) as error:
         cases = error.failure_cases
-        found = cases.groupby(["column", "check"], dropna=False).size() if isinstance(cases, pd.DataFrame) else {}
-        detail = "; ".join(f"{column}: {check} ({n} rows)" for (column, check), n in found.items())
+        detail = ""
         if isinstance(cases, pd.DataFrame):
+            found = cases.groupby(["column", "check"], dropna=False).size().reset_index(name="n").to_numpy().tolist()
+            detail = "; ".join(f"{column}: {check} ({n} rows)" for column, check, n in found)
             unknown = cases.loc[cases["check"].isin(["column_in_schema", "column_in_dataframe"]), "failure_case"]
             detail = "; ".join(filter(None, [detail, *(f"unknown or missing column {name}" for name in unknown)]))
         raise InputError(f"{schema.__name__} table is not valid: {detail or type(error).__name__}") from None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import ArenaError, BundleError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,7 +156,7 @@ class Store:
         folder = self.resolve(uri)
         bucket, prefix = _parse(folder)
         if destination.exists() and any(destination.iterdir()):
-            raise bundles.BundleError(f"{destination} is not empty")
+            raise BundleError(f"{destination} is not empty")
         destination.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=destination) as unchecked:
             n_files = 0
