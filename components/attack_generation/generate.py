@@ -138,7 +138,7 @@ def gather_attacks(
         SHA-256 (hex) of the attack set, the same for any number of shards, and the battle's figures.
 
     Raises:
-        InputError: A shard is missing or can not be read, or the shards attacked different filters.
+        InputError: A shard is missing or cannot be read, or the shards attacked different filters.
     """
     summaries = [_read_summary(path) for path in summary_paths]
     versions = {summary["victim_version"] for summary in summaries}

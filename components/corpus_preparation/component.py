@@ -19,7 +19,7 @@ def prepare_corpus(
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
-    Fails with one line and exit code 2 if the data can not be read, a label is unknown, or fewer than 50 texts of a
+    Fails with one line and exit code 2 if the data cannot be read, a label is unknown, or fewer than 50 texts of a
     class are left.
 
     Args:

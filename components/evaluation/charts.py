@@ -109,7 +109,7 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]], tuple[float, 
         ]
     parts.append(Markup('<path class="chance" d="M{} {}L{} {}"/>').format(*_roc_place(0, 0), *_roc_place(1, 1)))
     for model, points, _ in curves:
-        # Points nearer than a tenth of a unit can not be distinguished: thousands of texts make a few hundred steps.
+        # Points nearer than a tenth of a unit cannot be distinguished: thousands of texts make a few hundred steps.
         places = dict.fromkeys(_roc_place(*point) for point in points)
         path = "L".join(f"{x} {y}" for x, y in places)
         parts += [Markup('<path class="curve {}" d="M{}"/>').format(model, path)] if path else []

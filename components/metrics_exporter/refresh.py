@@ -87,7 +87,7 @@ class Refresher:
     def _report(self, failure: str | None) -> None:
         """Logs changes only: an outage of a night is two lines."""
         if failure is not None and failure != self._failure:
-            logger.warning("MLflow can not be read: %s", failure)
+            logger.warning("MLflow cannot be read: %s", failure)
         if failure is None and self._failure is not None:
             logger.warning("MLflow can be read again")
         self._failure = failure

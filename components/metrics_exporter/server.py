@@ -1,6 +1,6 @@
 """Serves the exporter: ``python -m content_arena.components.metrics_exporter.server --port 9100``.
 
-Exit codes: 0 after SIGTERM or SIGINT, 2 if an argument or the port can not be used (one line on stderr).
+Exit codes: 0 after SIGTERM or SIGINT, 2 if an argument or the port cannot be used (one line on stderr).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         server = make_server(options.host, options.port, application(refresher), _Server, _Handler)
     except OSError as error:
-        print(f"error: port {options.port} on {options.host} can not be listened on: {error.strerror}", file=sys.stderr)
+        print(f"error: port {options.port} on {options.host} cannot be listened on: {error.strerror}", file=sys.stderr)
         return 2
     logger.info("serving http://%s:%d/metrics every %g s", options.host, server.server_port, options.interval)
     threading.Thread(target=refresher.run, name="refresh", daemon=True).start()

@@ -107,7 +107,7 @@ class Reader:
         """What is there now.
 
         Raises:
-            Exception: MLflow is away, or holds something that can not be read; there is no half a snapshot.
+            Exception: MLflow is away, or holds something that cannot be read; there is no half a snapshot.
         """
         registry = self._connected()
         versions = _all(lambda token: registry.client.search_model_versions(_OF_MODEL, page_token=token))

@@ -1,7 +1,7 @@
 """The predictor's Prometheus metrics; kserve serves them at ``/metrics`` from the default registry.
 
 Every label value is from a closed set (route templates, known methods, status codes, this server's own version), so
-clients can not increase the number of time series.
+clients cannot increase the number of time series.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class ContentFilterModel(Model):
 
 
 class FilterDataPlane(DataPlane):
-    """kserve's data plane with stricter decoding: a body that can not be read is a :class:`RequestError`.
+    """kserve's data plane with stricter decoding: a body that cannot be read is a :class:`RequestError`.
 
     CloudEvents are not decoded: nothing here sends them, and kserve answers bad ones with 500.
     """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
 
 #: Names of classification heads in transformers, BERT's pooler among them. They stay as they are, because a quantised
-#: head can not be trained.
+#: head cannot be trained.
 HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
 _CHECKPOINT_FILES = ("adapter_model.safetensors", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 
@@ -55,7 +55,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
     """Loads the base model in NF4 with double quantisation; its head is not quantised.
 
     Raises:
-        InputError: The base model can not be loaded.
+        InputError: The base model cannot be loaded.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
@@ -92,7 +92,7 @@ def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Peft
         adapter: Folder of an earlier adapter and head to continue from; new ones if None.
 
     Raises:
-        InputError: The base model can not be loaded.
+        InputError: The base model cannot be loaded.
     """
     from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 
@@ -129,7 +129,7 @@ def train(
         adapter: See :func:`build_model`.
 
     Raises:
-        InputError: The base model can not be loaded or can not read the language.
+        InputError: The base model cannot be loaded or cannot read the language.
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
     from transformers.trainer_callback import PrinterCallback

@@ -55,7 +55,7 @@ def gates_from(margins: Mapping[str, float] | None = None) -> tuple[Gate, ...]:
         In the order of the table.
 
     Raises:
-        InputError: A name that no figure has, or a margin that can not be one; all of them are listed.
+        InputError: A name that no figure has, or a margin that cannot be one; all of them are listed.
     """
     given = dict(margins or {})
     known = figures.by_name()

@@ -266,7 +266,7 @@ class Registry:
         """How the gates decided about a version; None if it was never judged.
 
         Raises:
-            RegistryError: The tag that holds it can not be read.
+            RegistryError: The tag that holds it cannot be read.
         """
         raw = self.get(version).tags.get(self.VERDICT)
         if raw is None:
@@ -274,7 +274,7 @@ class Registry:
         try:
             return RecordedVerdict.from_json(json.loads(raw))
         except (ValueError, InputError) as error:
-            raise RegistryError(f"the verdict tag of version {version} can not be read: {error}") from error
+            raise RegistryError(f"the verdict tag of version {version} cannot be read: {error}") from error
 
     def record_metrics(self, version: int, metrics: Mapping[str, float | None]) -> None:
         """Keeps the figures of a version's last evaluation; None is left out."""

@@ -222,12 +222,12 @@ def read(path: Path) -> Evaluation:
     """Reads the document of evaluate_challenger.
 
     Raises:
-        InputError: The file can not be read, or is no evaluation; the message names the field that is wrong.
+        InputError: The file cannot be read, or is no evaluation; the message names the field that is wrong.
     """
     try:
         return Evaluation.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, InputError) as error:
-        raise InputError(f"the evaluation at {path} can not be read: {error}") from error
+        raise InputError(f"the evaluation at {path} cannot be read: {error}") from error
 
 
 def write(evaluation: Evaluation, path: Path) -> None:

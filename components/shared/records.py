@@ -49,7 +49,7 @@ class Record(pa.DataFrameModel):
         return len(cls.upgrades())
 
     class Config:
-        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
+        """Unknown columns are refused, so that a misspelt one cannot pass unnoticed."""
 
         strict = True
         coerce = True

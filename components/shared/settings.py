@@ -29,7 +29,7 @@ _WORDS: dict[object, str] = {int: "a whole number", float: "a number", str: "a t
 
 
 def read(stage_name: str, kind: type[Settings], document: Document | None, **named: object) -> Settings:
-    """The settings of a stage; what can not be used ends it with one line that says why.
+    """The settings of a stage; what cannot be used ends it with one line that says why.
 
     Args:
         stage_name: Of the stage, for its log.
@@ -70,7 +70,7 @@ def check(
         kind: The dataclass that declares the settings.
         section: Name of the section, for messages.
         given: Values by name.
-        without: Fields that the section can not set.
+        without: Fields that the section cannot set.
 
     Raises:
         InputError: An unknown name, or a value of the wrong type; the message lists the known names.

@@ -190,7 +190,7 @@ def _parse(uri: str) -> tuple[str, str]:
 def _failures() -> tuple[type[Exception], ...]:
     """What the client raises.
 
-    The server does not answer, or answers with something else than S3. The server refuses. A file can not be read or
+    The server does not answer, or answers with something else than S3. The server refuses. A file cannot be read or
     written. The client itself refuses the name of a bucket or an object.
     """
     from minio.error import InvalidResponseError, S3Error, ServerError

@@ -2,7 +2,7 @@
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done (a run that ended in a verdict,
 whichever), 1 the answer is no (promotion refused, nothing to roll back to, a rollout rolled back), 2 something given
-can not be used, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
+cannot be used, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
 
 Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
 """

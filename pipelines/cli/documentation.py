@@ -29,13 +29,13 @@ _HEAD = """# The command line
 Written by `python -m content_arena.pipelines.cli.documentation`; a test compares it with `--help`.
 
 Results go to standard output, everything else to standard error. With `--json` standard output is one object and
-nothing else; of a command that can not do what was asked, it is `{"error": "..."}`, usage errors included.
+nothing else; of a command that cannot do what was asked, it is `{"error": "..."}`, usage errors included.
 
 | exit code | means |
 |---|---|
 | 0 | done; a run ended in a verdict, whichever |
 | 1 | the answer is no: gates failed, nothing to roll back to, a run failed, a rollout was rolled back |
-| 2 | something given can not be used: an option, a file, a value |
+| 2 | something given cannot be used: an option, a file, a value |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |
 """

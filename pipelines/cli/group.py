@@ -1,4 +1,4 @@
-"""How a command ends that can not do what was asked: one line on standard error, and with ``--json`` an object."""
+"""How a command ends that cannot do what was asked: one line on standard error, and with ``--json`` an object."""
 
 from __future__ import annotations
 

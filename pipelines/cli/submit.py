@@ -51,7 +51,7 @@ def compile_pipelines(
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
+        raise InputError(f"{to} cannot be written ({error.strerror}): give a folder with --out") from error
     placement = _placement(cluster, rollout, settings or RunSettings())
     for pipeline in Pipeline:
         path = _compile(pipeline, placement, settings or RunSettings(), to)

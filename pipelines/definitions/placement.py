@@ -117,7 +117,7 @@ class Placement:
             raise ValueError(f"shards is {self.shards}, it has to be at least 1")
         unknown = sorted(set(self.gpu_stages) - set(GPU_STAGES))
         if unknown:
-            raise ValueError(f"{', '.join(unknown)} can not use a GPU; {', '.join(GPU_STAGES)} can")
+            raise ValueError(f"{', '.join(unknown)} cannot use a GPU; {', '.join(GPU_STAGES)} can")
         strangers = sorted(set(self.resources) - {stage.name for stage in STAGES})
         if strangers:
             raise ValueError(f"resources are given for {', '.join(strangers)}, and there is no such stage")

@@ -62,12 +62,12 @@ def load(path: Path) -> RunSettings:
     """Reads a settings file.
 
     Raises:
-        InputError: The file can not be read, or something in it is not known or not of the right type.
+        InputError: The file cannot be read, or something in it is not known or not of the right type.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"the settings file {path} can not be read: {error}") from error
+        raise InputError(f"the settings file {path} cannot be read: {error}") from error
     return check(document)
 
 

@@ -68,7 +68,7 @@ class ArenaHome:
         """Holds the folder for one run; the lock of a killed run is free at once.
 
         Raises:
-            InputError: Another run holds it, or the folder can not be written.
+            InputError: Another run holds it, or the folder cannot be written.
         """
         import filelock
 
@@ -82,7 +82,7 @@ class ArenaHome:
             ) from None
         except OSError as error:
             raise InputError(
-                f"{self.path} can not be used ({error.strerror}): set ARENA_HOME to a writable folder"
+                f"{self.path} cannot be used ({error.strerror}): set ARENA_HOME to a writable folder"
             ) from error
         try:
             yield

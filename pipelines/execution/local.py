@@ -65,7 +65,7 @@ class LocalRun:
         return path
 
     def _output(self, task: str, kind: str, name: str) -> Json:
-        # What a task's executor writes when it is done, and the one thing that a vanished container can not leave.
+        # What a task's executor writes when it is done, and the one thing that a vanished container cannot leave.
         found = sorted(self.artifacts.glob(f"*/{task.replace('_', '-')}/executor_output.json"))
         try:
             return json.loads(found[-1].read_text(encoding="utf-8"))[kind][name]

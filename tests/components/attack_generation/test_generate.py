@@ -78,7 +78,7 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}])
-def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsys):
+def test_numbers_that_cannot_be_are_refused(corpus_path, tmp_path, wrong, capsys):
     paths = (tmp_path / "a", tmp_path / "b", tmp_path / "c")
     with pytest.raises(SystemExit) as refused:
         generate.generate_attacks(corpus_path, *paths, victim="champion", lang="en", pipeline_run="run", **wrong)

@@ -259,7 +259,7 @@ def test_examples_show_any_text_as_text(original, perturbed):
     page = Page(html)
     assert set(page.tags) <= set(Page(PLAIN).tags) | {"mark", "span", "br"}
     assert page.tags.count("script") == 1
-    # Signs stand for what can not be seen: without them the text is the text.
+    # Signs stand for what cannot be seen: without them the text is the text.
     seen = "".join(char for char in original if char.isprintable() and char not in display._BLANK)
     if seen == original:
         assert page.hostile[0] == original

@@ -139,7 +139,7 @@ def test_a_checkpoint_killed_in_mid_write_is_not_resumed_from(tmp_path):
     assert not torn.exists()
 
 
-def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
+def test_a_base_model_that_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(InputError) as caught:
         trainer.load_quantised(TrainingSettings(base_model=str(tmp_path), device="cpu"))
@@ -185,7 +185,7 @@ def test_parity_counts_verdicts_and_the_largest_difference():
     assert parity.max_difference == pytest.approx(0.2)
 
 
-def test_checkpoints_that_can_not_be_kept_are_refused_before_the_training(tmp_path, capsys):
+def test_checkpoints_that_cannot_be_kept_are_refused_before_the_training(tmp_path, capsys):
     """As on a claim whose volume belongs to root: Kubeflow Pipelines gives its pods no fsGroup."""
     prepare("embedded", "en", tmp_path / "corpus", max_texts=120)
     (tmp_path / "claim").write_text("not a folder")

@@ -169,7 +169,7 @@ def test_pipeline_and_parameters_are_explained(compiled, name):
 
 
 @pytest.mark.parametrize("wrong", [{"shards": 0}, {"gpu_stages": ("evaluate_challenger",)}])
-def test_a_placement_that_can_not_be_is_refused(wrong):
+def test_a_placement_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"shards|evaluate_challenger"):
         Placement(**wrong)
 

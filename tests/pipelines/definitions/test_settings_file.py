@@ -74,10 +74,10 @@ def test_a_pipeline_gets_its_own_arguments():
         ("[rollout]\nsteps = [5, 100]", "steps go from 0"),
         ("[rollout.limits]\npsy = 1", r"\[rollout.limits\] has no psy; there is: error_rate"),
         ("[gates]\nclean_f2 = 0.1", "clean_f2"),
-        ("[attack\nbudget", "can not be read"),
+        ("[attack\nbudget", "cannot be read"),
     ],
 )
-def test_what_can_not_be_used_is_refused(tmp_path, text, message):
+def test_what_cannot_be_used_is_refused(tmp_path, text, message):
     path = tmp_path / "settings.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
@@ -85,7 +85,7 @@ def test_what_can_not_be_used_is_refused(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match=r"settings file .*none.toml can not be read"):
+    with pytest.raises(InputError, match=r"settings file .*none.toml cannot be read"):
         load(tmp_path / "none.toml")
 
 

@@ -76,7 +76,7 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
         (("--label", "team"), "a label is KEY=VALUE"),
     ],
 )
-def test_what_can_not_be_is_said_before_anything_is_uploaded(stand_in, url, arguments, said):
+def test_what_cannot_be_is_said_before_anything_is_uploaded(stand_in, url, arguments, said):
     answer = submit("--host", url, *arguments)
     assert answer.exit_code == 2
     assert said in answer.stderr
