@@ -132,7 +132,7 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
 
     A challenger in the run's language would win every comparison, and then serve texts that it cannot read.
     """
-    serves = registry.get(version).tags.get("lang", lang)
+    serves = registry.get(version).lang or lang
     if serves != lang:
         raise InputError(
             f"the champion (version {version}) reads {serves} and this run is {lang}: "

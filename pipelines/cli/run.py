@@ -111,7 +111,7 @@ def battle(
 
     home = ArenaHome.from_environment()
     is_folder = Path(victim).is_dir()
-    if victim.isdigit() or victim in set(Alias):
+    if victim.isdecimal() or victim in set(Alias):
         # The stage would say the same, after it has read the corpus.
         registry_here().resolve(victim)
     elif not is_folder and "://" not in victim:

@@ -39,8 +39,8 @@ def _find_built_in() -> tuple[Strategy, ...]:
 #: The strategies of this folder, by family and name.
 BUILT_IN = _find_built_in()
 
-#: Names of those that are judged and never trained on by default: they show how the filter meets an attack that is new
-#: to it.
+#: Names of the strategies that are by default judged and never trained on. They show how a filter does on attacks that
+#: are new to it.
 HELD_OUT = tuple(strategy.name for strategy in BUILT_IN if strategy.held_out_by_default)
 
 
