@@ -84,7 +84,7 @@ def _verdict(
     gates: Sequence[Gate],
     move_champion: bool,
 ) -> PromotionVerdict:
-    """What the results mean; pure."""
+    """The verdict that follows from the gates' results; pure."""
     passed = gating.is_promoted(results)
     return PromotionVerdict(
         passed=passed,

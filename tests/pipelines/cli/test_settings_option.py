@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_refused(command, text, tmp_path):
     result = arena(command, "--settings", str(tmp_path / "bad.toml"))
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
-    assert "settings: " in result.stderr
+    assert result.stderr.startswith("arena: settings file ")
 
 
 def test_a_value_out_of_an_options_range_is_refused(tmp_path):

@@ -69,7 +69,7 @@ def test_a_pipeline_gets_its_own_arguments():
         ("budget = 1", r"no section \[budget\]"),
         ("attack = 1", r"wanted a section \[attack\]"),
         ("[attack]\nrounds = 1", r"\[attack\] has no rounds; there is: budget"),
-        ("[attack]\nbudget = 0", "budget is 0, it has to be at least 1"),
+        ("[attack]\nbudget = 0", r"settings.toml: section \[attack\]: budget is 0, it has to be at least 1"),
         ("[training]\nseed = 1", r"\[training\] has no seed"),
         ("[rollout]\nsteps = [5, 100]", "steps go from 0"),
         ("[rollout.limits]\npsy = 1", r"\[rollout.limits\] has no psy; there is: error_rate"),
