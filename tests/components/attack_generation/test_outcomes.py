@@ -1,4 +1,4 @@
-"""The one definition of what got past a filter."""
+"""Which attacks count as having got past a filter."""
 
 import pandas as pd
 import pytest

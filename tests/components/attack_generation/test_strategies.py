@@ -153,7 +153,7 @@ class Fine(Strategy):
 
 
 class HeldOutByDefault(Fine):
-    """One that decides for its users."""
+    """A strategy of another package that is held out by default."""
 
     held_out_by_default = True
 

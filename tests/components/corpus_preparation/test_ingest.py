@@ -130,7 +130,7 @@ def test_drops_parquet_cells_that_cannot_be_decoded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", "", "is empty"),
         ("a.jsonl.gz", "", "is empty"),
@@ -155,12 +155,12 @@ def test_drops_parquet_cells_that_cannot_be_decoded(tmp_path):
         ("a", "PK", "suffix (none)"),
     ],
 )
-def test_refuses_a_broken_file_in_one_line(tmp_path, name, content, said):
+def test_refuses_a_broken_file_in_one_line(tmp_path, name, content, message):
     path = write(tmp_path / name, content)
-    if said is None:
+    if message is None:
         assert len(read(path).table) == 9
     else:
-        assert said in refusal(path)
+        assert message in refusal(path)
 
 
 def test_advises_on_the_encoding_by_language(tmp_path):

@@ -75,7 +75,7 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
 def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
     validation = table().query("split == 'validation'")
     bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
-    # A rate too small to learn anything by: whatever it knows it brought along.
+    # With this learning rate nothing is learnt, so what the model knows comes from the adapter.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
     warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)

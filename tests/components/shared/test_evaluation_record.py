@@ -1,4 +1,4 @@
-"""The evaluation as a document: what is written is read, what is not whole is refused with the field's name."""
+"""The evaluation as a document: a written one can be read, and an incomplete one is refused with the field's name."""
 
 import copy
 import json

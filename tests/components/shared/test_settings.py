@@ -1,4 +1,4 @@
-"""Settings are read from one section of a document, and nothing that is not known gets through."""
+"""Settings are read from one section of a document, and unknown names are refused."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar

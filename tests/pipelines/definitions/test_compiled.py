@@ -1,4 +1,4 @@
-"""What matters in the compiled pipelines: images, resources, nodes, secrets, cache, who waits for whom."""
+"""What matters in the compiled pipelines: images, resources, nodes, secrets, cache, dependencies."""
 
 import pytest
 import yaml
@@ -120,7 +120,7 @@ def test_only_the_corpus_may_come_from_a_cache(compiled, name):
         task for task, spec in compiled[name].tasks.items()
         if task in compiled[name].containers and spec["cachingOptions"].get("enableCache")
     }  # fmt: skip
-    # A recurring run looks at its data again: a new corpus is one of its reasons.
+    # A recurring run reads its data again: a new corpus is one of its reasons.
     assert cached == (set() if name.startswith("retrain") else {"prepare-corpus"})
 
 
