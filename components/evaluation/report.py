@@ -193,20 +193,20 @@ def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what
 
 def _population(models: Models, key: str, name: str, toxic: bool) -> Context:
     """The histograms of one kind of text, at one scale for both models."""
-    counts_of = {who: counts for who, model in models.items() if sum(counts := getattr(model.histogram, key)) > 0}
+    counts_of = {role: counts for role, model in models.items() if sum(counts := getattr(model.histogram, key)) > 0}
     peak = max((max(counts) for counts in counts_of.values()), default=0)
     pictures = {}
-    for who, counts in counts_of.items():
-        model, fullest = models[who], counts.index(max(counts))
+    for role, counts in counts_of.items():
+        model, fullest = models[role], counts.index(max(counts))
         edges = model.histogram.edges
         label = (
-            f"{name}, scores by {who}: {sum(counts)} texts, most between {edges[fullest]:g} and "
+            f"{name}, scores by {role}: {sum(counts)} texts, most between {edges[fullest]:g} and "
             f"{edges[fullest + 1]:g}; threshold {display.figure(model.threshold, 'score')}"
         )
         picture = charts.histogram(
-            counts, edges, threshold=model.threshold, peak=peak, model=who, toxic=toxic, label=label
+            counts, edges, threshold=model.threshold, peak=peak, model=role, toxic=toxic, label=label
         )
-        pictures[who] = {"chart": picture, "n": f"{sum(counts):,}"}
+        pictures[role] = {"chart": picture, "n": f"{sum(counts):,}"}
     wrong = "below the threshold: missed" if toxic else "from the threshold on: false alarm"
     return {"name": name, "wrong": wrong, "peak": f"{peak:,}", "pictures": pictures}
 

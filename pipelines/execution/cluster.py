@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,7 +55,9 @@ class Submission:
 
         self._host, self._namespace, self._service_account = host.rstrip("/"), namespace, service_account
         unreachable = f"Kubeflow Pipelines does not answer at {host}"
-        with _client_errors(unreachable, "is the port-forward up, and --host right?"):
+        with _client_errors(unreachable, "is the port-forward up, and --host right?"), warnings.catch_warnings():
+            # The client warns at every start that it needs Kubeflow Pipelines 2.
+            warnings.simplefilter("ignore", FutureWarning)
             self._client = kfp.Client(host=self._host, namespace=namespace)
             self._experiment_id: str = self._client.create_experiment(experiment, namespace=namespace).experiment_id
         if not self._experiment_id:
