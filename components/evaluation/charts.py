@@ -68,7 +68,7 @@ def histogram(
         counts: Texts in each bin.
         edges: One more than counts, rising within 0 to 1.
         threshold: Scores from here on are flagged; None leaves it out.
-        peak: Count at full height, the same for histograms that are to be compared.
+        peak: Count at full height, the same for histograms that stand side by side.
         model: ``champion`` or ``challenger``.
         toxic: Whether the texts are toxic: then below the threshold is wrong, else above.
         label: Text for screen readers.

@@ -25,11 +25,11 @@ class RegistrySync:
         Args:
             challenger: The version.
             stable: What serves now.
-            override: Why a person wants it although it was rejected or its gates failed; recorded with the version.
+            override: Why a person rolls it out although it was rejected or its gates failed; recorded with the version.
             dry_run: Record nothing.
 
         Raises:
-            InputError: It was rejected or failed, or the registry does not agree about what serves.
+            InputError: It was rejected or its gates failed, or the registry's champion is not the version that serves.
         """
         with _registry_errors():
             version, serving = _number(challenger), _number(stable)
@@ -46,7 +46,7 @@ class RegistrySync:
                 self._registry.record_override(version, override)
 
     def is_champion(self, challenger: str) -> bool:
-        """Whether every alias is where it belongs while a version serves."""
+        """Whether the aliases are as they should be while a version serves."""
         with _registry_errors():
             version, registry = _number(challenger), self._registry
             return (
@@ -102,7 +102,7 @@ class RegistrySync:
             done = []
             if before != version:
                 if before is not None and registry.predecessor(before) == version:
-                    # The registry was ahead of the traffic: back to what was before.
+                    # The alias was moved and the traffic was not: the alias goes back.
                     registry.step_back(version)
                 else:
                     registry.promote(version, expected_champion=before)

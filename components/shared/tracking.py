@@ -115,7 +115,7 @@ class Tracking:
         self.pipeline_run = pipeline_run
         self.experiment_id = _experiment(self.client, self.uri)
         self.run_id = self._find() or self._create()
-        # Taken out of the environment: MLflow would resume it wherever a run of our own is to be started.
+        # Taken out of the environment: MLflow would resume it whenever the stage starts a run of its own.
         self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
 
     def _find(self) -> str | None:
