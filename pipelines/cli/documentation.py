@@ -34,8 +34,8 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 | exit code | means |
 |---|---|
 | 0 | done; for a run: it ended in a verdict, yes or no |
-| 1 | the answer is no: gates failed, there is nothing to roll back to, a run failed, a rollout was rolled back |
-| 2 | an option, a file or a value cannot be used |
+| 1 | the answer is no: gates failed, nothing to roll back to, a submitted run failed, a rollout was rolled back |
+| 2 | an option, a file or a value cannot be used, or a stage of a local run broke down |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |
 """

@@ -128,7 +128,7 @@ class AttackOptions:
         typer.Option(
             "--held-out",
             metavar="STRATEGY",
-            help="Judge by a strategy that is never trained on; repeat for more.",
+            help="Strategy that is judged and never trained on; repeat for more.",
             show_default=", ".join(AttackSettings.held_out_strategies),
         ),
     ] = None

@@ -56,7 +56,8 @@ def run(
     device: DeviceOption = PARAMETERS["device"].default,
     epochs: Annotated[int, typer.Option(min=1, help=described("epochs"))] = PARAMETERS["epochs"].default,
     warm_start: Annotated[
-        bool, typer.Option("--warm-start/--cold-start", help="Train the challenger on from the champion's adapter.")
+        bool,
+        typer.Option("--warm-start/--cold-start", help="Continue from the champion's adapter, or start anew."),
     ] = PARAMETERS["warm_start"].default,
     settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
