@@ -48,7 +48,7 @@ def make_tiny_bundle(
         weights_seed: Seed of the small noise on every word's weight: other seeds give other digests and scores.
         bias: Toxic logit of a text without known words; NaN for a model whose scores are no numbers.
         threshold: The bundle's.
-        metrics: What its training is to have measured.
+        metrics: Figures that its training reports.
     """
     destination = Path(path)
     destination.parent.mkdir(parents=True, exist_ok=True)

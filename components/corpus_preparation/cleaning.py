@@ -29,7 +29,7 @@ def comparison_key(text: str) -> str:
 
 
 def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Masks the texts and drops those that can not be used.
+    """Masks the texts and drops those that cannot be used.
 
     In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
     canonical text is empty), contradictory_label (all texts of a comparison key that has both labels), exact_duplicate

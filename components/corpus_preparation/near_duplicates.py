@@ -38,7 +38,7 @@ def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> NDArr
     """Marks every text that is a near-duplicate of an earlier, unmarked one.
 
     Args:
-        texts: Texts as they are to be compared (canonical, casefolded), without lone surrogates.
+        texts: Texts in the form that is compared (canonical, casefolded), without lone surrogates.
         threshold: Least Jaccard similarity of a near-duplicate, in (0, 1].
 
     Returns:

@@ -50,7 +50,7 @@ _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "da
 
 
 class RequestError(InvalidInput):
-    """The client's request can not be answered; the client gets the message (HTTP 400)."""
+    """The client's request cannot be answered; the client gets the message (HTTP 400)."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def promote_challenger(
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         move_champion: Whether passing the gates makes it the champion; false where a rollout decides that.
-        settings: Knobs by section; [gates] is read.
+        settings: Settings by section; [gates] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
@@ -68,13 +68,13 @@ def close_run(
     rollout_namespace: str = "",
     models_uri: str = "",
 ) -> None:
-    """Leaves registry, object storage and records in order, however the run ended; a pipeline's exit handler.
+    """Brings registry, object storage and MLflow in line, however the run ended; a pipeline's exit handler.
 
     Args:
         status: How the run ended; filled in by KFP.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
-        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_service: InferenceService whose rollout is ended or reconciled as well; none if empty.
         rollout_namespace: Where it is.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
     """

@@ -1,4 +1,4 @@
-"""The bundle as an MLflow model, from code: MLflow imports this file, no pickle is written or read.
+"""The bundle as an MLflow model, from code: MLflow imports this file, and no pickle is written or read.
 
 See "Models from Code" in MLflow's documentation.
 """

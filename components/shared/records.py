@@ -38,8 +38,8 @@ class Record(pa.DataFrameModel):
     def upgrades(cls) -> tuple[Upgrade, ...]:
         """The functions that upgrade an older table: number n makes a table of version n + 1 from one of version n.
 
-        Their number is therefore the schema's version. Whoever adds, renames or removes a column appends a function;
-        one for :class:`Attack` serves :class:`LabelledAttack` as well, which inherits it.
+        Their number is therefore the schema's version. Append a function when you add, rename or remove a column.
+        :class:`LabelledAttack` inherits those of :class:`Attack`.
         """
         return ()
 
@@ -49,7 +49,7 @@ class Record(pa.DataFrameModel):
         return len(cls.upgrades())
 
     class Config:
-        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
+        """Unknown columns are refused, so that a misspelt one cannot pass unnoticed."""
 
         strict = True
         coerce = True

@@ -32,6 +32,9 @@ _POINTER_BYTES = 64
 #: S3 error codes of a server that is starting or overloaded.
 _RETRIED_CODES = ("ServiceUnavailable", "SlowDown", "InternalError", "XMinioServerNotInitialized")
 
+#: S3 error codes of an address that holds nothing.
+_ABSENT_CODES = ("NoSuchKey", "NoSuchBucket")
+
 
 class StoreError(ArenaError):
     """Object storage does not answer, refuses, or does not hold what was asked for."""
@@ -131,12 +134,16 @@ class Store:
         Raises:
             StoreError: The server does not answer or refuses.
         """
+        from minio.error import S3Error
+
         bucket, key = _parse(uri)
         try:
             response = self._client.get_object(bucket, key)
-        except _failures() as error:
-            if getattr(error, "code", None) in ("NoSuchKey", "NoSuchBucket"):
+        except S3Error as error:
+            if error.code in _ABSENT_CODES:
                 return uri.rstrip("/")
+            raise _explained(error, uri) from error
+        except _failures() as error:
             raise _explained(error, uri) from error
         with response:
             target = response.read(_POINTER_BYTES).decode("ascii", "replace").strip()
@@ -188,9 +195,9 @@ def _parse(uri: str) -> tuple[str, str]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the client raises.
+    """The errors that the client raises.
 
-    The server does not answer, or answers with something else than S3. The server refuses. A file can not be read or
+    The server does not answer, or answers with something else than S3. The server refuses. A file cannot be read or
     written. The client itself refuses the name of a bucket or an object.
     """
     from minio.error import InvalidResponseError, S3Error, ServerError

@@ -38,7 +38,7 @@ def test_keeps_hangul_syllables(text):
 def test_taking_a_syllable_apart_and_composing_it_gives_it_back(syllable):
     jamo = hangul.decompose(syllable)
     assert hangul.compose(*jamo) == syllable
-    # Alone these laugh and weep; beside others they spell.
+    # Alone these jamo stand for laughing and crying; beside others they are letters of a syllable.
     is_emotion = not set("".join(jamo)) - set("ㅋㅎㅠㅜㅡㅗ")
     assert hangul.recompose("".join(jamo)) == ("".join(jamo) if is_emotion else syllable)
     assert hangul.recompose("ㅂㅏ" + "".join(jamo)) == f"바{syllable}"
