@@ -33,7 +33,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
     # The head is not part of the base: its first weights are random, and the same for the same seed.
     set_seed(settings.seed)
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             base_models.resolve(settings.base_model),
             num_labels=2,
             id2label={0: "benign", 1: "toxic"},
@@ -52,6 +52,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
         )
     except (OSError, ValueError, ImportError) as error:
         raise base_models.load_error(settings.base_model, error) from error
+    return model
 
 
 def build_model(settings: TrainingSettings, adapter: Path | None = None) -> PeftModel:
