@@ -41,11 +41,12 @@ nothing else; of a command that can not do what was asked, it is `{"error": "...
 """
 _SETTINGS = """## Settings file
 
-`arena run`, `battle`, `compile` and `submit` take `--settings FILE`, a TOML file with one section for each stage. An
-option given on the command line wins over the file, and the file over the default. Unknown sections and names are
-refused, and so are values of the wrong type. A setting that is a parameter of the pipelines (in the table: its name in
-bold) becomes that argument; all others reach the stages in the pipelines' parameter `settings`, which can also be given
-in the dashboard of Kubeflow Pipelines, as JSON: `{"training": {"lora_rank": 8}}`.
+`arena run`, `battle`, `compile`, `submit` and `rollout start` take `--settings FILE`, a TOML file with one section for
+each stage; `rollout start` uses `[rollout]` alone. An option given on the command line wins over the file, and the file
+over the default. Unknown sections and names are refused, and so are values of the wrong type. A setting that is a
+parameter of the pipelines (in the table: its name in bold) becomes that argument; all others reach the stages in the
+pipelines' parameter `settings`, which can also be given in the dashboard of Kubeflow Pipelines, as JSON:
+`{"training": {"lora_rank": 8}}`.
 
 ```toml
 [attack]

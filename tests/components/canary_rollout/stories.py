@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Limits,
     Window,
     judge_traffic,
     judge_versions,
 )
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -82,8 +82,8 @@ class Story:
 
 
 def begun() -> Story:
-    story = Story().enter(Phase.STAGING, "v7 comes up at 0 %", 45)
-    story.enter(Phase.BAKING, "the challenger is up, no user meets it", 60)
+    story = Story().enter(Phase.STAGING, "v7 starts at 0 %", 45)
+    story.enter(Phase.BAKING, "the challenger's pods are ready, it has no traffic", 60)
     ready = Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready")
     story.record(
         made=(ready, Check(Kind.PROBES, Subject.CHALLENGER, Verdict.INCONCLUSIVE, "under way, 40 requests so far"))

@@ -63,7 +63,7 @@ def test_a_dry_run_changes_nothing(cluster):
 
 def test_a_write_in_between_is_a_conflict(cluster):
     before = cluster.service("filter")
-    cluster.patch_service("filter", {"metadata": {"annotations": {"somebody": "was here"}}}, version(before))
+    cluster.patch_service("filter", {"metadata": {"annotations": {"written-by": "another"}}}, version(before))
     with pytest.raises(ConflictError, match="has been modified"):
         cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
 
@@ -95,11 +95,11 @@ def kubeconfig(tmp_path, change):
 
 def test_a_missing_permission_is_named_with_the_account(cluster, tmp_path, monkeypatch):
     namespace = cluster.namespace
-    kubectl("create", "serviceaccount", "nobody", f"--namespace={namespace}")
-    token = kubectl("create", "token", "nobody", f"--namespace={namespace}").strip()
+    kubectl("create", "serviceaccount", "powerless", f"--namespace={namespace}")
+    token = kubectl("create", "token", "powerless", f"--namespace={namespace}").strip()
     path = kubeconfig(tmp_path, lambda settings: settings["users"][0].update(user={"token": token}))
     load_from(monkeypatch, path)
-    with pytest.raises(ClusterError, match=r"serviceaccount:.*:nobody.*cannot get resource"):
+    with pytest.raises(ClusterError, match=r"serviceaccount:.*:powerless.*cannot get resource"):
         KubernetesClient(namespace).service("filter")
 
 

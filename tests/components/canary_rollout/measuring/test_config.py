@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig, PodAccess
 from content_arena.components.shared.errors import InputError
 

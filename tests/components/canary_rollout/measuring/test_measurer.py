@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.counters import Counted, MeasureError, window_of
 from content_arena.components.canary_rollout.measuring.interface import Moment
@@ -31,7 +31,7 @@ from tests.components.canary_rollout.variants_under_test import (
 from tests.components.predictor.conftest import running
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest here.
+#: The tiny model knows whole words only, so every misspelt one evades it. Only differences between versions matter.
 #: The margins fit 40 texts: smaller differences are not significant on so few.
 LIMITS = Limits(evasion=1.0, evasion_margin=0.1, benign_margin=0.1, p95_seconds=0.5, p99_seconds=1.0, slower=20.0)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
@@ -253,7 +253,7 @@ def test_after_a_restart_in_mid_window_the_rest_of_it_is_not_enough_to_pass(cham
     found = loop.measure()
     assert found.requests == CALLS
     assert named(found, INCONCLUSIVE) == {"watched"}
-    assert "of 320 s of the window were watched" in found.cause
+    assert "of 320 s of the window were observed" in found.cause
 
 
 class Broken:
@@ -297,7 +297,7 @@ def test_few_answers_fail_nothing(champion, equal, probes):
     assert "fewer than 30 answers" in reasons["p95, bound"]
 
 
-def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, probes):
+def test_a_revision_that_is_not_known_is_inconclusive(champion, equal, probes):
     """Knative: before the challenger's revision has a name."""
     loop = Loop(probes, Pods(champion, equal))
     service = {"metadata": {"name": "filter"}, "spec": {"predictor": {"model": {}}}, "status": {}}
@@ -307,7 +307,7 @@ def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, 
     )
     loop.now += 10
     found = loop.measurer.measure(loop.moment(50, stable, unnamed, Knative()))
-    assert any("can not be told apart" in check.reason for check in found.checks)
+    assert any("are not known yet" in check.reason for check in found.checks)
     assert found.verdict is INCONCLUSIVE
 
 

@@ -147,8 +147,8 @@ class Fought:
         return self.prober.latest(since, now, OURS, THEIRS)
 
 
-def end(probing, result=None, broke=""):
-    probing.result, probing.broke = result, broke
+def end(probing, result=None, failure=""):
+    probing.result, probing.failure = result, failure
     probing.done.set()
 
 
@@ -183,8 +183,8 @@ def test_stale_figures_count_until_there_are_fresh_ones():
 def test_a_battle_that_broke_off_is_reported_and_fought_again_soon():
     fought = Fought()
     for probing in fought.latest(0.0):
-        end(probing, broke="no answer")
-    assert [probing.broke for probing in fought.latest(1.0)] == ["no answer"] * 2
+        end(probing, failure="no answer")
+    assert [probing.failure for probing in fought.latest(1.0)] == ["no answer"] * 2
     assert len(fought.pending) == 2
     fought.latest(10.0)
     assert len(fought.pending) == 4
@@ -209,7 +209,7 @@ def test_other_pods_break_off_the_battle_against_the_ones_before():
 
 def test_a_variant_without_a_ready_pod_is_named():
     fought = Fought(Pods())
-    assert fought.latest(0.0)[1].broke == "no pod of the challenger is ready"
+    assert fought.latest(0.0)[1].failure == "no pod of the challenger is ready"
 
 
 def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small):
@@ -218,7 +218,7 @@ def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small)
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
-    assert "no answer from http://127.0.0.1:9/" in theirs.broke
+    assert "no answer from http://127.0.0.1:9/" in theirs.failure
 
 
 def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
@@ -226,7 +226,7 @@ def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
-    assert "no Sample table" in theirs.broke
+    assert "no Sample table" in theirs.failure
 
 
 def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
@@ -235,7 +235,7 @@ def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
-    assert theirs.broke == "division by zero"
+    assert theirs.failure == "division by zero"
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -180,12 +180,12 @@ def test_no_query_is_sent_before_the_window_begins(api):
 
 @pytest.mark.parametrize("url", ["", "prometheus:9090", "ftp://prometheus", "http://"])
 def test_an_invalid_address_is_refused(url):
-    with pytest.raises(InputError, match="no address of a Prometheus"):
+    with pytest.raises(InputError, match="not the address of a Prometheus"):
         Prometheus(url, "arena", PODS)
 
 
 @pytest.mark.parametrize("url", ["htp://reader:secret@prometheus", "http://reader:secret@[", "https://?token=secret"])
 def test_a_refused_address_is_not_shown(url):
-    with pytest.raises(InputError, match="no address of a Prometheus") as caught:
+    with pytest.raises(InputError, match="not the address of a Prometheus") as caught:
         Prometheus(url, "arena", PODS)
     assert "secret" not in str(caught.value)

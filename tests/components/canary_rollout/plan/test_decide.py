@@ -20,7 +20,7 @@ def walk(state, answers, limit=100):
     for _ in range(limit):
         if state.phase.is_end:
             return state, taken
-        seen = good(state, carried=state.phase is Phase.PROMOTING, registered=state.phase is Phase.PROMOTING)
+        seen = good(state, taken_over=state.phase is Phase.PROMOTING, registered=state.phase is Phase.PROMOTING)
         decision = decide(state, replace(seen, **answers(state)))
         if state.phase is Phase.WAITING and decision.state.gate == state.gate:
             return state, taken
@@ -150,7 +150,7 @@ def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
     assert decide(held, Observation(now=START + SHIFT + 9, approved=gate)).state.phase is phase
 
 
-@pytest.mark.parametrize("trouble", [{}, {"refused": "denied"}, {"edited": "spec changed"}], ids=str)
+@pytest.mark.parametrize("trouble", [{}, {"refusal": "denied"}, {"edited": "spec changed"}], ids=str)
 def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
     state = replace(at(Phase.ROLLING_BACK, step=1), reason="failed at 25 %: 5xx")
     for _ in range(3):
@@ -168,9 +168,9 @@ def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
 )
 def test_an_end_that_is_refused_is_tried_again_before_a_person_is_asked(phase, action):
     state = at(phase, step=2)
-    again = decide(state, Observation(now=START + SHIFT, refused="denied"))
+    again = decide(state, Observation(now=START + SHIFT, refusal="denied"))
     assert (again.action, again.state) == (action, state)
-    held = decide(state, Observation(now=START + SHIFT + 1, refused="denied"))
+    held = decide(state, Observation(now=START + SHIFT + 1, refusal="denied"))
     assert (held.action, str(held.state.gate)) == (Action.WAIT, "refused-1")
     assert "denied" in held.state.reason
 
@@ -209,8 +209,8 @@ def test_an_edit_is_not_overwritten_and_goes_on_once_undone():
     assert (held.phase, str(held.gate)) == (Phase.WAITING, "edit-1")
     still = decide(held, good(held, edited="spec.predictor changed", approved=Gate.parse("edit-1")))
     assert (still.action, still.state) == (Action.WAIT, held)
-    undone = decide(held, good(held, approved=Gate.parse("edit-1")))
-    assert (undone.action, undone.percent) == (Action.SHIFT, 25)
+    missing = decide(held, good(held, approved=Gate.parse("edit-1")))
+    assert (missing.action, missing.percent) == (Action.SHIFT, 25)
 
 
 def test_a_challenger_that_stops_behind_an_edit_is_named_once_and_rolled_back_once_the_edit_is_undone():
@@ -236,13 +236,13 @@ def test_a_challenger_that_stops_before_stable_carries_it_is_not_promoted(state)
     decision = decide(state, Observation(now=START, failure="OOMKilled"))
     assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
     assert decision.state.reason == "the challenger stopped: OOMKilled"
-    assert decide(state, Observation(now=START, failure="OOMKilled", carried=True)).state == state
+    assert decide(state, Observation(now=START, failure="OOMKilled", taken_over=True)).state == state
 
 
 def test_an_abort_wins_over_an_edit():
     held = decide(baking, good(baking, edited="spec.canary changed")).state
     decision = decide(held, good(held, edited="spec.canary changed", abort="ann: not today"))
-    assert decision.state.reason == "aborted: ann: not today; somebody had edited the service: spec.canary changed"
+    assert decision.state.reason == "aborted: ann: not today; the service had been edited: spec.canary changed"
     assert decision.action is Action.ROLL_BACK
     assert "ann: not today" in decision.state.reason
     assert decide(decision.state, good(held, edited="spec.canary changed", abort="x")).action is Action.ROLL_BACK
@@ -257,8 +257,8 @@ def test_the_registry_follows_the_traffic_and_never_leads():
     promoting = at(Phase.PROMOTING, step=3)
     assert decide(promoting, Observation(now=START)).action is Action.PROMOTE
     assert decide(promoting, Observation(now=START, registered=True)).action is Action.PROMOTE
-    assert decide(promoting, Observation(now=START, carried=True)).action is Action.REGISTER
-    assert decide(promoting, Observation(now=START, carried=True, registered=True)).state.phase is Phase.PROMOTED
+    assert decide(promoting, Observation(now=START, taken_over=True)).action is Action.REGISTER
+    assert decide(promoting, Observation(now=START, taken_over=True, registered=True)).state.phase is Phase.PROMOTED
     back = at(Phase.ROLLING_BACK)
     assert decide(back, Observation(now=START)).action is Action.ROLL_BACK
     assert decide(back, Observation(now=START, withdrawn=True)).action is Action.REJECT

@@ -47,7 +47,7 @@ def observations(state):
         (None, "enough"),
     ):
         yield Observation(
-            now=now, share=share, ready=ready, failure=failure, carried=ended[0], registered=ended[1],
+            now=now, share=share, ready=ready, failure=failure, taken_over=ended[0], registered=ended[1],
             withdrawn=ended[0], rejected=ended[1], edited=edited, verdict=verdict, requests=requests,
             approved=approved, abort=abort,
         )  # fmt: skip
@@ -79,16 +79,16 @@ def check(state, seen, decision):
     if decision.action is Action.PROMOTE and state.phase is not Phase.PROMOTING:
         assert (state.percent == 100 and passed(state, seen)) or (opened and state.then is Phase.PROMOTING)
     if decision.action is Action.REGISTER:
-        assert seen.carried, "the registry ahead of the traffic"
+        assert seen.taken_over, "the registry ahead of the traffic"
     if decision.action is Action.REJECT:
         assert seen.withdrawn, "the registry ahead of the traffic"
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
     is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.shift_seconds
-    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
+    if seen.refusal and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
         assert decision.action not in MOVES, "what was refused tried again unasked"
-    is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
+    is_broken = seen.failure and not (seen.taken_over or seen.edited or seen.refusal)
     if is_broken and Phase.PROMOTING in (state.phase, state.then):
         assert after.phase is Phase.ROLLING_BACK, "users left on a challenger that stopped"
     if Phase.ROLLING_BACK in (after.phase, after.then):
@@ -114,7 +114,7 @@ anything = st.fixed_dictionaries(
         "ready": st.booleans(),
         "failure": st.sampled_from(["", "", "", "crashed"]),
         "edited": st.sampled_from(["", "", "somebody did"]),
-        "refused": st.sampled_from(["", "", "", "denied"]),
+        "refusal": st.sampled_from(["", "", "", "denied"]),
         "verdict": st.sampled_from([None, *Verdict]),
         "requests": st.sampled_from([0, 3, 5]),
         "disturbed": st.booleans(),
@@ -122,7 +122,7 @@ anything = st.fixed_dictionaries(
             [Gate.parse(text) for text in ("step-100", "measure-1", "edit-1", "edit-2", "promote-1")]
         ),
         "abort": st.sampled_from([None, None, None, "enough"]),
-        "carried": st.booleans(),
+        "taken_over": st.booleans(),
         "registered": st.booleans(),
         "withdrawn": st.booleans(),
         "rejected": st.booleans(),
@@ -136,7 +136,7 @@ def live(state, days):
     now = state.since
     for pause, changes in days:
         now += pause
-        seen = replace(good(state, now=now, carried=False), **changes)
+        seen = replace(good(state, now=now, taken_over=False), **changes)
         decision = decide(state, seen)
         check(state, seen, decision)
         state = decision.state
@@ -159,7 +159,7 @@ def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_rea
             return
         now += WINDOW
         share = state.percent if works else None
-        ended = {"carried": works, "registered": works, "withdrawn": works, "rejected": works}
+        ended = {"taken_over": works, "registered": works, "withdrawn": works, "rejected": works}
         state = decide(state, good(state, now=now, share=share, verdict=verdict, ready=is_ready, **ended)).state
     raise AssertionError(f"stuck in {state}")
 

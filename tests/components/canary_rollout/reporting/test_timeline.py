@@ -64,7 +64,7 @@ def test_a_promotion_with_its_steps_its_approval_and_its_end():
     found = page(stories.promoted())
     assert "✓ Promoted version 7 serves alone and is the champion" in found.words
     assert "step-25 by mina@example.org" in found.words
-    assert "0 %, 1 %, 5 %, 25 %, 50 %, 100 %, a person asked before 25 %" in found.words
+    assert "0 %, 1 %, 5 %, 25 %, 50 %, 100 %, a person approves 25 %" in found.words
     assert "Waited for people 6 min 40 s" in found.words
     assert "not reached" not in found.words
     assert len(found.of_class("approved")) == 1
