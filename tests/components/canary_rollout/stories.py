@@ -65,10 +65,10 @@ class Story:
         )  # fmt: skip
         return self
 
-    def bake(self, per_turn: int, turns: int = 11, errors: float = 0.0, slow: float = 0.0) -> Story:
+    def bake(self, per_iteration: int, iterations: int = 11, errors: float = 0.0, slow: float = 0.0) -> Story:
         self.enter(Phase.BAKING, f"the challenger has {self.state.percent} %", 30)
-        for turn in range(1, turns + 1):
-            n = int(per_turn * turn * self._random.uniform(0.95, 1.05))
+        for turn in range(1, iterations + 1):
+            n = int(per_iteration * turn * self._random.uniform(0.95, 1.05))
             self.record(made=checks(n, round(errors * n), round(slow * n)))
             self.now += 30
         return self
@@ -110,7 +110,7 @@ def promoted() -> Story:
 
 
 def rolled_back() -> Story:
-    story = begun().step_up().bake(60).step_up().bake(300, turns=6, errors=0.001)
+    story = begun().step_up().bake(60).step_up().bake(300, iterations=6, errors=0.001)
     failed = checks(1_900, errors=95, slow=210)
     story.record(made=failed)
     reason = "failed at 5 %: " + "; ".join(check.reason for check in failed if check.verdict is Verdict.FAIL)

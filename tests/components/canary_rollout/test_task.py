@@ -27,7 +27,7 @@ def test_a_challenger_that_did_not_pass_the_gates_is_not_rolled_out(artifacts, c
 @pytest.mark.parametrize(
     "verdict", [{}, {"passed": True}, {"challenger_version": "2"}, {"challenger_version": "2", "passed": "yes"}]
 )
-def test_a_document_that_is_no_verdict_is_refused(verdict, artifacts, capsys):
+def test_a_document_that_is_not_a_verdict_is_refused(verdict, artifacts, capsys):
     with pytest.raises(InputError, match="is it the verdict of promote_challenger"):
         GateVerdict.from_dict(verdict)
     with pytest.raises(SystemExit, match="2"):

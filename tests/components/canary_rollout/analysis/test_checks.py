@@ -230,7 +230,7 @@ def test_psi_of_equal_histograms_is_zero(counts):
 
 @pytest.mark.parametrize("true", [0.0, 0.25])
 def test_an_index_is_above_the_highest_as_often_as_expected(true):
-    """Drawn 2,000 times from two distributions that are so far apart, over 20 bins."""
+    """Draws 2,000 times from two distributions with this index, over 20 bins."""
     rng, texts = np.random.default_rng(0), 2_000
     p = np.full(20, 1 / 20)
     q = p + np.tile([1, -1], 10) * tilt(p, true)

@@ -1,4 +1,4 @@
-"""The client against a real API server where there is one, and against the stand-in."""
+"""The client against a real API server if there is one, and against a simulated one."""
 
 import inspect
 import json
@@ -160,7 +160,7 @@ def test_a_truncated_answer_counts_as_away(tmp_path, monkeypatch):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """The stand-in's API server, and a client of it."""
+    """A simulated API server, and a client of it."""
     world = standard_world.StandardWorld(standard_world.service())
     # The clock stands still, so that two reads give the same.
     world.tick = lambda seconds=1: None

@@ -1,4 +1,4 @@
-"""From series to windows, while pods come, go and restart."""
+"""Windows from series, while pods are added, deleted and restarted."""
 
 import math
 from collections import Counter

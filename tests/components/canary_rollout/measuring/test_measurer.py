@@ -189,7 +189,7 @@ def test_the_wrong_version_fails_by_its_answers(champion, tiny_bundle, probes):
     assert "answered by version 9, wanted 2" in found.cause
 
 
-def test_a_champion_that_answers_with_another_version_is_not_the_challengers_fault(equal, probes):
+def test_a_champion_that_answers_with_another_version_does_not_fail_the_challenger(equal, probes):
     loop = Loop(probes, Pods(equal, equal))
     assert "champion's version, probes" in named(loop.measure(percent=0), INCONCLUSIVE)
 
@@ -202,14 +202,14 @@ def test_a_champion_without_a_configured_version_answers_with_its_bundles_digest
     assert found.verdict is PASS, found
 
 
-def test_a_challenger_that_lets_more_past_fails(make_bundle, equal, probes):
+def test_a_challenger_with_more_evasion_fails(make_bundle, equal, probes):
     """Both catch every unperturbed toxic text. Benign words around it are enough to evade one of them."""
     with running(make_bundle(bias=-0.7).path, "--model_version", "1") as keen:
         found = Loop(probes, Pods(keen, equal), limits=replace(LIMITS, evasion_margin=0.0)).measure(percent=0)
     assert named(found, FAIL) == {"evasion, champion"}
 
 
-def test_a_challenger_that_flags_more_harmless_text_fails(champion, make_bundle, probes):
+def test_a_challenger_that_flags_more_benign_text_fails(champion, make_bundle, probes):
     with running(make_bundle(bias=2.0).path, "--model_version", "2") as strict:
         found = met(champion, strict, probes)
     assert found.verdict is FAIL

@@ -136,7 +136,7 @@ def test_a_restarted_container_is_reported(process):
     [((4_000, 3_000, 10, 10), Verdict.FAIL), ((4_000, 10, 10, 10), Verdict.PASS), ((), None)],
     ids=["does not keep up", "a burst", "not exposed"],
 )
-def test_texts_that_wait_on_average_at_the_busiest_pod(process, queues, verdict):
+def test_the_queue_is_the_average_of_the_busiest_pods(process, queues, verdict):
     champion, a, idle = process("1"), process("2"), process("2")
     scene = Scene([champion], [a, idle])
     idle.pending = 0 if queues else None
@@ -188,7 +188,7 @@ def test_another_window_begins_at_zero(process):
 @pytest.mark.parametrize(
     ("first", "verdict"), [(0.0, Verdict.PASS), (40.0, Verdict.PASS), (60.0, Verdict.INCONCLUSIVE)]
 )
-def test_half_of_the_window_has_to_be_watched(process, first, verdict):
+def test_half_of_the_window_has_to_be_observed(process, first, verdict):
     scene = Scene([process("1")], [process("2")])
     scene.count(first)
     assert verdicts(scene.count(100.0))["watched"] is verdict

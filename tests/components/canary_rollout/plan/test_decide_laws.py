@@ -1,4 +1,4 @@
-"""What holds for every state and every observation."""
+"""Laws that hold for every state and every observation."""
 
 from dataclasses import replace
 from itertools import product
@@ -33,7 +33,7 @@ STATES = [
 
 
 def observations(state):
-    """Everything that can be seen in a state, times and counts at either side of each limit."""
+    """Every observation in a state, with times and counts at either side of each limit."""
     for now, share, ready, failure, ended, edited, verdict, requests, approved, abort in product(
         (START, START + PARAMETERS.warmup_seconds, START + WINDOW, START + 31, START + 61, START + 1001),
         (None, 0, 25, 50, 100),
@@ -54,7 +54,7 @@ def observations(state):
 
 
 def passed(state, seen):
-    """A pass in the sense of the issue, written apart from the plan."""
+    """Whether an observation is a pass, written independently of the plan."""
     return (
         state.phase is Phase.BAKING
         and seen.verdict is Verdict.PASS
@@ -67,7 +67,7 @@ def passed(state, seen):
 
 
 def check(state, seen, decision):
-    """The laws."""
+    """Asserts the laws for one decision."""
     after = decision.state
     opened = state.phase is Phase.WAITING and seen.approved == state.gate
     allowed = state.step + 1 if passed(state, seen) or opened else state.step
@@ -101,7 +101,7 @@ def check(state, seen, decision):
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.phase}-{state.percent}-{state.gate}")
-def test_every_state_meets_every_observation(state):
+def test_the_laws_hold_for_every_state_and_observation(state):
     for seen in observations(state):
         check(state, seen, decide(state, seen))
 
@@ -132,7 +132,7 @@ bad_days = st.lists(st.tuples(seconds, anything), max_size=40)
 
 
 def live(state, days):
-    """Lets a rollout see one thing after another, starting from what works; checks every decision."""
+    """Gives a rollout one observation after another, each a change of a good one; checks every decision."""
     now = state.since
     for pause, changes in days:
         now += pause
@@ -145,14 +145,14 @@ def live(state, days):
 
 @settings(max_examples=300)
 @given(bad_days)
-def test_no_sequence_of_bad_days_breaks_a_law(days):
+def test_the_laws_hold_for_every_sequence_of_observations(days):
     live(begun(), days)
 
 
 @settings(max_examples=300)
 @given(bad_days, st.sampled_from([None, *Verdict]), st.booleans(), st.booleans())
-def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_ready):
-    """From then on the world stands still, good or bad; time goes on."""
+def test_every_rollout_ends_or_waits_for_a_person(days, verdict, works, is_ready):
+    """Repeats one observation, good or bad, while time goes on."""
     state, now = live(begun(), days)
     for _ in range(300):
         if state.phase.is_end or state.phase is Phase.WAITING:
