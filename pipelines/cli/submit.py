@@ -179,7 +179,7 @@ def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSe
 
 def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:
     """Where challengers are rolled out; None for no rollout."""
-    from content_arena.pipelines.cli.rollout import options as rollout_options
+    from content_arena.pipelines.cli.rollout import measuring_options, plan_options
     from content_arena.pipelines.definitions.placement import RolloutPlacement
 
     if given.rollout is None:
@@ -191,14 +191,14 @@ def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement |
         )
     # Settings that have no option here.
     rest = {name: settings.rollout[name] for name in ("min_requests", "prometheus") if name in settings.rollout}
-    plan = rollout_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
+    plan = plan_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
     return RolloutPlacement(
         service=service,
         namespace=namespace,
         steps=plan.steps,
         bake_seconds=plan.bake_seconds,
         approvals=plan.approvals,
-        limits={**settings.rollout.get("limits", {}), **rollout_options.limits(given.rollout_limit)},
+        limits={**settings.rollout.get("limits", {}), **measuring_options.limits(given.rollout_limit)},
         **rest,
     )
 
