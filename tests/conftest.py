@@ -20,7 +20,7 @@ import requests
 from tests.tiny_bundle import make_tiny_bundle
 
 # How long an example takes says nothing on a machine that does other things too.
-hypothesis.settings.register_profile("content-arena")
+hypothesis.settings.register_profile("content-arena", deadline=None)
 hypothesis.settings.load_profile("content-arena")
 
 _SLOW_TEST_SECONDS = 1_200
