@@ -14,6 +14,7 @@ from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.records import sha256_of
 
 
@@ -76,12 +77,15 @@ def fight(
         if strategy.speaks(row.lang)
     ]
     cached = CachedVictim(victim)
+    # What is undone is undone for this victim: a filter of an earlier release reads through its own canonicaliser.
+    canonical = victim.reading.canonicalise if isinstance(victim, ContentFilter) else canonicalise
     texts = samples["text"].tolist()
     before = dict(zip(texts, cached.score(texts).tolist(), strict=True))
     advance(len(texts))
     outcomes = search.run(targets, cached, advance)
     rows = [
         _row(target, outcome, before[target.text], cached, search.budget)
+        | {"similarity": _similarity(target, outcome, canonical)}
         for target, outcome in zip(targets, outcomes, strict=True)
     ]
     digests = {
@@ -134,6 +138,11 @@ def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, 
         "n_queries": outcome.n_queries,
         "edit_distance": distance,
         "pct_changed": distance / max(len(target.text), len(text)),
-        "similarity": Levenshtein.normalized_similarity(canonicalise(target.text), canonicalise(text)),
         "split": target.split,
     }
+
+
+def _similarity(target: Target, outcome: Outcome, canonical: Callable[[str], str]) -> float:
+    """Of the canonical forms of the original and the attempt, in [0, 1]; 1 where the edit is undone."""
+    text = outcome.attempt.text if outcome.attempt else target.text
+    return float(Levenshtein.normalized_similarity(canonical(target.text), canonical(text)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from content_arena.components.corpus_preparation.formats import is_undecodable
-from content_arena.components.corpus_preparation.masking import mask
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import canonicaliser
+from content_arena.components.shared.masking import mask
 from content_arena.components.shared.records import MAX_TEXT_LENGTH
 
+_NAMING = canonicaliser("1")
 #: Every reason a row can be dropped for. The first two are found while reading, the last is no fault of the row.
 REASONS = (
     "undecodable",
@@ -24,8 +25,12 @@ REASONS = (
 
 
 def comparison_key(text: str) -> str:
-    """The form in which texts are compared and named: canonical, then casefolded."""
-    return canonicalise(text).casefold()
+    """The form in which texts are compared and named: canonical, then casefolded.
+
+    By the canonicaliser of the first release, whatever version models are trained behind: a text keeps its name, and
+    with it its split, for as long as champions are to be compared.
+    """
+    return _NAMING(text).casefold()
 
 
 def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

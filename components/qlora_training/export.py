@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from content_arena.components.qlora_training import dataset
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
+from content_arena.components.shared.reader.lexicon import Lexicon
 
 #: Share of validation texts on which the exported model has to give the trained model's verdict.
 MIN_AGREEMENT = 0.99
@@ -61,6 +63,7 @@ def export(
     destination: Path,
     provenance: Mapping[str, str] | None = None,
     max_fpr: float = 1.0,
+    lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
 
@@ -68,11 +71,13 @@ def export(
         model: The trained PEFT model.
         tokenizer: Its fast tokenizer.
         settings: It was trained with.
-        validation: Columns text (canonical) and label (1 toxic); threshold and parity come from these.
+        validation: Columns text (canonical), label (1 toxic) and, with a lexicon, read; threshold and parity come from
+            these.
         metrics: Figures of the training run, to be kept in the bundle.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: What it was trained on, by name; kept beside the settings.
         max_fpr: See :func:`good_thresholds`.
+        lexicon: Of the Reader it was trained through.
 
     Raises:
         ParityError: Under 99 % of the validation verdicts survive the export.
@@ -83,9 +88,11 @@ def export(
     destination.parent.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        trained_scores = _torch_scores(model, tokenizer, texts, settings.max_length)
+        trained_scores = _torch_scores(model, tokenizer, dataset.read_texts(validation), settings.max_length)
         model.save_pretrained(room / bundles.ADAPTER, safe_serialization=True)
         tokenizer.save_pretrained(room / "tokenizer")
+        if lexicon is not None:
+            lexicon.save(room / bundles.LEXICON)
         full = room / "full.onnx"
         _write_onnx(_merge(room / bundles.ADAPTER, settings), tokenizer, full)
         spec = bundles.BundleSpec(

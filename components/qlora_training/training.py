@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.attack_generation.strategies import HELD_OUT
-from content_arena.components.qlora_training import dataset, export, trainer
+from content_arena.components.qlora_training import base_models, dataset, export, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
@@ -22,6 +22,7 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -165,6 +166,12 @@ def _train(
     start: bundles.Bundle | None = None,
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports, with the figures of both."""
+    lexicon = None
+    if settings.reader:
+        vocabulary = base_models.load_tokenizer(settings.base_model).get_vocab()
+        lexicon = dataset.build_lexicon(corpus, vocabulary, settings.edit_price)
+    if lexicon is not None:
+        table = dataset.read_through(table, Reader(lexicon))
     adapter, started_from = (start.path / bundles.ADAPTER, start.spec.digest) if start else (None, "")
     with tempfile.TemporaryDirectory() as folder:
         # Only the same texts, knobs and beginning may go on from a checkpoint; anything else starts afresh.
@@ -185,7 +192,9 @@ def _train(
         validation = table[table["split"] == "validation"]
         provenance = {"corpus_sha256": records.corpus_digest(corpus), "started_from": started_from}
         max_fpr = _false_positive_rate(start, validation) if start else 1.0
-        bundle = export.export(model, tokenizer, settings, validation, metrics, bundle_path, provenance, max_fpr)
+        bundle = export.export(
+            model, tokenizer, settings, validation, metrics, bundle_path, provenance, max_fpr, lexicon
+        )
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(table))}
     tracking.log(stage_name, metrics, settings.as_dict())

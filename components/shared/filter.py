@@ -1,4 +1,4 @@
-"""A bundle at work: canonicalise, tokenise, score on ONNX Runtime.
+"""A bundle at work: read, tokenise, score on ONNX Runtime.
 
 On a CPU several one-thread sessions, each fed small batches of equally long texts, beat one many-thread session with
 large batches (960 against 700 texts a second on two cores, see ``make bench``): the small matrices of an encoder gain
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import BundleError
+from content_arena.components.shared.reading import Reading
 
 BATCH_SIZE = 8
 WINDOW_STRIDE = 16
@@ -56,6 +56,8 @@ class ContentFilter:
         self.bundle = bundle
         self.version = version or f"sha-{bundle.spec.digest[:12]}"
         self.threshold = bundle.spec.threshold
+        #: How a text is read before it is tokenised.
+        self.reading = Reading.of(bundle)
         self._batch_size = batch_size
         self.threads = threads or len(os.sched_getaffinity(0))
         options = ort.SessionOptions()
@@ -90,7 +92,7 @@ class ContentFilter:
         """Probability of toxic for every text.
 
         Args:
-            texts: n texts as users wrote them; canonicalising is done here.
+            texts: n texts as users wrote them; they are read here, as the bundle says.
 
         Returns:
             float32[n] in [0, 1], in the order given.
@@ -98,7 +100,7 @@ class ContentFilter:
         if not texts:
             return np.zeros(0, dtype=np.float32)
         # Lone surrogates have no UTF-8 form and the tokenizer refuses them.
-        clean = [canonicalise(text).encode("utf-8", "replace").decode() for text in texts]
+        clean = [self.reading(text).encode("utf-8", "replace").decode() for text in texts]
         windows: list[tuple[int, Any]] = []
         for index, encoding in enumerate(self._tokenizer.encode_batch_fast(clean)):
             windows.append((index, encoding.ids))

@@ -9,6 +9,7 @@ keystrokes: a consonant before a vowel opens the next syllable, any other closes
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _BASE = 0xAC00
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -21,7 +22,8 @@ _VOWEL_INDEX = {jamo: i for i, jamo in enumerate(VOWELS)}
 _FINAL_INDEX = {jamo: i for i, jamo in enumerate(FINALS) if jamo != " "}
 
 # A run is worth reading only if a consonant meets a vowel in it; laughing and crying (ㅋㅋㅠㅠ) is not spelling.
-_RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]*[ㄱ-ㅎ][ㅏ-ㅣ][ㄱ-ㅎㅏ-ㅣ]*")
+_RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]+")
+_SPELLS = re.compile("[ㄱ-ㅎ][ㅏ-ㅣ]")
 _EMOTION = re.compile("[ㅋㅎㅠㅜㅡㅗ]+")
 
 
@@ -70,7 +72,7 @@ def recompose(text: str) -> str:
 
 
 def _read_run(run: str) -> str:
-    if _EMOTION.fullmatch(run):
+    if not _SPELLS.search(run) or _EMOTION.fullmatch(run):
         return run
     out: list[str] = []
     i = 0
@@ -94,3 +96,20 @@ def _final_at(run: str, i: int) -> tuple[str, int]:
     if i + 1 < len(run) and run[i : i + 2] in _CLUSTERS and closes(i + 1):
         return _CLUSTERS[run[i : i + 2]], 2
     return (run[i], 1) if closes(i) else ("", 0)
+
+
+def to_compatibility(text: str) -> str:
+    """Conjoining jamo that composed into no syllable, as the compatibility jamo that people type."""
+    return "".join(_COMPATIBILITY.get(char, char) for char in text)
+
+
+def _compatibility_table() -> dict[str, str]:
+    table = {}
+    for code in range(0x3131, 0x318F):
+        conjoining = unicodedata.normalize("NFKC", chr(code))
+        if len(conjoining) == 1:
+            table[conjoining] = chr(code)
+    return table | {chr(0x11A7 + index): final for index, final in enumerate(FINALS) if index}
+
+
+_COMPATIBILITY = _compatibility_table()

@@ -1,9 +1,10 @@
 """Masks what points at one person: e-mail addresses, phone numbers and @handles.
 
-Masking goes before anything else, because the canonicaliser reads the ``@`` between two letters as the letter a. The
-rules lean to the side of leaving a text alone: a year, a score, a price or a leet spelling such as ``@ss`` says what
-a text means, and the filter has to see it. Packages that find personal data (presidio, scrubadub) need a language
-model or know nothing of ``@ss``; phonenumbers takes any seven digits in a row for a candidate.
+A corpus is masked before anything else, and what a filter serves is masked where it is read (reading.py), so a model
+meets the same masks in training and in serving. The rules lean to the side of leaving a text alone: a year, a score, a
+price or a leet spelling such as ``@ss`` says what a text means, and the filter has to see it. Packages that find
+personal data (presidio, scrubadub) need a language model or know nothing of ``@ss``; phonenumbers takes any seven
+digits in a row for a candidate.
 """
 
 from __future__ import annotations
