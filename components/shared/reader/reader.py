@@ -20,7 +20,7 @@ from content_arena.components.shared.reader.spelling import Speller
 LONGEST_TOKEN = 100
 _SINGLE_SIGNS = frozenset("$@!|")
 _CACHED_TOKENS = 1 << 16
-_CORE = re.compile(r"(?s)([^\w$@]*)(.*?)((?:[^\w$@*#+|]|!)*)")
+_CORE = re.compile(r"(?s)([^\w$@]*)(.*?)([^\w$@*]*)")
 _LETTERS = re.compile(r"[^\W\d_]+")
 # Addresses, handles and masks, tags, character references, quantities (4th, 10k, 7pm) and numeronyms (a11y, i18n).
 _GUARDED = re.compile(
@@ -173,11 +173,14 @@ class Reader:
 
     def _mixed(self, token: str) -> str:
         """The cheapest reading of letters with digits or marks among them."""
-        if token.replace("'", "").isalpha() and all(part in self.lexicon for part in token.split("'") if part):
+        word, apostrophe, ending = token.replace("’", "'").partition("'")
+        if apostrophe and word in self.lexicon and ending.isalpha():
             return token
         runs = _LETTERS.findall(token)
         n_other = len(token) - sum(map(len, runs))
-        best, lowest = token, sum(map(self.lexicon.cost, runs)) + self._prices.digit * n_other
+        # A single letter beside digits or marks is no word, common as it may be alone.
+        letters = sum(self.lexicon.cost(run) if len(run) > 1 else self.lexicon.unknown(run) for run in runs)
+        best, lowest = token, letters + self._prices.digit * n_other
         if not self._steps.rules:
             return best
         # Words with a mark between them are two words more often than one with a mark inside.
