@@ -314,7 +314,7 @@ Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3
 
 Parity with the trained model on {parity.n} validation texts: {parity.agreement:.1%} equal verdicts, largest score
 difference {parity.max_difference:.3f}. Texts are read through canonicaliser version {spec.canonical_version}; serve it
-with code of that version only.
+with code that has this version.
 
 Not for: decisions about people without a person who can overrule them; languages other than {spec.lang}; kinds of text
 that its corpus does not hold.
