@@ -1,4 +1,4 @@
-"""The Reader: restores words that were misspelt, split, joined or written with other signs, by a lexicon.
+"""The Reader: restores words that were misspelt, split, joined or written with digits and signs.
 
-It reads canonical text, after canonical.py, and before the tokenizer. What language it reads lies in its lexicon alone.
+It comes after the canonicaliser and before the tokenizer. It knows a language only through its lexicon.
 """

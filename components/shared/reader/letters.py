@@ -1,7 +1,8 @@
-"""How likely a string of letters is to be a word at all: a model of letters, learnt from a lexicon's own words.
+"""A model of letters, estimated from the words of a lexicon: how likely a string is to be a word at all.
 
-A name that nobody listed is put together as words are, a typing slip is not: ``angelique`` is likely, ``bicth`` is not.
-Trigrams, interpolated with bigrams and single letters (Jelinek and Mercer 1980).
+It tells unlisted names from misspelt words. Names are built like other words, misspelt words are not: ``angelique`` is
+likely, ``bicth`` is not. The model is of letter trigrams, interpolated with bigrams and single letters (Jelinek and
+Mercer 1980).
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 _WEIGHTS = (0.70, 0.22, 0.07, 0.01)
-#: Letters to choose from where nothing is known; keeps every string possible.
+#: Number of letters in the uniform distribution that is mixed in, so that every string has a probability above 0.
 _ALPHABET = 100
 
 
 class LetterModel:
-    """Surprisal of strings of letters, in nats."""
+    """The surprisal, -ln p, of strings of letters, in nats."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._tri: Counter[str] = Counter()
@@ -36,7 +37,7 @@ class LetterModel:
         self._total = sum(self._one.values()) or 1
 
     def cost(self, letters: str) -> float:
-        """Nats of the letters and of the word's end after them."""
+        """The surprisal of the letters followed by the end of the word, in nats."""
         padded = f"^^{letters}$"
         total = 0.0
         for i in range(2, len(padded)):
