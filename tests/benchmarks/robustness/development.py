@@ -12,7 +12,7 @@ from random import Random
 import pandas as pd
 
 from content_arena.components.attack_generation import strategies
-from content_arena.components.attack_generation.strategies.base import edit_words
+from content_arena.components.attack_generation.strategies.words import edit_words
 from content_arena.components.shared.records import sha256_of
 
 RUNGS = 3
