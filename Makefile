@@ -24,7 +24,7 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 .PHONY: help install arena test test-quick coverage lint types format bench images wheel clean
 .DEFAULT_GOAL := help
 
-help: ## Show what there is to make
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv with everything a developer needs
@@ -69,7 +69,7 @@ wheel: install ## Build the wheel into dist/
 	@rm -rf build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
-bench: install ## Measure speed, each figure beside what it is to be compared with
+bench: install ## Measure speed, each figure beside the one it is compared with
 	$(BIN)/python -m tests.benchmarks
 
 images: ## Build the container images, and their bills of materials into build/sbom (needs docker)

@@ -1,7 +1,7 @@
 """Prints what a setup.cfg requires, a requirement a line: ``python requirements.py setup.cfg EXTRA...``.
 
 An image installs these before any code is copied, so that a change of code does not install them again. pip has no
-option for that: "install what this project needs and not the project" would read its metadata, and so its code.
+option that installs a project's requirements without the project: it would read the metadata, and so need the code.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _TOOL = "cyclonedx-bom==7.5.0"
 
 
 def python_packages(environment: Path) -> dict[str, Any]:
-    """The bill of a virtual environment; the tool is installed beside it and thrown away."""
+    """The bill of a virtual environment; the tool is installed in a temporary environment."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", _TOOL], check=True)
@@ -27,7 +27,7 @@ def python_packages(environment: Path) -> dict[str, Any]:
 
 
 def debian_packages() -> list[dict[str, str]]:
-    """Components for what dpkg has installed."""
+    """A component for each package that dpkg has installed."""
     fields = "${Package}\t${Version}\t${Architecture}\n"
     rows = [line.split("\t") for line in _output(["dpkg-query", "--show", f"--showformat={fields}"]).splitlines()]
     return [

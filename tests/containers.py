@@ -15,12 +15,12 @@ from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
 ROOT = Path(__file__).parents[1]
-#: An image is as old as these.
+#: The files that an image is built from.
 _SOURCES = ("components", "pipelines", "images", "setup.cfg", "constraints.txt", "pyproject.toml")
 
 
 def require(image: str) -> str:
-    """The image, if it is here and holds today's code; the test is skipped otherwise, as it would prove nothing.
+    """The image, if it is on this machine and holds the present code; otherwise the test is skipped.
 
     Nothing is built here: that takes minutes, and an index.
     """
@@ -33,7 +33,7 @@ def require(image: str) -> str:
     revision = labels.get("org.opencontainers.image.revision", "unknown")
     same = subprocess.run(["git", "diff", "--quiet", revision, "--", *_SOURCES], cwd=ROOT, capture_output=True)
     if same.returncode:
-        pytest.skip(f"needs {image} of today's code, it was built from {revision[:12]}: `make images` builds it")
+        pytest.skip(f"needs {image} of the present code, it was built from {revision[:12]}: `make images` builds it")
     return image
 
 

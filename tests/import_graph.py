@@ -133,6 +133,6 @@ def _targets(node: ast.Import | ast.ImportFrom, importer: str, is_package: bool)
         base = ".".join([*parts, *([base] if base else [])])
     submodules = [f"{base}.{alias.name}" for alias in node.names]
     if not base.startswith(PREFIX):
-        # Another package: `from kfp import kubernetes` may name a module or an object, so both names are told.
+        # Another package: `from kfp import kubernetes` may name a module or an object, so both names are returned.
         return [base, *submodules]
     return [name if name.removeprefix(PREFIX) in modules() else base for name in submodules]

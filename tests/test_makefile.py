@@ -1,4 +1,4 @@
-"""The targets of the Makefile are what people and workflows use."""
+"""The Makefile has the targets that documents and workflows name."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The version stands in setup.cfg; what repeats it says the same."""
+"""The version is set in setup.cfg, and every place that repeats it agrees."""
 
 import configparser
 import re

@@ -52,7 +52,7 @@ def make_tiny_bundle(
         weights_seed: Seed of the small noise on every word's weight: other seeds give other digests and scores.
         bias: Toxic logit of a text without known words; NaN for a model whose scores are no numbers.
         threshold: The bundle's.
-        metrics: What its training is to have measured.
+        metrics: Figures that its training reports.
         canonical_version: Of the canonicaliser it is read through.
         lexicon: Of its Reader; None for a bundle without one.
     """

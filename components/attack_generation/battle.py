@@ -68,11 +68,12 @@ def fight(
     if samples.empty or not strategies:
         raise InputError("a battle needs at least one text and one strategy")
     search = search or LadderSearch()
+    originals = samples[["base_id", "text", "label", "lang", "split"]].to_numpy(dtype=object).tolist()
     targets = [
-        Target(row.base_id, row.text, row.label, row.lang, row.split, strategy, _seed(seed, row.base_id, strategy.name))
+        Target(base_id, text, label, lang, split, strategy, _seed(seed, base_id, strategy.name))
         for strategy in strategies
-        for row in samples.itertuples(index=False)
-        if strategy.speaks(row.lang)
+        for base_id, text, label, lang, split in originals
+        if strategy.speaks(lang)
     ]
     cached = CachedVictim(victim)
     # An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.

@@ -1,6 +1,6 @@
 """KFP components of the stages generate_attacks and gather_attacks."""
 
-from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
+from typing import Any, Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -20,7 +20,7 @@ def generate_attacks(
     texts_per_label: int,
     seed: int,
     held_out_strategies: List[str],  # noqa: UP006
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     shard: int,
     n_shards: int,
     tracking_uri: str,
@@ -83,7 +83,7 @@ def gather_attacks(
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):
+) -> NamedTuple("Outputs", [("attack_set_sha256", str)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Puts the shards of a battle together.
 
     Args:
@@ -116,4 +116,4 @@ def gather_attacks(
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)
-    return NamedTuple("Outputs", [("attack_set_sha256", str)])(sha256)
+    return NamedTuple("Outputs", [("attack_set_sha256", str)])(sha256)  # type: ignore[operator]  # KFP's form

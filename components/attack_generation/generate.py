@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
+from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import Progress, log, stage
 from content_arena.components.shared.tracking import Tracking
@@ -42,7 +42,7 @@ def generate_attacks(
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
-    the filter meets attacks that are new to it. Test texts are left to the evaluation. A shard takes every
+    the filter does on attacks that are new to it. Test texts are left to the evaluation. A shard takes every
     ``n_shards``-th strategy; an attack is the same in any shard.
 
     Args:
@@ -61,7 +61,9 @@ def generate_attacks(
     """
     budget, texts_per_label = settings.budget, settings.texts_per_label
     search = LadderSearch(budget)
-    if not 0 <= shard < _at_least_one("n_shards", n_shards):
+    if n_shards < 1:
+        raise InputError(f"n_shards is {n_shards}, it has to be at least 1")
+    if not 0 <= shard < n_shards:
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
     seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, settings.held_out_strategies))
@@ -80,9 +82,8 @@ def generate_attacks(
     fought = [task.fight(opened, seed, search, progress) for task in tasks]
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
-    summary = {"digests": digests, "n_queries": n_queries, "victim_version": opened.version}
     summary_path.parent.mkdir(parents=True, exist_ok=True)
-    summary_path.write_text(json.dumps(summary), encoding="utf-8")
+    summary_path.write_text(json.dumps(asdict(_Summary(digests, n_queries, opened.version))), encoding="utf-8")
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
 
@@ -138,27 +139,29 @@ def gather_attacks(
         SHA-256 (hex) of the attack set, the same for any number of shards, and the battle's figures.
 
     Raises:
-        InputError: A shard is missing or can not be read, or the shards attacked different filters.
+        InputError: A shard is missing or cannot be read, or the shards attacked different filters.
     """
-    summaries = [_read_summary(path) for path in summary_paths]
-    versions = {summary["victim_version"] for summary in summaries}
+    summaries = [_Summary.read(path) for path in summary_paths]
+    versions = {summary.victim_version for summary in summaries}
     if len(versions) != 1:
-        raise InputError(f"the shards of the battle met different filters ({', '.join(sorted(versions))}): run again")
+        raise InputError(
+            f"the shards of the battle attacked different filters ({', '.join(sorted(versions))}): run again"
+        )
     seen = _join(attack_paths, attacks_path)
     unseen = _join(held_out_paths, held_out_path)
-    sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary["digests"].items()})
+    sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary.digests.items()})
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
-    metrics = {
+    figures = {
         "n_attacks": float(len(everything)),
-        "n_queries": float(sum(summary["n_queries"] for summary in summaries)),
+        "n_queries": float(sum(summary.n_queries for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
         "evasion_held_out": evasion(unseen),
     }
-    metrics = {name: value for name, value in metrics.items() if value is not None}
+    metrics = {name: value for name, value in figures.items() if value is not None}
     Tracking(tracking_uri, pipeline_run).log(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
     )
@@ -192,14 +195,29 @@ def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
     return joined
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"a shard of the battle left no summary at {path}: run again") from error
+@dataclass(frozen=True)
+class _Summary:
+    """What gather_attacks needs of a shard beside its tables.
 
+    Attributes:
+        digests: See :class:`~content_arena.components.attack_generation.battle.Battle`.
+        n_queries: Number of different texts the victim was asked about.
+        victim_version: Name of the model that was attacked.
+    """
 
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise InputError(f"{name} is {value}, it has to be at least 1")
-    return value
+    digests: Mapping[str, str]
+    n_queries: int
+    victim_version: str
+
+    @classmethod
+    def read(cls, path: Path) -> _Summary:
+        """Reads the summary of a shard.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        try:
+            fields = Fields(json.loads(path.read_text(encoding="utf-8")), "the summary")
+            return cls(fields.text_by_name("digests"), fields.whole("n_queries"), fields.text("victim_version"))
+        except (OSError, ValueError, InputError) as error:
+            raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

@@ -1,4 +1,4 @@
-"""What came of attacks: who got past the filter, and what it flagged by mistake. The one definition of evasion.
+"""The outcome of attacks: which got past the filter, and which benign texts it flagged. Evasion is defined here only.
 
 Attacks are judged first (:func:`judged`): an attack that no person can read any more counts neither as a success of the
 attacker nor as a false alarm of the filter.

@@ -25,7 +25,7 @@ class Target:
     Attributes:
         base_id: Id of the original.
         text: The original.
-        label: ``toxic`` (it is to pass the filter) or ``benign`` (tests whether the edit gets it flagged).
+        label: ``toxic`` (an attack succeeds if it is not flagged) or ``benign`` (if it is).
         lang: ISO 639-1 code.
         split: Split of the original.
         strategy: What to attack with.

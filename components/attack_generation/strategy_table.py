@@ -21,7 +21,7 @@ def table() -> str:
 
 
 def readme_with_table(text: str) -> str:
-    """The README's text with today's table in it.
+    """The README's text with its table replaced by :func:`table`.
 
     Raises:
         ValueError: The marks around the table are missing.

@@ -6,18 +6,18 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.shared.documents import Json
 from content_arena.components.shared.errors import InputError, VictimError
 
 Scores = npt.NDArray[np.float32]
 #: Score and verdict of a text; None if the server answers scores only.
 Answer = tuple[float, bool | None]
-Json = dict[str, Any]
 #: The accepted forms of an endpoint's URL, for error messages.
 URL_FORMS = (
     "http://HOST[:PORT] (the model content-filter), http://HOST/v1/models/NAME[:predict] or "
@@ -43,11 +43,17 @@ class Victim(Protocol):
         threshold: See the property.
     """
 
-    version: str
+    @property
+    def version(self) -> str:
+        """Name of the model that answers."""
+        ...
 
     @property
     def threshold(self) -> float:
-        """A text is flagged if its score is at least this. Read it after scoring: that of an endpoint is learnt."""
+        """A text is flagged if its score is at least this.
+
+        Read it after scoring: the threshold of an endpoint is inferred from its answers.
+        """
         ...
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -99,7 +105,7 @@ class CachedVictim:
 class EndpointVictim:
     """A filter behind KServe's V1 or V2 HTTP protocol.
 
-    Neither protocol has the threshold of a server. If its answers have ``is_toxic``, the threshold is learnt: it is set
+    Neither protocol states a server's threshold. If its answers have ``is_toxic``, the threshold is inferred: it is set
     between the highest score of a text that was not flagged and the lowest score of one that was. It then agrees with
     all verdicts so far. For other servers it is the argument ``threshold``.
     """
@@ -127,7 +133,7 @@ class EndpointVictim:
 
     @property
     def threshold(self) -> float:
-        """Learnt from ``is_toxic`` if the server answers it, else the constructor's."""
+        """Inferred from ``is_toxic`` if the answers have it, else the constructor's."""
         if math.isinf(self._unflagged) and math.isinf(self._flagged):
             return self._fixed_threshold
         if math.isinf(self._flagged):
@@ -164,12 +170,12 @@ class EndpointVictim:
             raise VictimError(f"{self.url} answered something that is not scores: {error!r}") from error
         if len(answers) != len(batch):
             raise VictimError(f"{self.url} answered {len(answers)} scores for {len(batch)} texts")
-        # Battles compare float32 scores with the threshold, so it is learnt from float32 scores.
+        # Battles compare float32 scores with the threshold, so it is inferred from float32 scores.
         answers = [(float(np.float32(score)), flagged) for score, flagged in answers]
-        self._learn_threshold(answers)
+        self._infer_threshold(answers)
         return [score for score, _ in answers]
 
-    def _learn_threshold(self, answers: Sequence[Answer]) -> None:
+    def _infer_threshold(self, answers: Sequence[Answer]) -> None:
         for score, flagged in answers:
             if flagged is True:
                 self._flagged = min(self._flagged, score)
@@ -197,7 +203,7 @@ def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0
 
     if spec.startswith(("http://", "https://")):
         return EndpointVictim(spec, threshold)
-    if spec in Registry.ALIASES or spec.isdigit():
+    if spec in Registry.ALIASES or spec.isdecimal():
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
         return ContentFilter.open(registry.download(version), version=str(version))

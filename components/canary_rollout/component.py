@@ -1,6 +1,6 @@
 """KFP component of the stage roll_out."""
 
-from typing import Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
+from typing import Any, Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -13,7 +13,7 @@ def roll_out(
     timeline: dsl.Output[dsl.HTML],
     history: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
-    verdict: dict,
+    verdict: Dict[str, Any],  # noqa: UP006
     service: str,
     namespace: str,
     pipeline_run: str,
@@ -24,11 +24,11 @@ def roll_out(
     approvals: List[int],  # noqa: UP006
     limits: Dict[str, float],  # noqa: UP006
     prometheus: str,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
     tracking_uri: str,
     metrics_port: int = 9102,
-) -> NamedTuple("Outputs", [("rollout", dict)]):
+) -> NamedTuple("Outputs", [("rollout", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Rolls a challenger that passed the gates out on KServe: promoted at 100 %, or taken back with the reason.
 
     Args:
@@ -88,4 +88,4 @@ def roll_out(
     )
     metrics.log_metric("promoted", float(done["phase"] == "promoted"))
     metrics.log_metric("percent", float(done["percent"]))
-    return NamedTuple("Outputs", [("rollout", dict)])(done)
+    return NamedTuple("Outputs", [("rollout", dict)])(done)  # type: ignore[operator]  # KFP's form

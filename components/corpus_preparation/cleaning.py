@@ -7,8 +7,8 @@ import pandas as pd
 from content_arena.components.corpus_preparation.formats import is_undecodable
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.shared.canonical import canonicaliser
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 from content_arena.components.shared.masking import mask
-from content_arena.components.shared.records import MAX_TEXT_LENGTH
 
 # Texts are compared and named in the canonical form of version 1, whatever version the models are trained with. A text
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
@@ -33,7 +33,7 @@ def comparison_key(text: str) -> str:
 
 
 def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Masks the texts and drops those that can not be used.
+    """Masks the texts and drops those that cannot be used.
 
     In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
     canonical text is empty), contradictory_label (all texts of a comparison key that has both labels), exact_duplicate

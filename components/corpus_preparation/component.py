@@ -19,7 +19,7 @@ def prepare_corpus(
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
-    Fails with one line and exit code 2 if the data can not be read, a label is unknown, or fewer than 50 texts of a
+    Fails with one line and exit code 2 if the data cannot be read, a label is unknown, or fewer than 50 texts of a
     class are left.
 
     Args:
@@ -31,11 +31,12 @@ def prepare_corpus(
         text_column: Column of the texts. Empty: text, comment_text, tweet and other usual names are looked for.
         label_column: Column of the labels (toxic/benign, 1/0, true/false). Empty: Jigsaw's six, label, toxic and other
             usual names are looked for.
-        max_texts: Draw at most so many texts, in the proportions of the data; at least 100.
-        data_version: A word that changes when what `data` holds does, such as a date or a digest. Nothing here reads
-            it: Kubeflow Pipelines takes an earlier run's outputs again where all parameters are the same.
-        split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed, or a
-            champion is judged on texts it was trained on.
+        max_texts: Draw at most this many texts, in the proportions of the data; at least 100.
+        data_version: Version of what `data` holds, such as a date or a digest. The stage does not read it:
+            Kubeflow Pipelines reuses an earlier run's outputs if all parameters are the same, and a new version makes
+            them differ.
+        split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed:
+            otherwise a champion is judged on texts it was trained on.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
 

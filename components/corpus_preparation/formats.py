@@ -45,7 +45,7 @@ _UNDECODABLE = re.compile("[\ud800-\udfff]")
 
 
 def is_undecodable(value: object) -> bool:
-    """Whether a cell has bytes that were not UTF-8, or a lone surrogate, which UTF-8 can not encode."""
+    """Whether a cell has bytes that were not UTF-8, or a lone surrogate, which UTF-8 cannot encode."""
     return isinstance(value, str) and not value.isascii() and _UNDECODABLE.search(value) is not None
 
 
@@ -103,7 +103,7 @@ def _read_bytes(path: Path) -> bytes:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file (damaged or cut off); fetch or compress it again") from error
     except OSError as error:
-        raise InputError(f"{path} can not be read: {error.strerror or type(error).__name__}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
 
 
 def _decode(raw: bytes, path: Path, lang: str) -> str:

@@ -63,7 +63,7 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
         label_column: Column of the labels; if None, Jigsaw's six, or the first of :data:`LABEL_COLUMNS` that exists.
 
     Raises:
-        InputError: The data can not be read, does not have the columns, or has unknown labels.
+        InputError: The data cannot be read, does not have the columns, or has unknown labels.
     """
     if not _LANG.fullmatch(lang):
         raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
@@ -73,7 +73,7 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
     label_names = _label_columns(columns, found, label_column)
     if text_name in label_names:
         raise InputError(
-            f"column {shown(text_name)} can not be both text and label; name both, with "
+            f"column {shown(text_name)} cannot be both text and label; name both, with "
             f"{named('text_column')} and {named('label_column')}"
         )
 
@@ -90,8 +90,12 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
     table, dropped = _drop_undecodable(table)
     table, dropped["other_language"] = _keep_language(table, columns, lang_column, lang)
 
-    cells = {name.casefold(): table.pop(_cells_of(name)).tolist() for name in label_names}
-    labels = read_labels(*cells.values(), label_names[0]) if len(cells) == 1 else read_jigsaw_labels(cells)
+    label_cells = {name.casefold(): table.pop(_cells_of(name)).tolist() for name in label_names}
+    if len(label_cells) == 1:
+        (only,) = label_cells.values()
+        labels = read_labels(only, label_names[0])
+    else:
+        labels = read_jigsaw_labels(label_cells)
     return Ingested(
         table=table.assign(label=labels, lang=lang).reset_index(drop=True),
         n_read=sum(dropped.values()) + len(table),
@@ -139,7 +143,7 @@ def _read_hub(data: str) -> Columns:
         columns = {name: list(dataset[name]) for name in dataset.column_names}
     except Exception as error:  # Four packages without a common error: hub, HTTP client, Arrow, datasets.
         raise InputError(
-            f"{data} can not be loaded ({type(error).__name__}); check name, config and split, and that this machine "
+            f"{data} cannot be loaded ({type(error).__name__}); check name, config and split, and that this machine "
             "reaches the hub, or fetch the data and give the path of a file"
         ) from error
     for name, feature in dataset.features.items():

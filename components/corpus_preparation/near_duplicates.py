@@ -38,7 +38,7 @@ def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> NDArr
     """Marks every text that is a near-duplicate of an earlier, unmarked one.
 
     Args:
-        texts: Texts as they are to be compared (canonical, casefolded), without lone surrogates.
+        texts: Texts in the form that is compared (canonical, casefolded), without lone surrogates.
         threshold: Least Jaccard similarity of a near-duplicate, in (0, 1].
 
     Returns:
@@ -93,7 +93,8 @@ def _bitmap(shingles: Hashes) -> int:
 def _rarest(shingles: Hashes, frequency: NDArray[np.int32], n: int) -> list[int]:
     """The first n in an order that is the same for all texts: by frequency, the rarest first, then by value."""
     order = np.lexsort((shingles, frequency[_bucket(shingles)]))
-    return shingles[order[:n]].tolist()
+    rarest: list[int] = shingles[order[:n]].tolist()
+    return rarest
 
 
 def _is_near(one: Hashes, other: Hashes, threshold: float) -> bool:

@@ -46,7 +46,7 @@ def prepare(
         Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; and seconds.
 
     Raises:
-        SystemExit: The data can not be used; code 2, after one line with the error.
+        SystemExit: The data cannot be used; code 2, after one line with the error.
     """
     started = time.perf_counter()
     if max_texts is not None and max_texts < 2 * MIN_TEXTS_PER_CLASS:

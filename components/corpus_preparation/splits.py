@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import pandas as pd
 
@@ -104,7 +104,7 @@ def sample_texts(table: pd.DataFrame, max_texts: int, seed: int, min_per_label: 
     n_of = table["label"].value_counts()
     rare = n_of.idxmin()
     floor = min(min_per_label, int(n_of[rare]))
-    quota = {rare: max(round(max_texts * n_of[rare] / len(table)), floor)} if len(n_of) > 1 else {}
+    quota: dict[Hashable, int] = {rare: max(round(max_texts * n_of[rare] / len(table)), floor)} if len(n_of) > 1 else {}
     chosen: list[int] = []
     for label, of_label in ranked.groupby("label", sort=True):
         wanted = quota.get(label, max_texts - sum(quota.values()))

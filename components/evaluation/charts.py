@@ -1,12 +1,13 @@
 """The report's charts as inline SVG. Pure: figures in, markup out.
 
 No plotting library: the report is one page that opens offline and inside the sandboxed frame of the KFP dashboard. A
-library that draws in the browser would put megabytes of JavaScript into every run's report, one that draws here would
-put in pictures that follow neither the width of the page nor its dark mode. These few shapes need neither.
+library that draws in the browser would put megabytes of JavaScript into every run's report. One that draws here would
+put in pictures that follow neither the width of the page nor its dark mode. These few shapes need no library.
 
-Across, places are percentages of the width, so that a chart fits any page while its marks keep their size; down, they
-are pixels. Colours are set by the page's style sheet: the classes ``champion`` and ``challenger`` mean the same
-everywhere, and a champion's mark is a ring, a challenger's a diamond, so that nothing depends on colour alone.
+Horizontal positions are percentages of the width, so that a chart fits any page while its marks keep their size.
+Vertical positions are pixels. Colours are set by the page's style sheet: the classes ``champion`` and ``challenger``
+mean the same everywhere. A champion's mark is a ring and a challenger's a diamond, so that nothing depends on colour
+alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from content_arena.components.shared.figures import NOT_MEASURED, Rate
 
 #: Room at both ends of an axis in percent of the width, so that marks at 0 and 1 are not cut.
 _EDGE = 4.0
-#: Ends of the rate axis that a reader can divide in the head.
+#: Ends of the rate axis, chosen so that its four parts are easy to read.
 _AXIS_ENDS = (0.1, 0.2, 0.5, 1.0)
 #: Height of a histogram and of the strip above it that names the wrong side, in pixels.
 _BARS, _STRIP = 64.0, 16.0
@@ -67,7 +68,7 @@ def histogram(
         counts: Texts in each bin.
         edges: One more than counts, rising within 0 to 1.
         threshold: Scores from here on are flagged; None leaves it out.
-        peak: Count at full height, the same for histograms that are to be compared.
+        peak: Count at full height, the same for histograms that stand side by side.
         model: ``champion`` or ``challenger``.
         toxic: Whether the texts are toxic: then below the threshold is wrong, else above.
         label: Text for screen readers.
@@ -78,13 +79,13 @@ def histogram(
         parts.append(_rect(_x(left), _STRIP, _x(right) - _x(left), _BARS, "wrong"))
     for count, (left, right) in zip(counts, pairwise(edges), strict=True):
         if count > 0:
-            # A single text among thousands is still to be seen.
+            # A single text among thousands has to be visible.
             height = max(1.5, _BARS * min(count / peak, 1.0))
             parts.append(_rect(_x(left) + 0.3, bottom - height, _x(right) - _x(left) - 0.6, height, model))
     parts.append(_line(_x(0), bottom, _x(1), bottom, "base"))
     if threshold is not None:
         parts.append(_line(_x(threshold), 4, _x(threshold), bottom + 4, "threshold"))
-        # Named on the roomier side, so that the words never leave the chart.
+        # On the side with more room, so that the number stays inside the chart.
         anchor, gap = ("start", 1.5) if threshold < 0.5 else ("end", -1.5)
         parts.append(_text(_x(threshold) + gap, 11, f"{threshold:.2f}", anchor))
     parts += [_text(_x(tick), bottom + 14, f"{tick:g}", "middle") for tick in (0, 0.5, 1)]
@@ -109,7 +110,7 @@ def roc(curves: Sequence[tuple[str, Sequence[tuple[float, float]], tuple[float, 
         ]
     parts.append(Markup('<path class="chance" d="M{} {}L{} {}"/>').format(*_roc_place(0, 0), *_roc_place(1, 1)))
     for model, points, _ in curves:
-        # Points nearer than a tenth of a unit can not be distinguished: thousands of texts make a few hundred steps.
+        # Points nearer than a tenth of a unit cannot be distinguished: thousands of texts make a few hundred steps.
         places = dict.fromkeys(_roc_place(*point) for point in points)
         path = "L".join(f"{x} {y}" for x, y in places)
         parts += [Markup('<path class="curve {}" d="M{}"/>').format(model, path)] if path else []

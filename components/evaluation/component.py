@@ -1,6 +1,6 @@
 """KFP component of the stage evaluate_challenger."""
 
-from typing import List  # noqa: UP035 - KFP's type parser
+from typing import Any, Dict, List  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -22,7 +22,7 @@ def evaluate_challenger(
     texts_per_label: int,
     seed: int,
     held_out_strategies: List[str],  # noqa: UP006
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     tracking_uri: str,
 ) -> None:
     """Compares challenger and champion on the same held-out texts under the same attacks.

@@ -41,6 +41,6 @@ def show(evaluation: Evaluation, metrics: Metrics, classifications: Mapping[str,
             if value is not None:
                 metrics.log_metric(f"{name}_{figure}", value)
         classification.log_confusion_matrix(_CLASSES, [list(row) for row in model.confusion])
-        # KFP refuses a curve of no points.
+        # KFP refuses a curve without points.
         if model.roc.fpr:
             classification.log_roc_curve(list(model.roc.fpr), list(model.roc.tpr), list(model.roc.thresholds))

@@ -1,4 +1,4 @@
-"""How the report shows figures, and texts that attackers wrote. Pure: values in, words or markup out."""
+"""How the report shows figures, and texts that attackers wrote. Pure: values in, text or markup out."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Value = TypeVar("Value")
 
 
 def printable(value: Value) -> Value:
-    """The same data with U+FFFD for every character that could hide, reorder or, as half a pair, not be written.
+    """The same data with U+FFFD in place of invisible and reordering characters and of lone surrogates.
 
     Args:
         value: A string, or a dataclass, mapping or sequence that holds some at any depth.
@@ -84,7 +84,7 @@ def _printable(value: object) -> object:
 
 
 def interval(rate: Rate) -> str:
-    """The 95 % interval of a rate in words; "" if there is none."""
+    """The 95 % interval of a rate as text; "" if there is none."""
     if rate.low is None or rate.high is None or rate.rate is None:
         return ""
     return f"{100 * rate.low:.1f}–{100 * rate.high:.1f}%"

@@ -213,7 +213,7 @@ def _strategy_rows(attacks: _Attacks) -> tuple[StrategyComparison, ...]:
 
 
 def _examples(attacks: _Attacks, n_shown: int) -> tuple[Example, ...]:
-    """Attacks that still get through, the deepest falls first, at most four a strategy so that all kinds show."""
+    """Attacks that still get through, the largest falls in score first, at most four of each strategy."""
     table = attacks.by_model["challenger"]
     through = table[(table["label_gold"] == "toxic") & (table["status"] == "success") & table["readable"]]
     through = through.assign(fall=through["score_before"] - through["score_after"]).sort_values("fall", ascending=False)
@@ -232,7 +232,7 @@ def _examples(attacks: _Attacks, n_shown: int) -> tuple[Example, ...]:
 
 
 def _latencies(models: Mapping[str, ContentFilter], texts: list[str], n_texts: int) -> dict[str, list[float]]:
-    """Milliseconds of one text at a time; the models take turns, so a busy machine slows both."""
+    """Milliseconds of one text at a time; the models alternate, so a busy machine slows both."""
     sample = [texts[i % len(texts)] for i in range(n_texts)]
     for model in models.values():
         model.score(sample[:5])

@@ -1,7 +1,8 @@
 """What is measured on one model. Pure: scores and attack records in, figures out.
 
-:data:`COMPUTE` holds one function for every row of :data:`content_arena.components.shared.figures.FIGURES`. What is no
-single figure (confusion matrix, ROC curve, histograms, strategies) has a function of its own.
+:data:`COMPUTE` holds one function for every row of :data:`content_arena.components.shared.figures.FIGURES`.
+Confusion matrix, ROC curve, histograms and the rates of a strategy are not single figures and have functions of their
+own.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class StrategyFigures:
     Attributes:
         evasion: Readable successes / toxic texts the model caught before.
         benign_flagged: Flagged / benign texts the strategy changed and left readable.
-        undone: Attacks that the canonicaliser turns back into the original / all attacks that changed a text.
+        undone: Attacks whose text the canonicaliser turns back into the original / all attacks that changed a text.
     """
 
     evasion: Rate

@@ -1,7 +1,7 @@
 """Evaluation and verdict as one HTML page that needs no other file and no network.
 
-The texts in it come from attackers: the template escapes everything, and characters that are invisible or turn the
-reading direction are shown as what they are. A figure that was not measured is shown as "not measured", never drawn
+The texts in it come from attackers: the template escapes everything, and characters that are invisible or change
+the reading direction are shown by their names. A figure that was not measured is shown as "not measured", never drawn
 as 0.
 """
 
@@ -10,27 +10,28 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from content_arena.components.evaluation import charts, display
-from content_arena.components.registry.gates import Gate, GateResult, default_margin
+from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
-from content_arena.components.shared.figures import NOT_MEASURED, Figure, Measured, Rate
-
-#: What a part of the template is filled with.
-Context = dict[str, Any]
-Models = Mapping[str, ModelEvaluation]
+from content_arena.components.shared.figures import Figure, Measured, Rate, Unit
 
 MODELS = ("champion", "challenger")
-#: One hundred texts on a machine that does other things too: a latency differs by less than this from run to run.
+#: A latency differs by up to this much from run to run: one hundred texts on a machine that other processes use too.
 CLEAR_MS, CLEAR_SHARE = 1.0, 0.3
-#: Of fewer clean test texts than this, one text more or less moves a figure by half a point.
+#: With fewer clean test texts than this, one text moves a figure by more than half a point.
 FEW_TEXTS = 200
+#: How a change is shown, by the figure's unit: the factor, the decimals and the name of the unit.
+_CHANGE_UNITS: Mapping[Unit, tuple[float, int, str]] = {
+    "share": (100.0, 1, " points"),
+    "ms": (1.0, 1, " ms"),
+    "score": (1.0, 3, ""),
+}
 
 #: Field of the histogram, name, whether the texts are toxic.
 POPULATIONS = (
@@ -59,7 +60,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
         },
-        verdict=_verdict(decision, models),
+        verdict=verdict_section(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
         figures=[_figure(models, figure) for figure in figures.FIGURES],
         clean=_clean_texts(models["challenger"]),
@@ -68,7 +69,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
         histograms=[_population(models, *population) for population in POPULATIONS],
         roc=_roc(models),
         confusions={name: _confusion(model) for name, model in models.items()},
-        # From the argument itself: an example shows the characters that everything else has been rid of.
+        # From the argument itself: an example shows the characters that are replaced everywhere else.
         examples=[_example(example) for example in evaluation.examples],
         threshold=display.figure(models["challenger"].threshold, "score"),
         stages=_stages(decision.seconds) if decision else None,
@@ -82,58 +83,6 @@ def _template() -> Template:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html")
-
-
-def _verdict(verdict: PromotionVerdict | None, models: Models) -> Context:
-    """State, versions, reasons (failed first) and gates (failed first)."""
-    gates = sorted(verdict.gates, key=lambda gate: gate.passed) if verdict else []
-    reasons = {passed: [gate.reason for gate in gates if gate.passed is passed] for passed in (False, True)}
-    by_gates = {*reasons[False], *reasons[True]}
-    versions = {name: model.version for name, model in models.items()}
-    if verdict:
-        versions = {"champion": verdict.champion_version, "challenger": verdict.challenger_version}
-    return {
-        "state": _state(verdict),
-        "generation": verdict.generation if verdict else None,
-        "versions": versions,
-        "base_models": {name: model.base_model for name, model in models.items()},
-        "failed": reasons[False],
-        "others": [reason for reason in verdict.reasons if reason not in by_gates] if verdict else [],
-        "passed": reasons[True],
-        "gates": [_gate(gate, verdict.margins) for gate in gates] if verdict else [],
-    }
-
-
-def _state(verdict: PromotionVerdict | None) -> str:
-    """Undecided before promotion, and where the gates passed and a rollout decides."""
-    if verdict is None or verdict.promoted is None:
-        return "undecided"
-    return "promoted" if verdict.promoted else "refused"
-
-
-def _gate(result: GateResult, margins: Mapping[str, float | None]) -> Context:
-    """A row of the gate table, to four places: three would show a near miss as a tie."""
-    figure = figures.by_name().get(result.gate)
-    shown = {
-        name: NOT_MEASURED if value is None else f"{value:.4f}"
-        for name, value in (("champion", result.champion), ("challenger", result.challenger), ("limit", result.limit))
-    }
-    default = default_margin(result.gate)
-    is_set = figure is not None and result.gate in margins and margins[result.gate] != default
-    return shown | {
-        "key": result.gate,
-        "name": figure.label if figure else result.gate,
-        "rule": result.rule,
-        "limit": "none: a figure is missing" if result.limit is None else shown["limit"],
-        "default": _default_rule(figure) if figure and is_set else None,
-        "passed": result.passed,
-    }
-
-
-def _default_rule(figure: Figure) -> str:
-    if figure.gate is None:
-        return "no gate"
-    return Gate(metric=figure.name, better=figure.better, margin=figure.gate.margin).rule
 
 
 def _figure(models: Models, figure: Figure) -> Context:
@@ -183,21 +132,15 @@ def _change(old: Rate, new: Rate, figure: Figure) -> dict[str, str] | None:
     if old.rate is None or new.rate is None:
         return None
     difference = new.rate - old.rate
-    size = {"share": f"{100 * difference:+.1f} points", "ms": f"{difference:+.1f} ms", "score": f"{difference:+.3f}"}
-    text = size[figure.unit]
-    if float(text.split()[0]) == 0:
+    scale, decimals, unit = _CHANGE_UNITS[figure.unit]
+    shown = round(scale * difference, decimals)
+    if shown == 0:
         return {"text": "no change", "kind": "same", "note": ""}
-    text = text.replace("-", "−")
+    text = f"{shown:+.{decimals}f}{unit}".replace("-", "−")
     if figure.unit == "ms" and abs(difference) < max(CLEAR_MS, CLEAR_SHARE * abs(old.rate)):
         return {"text": text, "kind": "same", "note": "no clear difference"}
     kind = "better" if (difference > 0) == (figure.better == "higher") else "worse"
-    return {"text": text, "kind": kind, "note": "intervals overlap" if _overlap(old, new) else ""}
-
-
-def _overlap(old: Rate, new: Rate) -> bool:
-    if old.low is None or old.high is None or new.low is None or new.high is None:
-        return False
-    return old.low <= new.high and new.low <= old.high
+    return {"text": text, "kind": kind, "note": "intervals overlap" if old.overlaps(new) else ""}
 
 
 def _comparisons(strategies: Iterable[StrategyComparison]) -> list[Context]:
@@ -244,20 +187,20 @@ def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what
 
 def _population(models: Models, key: str, name: str, toxic: bool) -> Context:
     """The histograms of one kind of text, at one scale for both models."""
-    counts_of = {who: counts for who, model in models.items() if sum(counts := getattr(model.histogram, key)) > 0}
+    counts_of = {role: counts for role, model in models.items() if sum(counts := getattr(model.histogram, key)) > 0}
     peak = max((max(counts) for counts in counts_of.values()), default=0)
     pictures = {}
-    for who, counts in counts_of.items():
-        model, fullest = models[who], counts.index(max(counts))
+    for role, counts in counts_of.items():
+        model, fullest = models[role], counts.index(max(counts))
         edges = model.histogram.edges
         label = (
-            f"{name}, scores by {who}: {sum(counts)} texts, most between {edges[fullest]:g} and "
+            f"{name}, scores by {role}: {sum(counts)} texts, most between {edges[fullest]:g} and "
             f"{edges[fullest + 1]:g}; threshold {display.figure(model.threshold, 'score')}"
         )
         picture = charts.histogram(
-            counts, edges, threshold=model.threshold, peak=peak, model=who, toxic=toxic, label=label
+            counts, edges, threshold=model.threshold, peak=peak, model=role, toxic=toxic, label=label
         )
-        pictures[who] = {"chart": picture, "n": f"{sum(counts):,}"}
+        pictures[role] = {"chart": picture, "n": f"{sum(counts):,}"}
     wrong = "below the threshold: missed" if toxic else "from the threshold on: false alarm"
     return {"name": name, "wrong": wrong, "peak": f"{peak:,}", "pictures": pictures}
 

@@ -1,4 +1,4 @@
-"""The settings of an evaluation beside the attacks, which are those of a battle."""
+"""The settings of an evaluation. Its attacks are set in the section of the attacks."""
 
 from __future__ import annotations
 

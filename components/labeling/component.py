@@ -1,5 +1,7 @@
 """KFP component of the stage label_attacks."""
 
+from typing import Any, Dict  # noqa: UP035 - KFP's type parser
+
 from kfp import dsl
 
 from content_arena.components.shared.images import COMPONENT_IMAGE
@@ -13,10 +15,10 @@ def label_attacks(
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     lang: str,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     tracking_uri: str,
 ) -> None:
-    """Labels every attack, with a confidence, and queues what a person has to look at.
+    """Labels every attack, with a confidence, and queues those that a person has to review.
 
     Args:
         attacks: Parquet of Attack records.
@@ -25,7 +27,7 @@ def label_attacks(
         metrics: n_labelled, n_review, mean_confidence.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        settings: Knobs by section; [labeling] is read.
+        settings: Settings by section; [labeling] is read.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path

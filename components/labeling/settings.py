@@ -14,7 +14,7 @@ class LabelingSettings:
 
     Attributes:
         min_confidence: Attacks labelled with less confidence than this, in [0, 1], are queued for a person. At
-            0.7 a readable attack gets there if the victim was nine tenths sure that the original's label is wrong.
+            0.7 this happens to a readable attack if the victim gave the original's label a probability of only 0.1.
     """
 
     SECTION: ClassVar[str] = "labeling"

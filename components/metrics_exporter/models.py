@@ -36,8 +36,8 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
 
     yield gauge(
         "model_version",
-        "Always 1; its labels say which version an alias of the registry points to. A predictor that was not told its "
-        "version answers with the label bundle instead.",
+        "Always 1; its labels say which version an alias of the registry points to. A predictor that does not know its "
+        "version shows the label bundle instead.",
         [*label, "source", "bundle"],
         [
             ((alias, str(version.version), "registry", f"sha-{version.digest[:12]}"), 1.0)
@@ -67,7 +67,7 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
         "model_promoted_timestamp_seconds",
         "Unix time at which a version became champion.",
         label,
-        by_alias(lambda version: _number(version.tags.get("promoted_at"))),
+        by_alias(lambda version: version.promoted_at),
     )
     yield gauge(
         "model_registered_timestamp_seconds",
@@ -78,7 +78,7 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def _registered(snapshot: Snapshot) -> Iterator[Metric]:
-    """All versions together, whatever alias they have."""
+    """Figures over all versions, with or without an alias."""
     yield gauge(
         "last_registered_timestamp_seconds",
         "Unix time at which the newest version, a challenger or the first champion, was registered.",
@@ -118,7 +118,7 @@ def _evasion(snapshot: Snapshot) -> Iterator[Metric]:
     found = next(filter(None, map(_evasion_by_strategy, snapshot.runs)), {})
     yield gauge(
         "strategy_evasion_rate",
-        "Evasion by strategy in the last comparison; model is the part a filter played in it, not its alias today.",
+        "Evasion by strategy in the last comparison; model is the filter's role in it, not its alias now.",
         ["model", "strategy"],
         [((by.model, by.strategy), value) for by, value in found.items() if is_name(by.strategy)],
     )
@@ -128,7 +128,7 @@ def _gates(snapshot: Snapshot) -> Iterator[Metric]:
     gates = [gate for gate in snapshot.verdict if is_name(gate.gate)]
     yield gauge(
         "gate_passed",
-        "What the gates said about the newest challenger they judged: 1 passed, 0 did not.",
+        "Gates of the newest challenger that was judged: 1 passed, 0 did not pass.",
         ["gate"],
         [((gate.gate,), float(gate.passed)) for gate in gates],
     )
@@ -163,11 +163,3 @@ def _f1(version: RegisteredVersion) -> list[tuple[str, float]]:
 
 def _is_battle_against(run: PipelineRun, version: int) -> bool:
     return run.params.get(VICTIM) == str(version)
-
-
-def _number(text: str | None) -> float | None:
-    """The number in a tag; None if there is no tag or it holds no number."""
-    try:
-        return float(text or "")
-    except ValueError:
-        return None

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from content_arena.components.metrics_exporter.snapshot import Snapshot
 
 logger = logging.getLogger("content_arena.metrics_exporter")
-#: A snapshot lives for so many intervals: one read may fail to come back in time, three in a row are an outage.
+#: A snapshot is fresh for this many intervals: one read may be late, three in a row are an outage.
 _LIFETIME_INTERVALS = 3
 _LIFETIME_AT_LEAST = 10.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the last read brought.
+    """The result of the last read.
 
     Attributes:
         snapshot: None if MLflow could not be read, or not for too long.
@@ -35,7 +35,7 @@ class Reading:
 
 
 class Refresher:
-    """Reads again and again and hands out what it read last, as long as that is fresh."""
+    """Reads at intervals, and hands out the last snapshot as long as it is fresh."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Refresher:
         """Reads nothing yet.
 
         Args:
-            read: Gets a snapshot; whatever it raises means that there is none.
+            read: Reads a snapshot; any error means that there is none.
             interval: Seconds from the end of a read to the beginning of the next.
             clock: Unix time in seconds.
         """
@@ -65,7 +65,7 @@ class Refresher:
         return last
 
     def refresh(self) -> None:
-        """Reads once; a failure drops what was known, stale figures are worse than none."""
+        """Reads once. A failure drops the last snapshot, because stale figures are worse than none."""
         start = self._clock()
         try:
             snapshot = self._read()
@@ -87,7 +87,7 @@ class Refresher:
     def _report(self, failure: str | None) -> None:
         """Logs changes only: an outage of a night is two lines."""
         if failure is not None and failure != self._failure:
-            logger.warning("MLflow can not be read: %s", failure)
+            logger.warning("MLflow cannot be read: %s", failure)
         if failure is None and self._failure is not None:
             logger.warning("MLflow can be read again")
         self._failure = failure

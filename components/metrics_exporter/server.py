@@ -1,6 +1,6 @@
 """Serves the exporter: ``python -m content_arena.components.metrics_exporter.server --port 9100``.
 
-Exit codes: 0 after SIGTERM or SIGINT, 2 if an argument or the port can not be used (one line on stderr).
+Exit codes: 0 after SIGTERM or SIGINT, 2 if an argument or the port cannot be used (one line on stderr).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logger.setLevel(logging.INFO)
-    # A server that does not answer is away: MLflow would ask again for minutes.
+    # Without these MLflow would ask a server that does not answer for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     refresher = Refresher(_reader(options.tracking_uri), options.interval)
     try:
         server = make_server(options.host, options.port, application(refresher), _Server, _Handler)
     except OSError as error:
-        print(f"error: port {options.port} on {options.host} can not be listened on: {error.strerror}", file=sys.stderr)
+        print(f"error: port {options.port} on {options.host} cannot be listened on: {error.strerror}", file=sys.stderr)
         return 2
     logger.info("serving http://%s:%d/metrics every %g s", options.host, server.server_port, options.interval)
     threading.Thread(target=refresher.run, name="refresh", daemon=True).start()
@@ -78,7 +78,7 @@ def application(refresher: Refresher) -> WSGIApplication:
 
 
 def _reader(tracking_uri: str) -> Callable[[], Snapshot]:
-    """A read that imports MLflow when first called: the port answers before the seconds that takes are over."""
+    """A read that imports MLflow when it is first called: that takes seconds, and the port answers meanwhile."""
     made: list[Reader] = []
 
     def read() -> Snapshot:
@@ -92,10 +92,10 @@ def _reader(tracking_uri: str) -> Callable[[], Snapshot]:
 
 
 class _Server(ThreadingWSGIServer):
-    """A thread a request."""
+    """One thread for each request."""
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Logs nothing: what gets here is a client that went away or kept silent."""
+        """Logs nothing: these are errors of clients that disconnected or sent nothing."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -108,7 +108,7 @@ class _Handler(WSGIRequestHandler):
 
 
 def _end(*_: object) -> NoReturn:
-    # There is nothing to save, and a thread that waits for MLflow is not to be waited for.
+    # There is nothing to save, and a thread that waits for MLflow must not delay the end.
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
 """What MLflow and its registry hold at one moment, read and never written.
 
-Stages run in pods that are gone before anybody could scrape them; what they measured stays in MLflow. This module
-reads it, :mod:`content_arena.components.metrics_exporter.collector` turns it into metrics.
+Stages run in pods that are gone before Prometheus could scrape them; what they measured stays in MLflow. This module
+reads it, and :mod:`content_arena.components.metrics_exporter.collector` turns it into metrics.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from content_arena.components.registry import tags
 from content_arena.components.registry.gates import GateResult
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.version import RegisteredVersion
@@ -24,8 +25,8 @@ Item = TypeVar("Item")
 
 _PARENT_TAG = "mlflow.parentRunId"
 _RUN_NAME_TAG = "mlflow.runName"
-#: Runs begun so long ago are settled: they are read once a day and not every time.
-_SETTLED_SECONDS = 7 * 86_400
+#: Runs that began longer ago than this do not change any more: they are read once a day and not every time.
+_UNCHANGING_SECONDS = 7 * 86_400
 _REREAD_SECONDS = 86_400
 _PAGE = 1_000
 
@@ -54,7 +55,7 @@ class Training:
     """The newest training, with the last value of each of its curves.
 
     Attributes:
-        stage: Who trains: ``train_qlora`` or ``bootstrap_champion``.
+        stage: ``train_qlora`` or ``bootstrap_champion``.
         is_running: Whether it goes on; a training whose pipeline run has ended does not, whatever its own status.
         metrics: The Trainer's figures (``loss``, ``eval_f1``, ...) and MLflow's (``system/...``).
     """
@@ -88,7 +89,7 @@ class Snapshot:
 
 
 class Reader:
-    """Reads snapshots from one MLflow server; runs that are long settled are remembered between reads."""
+    """Reads snapshots from one MLflow server; old runs are kept between reads."""
 
     def __init__(self, tracking_uri: str, clock: Callable[[], float] = time.time) -> None:
         """Connects to nothing yet.
@@ -100,21 +101,22 @@ class Reader:
         self._uri = tracking_uri
         self._clock = clock
         self._registry: Registry | None = None
-        self._settled: dict[str, PipelineRun] = {}
-        self._settled_at = float("-inf")
+        self._old_runs: dict[str, PipelineRun] = {}
+        self._old_runs_read_at = float("-inf")
 
     def read(self) -> Snapshot:
         """What is there now.
 
         Raises:
-            Exception: MLflow is away, or holds something that can not be read; there is no half a snapshot.
+            Exception: MLflow does not answer, or holds something that cannot be read. A snapshot is never partial.
         """
         registry = self._connected()
         versions = _all(lambda token: registry.client.search_model_versions(_OF_MODEL, page_token=token))
         experiment = registry.client.get_experiment_by_name(tracking.EXPERIMENT)
         runs = self._runs(registry.client, experiment.experiment_id) if experiment else ()
-        judged = [int(version.version) for version in versions if Registry.VERDICT in version.tags]
-        rejected = [version.tags for version in versions if Registry.REJECTED in version.tags]
+        described = [RegisteredVersion.from_tags(int(version.version), version.tags) for version in versions]
+        judged = [version.version for version in described if tags.VERDICT in version.tags]
+        rejected = [version for version in described if version.rejection is not None]
         verdict = registry.verdict(max(judged)) if judged else None
         return Snapshot(
             runs=runs,
@@ -122,7 +124,7 @@ class Reader:
             registered={int(version.version): version.creation_timestamp / 1000 for version in versions},
             n_rejected=len(rejected),
             last_rejected=max(
-                (float(tags[Registry.REJECTED_AT]) for tags in rejected if Registry.REJECTED_AT in tags), default=None
+                (version.rejected_at for version in rejected if version.rejected_at is not None), default=None
             ),
             verdict=verdict.gates if verdict else (),
             training=_training(registry.client, experiment.experiment_id, runs) if experiment else None,
@@ -140,17 +142,17 @@ class Reader:
     def _runs(self, client: tracking.Client, experiment_id: str) -> tuple[PipelineRun, ...]:
         """All pipeline runs, newest first; only the last days are asked for, unless a day has passed."""
         now = self._clock()
-        reread = now - self._settled_at >= _REREAD_SECONDS
-        settled_before = now - _SETTLED_SECONDS
+        reread = now - self._old_runs_read_at >= _REREAD_SECONDS
+        old_before = now - _UNCHANGING_SECONDS
         query = f"tags.`{PIPELINE_RUN_TAG}` LIKE '%'"
         if not reread:
-            query += f" AND attributes.start_time >= {int((self._settled_at - _SETTLED_SECONDS) * 1000)}"
+            query += f" AND attributes.start_time >= {int((self._old_runs_read_at - _UNCHANGING_SECONDS) * 1000)}"
         found = _all(lambda token: client.search_runs([experiment_id], query, max_results=_PAGE, page_token=token))
         runs = {run.info.run_id: _pipeline_run(run) for run in found}
         if reread:
-            self._settled = {key: run for key, run in runs.items() if run.started < settled_before}
-            self._settled_at = now
-        return tuple(sorted((self._settled | runs).values(), key=lambda run: run.started, reverse=True))
+            self._old_runs = {key: run for key, run in runs.items() if run.started < old_before}
+            self._old_runs_read_at = now
+        return tuple(sorted((self._old_runs | runs).values(), key=lambda run: run.started, reverse=True))
 
 
 _OF_MODEL = f"name = '{MODEL_NAME}'"

@@ -1,7 +1,7 @@
 """The predictor's Prometheus metrics; kserve serves them at ``/metrics`` from the default registry.
 
 Every label value is from a closed set (route templates, known methods, status codes, this server's own version), so
-clients can not increase the number of time series.
+clients cannot increase the number of time series.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 20 for i in range(1, 21))
 #: A rollout that compares variants sends its requests with this header. They are answered like users' requests and
-#: counted apart, because the metrics are to measure users' traffic only.
+#: counted apart, because the other metrics measure users' traffic only.
 PROBE_HEADER = "x-content-arena-probe"
 
 REQUESTS = Counter(

@@ -69,11 +69,15 @@ class ContentFilterModel(Model):
         self.ready = False
         try:
             self._judge(list(_WARM_UP))
-        except Exception as error:
-            reason = str(error) if isinstance(error, ArenaError) else type(error).__name__
-            raise BundleError(f"the model in {self._filter.bundle.path} fails its warm-up: {reason}") from error
+        except ArenaError as error:
+            raise self._warm_up_error(str(error)) from error
+        except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
+            raise self._warm_up_error(type(error).__name__) from error
         self.ready = True
         return True
+
+    def _warm_up_error(self, reason: str) -> BundleError:
+        return BundleError(f"the model in {self._filter.bundle.path} fails its warm-up: {reason}")
 
     def stop(self) -> None:
         """Ends the threads: texts that are being scored are finished, waiting ones are dropped."""
@@ -81,11 +85,11 @@ class ContentFilterModel(Model):
         self._executor.shutdown(cancel_futures=True)
         self._filter.close()
 
-    def get_input_types(self) -> list[dict[str, Any]]:
+    def get_input_types(self) -> list[protocol.TensorSpec]:
         """The V2 input tensor."""
         return protocol.INPUTS
 
-    def get_output_types(self) -> list[dict[str, Any]]:
+    def get_output_types(self) -> list[protocol.TensorSpec]:
         """The V2 output tensors."""
         return protocol.OUTPUTS
 
@@ -137,7 +141,7 @@ class ContentFilterModel(Model):
 
 
 class FilterDataPlane(DataPlane):
-    """kserve's data plane with stricter decoding: a body that can not be read is a :class:`RequestError`.
+    """kserve's data plane with stricter decoding: a body that cannot be read is a :class:`RequestError`.
 
     CloudEvents are not decoded: nothing here sends them, and kserve answers bad ones with 500.
     """

@@ -12,9 +12,9 @@ import math
 import re
 import struct
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,18 @@ from pydantic import ValidationError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 MAX_INSTANCES = 256
-INPUTS = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
-OUTPUTS = [
+
+
+class TensorSpec(TypedDict):
+    """A tensor of the V2 protocol, as a model's metadata names it; -1 in the shape is any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+INPUTS: list[TensorSpec] = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+OUTPUTS: list[TensorSpec] = [
     {"name": "toxic_score", "datatype": "FP32", "shape": [-1]},
     {"name": "is_toxic", "datatype": "BOOL", "shape": [-1]},
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
@@ -40,7 +50,7 @@ _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "da
 
 
 class RequestError(InvalidInput):
-    """The client's request can not be answered; the client gets the message (HTTP 400)."""
+    """The client's request cannot be answered; the client gets the message (HTTP 400)."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +252,8 @@ def v1_answer(judgement: Judgement) -> dict[str, list[dict[str, Any]]]:
 def v2_answer(judgement: Judgement, request: InferRequest) -> InferResponse:
     """The V2 response to ``request``, in the outputs and the format it asked for."""
     n = len(judgement.scores)
-    columns = (judgement.scores, judgement.verdicts, judgement.confidence, [judgement.version] * n)
+    versions = [judgement.version] * n
+    columns: tuple[Iterable[object], ...] = (judgement.scores, judgement.verdicts, judgement.confidence, versions)
     outputs = [
         InferOutput(output["name"], [n], output["datatype"], data=list(column))
         for output, column in zip(OUTPUTS, columns, strict=True)

@@ -2,7 +2,7 @@
 
 kserve answers an error with ``str(exception)`` and logs its traceback, and both can quote users' texts. It logs two
 lines per request, and lets any client unload the model. Here every error has a fixed text and a status, only faults of
-the server are logged, without messages, and the model can not be unloaded.
+the server are logged, without messages, and the model cannot be unloaded.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _answer(status: HTTPStatus, text: str, headers: dict[str, str] | None = None
 
 async def _bad_request(_: Request, error: Exception) -> JSONResponse:
     # Only our own messages are known not to quote users.
-    text = str(error) if isinstance(error, protocol.RequestError) else "the request can not be read"
+    text = str(error) if isinstance(error, protocol.RequestError) else "the request cannot be read"
     return JSONResponse({"error": text}, HTTPStatus.BAD_REQUEST)
 
 
@@ -131,7 +131,7 @@ class BoundaryMiddleware:
             pass
         except Exception as error:
             status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "internal error"
-            # The message of an exception may quote the request; the lines of code can not.
+            # The message of an exception may quote the request; the lines of code cannot.
             frames = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s on %s\n%s", type(error).__name__, metrics.route_template(scope), frames)
         if not started:
@@ -241,6 +241,6 @@ class FilterServer(ModelServer):
         kserve's ``start`` is not used: it binds the port only now, and unloads the model on SIGQUIT while it serves.
 
         Raises:
-            OSError: The socket can not be listened on.
+            OSError: The socket cannot be listened on.
         """
         _FilterREST(self, self._version).run([listener])

@@ -1,6 +1,6 @@
 """Serves a bundle over HTTP, as KServe's ServingRuntime starts it: ``python -m ...predictor.server --model_dir DIR``.
 
-Exit codes: 0 after SIGTERM or SIGINT, 2 if the port or the bundle can not be used (one line on stderr).
+Exit codes: 0 after SIGTERM or SIGINT, 2 if the port or the bundle cannot be used (one line on stderr).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def _port_error(host: str, port: int, error: Exception) -> InputError:
     if getattr(error, "errno", None) == errno.EADDRINUSE:
         return InputError(f"port {port} on {host} is in use: choose another, or stop what listens there")
-    return InputError(f"port {port} on {host} can not be listened on: {error}")
+    return InputError(f"port {port} on {host} cannot be listened on: {error}")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """KFP components of the stages promote_challenger and close_run."""
 
-from typing import NamedTuple
+from typing import Any, Dict, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -16,10 +16,10 @@ def promote_challenger(
     champion_version: str,
     pipeline_run: str,
     move_champion: bool,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("verdict", dict)]):
+) -> NamedTuple("Outputs", [("verdict", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
 
     Args:
@@ -30,7 +30,7 @@ def promote_challenger(
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         move_champion: Whether passing the gates makes it the champion; false where a rollout decides that.
-        settings: Knobs by section; [gates] is read.
+        settings: Settings by section; [gates] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
@@ -56,7 +56,7 @@ def promote_challenger(
     metrics.log_metric("promoted", float(verdict.promoted or False))
     for gate in verdict.gates:
         metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
-    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())
+    return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())  # type: ignore[operator]  # KFP's form
 
 
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
@@ -68,13 +68,13 @@ def close_run(
     rollout_namespace: str = "",
     models_uri: str = "",
 ) -> None:
-    """Leaves registry, object storage and records in order, however the run ended; a pipeline's exit handler.
+    """Brings registry, object storage and MLflow in line, however the run ended; a pipeline's exit handler.
 
     Args:
         status: How the run ended; filled in by KFP.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
-        rollout_service: InferenceService whose rollout is to be left in order as well; none if empty.
+        rollout_service: InferenceService whose rollout is ended or reconciled as well; none if empty.
         rollout_namespace: Where it is.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
     """

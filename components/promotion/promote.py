@@ -54,7 +54,7 @@ def promote_challenger(
         component hands on.
 
     Raises:
-        InputError: The evaluation can not be read, or a gate or its margin can not be used; nothing was registered.
+        InputError: The evaluation cannot be read, or a gate or its margin cannot be used; nothing was registered.
     """
     applied = gating.gates_from(gates)
     evaluation = evaluation_record.read(evaluation_path)
@@ -84,7 +84,7 @@ def _verdict(
     gates: Sequence[Gate],
     move_champion: bool,
 ) -> PromotionVerdict:
-    """What the results mean; pure."""
+    """The verdict that follows from the gates' results; pure."""
     passed = gating.is_promoted(results)
     return PromotionVerdict(
         passed=passed,

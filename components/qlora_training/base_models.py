@@ -55,16 +55,16 @@ def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
     """Loads the fast tokenizer of a base model.
 
     Raises:
-        InputError: It can not be loaded, or has no fast version, which serving without transformers needs.
+        InputError: It cannot be loaded, or has no fast version, which serving without transformers needs.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     location = resolve(base_model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise load_error(base_model, error) from error
-    if not tokenizer.is_fast:
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
     model = tokenizer.backend_tokenizer.model
     if hasattr(model, "max_input_chars_per_word"):
@@ -74,9 +74,9 @@ def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
 
 
 def load_error(base_model: str, error: Exception) -> InputError:
-    """The error for a base model that transformers can not load, on one line."""
+    """The error for a base model that transformers cannot load, on one line."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-    return InputError(f"base model {base_model!r} can not be loaded: {reason}")
+    return InputError(f"base model {base_model!r} cannot be loaded: {reason}")
 
 
 def check_readable(
@@ -113,7 +113,7 @@ def check_readable(
     if share > MAX_UNKNOWN_SHARE:
         suggestion = _SUGGESTED.get(lang, "xlm-roberta-base")
         raise InputError(
-            f"base model {base_model} can not read this corpus ({lang}): {share:.0%} of its text turns into unknown "
+            f"base model {base_model} cannot read this corpus ({lang}): {share:.0%} of its text turns into unknown "
             f"tokens, at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "
             f"instance {suggestion}, or a folder with its weights"
         )

@@ -1,6 +1,6 @@
 """KFP components of the stages train_qlora and bootstrap_champion."""
 
-from typing import List, NamedTuple  # noqa: UP035 - KFP's type parser
+from typing import Any, Dict, List, NamedTuple  # noqa: UP035 - KFP's type parser
 
 from kfp import dsl
 
@@ -23,7 +23,7 @@ def train_qlora(
     held_out_strategies: List[str],  # noqa: UP006
     champion_version: str,
     warm_start: bool,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     checkpoint_dir: str,
     tracking_uri: str,
 ) -> None:
@@ -37,13 +37,13 @@ def train_qlora(
         pipeline_run: Id under which the stages of a run find their MLflow run.
         base_model: Embedded name, folder or hub id of the encoder.
         lang: ISO 639-1 code of the corpus.
-        epochs: Passes over the data at most; half as many where it goes on from the champion.
+        epochs: Passes over the data at most; half as many if it continues from the champion's adapter.
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
         held_out_strategies: Strategies that are never trained on.
         champion_version: Registry version of the champion.
-        warm_start: Whether to go on from the champion's adapter; false for a fresh one.
+        warm_start: Whether to continue from the champion's adapter; false for a new one.
         settings: Further settings by section; [training] is read.
         checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
@@ -91,12 +91,12 @@ def bootstrap_champion(
     learning_rate: float,
     device: str,
     seed: int,
-    settings: dict,
+    settings: Dict[str, Any],  # noqa: UP006
     checkpoint_dir: str,
     models_uri: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("champion_version", str)]):
-    """Sees to it that there is a champion: trains the first one on the corpus alone where the registry has none.
+) -> NamedTuple("Outputs", [("champion_version", str)]):  # type: ignore[valid-type]  # KFP reads the outputs here
+    """Trains the first champion on the corpus alone, unless the registry has one.
 
     Args:
         corpus: Parquet of Sample records.
@@ -144,4 +144,4 @@ def bootstrap_champion(
     )
     for name, value in figures.items():
         metrics.log_metric(name, value)
-    return NamedTuple("Outputs", [("champion_version", str)])(str(version))
+    return NamedTuple("Outputs", [("champion_version", str)])(str(version))  # type: ignore[operator]  # KFP's form

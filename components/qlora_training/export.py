@@ -1,4 +1,4 @@
-"""Exports a trained model to a bundle: merges the adapter, writes ONNX, quantises, chooses a threshold, compares."""
+"""Exports a trained model to a bundle: merges the adapter, writes ONNX, quantises to int8, checks parity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,8 +17,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.qlora_training import dataset
+from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.trainer import Trained, load_quantised
+from content_arena.components.qlora_training.thresholds import Parity, compare, good_thresholds
+from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
@@ -28,6 +30,7 @@ from content_arena.components.shared.reading import ReadText
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 #: Least share of validation texts with the same verdict of the exported and the trained model.
@@ -36,31 +39,10 @@ _OPSET = 18
 _BLOCK_SIZE = 64
 #: ONNX Runtime's ``accuracy_level`` of MatMulNBits, the least precise arithmetic it may use on int8 weights.
 _INT8, _FLOAT32 = 4, 1
-#: bfloat16 has eight significant bits.
-_BFLOAT16_ROUNDING = 2.0**-8
-#: Thresholds count as equally good if their Matthews correlations differ by less. The standard error of the correlation
-#: over the few hundred texts of a validation split is about 0.04. The limit follows the one-standard-error rule of
-#: Breiman et al. 1984, and is a little stricter.
-_MCC_TOLERANCE = 0.03
 
 
 class ParityError(ArenaError):
     """The verdicts of the exported model differ too much from those of the trained one."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How the exported int8 model compares with the trained torch model on the same texts.
-
-    Attributes:
-        agreement: Share of equal verdicts at the exported model's threshold, in [0, 1]; see :func:`compare`.
-        max_difference: Largest difference between the scores of one text, in [0, 1].
-        n: Number of texts.
-    """
-
-    agreement: float
-    max_difference: float
-    n: int
 
 
 class _Choice(NamedTuple):
@@ -89,7 +71,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        max_fpr: See :func:`good_thresholds`.
+        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
 
     Raises:
@@ -102,7 +84,7 @@ def export(
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
         reference = _torch_scores(trained.model, trained.tokenizer, dataset.read_texts(validation), settings.max_length)
-        trained.model.save_pretrained(folder / bundles.ADAPTER, safe_serialization=True)
+        trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
         if lexicon is not None:
             lexicon.save(folder / bundles.LEXICON)
@@ -144,7 +126,7 @@ def _quantise_in_parity(
         bundle: Has everything but the model.
         validation: Columns text and label.
         reference: float32[n], the trained model's scores.
-        max_fpr: See :func:`good_thresholds`.
+        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
@@ -166,51 +148,8 @@ def _quantise_in_parity(
     )
 
 
-def good_thresholds(
-    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], max_fpr: float = 1.0
-) -> list[float]:
-    """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
-
-    F1 considers one class only: on a corpus that is mostly toxic it is highest if nearly everything is flagged.
-    Matthews' correlation coefficient counts all four cells (Chicco and Jurman 2020). Over a few hundred texts it has
-    many local maxima, so thresholds within its standard error count as equal. Two models are then compared at similar
-    thresholds and not at two random maxima.
-
-    Args:
-        scores: float32[n], probability of toxic.
-        labels: int[n], 1 for toxic; both classes are present.
-        max_fpr: Share of the benign texts that may be flagged, in [0, 1]; thresholds that flag more come last. The
-            champion's share on the same texts gives both models the same operating point: a challenger has to catch
-            more toxic texts without flagging more benign ones.
-    """
-    from sklearn.metrics import roc_curve
-
-    fpr, tpr, cuts = roc_curve(labels, scores, drop_intermediate=False)
-    n_toxic, n_benign = int(np.sum(labels)), int(len(labels) - np.sum(labels))
-    tp, fp = tpr * n_toxic, fpr * n_benign
-    fn, tn = n_toxic - tp, n_benign - fp
-    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    correlation = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(product, 1e-12)), 0.0)
-    # A cut flags its own score. Half-way to the next lower score flags the same texts, with a margin on both sides.
-    below = np.append(cuts[1:], 0.0)
-    middles = (np.minimum(cuts, 1.0) + below) / 2
-    good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
-    return [float(middles[i]) for i in sorted(good, key=lambda i: (fpr[i] > max_fpr, abs(middles[i] - 0.5)))]
-
-
-def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:
-    """Compares two models' scores, float32[n] each, of the same texts.
-
-    A text whose reference score is within bfloat16's rounding of the threshold counts as equal: the verdict of the
-    trained model itself depends on the order of its additions there.
-    """
-    undecided = np.abs(reference - threshold) <= _BFLOAT16_ROUNDING
-    same = undecided | ((reference >= threshold) == (scores >= threshold))
-    return Parity(float(same.mean()), float(np.abs(reference - scores).max()), len(scores))
-
-
 def _torch_scores(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[ReadText], max_length: int
+    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[ReadText], max_length: int
 ) -> npt.NDArray[np.float32]:
     import torch
 
@@ -244,7 +183,8 @@ def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
     from peft import PeftModel
 
     base = load_quantised(settings).dequantize().to("cpu", torch.float32)
-    return PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
+    merged: PreTrainedModel = PeftModel.from_pretrained(base, adapter).merge_and_unload().eval()
+    return merged
 
 
 def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
@@ -261,7 +201,8 @@ def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path
             self.model = model
 
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            return self.model(**dict(zip(names, inputs, strict=True))).logits
+            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
+            return logits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -60,10 +61,16 @@ class TrainingSettings:
         for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, it has to be at least 1")
-        if not self.edit_price > 0:
+        # Written so that NaN fails.
+        if not 0 < self.edit_price < math.inf:
             raise InputError(f"edit_price is {self.edit_price}, it has to be above 0")
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"weight_decay is {self.weight_decay}, it has to be 0 or more")
+        for name in ("warmup_share", "lora_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, it has to be from 0 to below 1")
 
     def as_dict(self) -> dict[str, str | int | float]:
         """Every setting by name."""

@@ -1,19 +1,16 @@
-"""QLoRA: a base model in 4 bits and a low-rank adapter, trained with the Trainer of transformers.
-
-Sources: Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs" (NF4, double quantisation); Hu et al.
-2021, "LoRA".
-"""
+"""Trains the adapter and the head of a quantised model with the Trainer of transformers."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 
 from content_arena.components.qlora_training import base_models, dataset
+from content_arena.components.qlora_training.quantised_model import build_model
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared.stage import Progress, log
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import (
         EvalPrediction,
-        PreTrainedModel,
         PreTrainedTokenizerFast,
         TrainerCallback,
         TrainerControl,
@@ -31,9 +27,6 @@ if TYPE_CHECKING:
     )
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-#: Names of classification heads in transformers, BERT's pooler among them. They stay as they are, because a quantised
-#: head can not be trained.
-HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
 _CHECKPOINT_FILES = ("adapter_model.safetensors", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 
 
@@ -49,65 +42,6 @@ class Trained(NamedTuple):
     model: PeftModel
     tokenizer: PreTrainedTokenizerFast
     metrics: dict[str, float]
-
-
-def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
-    """Loads the base model in NF4 with double quantisation; its head is not quantised.
-
-    Raises:
-        InputError: The base model can not be loaded.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
-
-    # The head is not part of the base: its first weights are random, and the same for the same seed.
-    set_seed(settings.seed)
-    try:
-        return AutoModelForSequenceClassification.from_pretrained(
-            base_models.resolve(settings.base_model),
-            num_labels=2,
-            id2label={0: "benign", 1: "toxic"},
-            label2id={"benign": 0, "toxic": 1},
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.bfloat16,
-            device_map={"": 0 if settings.on_cuda() else "cpu"},
-            quantization_config=BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
-                llm_int8_skip_modules=[rf"(?:.*\.)?(?:{'|'.join(HEAD_MODULES)})"],
-            ),
-        )
-    except (OSError, ValueError, ImportError) as error:
-        raise base_models.load_error(settings.base_model, error) from error
-
-
-def build_model(settings: TrainingSettings, adapter: Path | None = None) -> PeftModel:
-    """Puts an adapter and a trainable head on the quantised base.
-
-    Args:
-        settings: How to train.
-        adapter: Folder of an earlier adapter and head to continue from; new ones if None.
-
-    Raises:
-        InputError: The base model can not be loaded.
-    """
-    from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
-
-    model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
-    if adapter is not None:
-        return PeftModel.from_pretrained(model, adapter, is_trainable=True)
-    heads = sorted({name.split(".")[-1] for name, _ in model.named_modules()} & set(HEAD_MODULES))
-    lora = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        modules_to_save=heads,
-    )
-    return get_peft_model(model, lora)
 
 
 def train(
@@ -126,10 +60,10 @@ def train(
         checkpoints: Folder for the checkpoints of exactly this table, these settings and this adapter.
         stage: Name of the stage that progress is logged for.
         report_to: Trackers of transformers' Trainer; ``mlflow`` logs into the active MLflow run.
-        adapter: See :func:`build_model`.
+        adapter: See :func:`content_arena.components.qlora_training.quantised_model.build_model`.
 
     Raises:
-        InputError: The base model can not be loaded or can not read the language.
+        InputError: The base model cannot be loaded or cannot read the language.
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
     from transformers.trainer_callback import PrinterCallback
@@ -161,7 +95,8 @@ def train(
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }
-    return Trained(trainer.model, tokenizer, metrics)
+    # The Trainer types the model it was given as any module.
+    return Trained(cast("PeftModel", trainer.model), tokenizer, metrics)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
@@ -229,7 +164,7 @@ def _f1(prediction: EvalPrediction) -> dict[str, float]:
     import numpy as np
     from sklearn.metrics import precision_recall_curve
 
-    benign, toxic = prediction.predictions.astype(np.float64).T
+    benign, toxic = np.asarray(prediction.predictions, dtype=np.float64).T
     precision, recall, _ = precision_recall_curve(prediction.label_ids, toxic - benign)
     return {"f1": float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())}
 

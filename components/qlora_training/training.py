@@ -132,9 +132,9 @@ def bootstrap_champion(
 def _check_language(registry: Registry, version: int, lang: str) -> None:
     """Refuses a champion of another language.
 
-    A challenger in the run's language would win every comparison, and then serve texts that it can not read.
+    A challenger in the run's language would win every comparison, and then serve texts that it cannot read.
     """
-    serves = registry.get(version).tags.get("lang", lang)
+    serves = registry.get(version).lang or lang
     if serves != lang:
         raise InputError(
             f"the champion (version {version}) reads {serves} and this run is {lang}: "

@@ -35,7 +35,7 @@ class Gate:
 
     @property
     def rule(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         if self.margin is None:
             return f"{self.better} than champion"
         return (
@@ -55,7 +55,7 @@ def gates_from(margins: Mapping[str, float] | None = None) -> tuple[Gate, ...]:
         In the order of the table.
 
     Raises:
-        InputError: A name that no figure has, or a margin that can not be one; all of them are listed.
+        InputError: A name that no figure has, or a margin that cannot be one; all of them are listed.
     """
     given = dict(margins or {})
     known = figures.by_name()
@@ -85,7 +85,7 @@ def _allowed(figure: Figure) -> str:
 
 
 def _is_margin(margin: object, figure: Figure) -> bool:
-    """Whether it is one: a share of more than 1 is a percentage by mistake, and would let everything pass."""
+    """Whether a value can be a margin. A share above 1 is a percentage by mistake, and every challenger would pass."""
     if isinstance(margin, bool) or not isinstance(margin, int | float):
         return False
     return 0 <= margin < (math.inf if figure.unit == "ms" else 1 + 1e-9)
@@ -97,7 +97,7 @@ DEFAULT_GATES = gates_from()
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """How one gate was decided; None stands for a value that could not be had."""
+    """The result of one gate; None stands for a value that could not be measured."""
 
     gate: str
     passed: bool
@@ -135,7 +135,7 @@ def _decide(gate: Gate, champion_figure: object, challenger_figure: object) -> G
     else:
         sign = 1 if gate.better == "higher" else -1
         limit = old - sign * (gate.margin or 0.0)
-        # Compared at nine decimals: a limit of 0.87 - 0.005 is not to be missed by a rounding error.
+        # Compared at nine decimals, so that a figure on a limit such as 0.87 - 0.005 does not fail by a rounding error.
         distance = round(sign * (new - limit), 9)
         passed = distance > 0 if gate.margin is None else distance >= 0
         reason = (

@@ -1,4 +1,4 @@
-"""The bundle as an MLflow model, from code: MLflow imports this file, no pickle is written or read.
+"""The bundle as an MLflow model, from code: MLflow imports this file, and no pickle is written or read.
 
 See "Models from Code" in MLflow's documentation.
 """
@@ -20,7 +20,9 @@ class ContentFilterModel(PythonModel):
 
         self._filter = ContentFilter.open(context.artifacts["bundle"])
 
-    def predict(self, context: PythonModelContext, model_input: list[str]) -> list[dict[str, Any]]:
+    def predict(
+        self, context: PythonModelContext, model_input: list[str], params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """For every text its toxic_score and is_toxic."""
         scores = self._filter.score(model_input)
         verdicts = self._filter.is_toxic(scores)

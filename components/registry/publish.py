@@ -41,10 +41,10 @@ def publish(registry: Registry, models_uri: str | None = None) -> list[str]:
         # KServe's storage initialiser takes every key that begins with its address: without the last slash, version 1
         # would bring 10 to 19 along.
         uri = f"{root}/{version.version}/" if version else ""
-        if version is None or version.tags.get(Registry.STORAGE_URI) == uri:
+        if version is None or version.storage_uri == uri:
             continue
         store.publish(bundles.load(registry.download(version.version)), uri)
-        registry.note_storage(version.version, uri)
+        registry.record_storage(version.version, uri)
         done.append(f"version {version.version} is at {uri}")
     champion = aliases.get(Registry.CHAMPION)
     pointer = f"{root}/{Registry.CHAMPION}"

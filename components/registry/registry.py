@@ -13,18 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
+from content_arena.components.registry import tags
 from content_arena.components.registry.gates import Gate, GateResult
 from content_arena.components.registry.verdict import RecordedVerdict
-from content_arena.components.registry.version import OVERRIDE, REJECTED, RegisteredVersion
+from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import tracking
 from content_arena.components.shared.errors import InputError, RefusedError, RegistryError
 
 MODEL_NAME = "content-filter"
-_METRIC = "metric."
-_DIGEST = "bundle_sha256"
-_GENERATION = "generation"
-_SUCCEEDED = "succeeded_version"
+#: Longest reason that is kept in a tag, in characters.
+_REASON_LENGTH = 500
 
 
 class Registry:
@@ -34,17 +33,7 @@ class Registry:
     CHALLENGER: ClassVar[str] = "challenger"
     PREVIOUS: ClassVar[str] = "previous"
     ALIASES: ClassVar[tuple[str, ...]] = (CHAMPION, CHALLENGER, PREVIOUS)
-    #: Tag with the address in object storage that a version was published at.
-    STORAGE_URI: ClassVar[str] = "storage_uri"
-    #: Tag with the digest of the corpus that a version was trained on.
-    CORPUS_SHA256: ClassVar[str] = "corpus_sha256"
-    #: Tag with how the gates decided, as JSON.
-    VERDICT: ClassVar[str] = "verdict"
-    #: Tags with why and when (Unix time, seconds) a version was rejected.
-    REJECTED: ClassVar[str] = REJECTED
-    REJECTED_AT: ClassVar[str] = "rejected_at"
-    #: Tag with when it became champion (Unix time, seconds).
-    PROMOTED_AT: ClassVar[str] = "promoted_at"
+    STORAGE_URI: ClassVar[str] = tags.STORAGE_URI
 
     def __init__(self, tracking_uri: str | None = None) -> None:
         """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
@@ -68,7 +57,7 @@ class Registry:
         Raises:
             RegistryError: There is none.
         """
-        if spec.isdigit():
+        if spec.isdecimal():
             return self.get(int(spec)).version
         version = self.version_of(spec)
         if version is None:
@@ -91,9 +80,7 @@ class Registry:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise RegistryError(f"the registry has no version {version} of {MODEL_NAME}") from error
-        tags = dict(found.tags)
-        metrics = {k.removeprefix(_METRIC): float(tags.pop(k)) for k in list(tags) if k.startswith(_METRIC)}
-        return RegisteredVersion(version, tags.pop(_DIGEST, ""), int(tags.pop(_GENERATION, 0)), metrics, tags)
+        return RegisteredVersion.from_tags(version, found.tags)
 
     def register(self, bundle: bundles.Bundle, run_id: str, generation: int | None = None) -> RegisteredVersion:
         """Logs a bundle as an MLflow model and registers it; a bundle that is registered already keeps its version.
@@ -106,12 +93,12 @@ class Registry:
         import mlflow
 
         digest = bundle.spec.digest
-        versions = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
-        for found in versions:
-            if found.tags.get(_DIGEST) == digest:
-                return self.get(int(found.version))
+        known = self.versions()
+        for version in known:
+            if version.digest == digest:
+                return version
         if generation is None:
-            generation = 1 + max((int(found.tags.get(_GENERATION, 0)) for found in versions), default=-1)
+            generation = 1 + max((version.generation for version in known), default=-1)
         # Not the fluent call with an active run: stages log into a run that other stages share.
         with tracking.active_run(self.client, run_id):
             info = mlflow.pyfunc.log_model(
@@ -121,10 +108,15 @@ class Registry:
                 pip_requirements=[f"content-arena=={metadata.version('content-arena')}"],
             )
         self._ensure_model()
-        tags = {_DIGEST: digest, _GENERATION: str(generation), "base_model": bundle.spec.base_model}
-        tags |= {"lang": bundle.spec.lang, self.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", ""))}
+        described = {
+            tags.DIGEST: digest,
+            tags.GENERATION: str(generation),
+            "base_model": bundle.spec.base_model,
+            tags.LANG: bundle.spec.lang,
+            tags.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", "")),
+        }
         created = self.client.create_model_version(
-            MODEL_NAME, info.model_uri, run_id=run_id, tags=tags, model_id=info.model_id
+            MODEL_NAME, info.model_uri, run_id=run_id, tags=described, model_id=info.model_id
         )
         return self.get(int(created.version))
 
@@ -142,14 +134,14 @@ class Registry:
             )
 
     def promote(self, version: int, expected_champion: int | None) -> None:
-        """Makes a version the champion and the champion so far the previous one.
+        """Makes a version the champion, and the present champion the previous one.
 
         Args:
             version: The new champion.
             expected_champion: The champion the decision was made against; None if there was none.
 
         Raises:
-            RegistryError: The champion is another by now; nothing was moved.
+            RegistryError: Another version has become champion since; nothing was moved.
         """
         champion = self.version_of(self.CHAMPION)
         if champion == version and self.predecessor(version) == expected_champion:
@@ -164,16 +156,16 @@ class Registry:
             raise RegistryError(f"version {version} is the champion already")
         # Tags first: after each call there is one champion, and its predecessor is known.
         if champion is not None:
-            self.client.set_model_version_tag(MODEL_NAME, str(version), _SUCCEEDED, str(champion))
-        self.client.set_model_version_tag(MODEL_NAME, str(version), self.PROMOTED_AT, f"{time.time():.0f}")
+            self._tag(version, tags.SUCCEEDED, str(champion))
+        self._tag(version, tags.PROMOTED_AT, f"{time.time():.0f}")
         self.set_alias(self.CHAMPION, version)
         self._align(version, champion)
 
     def rollback(self, reason: str) -> tuple[int, int]:
         """Makes the previous version the champion again.
 
-        The version taken back is tagged ``rejected`` with the reason; ``previous`` moves to what the restored version
-        had succeeded, or away.
+        The version taken back is tagged ``rejected`` with the reason. ``previous`` moves to the version that the
+        restored one had succeeded, and is removed if there is none.
 
         Returns:
             The version taken back and the champion now.
@@ -182,7 +174,7 @@ class Registry:
             RefusedError: There is no previous version.
         """
         champion = self.version_of(self.CHAMPION)
-        # The tag was there before the champion was: the alias may lag behind if a process was killed.
+        # The tag and not the alias: if a promotion was killed half-way, the alias is out of date.
         previous = None if champion is None else self.predecessor(champion)
         if champion is None or previous is None:
             raise RefusedError("nothing to roll back to: no version served before the champion")
@@ -191,7 +183,7 @@ class Registry:
         return champion, previous
 
     def step_back(self, version: int) -> None:
-        """Makes a version that served before the champion again, and what it had succeeded the previous one."""
+        """Makes an earlier champion the champion again, and the version that it had succeeded the previous one."""
         self.set_alias(self.CHAMPION, version)
         self._align(version, self.predecessor(version))
 
@@ -215,8 +207,7 @@ class Registry:
 
     def predecessor(self, version: int) -> int | None:
         """The champion that a version succeeded; None if it was the first."""
-        before = self.get(version).tags.get(_SUCCEEDED)
-        return int(before) if before else None
+        return self.get(version).predecessor
 
     def _align(self, champion: int, previous: int | None) -> None:
         """Brings the other aliases in line with the champion."""
@@ -230,22 +221,22 @@ class Registry:
 
     def reject(self, version: int, reason: str) -> None:
         """Tags a version as rejected."""
-        self.client.set_model_version_tag(MODEL_NAME, str(version), self.REJECTED, reason[:500])
-        self.client.set_model_version_tag(MODEL_NAME, str(version), self.REJECTED_AT, f"{time.time():.0f}")
+        self._tag(version, tags.REJECTED, reason[:_REASON_LENGTH])
+        self._tag(version, tags.REJECTED_AT, f"{time.time():.0f}")
 
     def withdraw_rejection(self, version: int) -> None:
-        """Takes the tag of :meth:`reject` away, if there is one."""
+        """Removes the rejection of a version, if there is one."""
         if self.get(version).rejection is not None:
-            self.client.delete_model_version_tag(MODEL_NAME, str(version), self.REJECTED)
+            self.client.delete_model_version_tag(MODEL_NAME, str(version), tags.REJECTED)
 
-    def note_storage(self, version: int, uri: str) -> None:
-        """Keeps the address in object storage of a version's published bundle; set once all of it is there."""
-        self.client.set_model_version_tag(MODEL_NAME, str(version), self.STORAGE_URI, uri)
+    def record_storage(self, version: int, uri: str) -> None:
+        """Records where a version's bundle lies in object storage; called once all of it is there."""
+        self._tag(version, tags.STORAGE_URI, uri)
 
-    def note_override(self, version: int, reason: str) -> None:
-        """Keeps why a person promotes a version against its gates or its rejection; withdraws the rejection."""
+    def record_override(self, version: int, reason: str) -> None:
+        """Records why a person promotes a version against its gates or its rejection; withdraws the rejection."""
         self.withdraw_rejection(version)
-        self.client.set_model_version_tag(MODEL_NAME, str(version), OVERRIDE, reason[:500])
+        self._tag(version, tags.OVERRIDE, reason[:_REASON_LENGTH])
 
     def record_verdict(
         self, version: int, champion: int, results: Sequence[GateResult], gates: Sequence[Gate] = ()
@@ -260,27 +251,27 @@ class Registry:
         """
         margins = {gate.metric: gate.margin for gate in gates}
         verdict = RecordedVerdict(champion=champion, gates=tuple(results), margins=margins)
-        self.client.set_model_version_tag(MODEL_NAME, str(version), self.VERDICT, json.dumps(verdict.as_json()))
+        self._tag(version, tags.VERDICT, json.dumps(verdict.as_json()))
 
     def verdict(self, version: int) -> RecordedVerdict | None:
         """How the gates decided about a version; None if it was never judged.
 
         Raises:
-            RegistryError: The tag that holds it can not be read.
+            RegistryError: The tag that holds it cannot be read.
         """
-        raw = self.get(version).tags.get(self.VERDICT)
+        raw = self.get(version).tags.get(tags.VERDICT)
         if raw is None:
             return None
         try:
             return RecordedVerdict.from_json(json.loads(raw))
         except (ValueError, InputError) as error:
-            raise RegistryError(f"the verdict tag of version {version} can not be read: {error}") from error
+            raise RegistryError(f"the verdict tag of version {version} cannot be read: {error}") from error
 
     def record_metrics(self, version: int, metrics: Mapping[str, float | None]) -> None:
         """Keeps the figures of a version's last evaluation; None is left out."""
         for name, value in metrics.items():
             if value is not None:
-                self.client.set_model_version_tag(MODEL_NAME, str(version), _METRIC + name, repr(float(value)))
+                self._tag(version, tags.METRIC + name, repr(float(value)))
 
     def download(self, version: int) -> Path:
         """The bundle of a version, on this machine.
@@ -303,7 +294,11 @@ class Registry:
     def versions(self) -> list[RegisteredVersion]:
         """Every version, oldest first."""
         found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
-        return [self.get(number) for number in sorted(int(version.version) for version in found)]
+        versions = [RegisteredVersion.from_tags(int(version.version), version.tags) for version in found]
+        return sorted(versions, key=lambda version: version.version)
+
+    def _tag(self, version: int, name: str, value: str) -> None:
+        self.client.set_model_version_tag(MODEL_NAME, str(version), name, value)
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException

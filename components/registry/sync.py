@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from content_arena.components.registry import tags
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.shared.errors import InputError, RegistryError
-
-#: Tag with the rollout that rejected a version; a later rollout that a person overrode the rejection for is another.
-_REJECTED_BY = "rejected_by_rollout"
 
 
 class RegistrySync:
@@ -27,11 +25,11 @@ class RegistrySync:
         Args:
             challenger: The version.
             stable: What serves now.
-            override: Why a person wants it although it was rejected or its gates failed; recorded with the version.
+            override: Why a person rolls it out although it was rejected or its gates failed; recorded with the version.
             dry_run: Record nothing.
 
         Raises:
-            InputError: It was rejected or failed, or the registry does not agree about what serves.
+            InputError: It was rejected or its gates failed, or the registry's champion is not the version that serves.
         """
         with _registry_errors():
             version, serving = _number(challenger), _number(stable)
@@ -45,10 +43,10 @@ class RegistrySync:
             if reason and not override:
                 raise InputError(f"version {version} {reason}: --reason REASON rolls it out all the same")
             if override and not dry_run:
-                self._registry.note_override(version, override)
+                self._registry.record_override(version, override)
 
     def is_champion(self, challenger: str) -> bool:
-        """Whether every alias is where it belongs while a version serves."""
+        """Whether the aliases are as they should be while a version serves."""
         with _registry_errors():
             version, registry = _number(challenger), self._registry
             return (
@@ -71,14 +69,14 @@ class RegistrySync:
             else:
                 self._registry.promote(version, expected_champion=None if champion is None else before)
             self._registry.withdraw_rejection(version)
-            if _REJECTED_BY in self._registry.get(version).tags:
-                self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY)
+            if tags.REJECTED_BY in self._registry.get(version).tags:
+                self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), tags.REJECTED_BY)
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether this rollout's rejection of a version is recorded completely."""
         with _registry_errors():
             version = _number(challenger)
-            is_tagged = self._registry.get(version).tags.get(_REJECTED_BY) == rollout
+            is_tagged = self._registry.get(version).tags.get(tags.REJECTED_BY) == rollout
             return is_tagged and self._registry.version_of(Registry.CHAMPION) != version
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
@@ -89,7 +87,7 @@ class RegistrySync:
             if self._registry.version_of(Registry.CHAMPION) == version:
                 self._registry.step_back(before)
             # Last: this tag means that everything before it was done.
-            self._registry.client.set_model_version_tag(MODEL_NAME, str(version), _REJECTED_BY, rollout)
+            self._registry.client.set_model_version_tag(MODEL_NAME, str(version), tags.REJECTED_BY, rollout)
 
     def reconcile(self, serving: str) -> list[str]:
         """Brings the aliases in line with what serves.
@@ -104,7 +102,7 @@ class RegistrySync:
             done = []
             if before != version:
                 if before is not None and registry.predecessor(before) == version:
-                    # The registry was ahead of the traffic: back to what was before.
+                    # The alias was moved and the traffic was not: the alias goes back.
                     registry.step_back(version)
                 else:
                     registry.promote(version, expected_champion=before)
@@ -121,7 +119,7 @@ class RegistrySync:
 
 
 def _number(version: str) -> int:
-    if not version.isdigit():
+    if not version.isdecimal():
         raise RegistryError(f"the service's model is called {version!r}, which is no version of the registry")
     return int(version)
 

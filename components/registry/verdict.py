@@ -19,7 +19,7 @@ class PromotionVerdict:
         champion_version: The champion it was compared with.
         challenger_version: Its version in the registry.
         generation: How many rounds of the arena lie behind it.
-        reasons: Why it passed, or why it did not.
+        reasons: The reasons of the gates that failed, or of all gates if none did.
         gates: How each gate was decided.
         margins: The margin each gate was applied with, by name of its figure; None: strictly better.
         seconds: How long every stage took, by name.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: Tag with why a person promoted a version against its gates or its rejection.
-OVERRIDE = "override_reason"
-#: Tag with why a version was rejected.
-REJECTED = "rejected"
+from content_arena.components.registry import tags as names
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,57 @@ class RegisteredVersion:
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def from_tags(cls, version: int, tags: Mapping[str, str]) -> RegisteredVersion:
+        """Reads a version from its tags."""
+        rest = dict(tags)
+        metrics = {
+            name.removeprefix(names.METRIC): float(rest.pop(name)) for name in tags if name.startswith(names.METRIC)
+        }
+        return cls(version, rest.pop(names.DIGEST, ""), int(rest.pop(names.GENERATION, 0)), metrics, rest)
+
+    @property
+    def lang(self) -> str | None:
+        """ISO 639-1 code of the corpus it was trained on; None if it was registered before that was recorded."""
+        return self.tags.get(names.LANG)
+
+    @property
+    def corpus_sha256(self) -> str | None:
+        """Digest of the corpus it was trained on; None if that is not recorded."""
+        return self.tags.get(names.CORPUS_SHA256) or None
+
+    @property
+    def storage_uri(self) -> str | None:
+        """Where its bundle lies in object storage; None if it was not published."""
+        return self.tags.get(names.STORAGE_URI)
+
+    @property
+    def predecessor(self) -> int | None:
+        """The champion that it succeeded; None if it was the first, or never champion."""
+        before = self.tags.get(names.SUCCEEDED)
+        return int(before) if before else None
+
+    @property
+    def promoted_at(self) -> float | None:
+        """When it became champion (Unix time, seconds); None if it never did, or the tag holds no number."""
+        try:
+            seconds = float(self.tags.get(names.PROMOTED_AT, ""))
+        except ValueError:
+            return None
+        return seconds if math.isfinite(seconds) else None
+
     @property
     def override_reason(self) -> str | None:
         """Why a person promoted it against the gates; None if no person did."""
-        return self.tags.get(OVERRIDE)
+        return self.tags.get(names.OVERRIDE)
+
+    @property
+    def rejected_at(self) -> float | None:
+        """When it was last rejected (Unix time, seconds); None if it never was."""
+        seconds = self.tags.get(names.REJECTED_AT)
+        return float(seconds) if seconds else None
 
     @property
     def rejection(self) -> str | None:
-        """Why it was taken back; None if it was not."""
-        return self.tags.get(REJECTED)
+        """Why it was rejected; None if it was not."""
+        return self.tags.get(names.REJECTED)

@@ -15,15 +15,15 @@ def decide_retraining(
     max_evasion: float,
     max_age_days: float,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])]):  # noqa: UP006
-    """Decides whether a new challenger is worth training; any one rule that is met is reason enough.
+) -> NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])]):  # type: ignore[valid-type]  # noqa: UP006 - KFP
+    """Decides whether a new challenger is worth training; one rule that is met is reason enough.
 
     Args:
         corpus: Parquet of Sample records.
         attacks: Parquet of Attack records: a fresh battle against the champion.
         pipeline_run: Id under which the stages of a run find their MLflow run.
-        max_evasion: Share of caught texts that the battle may turn, in [0, 1].
-        max_age_days: Age of the champion, in days.
+        max_evasion: Share of caught texts that the battle may get past the champion, in [0, 1].
+        max_age_days: Greatest age of the champion, in days.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
@@ -46,5 +46,5 @@ def decide_retraining(
         pipeline_run=pipeline_run,
         tracking_uri=tracking_uri or None,
     )
-    outputs = NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])])  # noqa: UP006, UP014
+    outputs = NamedTuple("Outputs", [("retrain", bool), ("reasons", List[str])])  # type: ignore[name-match]  # noqa: UP006, UP014
     return outputs(decision.retrain, list(decision.reasons))

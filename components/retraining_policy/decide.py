@@ -37,12 +37,12 @@ def decide_retraining(
     attacks = records.read(records.Attack, attacks_path)
     corpus = records.read(records.Sample, corpus_path)
     champion = Registry(tracking_uri).aliases().get(Registry.CHAMPION)
-    promoted_at = champion.tags.get("promoted_at") if champion else None
-    trained_on = champion.tags.get(Registry.CORPUS_SHA256) if champion else None
+    promoted_at = champion.promoted_at if champion else None
+    trained_on = champion.corpus_sha256 if champion else None
     decision = decide(
         Observation(
             evasion=evasion(attacks[attacks["split"] == "validation"]),
-            champion_age_days=(time.time() - float(promoted_at)) / _SECONDS_A_DAY if promoted_at else None,
+            champion_age_days=None if promoted_at is None else (time.time() - promoted_at) / _SECONDS_A_DAY,
             corpus_changed=records.corpus_digest(corpus) != trained_on if trained_on else None,
         ),
         policy,

@@ -13,8 +13,8 @@ class Policy:
     """The rules; one that is met is a sufficient reason.
 
     Attributes:
-        max_evasion: Share of caught texts that a fresh battle may turn, in [0, 1].
-        max_age_days: Age of the champion, in days.
+        max_evasion: Share of caught texts that a fresh battle may get past the champion, in [0, 1].
+        max_age_days: Greatest age of the champion, in days.
     """
 
     SECTION: ClassVar[str] = "retraining"

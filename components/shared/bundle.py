@@ -135,7 +135,7 @@ def load(path: str | Path) -> Bundle:
     try:
         raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST} can not be read: {error}") from error
+        raise BundleError(f"{folder / MANIFEST} cannot be read: {error}") from error
     known = {f.name for f in fields(BundleSpec)}
     required = {"base_model", "lang", "threshold", "max_length", "canonical_version", "files", "format"}
     if not isinstance(raw, dict) or set(raw) - known or required - set(raw):

@@ -91,7 +91,7 @@ class Fields:
         )
 
     def rate(self, key: str) -> Rate:
-        """A rate with its interval; one of no trials was not measured, whatever it says."""
+        """A rate with its interval; a rate over no trials counts as not measured."""
         fields = self.fields(key)
         n = fields.whole("n")
         if n < 0:
@@ -117,6 +117,11 @@ class Fields:
         fields = self.fields(key)
         return {str(name): fields.number_or_none(name) for name in fields._value}
 
+    def text_by_name(self, key: str) -> dict[str, str]:
+        """An object whose values are strings, its order kept."""
+        fields = self.fields(key)
+        return {str(name): fields.text(name) for name in fields._value}
+
     def _list(self, key: str) -> list[object]:
         value = self.raw(key)
         return list(value) if isinstance(value, list | tuple) else self._refuse(key, value, "a list")
@@ -128,7 +133,7 @@ class Fields:
 def _finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Python's whole numbers have no end, a float has.
+    # An int of Python may be too large for a float.
     return float(value) if abs(value) <= sys.float_info.max else None
 
 

@@ -12,7 +12,7 @@ class ArenaError(Exception):
 
 
 class InputError(ArenaError):
-    """Input (data, a base model, a parameter) that can not be used."""
+    """Input (data, a base model, a parameter) that cannot be used."""
 
 
 class BundleError(ArenaError):

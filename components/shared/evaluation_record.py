@@ -67,11 +67,11 @@ class ModelEvaluation:
     histogram: Histogram
 
     def headline(self) -> dict[str, float | None]:
-        """The figures outsiders read, see :func:`content_arena.components.shared.figures.headline`."""
+        """See :func:`content_arena.components.shared.figures.headline`."""
         return figures.headline(self.figures)
 
     def as_json(self) -> Json:
-        """The figures stand beside the other fields."""
+        """The model's part of the document: a field for each figure, beside the other fields."""
         return {
             "version": self.version,
             "threshold": self.threshold,
@@ -84,7 +84,7 @@ class ModelEvaluation:
 
     @classmethod
     def from_fields(cls, fields: Fields) -> ModelEvaluation:
-        """Reads it back.
+        """Reads the model's part of the document.
 
         Raises:
             InputError: A field or a figure of the table is missing or of a wrong type.
@@ -115,7 +115,7 @@ class StrategyComparison:
         challenger: Evasion of the challenger.
         champion_fpr: Benign texts that the champion flags after the strategy.
         challenger_fpr: Benign texts that the challenger flags after the strategy.
-        undone: Share of its edits that the canonicaliser turns back.
+        undone: Share of its edits that the canonicaliser undoes.
     """
 
     strategy: str
@@ -157,7 +157,7 @@ class Evaluation:
         lang: ISO 639-1 code of the corpus.
         seed: Of the attacks.
         budget: Queries allowed for each (text, strategy).
-        attack_set_sha256: Evaluations with one hash fought with the same attempts.
+        attack_set_sha256: Two evaluations with the same hash made the same attempts.
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
         champion: What was measured on the champion.
@@ -222,12 +222,12 @@ def read(path: Path) -> Evaluation:
     """Reads the document of evaluate_challenger.
 
     Raises:
-        InputError: The file can not be read, or is no evaluation; the message names the field that is wrong.
+        InputError: The file cannot be read, or is no evaluation; the message names the field that is wrong.
     """
     try:
         return Evaluation.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, InputError) as error:
-        raise InputError(f"the evaluation at {path} can not be read: {error}") from error
+        raise InputError(f"the evaluation at {path} cannot be read: {error}") from error
 
 
 def write(evaluation: Evaluation, path: Path) -> None:

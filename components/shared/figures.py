@@ -1,7 +1,8 @@
 """The figures a model is judged by: one row each, read by everything that names, judges, shows or exports them.
 
-The rows are facts only. How a figure is computed stands in :data:`content_arena.components.evaluation.metrics.COMPUTE`,
-under the same name: computing needs libraries that the registry and the exporter do without.
+A row has facts only. The function that computes a figure is in
+:data:`content_arena.components.evaluation.metrics.COMPUTE`, under the same name, because it needs libraries that the
+registry and the exporter do not have.
 """
 
 from __future__ import annotations
@@ -39,8 +40,14 @@ class Rate:
         """For JSON."""
         return asdict(self)
 
+    def overlaps(self, other: Rate) -> bool:
+        """Whether both intervals have a value in common; False if one of the rates has none."""
+        if self.low is None or self.high is None or other.low is None or other.high is None:
+            return False
+        return self.low <= other.high and other.low <= self.high
 
-#: The rate of no trials.
+
+#: The rate over no trials.
 NOTHING = Rate(None)
 
 #: A figure as it was measured: a share is a Rate; a score or a time is a number, None where it was not measured.
@@ -141,7 +148,7 @@ def by_name() -> dict[str, Figure]:
 
 
 def headline(figures: Mapping[str, Measured]) -> dict[str, float | None]:
-    """The figures outsiders read, each a plain number, or None where it was not measured.
+    """The figures that registry, MLflow and command line show: plain numbers, None where one was not measured.
 
     Args:
         figures: Every figure of one model, by name.
@@ -158,7 +165,7 @@ def in_percent(name: str, value: float | None) -> str:
     """A figure for a terminal: shares and scores in percent, times in milliseconds.
 
     Args:
-        name: Of the figure; one that the table lacks (a training's own, say) is taken for a score.
+        name: Of the figure. A name that the table does not have, such as a training's own figure, is shown as a score.
         value: None where it was not measured.
     """
     figure = by_name().get(name)

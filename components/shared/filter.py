@@ -57,7 +57,7 @@ class ContentFilter:
             batch_size: Texts a session takes at once.
 
         Raises:
-            BundleError: The tokenizer or the model can not be read.
+            BundleError: The tokenizer or the model cannot be read.
         """
         self.bundle = bundle
         self.version = version or f"sha-{bundle.spec.digest[:12]}"
@@ -138,7 +138,8 @@ class ContentFilter:
         finally:
             self._sessions.put(session)
         with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
-            return 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+            scores: npt.NDArray[np.float32] = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+        return scores
 
 
 def _load_tokenizer(bundle: bundles.Bundle) -> Tokenizer:
@@ -172,7 +173,7 @@ def _load_session(bundle: bundles.Bundle) -> InferenceSession:
 
 def _load_error(bundle: bundles.Bundle, error: Exception) -> BundleError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return BundleError(f"the model in bundle {bundle.path} can not be loaded: {reason}")
+    return BundleError(f"the model in bundle {bundle.path} cannot be loaded: {reason}")
 
 
 def _pad_id(tokenizer: Tokenizer) -> int:

@@ -62,7 +62,7 @@ def compose(initial: str, vowel: str, final: str = "") -> str:
     """Composes one syllable; the inverse of :func:`decompose`.
 
     Raises:
-        KeyError: A jamo that can not have this position.
+        KeyError: A jamo that cannot have this position.
     """
     index = (_INITIAL_INDEX[initial] * len(VOWELS) + _VOWEL_INDEX[vowel]) * len(FINALS)
     return chr(_BASE + index + (_FINAL_INDEX[final] if final else 0))

@@ -38,8 +38,8 @@ class Record(pa.DataFrameModel):
     def upgrades(cls) -> tuple[Upgrade, ...]:
         """The functions that upgrade an older table: number n makes a table of version n + 1 from one of version n.
 
-        Their number is therefore the schema's version. Whoever adds, renames or removes a column appends a function;
-        one for :class:`Attack` serves :class:`LabelledAttack` as well, which inherits it.
+        Their number is therefore the schema's version. Append a function when you add, rename or remove a column.
+        :class:`LabelledAttack` inherits those of :class:`Attack`.
         """
         return ()
 
@@ -49,7 +49,7 @@ class Record(pa.DataFrameModel):
         return len(cls.upgrades())
 
     class Config:
-        """Unknown columns are refused, so that a misspelt one can not pass unnoticed."""
+        """Unknown columns are refused, so that a misspelt one cannot pass unnoticed."""
 
         strict = True
         coerce = True
@@ -75,7 +75,8 @@ class Attack(Record):
     attack_id: Series[str] = pa.Field(unique=True)
     base_id: Series[str]
     lang: Series[str]
-    strategy: Series[str]
+    # pandera's model has a method of this name. The files have a column of this name, and nothing calls the method.
+    strategy: Series[str]  # type: ignore[assignment]
     family: Series[str]
     params: Series[str] = pa.Field(description="JSON of a strategy's own parameters; no strategy has any so far.")
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
@@ -173,9 +174,10 @@ def validate(schema: type[Schema], table: pd.DataFrame) -> pd.DataFrame:
         return schema.validate(table, lazy=True)
     except (SchemaError, SchemaErrors) as error:
         cases = error.failure_cases
-        found = cases.groupby(["column", "check"], dropna=False).size() if isinstance(cases, pd.DataFrame) else {}
-        detail = "; ".join(f"{column}: {check} ({n} rows)" for (column, check), n in found.items())
+        detail = ""
         if isinstance(cases, pd.DataFrame):
+            found = cases.groupby(["column", "check"], dropna=False).size().reset_index(name="n").to_numpy().tolist()
+            detail = "; ".join(f"{column}: {check} ({n} rows)" for column, check, n in found)
             unknown = cases.loc[cases["check"].isin(["column_in_schema", "column_in_dataframe"]), "failure_case"]
             detail = "; ".join(filter(None, [detail, *(f"unknown or missing column {name}" for name in unknown)]))
         raise InputError(f"{schema.__name__} table is not valid: {detail or type(error).__name__}") from None

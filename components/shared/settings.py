@@ -29,13 +29,13 @@ _WORDS: dict[object, str] = {int: "a whole number", float: "a number", str: "a t
 
 
 def read(stage_name: str, kind: type[Settings], document: Document | None, **named: object) -> Settings:
-    """The settings of a stage; what can not be used ends it with one line that says why.
+    """The settings of a stage; a setting that cannot be used ends the stage with one error line.
 
     Args:
         stage_name: Of the stage, for its log.
         kind: The settings to make.
         document: The settings document; only one section of it is read. None for the defaults.
-        named: Settings that have a parameter of their own, which is the one place to set them.
+        named: Settings that have a parameter of their own: they can be set only there, not in the document.
     """
     return stage(stage_name)(make)(kind, document, **named)
 
@@ -58,7 +58,11 @@ def make(kind: type[Settings], document: Document | None, **named: object) -> Se
     twice = sorted(set(given) & set(named))
     if twice:
         raise InputError(f"settings: [{kind.SECTION}] {', '.join(twice)}: set the parameter of this name instead")
-    return kind(**check(kind, kind.SECTION, given, without=named), **named)
+    try:
+        values = check(kind, kind.SECTION, given, without=named)
+    except InputError as error:
+        raise InputError(f"settings: {error}") from error
+    return kind(**values, **named)
 
 
 def check(
@@ -70,7 +74,7 @@ def check(
         kind: The dataclass that declares the settings.
         section: Name of the section, for messages.
         given: Values by name.
-        without: Fields that the section can not set.
+        without: Fields that the section cannot set.
 
     Raises:
         InputError: An unknown name, or a value of the wrong type; the message lists the known names.
@@ -79,21 +83,21 @@ def check(
     known = [field.name for field in fields(kind) if field.init and field.name not in without]
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise InputError(f"settings: [{section}] has no {', '.join(unknown)}; there is: {', '.join(known)}")
+        raise InputError(f"[{section}] has no {', '.join(unknown)}; there is: {', '.join(known)}")
     return {name: _converted(f"[{section}] {name}", value, types_by_name[name]) for name, value in given.items()}
 
 
 def _converted(name: str, value: object, wanted: object) -> object:
     if typing.get_origin(wanted) in (types.UnionType, typing.Union):
-        # Only "T | None" occurs; a document that leaves the name out is the way to say None.
+        # Only "T | None" occurs; in a document, None is a name that is left out.
         (wanted,) = (part for part in typing.get_args(wanted) if part is not types.NoneType)
     if typing.get_origin(wanted) is tuple:
         if not isinstance(value, list | tuple):
-            raise InputError(f"settings: {name} is {value!r}, wanted a list")
+            raise InputError(f"{name} is {value!r}, wanted a list")
         return tuple(_converted(name, item, typing.get_args(wanted)[0]) for item in value)
     if typing.get_origin(wanted) is Mapping:
         if not isinstance(value, Mapping):
-            raise InputError(f"settings: {name} is {value!r}, wanted names and values")
+            raise InputError(f"{name} is {value!r}, wanted names and values")
         return {key: _converted(f"{name}.{key}", item, typing.get_args(wanted)[1]) for key, item in value.items()}
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if wanted is float and number:
@@ -103,4 +107,4 @@ def _converted(name: str, value: object, wanted: object) -> object:
         return int(typing.cast("float", value))
     if wanted in (str, bool) and type(value) is wanted:
         return value
-    raise InputError(f"settings: {name} is {value!r}, wanted {_WORDS.get(wanted, getattr(wanted, '__name__', wanted))}")
+    raise InputError(f"{name} is {value!r}, wanted {_WORDS.get(wanted, getattr(wanted, '__name__', wanted))}")

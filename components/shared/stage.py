@@ -6,7 +6,7 @@ read in a pod's log, and that the command line parses for its progress display:
     [train_qlora] 40/120 steps, loss 0.412
     [train_qlora] error: only 12 toxic texts; at least 50 of each class are needed
 
-tqdm and rich write to a terminal; another process can not parse their output.
+tqdm and rich write to a terminal; another process cannot parse their output.
 """
 
 from __future__ import annotations

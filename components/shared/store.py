@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import ArenaError, BundleError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _POINTER_BYTES = 64
 #: S3 error codes of a server that is starting or overloaded.
 _RETRIED_CODES = ("ServiceUnavailable", "SlowDown", "InternalError", "XMinioServerNotInitialized")
+
+#: S3 error codes of an address that holds nothing.
+_ABSENT_CODES = ("NoSuchKey", "NoSuchBucket")
 
 
 class StoreError(ArenaError):
@@ -131,12 +134,16 @@ class Store:
         Raises:
             StoreError: The server does not answer or refuses.
         """
+        from minio.error import S3Error
+
         bucket, key = _parse(uri)
         try:
             response = self._client.get_object(bucket, key)
-        except _failures() as error:
-            if getattr(error, "code", None) in ("NoSuchKey", "NoSuchBucket"):
+        except S3Error as error:
+            if error.code in _ABSENT_CODES:
                 return uri.rstrip("/")
+            raise _explained(error, uri) from error
+        except _failures() as error:
             raise _explained(error, uri) from error
         with response:
             target = response.read(_POINTER_BYTES).decode("ascii", "replace").strip()
@@ -156,7 +163,7 @@ class Store:
         folder = self.resolve(uri)
         bucket, prefix = _parse(folder)
         if destination.exists() and any(destination.iterdir()):
-            raise bundles.BundleError(f"{destination} is not empty")
+            raise BundleError(f"{destination} is not empty")
         destination.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=destination) as unchecked:
             n_files = 0
@@ -188,9 +195,9 @@ def _parse(uri: str) -> tuple[str, str]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the client raises.
+    """The errors that the client raises.
 
-    The server does not answer, or answers with something else than S3. The server refuses. A file can not be read or
+    The server does not answer, or answers with something else than S3. The server refuses. A file cannot be read or
     written. The client itself refuses the name of a bucket or an object.
     """
     from minio.error import InvalidResponseError, S3Error, ServerError

@@ -82,7 +82,7 @@ def _make_database(uri: str) -> None:
 def active_run(client: Client, run_id: str) -> Iterator[None]:
     """Makes a run the active one for MLflow's fluent calls, and leaves it open.
 
-    MLflow would mark it as finished on leaving, while other stages have still to log into it.
+    MLflow would mark it as finished at the end of the block, and other stages have still to log into it.
     """
     import mlflow
 
@@ -115,7 +115,7 @@ class Tracking:
         self.pipeline_run = pipeline_run
         self.experiment_id = _experiment(self.client, self.uri)
         self.run_id = self._find() or self._create()
-        # Taken out of the environment: MLflow would resume it wherever a run of our own is to be started.
+        # Taken out of the environment: MLflow would resume it whenever the stage starts a run of its own.
         self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
 
     def _find(self) -> str | None:
@@ -136,13 +136,13 @@ class Tracking:
         rows = {of_stage(stage, name): float(value) for name, value in metrics.items() if value is not None}
         rows[seconds_of(stage)] = seconds_since_start()
         entries = [Metric(name, value, now, 0) for name, value in rows.items()]
-        knobs = [Param(of_stage(stage, name), str(value)[:500]) for name, value in (params or {}).items()]
-        self.client.log_batch(self.run_id, metrics=entries, params=knobs)
+        parameters = [Param(of_stage(stage, name), str(value)[:500]) for name, value in (params or {}).items()]
+        self.client.log_batch(self.run_id, metrics=entries, params=parameters)
         if self._task_run_id:
             self.client.log_batch(self._task_run_id, metrics=entries)
 
     def log_seconds(self, stage: str, seconds: float) -> None:
-        """Logs how long a stage took that does not know of this run (a cached one, say)."""
+        """Logs the seconds of a stage that cannot log them itself, such as one whose result was cached."""
         self.client.log_metric(self.run_id, seconds_of(stage), seconds)
 
     def seconds(self) -> dict[str, float]:
@@ -176,7 +176,7 @@ class Tracking:
             path = Path(folder) / "labelled.parquet"
             records.write(records.LabelledAttack, labelled, path)
             self.client.log_artifact(self.run_id, str(path), _LABELLED)
-        # Only after the upload: a run killed in between is not taken for one with attacks.
+        # After the upload: a run that is killed during it is then not taken for one with attacks.
         self.client.set_tag(self.run_id, _LABELLED_TAG, lang)
 
     def earlier_labelled(self, lang: str) -> list[pd.DataFrame]:

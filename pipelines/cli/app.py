@@ -1,8 +1,9 @@
 """The command line ``arena``, for people and scripts.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done (a run that ended in a verdict,
-whichever), 1 the answer is no (promotion refused, nothing to roll back to, a rollout rolled back), 2 something given
-can not be used, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
+Results go to standard output, everything else to standard error. Exit codes: 0 done (also a run whose
+challenger was refused), 1 the answer is no (promotion refused, nothing to roll back to, a submitted run failed, a
+rollout was rolled back), 2 an option, a file or a value cannot be used, or a stage of a local run broke down, 3 a
+rollout waits for a person, 130 stopped by Ctrl-C.
 
 Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
 """
@@ -31,8 +32,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_given: bool) -> None:
+    if is_given:
         from importlib.metadata import version
 
         print(f"content-arena {version('content-arena')}")
@@ -45,7 +46,7 @@ def arena(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """See ``help`` above; this is where options of the program itself are declared."""
+    """Declares the options of the program itself; its help text is ``help`` above."""
 
 
 for _commands in (loop_commands, version_commands, cluster_commands, rollout_commands):

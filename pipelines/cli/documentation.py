@@ -29,23 +29,25 @@ _HEAD = """# The command line
 Written by `python -m content_arena.pipelines.cli.documentation`; a test compares it with `--help`.
 
 Results go to standard output, everything else to standard error. With `--json` standard output is one object and
-nothing else; of a command that can not do what was asked, it is `{"error": "..."}`, usage errors included.
+nothing else. If a command cannot do what was asked, or an option is wrong, the object is `{"error": "..."}`.
 
 | exit code | means |
 |---|---|
-| 0 | done; a run ended in a verdict, whichever |
-| 1 | the answer is no: gates failed, nothing to roll back to, a run failed, a rollout was rolled back |
-| 2 | something given can not be used: an option, a file, a value |
+| 0 | done; for a run: it ended in a verdict, yes or no |
+| 1 | the answer is no: gates failed, nothing to roll back to, a submitted run failed, a rollout was rolled back |
+| 2 | an option, a file or a value cannot be used, or a stage of a local run broke down |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |
 """
 _SETTINGS = """## Settings file
 
 `arena run`, `battle`, `compile` and `submit` take `--settings FILE`, a TOML file with one section for each stage. An
-option given on the command line wins over the file, and the file over the default. Unknown sections and names are
-refused, and so are values of the wrong type. A setting that is a parameter of the pipelines (in the table: its name in
-bold) becomes that argument; all others reach the stages in the pipelines' parameter `settings`, which can also be given
-in the dashboard of Kubeflow Pipelines, as JSON: `{"training": {"lora_rank": 8}}`.
+option on the command line wins over the file, and the file over the default. Unknown sections and names are refused,
+and so are values of the wrong type or out of range.
+
+A setting that is a parameter of the pipelines (bold in the tables) becomes the argument of that name. All others reach
+the stages in the pipelines' parameter `settings`. In the dashboard of Kubeflow Pipelines it is given as JSON:
+`{"training": {"lora_rank": 8}}`.
 
 ```toml
 [attack]
@@ -57,7 +59,7 @@ epochs = 6
 lora_rank = 8
 
 [gates]
-clean_f1 = 0.01          # may be a point worse than the champion's
+clean_f1 = 0.01          # the challenger may be one point worse
 perturbed_benign_fpr = 0.0
 
 [rollout]
@@ -70,9 +72,9 @@ p95_seconds = 0.8
 """
 _GATES = """### `[gates]`
 
-By how much the challenger may be worse than the champion, by name of a figure of the evaluation. A figure that has no
-gate gets one. A gate that is not named keeps its rule, so that no setting removes a gate. The margins are recorded with
-the verdict.
+By how much the challenger may be worse than the champion, by name of a figure of the evaluation. Naming a figure
+that has no gate adds one. A gate that is not named keeps its rule, so no setting removes a gate. The margins are
+recorded with the verdict.
 
 """
 
@@ -176,7 +178,7 @@ def _section(section: str, kind: type[Any]) -> str:
 
 
 def _attributes(kind: type[Any]) -> dict[str, str]:
-    """What the docstrings of a dataclass and of its bases say about its fields."""
+    """The descriptions of a dataclass's fields, from its docstring and those of its bases."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         _, _, attributes = (base.__doc__ or "").partition("Attributes:\n")
@@ -186,7 +188,7 @@ def _attributes(kind: type[Any]) -> dict[str, str]:
 
 
 def _type(hint: object) -> str:
-    """A type hint in TOML's words."""
+    """A type hint under its name in TOML."""
     if get_origin(hint) in (UnionType, Union):
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     if get_origin(hint) is tuple:

@@ -1,4 +1,4 @@
-"""How a command ends that can not do what was asked: one line on standard error, and with ``--json`` an object."""
+"""Turns the errors of commands into one line on standard error, an exit code and, with ``--json``, an object."""
 
 from __future__ import annotations
 

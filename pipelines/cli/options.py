@@ -45,7 +45,7 @@ class Runner(StrEnum):
 
 
 def described(name: str) -> str:
-    """What the table of parameters says about a parameter."""
+    """The description of a parameter of the pipelines."""
     return PARAMETERS[name].description
 
 
@@ -62,7 +62,7 @@ def one_of(choices: Sequence[str]) -> Callable[[Given], Given]:
 
 
 def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | None:
-    """Makes what a settings file says the default of the options of a command; what is typed wins over it."""
+    """Makes the values of a settings file the defaults of a command's options: an option that is given wins."""
     if given is None:
         return None
     percentages = {
@@ -93,14 +93,14 @@ SettingsOption = Annotated[
         parser=lambda path: load(Path(path)),
         callback=_apply,
         is_eager=True,
-        help="TOML file with settings by section; an option given here wins over it.",
+        help="TOML file with settings by section; an option on the command line wins over it.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """Which texts."""
+    """Options that choose the texts."""
 
     data: Annotated[str, typer.Option(help=described("data"))] = PARAMETERS["data"].default
     lang: LangOption = PARAMETERS["lang"].default
@@ -108,27 +108,27 @@ class CorpusOptions:
         int | None,
         typer.Option(
             min=100,
-            help="Draw at most so many texts.",
+            help="Draw at most this many texts.",
             show_default=f"{MAX_TEXTS_CPU} to train on a CPU, {MAX_TEXTS_CUDA} on a GPU",
         ),
     ] = None
-    text_column: Annotated[str | None, typer.Option(help="Column of the text; usual names are found.")] = None
-    label_column: Annotated[str | None, typer.Option(help="Column of the label; usual names are found.")] = None
+    text_column: Annotated[str | None, typer.Option(help="Column of the texts; usual names are found.")] = None
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels; usual names are found.")] = None
 
 
 @dataclass(frozen=True)
 class AttackOptions:
-    """How to attack them."""
+    """Options of the attacks."""
 
     budget: Annotated[int, typer.Option(min=1, max=100, help=described("budget"))] = AttackSettings.budget
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")] = PARAMETERS["seed"].default
+    seed: Annotated[int, typer.Option(min=0, help=described("seed"))] = PARAMETERS["seed"].default
     texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
     held_out: Annotated[
         list[str] | None,
         typer.Option(
             "--held-out",
             metavar="STRATEGY",
-            help="Judge by a strategy that is never trained on; repeat for more.",
+            help="Strategy that is judged and never trained on; repeat for more.",
             show_default=", ".join(AttackSettings.held_out_strategies),
         ),
     ] = None
@@ -136,9 +136,9 @@ class AttackOptions:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """How the tasks of a pipeline are placed on a cluster."""
+    """Options for where the tasks of a pipeline run on a cluster."""
 
-    shards: Annotated[int, typer.Option(min=1, max=64, help="Pods among which a battle's strategies are dealt.")] = 2
+    shards: Annotated[int, typer.Option(min=1, max=64, help="Pods that share the strategies of a battle.")] = 2
     gpu: Annotated[
         list[str],
         typer.Option(
@@ -149,7 +149,7 @@ class ClusterOptions:
         ),
     ] = field(default_factory=list)
     checkpoint_claim: Annotated[
-        str | None, typer.Option(help="PersistentVolumeClaim for checkpoints; killed trainings resume from it.")
+        str | None, typer.Option(help="PersistentVolumeClaim for checkpoints, from which a killed training resumes.")
     ] = None
     label: Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")] = field(
         default_factory=list
@@ -160,17 +160,17 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """Where and how a challenger that passed the gates is rolled out."""
+    """Options for the rollout of a challenger that passed the gates."""
 
     rollout: Annotated[
         str | None,
         typer.Option(
             "--rollout",
             metavar="NAMESPACE/SERVICE",
-            help="InferenceService that a challenger is rolled out on once it passed the gates; none if not given.",
+            help="InferenceService that a challenger is rolled out on after it passed the gates; none if not given.",
         ),
     ] = None
-    rollout_plan: Annotated[str, typer.Option("--rollout-plan", help="Percentages of the users, rising from 0.")] = (
+    rollout_plan: Annotated[str, typer.Option("--rollout-plan", help="Shares of users in percent, rising from 0.")] = (
         ",".join(map(str, Parameters.steps))
     )
     rollout_bake: Annotated[float, typer.Option("--rollout-bake", min=0, help="Seconds each step is measured.")] = (

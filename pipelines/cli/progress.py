@@ -1,4 +1,4 @@
-"""A run as a person sees it: which stage, what it is doing, how far, how long."""
+"""Shows a run to a person: its stages, what each does, how far it is and how long it took."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class _Stage:
 class RunDisplay:
     """Draws the stages of a run on standard error.
 
-    On a terminal one line a stage is redrawn in place; elsewhere (a log file, CI) a line is written when a stage starts
-    and ends and every ten seconds in between.
+    On a terminal each stage has one line that is redrawn in place. Elsewhere (a log file, CI) a line is written when a
+    stage starts, when it ends, and every ten seconds in between.
 
     Attributes:
         console: Where to draw.
@@ -57,13 +57,13 @@ class RunDisplay:
     ) -> None:
         running = self._running()
         if running is not None:
-            # An exit stage runs after a failure too, and is not what failed.
+            # An exit stage runs after a failure too, and is never its cause.
             self._end(running, failed=error is not None and running.name not in EXIT_STAGES)
         if self._live is not None:
             self._live.stop()
 
     def watch(self, line: StageLine) -> None:
-        """Takes in one line that a stage wrote."""
+        """Takes one line of a stage's log."""
         now = time.monotonic()
         stage = self._stages.get(line.stage)
         if stage is None:

@@ -52,23 +52,24 @@ def run(
     corpus: CorpusOptions,
     attack: AttackOptions,
     base_model: Annotated[str, typer.Option(help=described("base_model"))] = PARAMETERS["base_model"].default,
-    generations: Annotated[int, typer.Option(min=1, help="How many times to go round.")] = 1,
+    generations: Annotated[int, typer.Option(min=1, help="How many generations to run.")] = 1,
     device: DeviceOption = PARAMETERS["device"].default,
     epochs: Annotated[int, typer.Option(min=1, help=described("epochs"))] = PARAMETERS["epochs"].default,
     warm_start: Annotated[
-        bool, typer.Option("--warm-start/--cold-start", help="Train the challenger on from the champion's adapter.")
+        bool,
+        typer.Option("--warm-start/--cold-start", help="Continue from the champion's adapter, or start anew."),
     ] = PARAMETERS["warm_start"].default,
     settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
 ) -> None:
-    """Go round the loop: attack the champion, label, train a challenger, compare, promote it or say why not.
+    """Run a generation: attack the champion, label, train a challenger, compare the two, promote it or refuse.
 
-    The first run trains the first champion. Exit code 0 once there is a verdict, whichever it is.
+    The first run trains the first champion. Exit code 0 once there is a verdict, yes or no.
     """
     from content_arena.components.qlora_training import base_models
 
-    # The trainer would say the same, a minute later.
+    # The stage would refuse it as well, a minute later.
     base_models.resolve(base_model)
     home = ArenaHome.from_environment()
     arguments = {
@@ -111,8 +112,8 @@ def battle(
 
     home = ArenaHome.from_environment()
     is_folder = Path(victim).is_dir()
-    if victim.isdigit() or victim in set(Alias):
-        # The stage would say the same, after it has read the corpus.
+    if victim.isdecimal() or victim in set(Alias):
+        # The stage would refuse it as well, after it has read the corpus.
         registry_here().resolve(victim)
     elif not is_folder and "://" not in victim:
         raise InputError(
@@ -141,7 +142,7 @@ def _arguments(
     *,
     has_gpu: bool,
 ) -> dict[str, Any]:
-    """The arguments that both pipelines have: what the settings file says, and the options over it."""
+    """The arguments that both pipelines have: those of the settings file, replaced by the options."""
     names = tuple(parameter.name for parameter in parameters)
     arguments = {
         **(settings or RunSettings()).for_pipeline(names),
@@ -158,13 +159,13 @@ def _arguments(
         from content_arena.components.corpus_preparation import formats
 
         path = Path(corpus.data).expanduser().absolute()
-        # The stage would say the same, seconds later.
+        # The stage would refuse it as well, seconds later.
         formats.check_is_file(path)
         arguments["data"] = str(path)
     if attack.held_out:
         from content_arena.components.attack_generation import strategies
 
-        # The stage would say the same, after it has read the corpus.
+        # The stage would refuse it as well, after it has read the corpus.
         strategies.check_installed(attack.held_out)
         arguments["held_out_strategies"] = attack.held_out
     return arguments
@@ -176,29 +177,30 @@ def _has_gpu(device: str) -> bool:
 
 
 def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) -> dict[str, Any]:
-    """Runs the arena once and puts together what ``--json`` answers."""
+    """Runs the arena once; returns what ``--json`` answers."""
     import shutil
 
+    from content_arena.components.registry.verdict import PromotionVerdict
     from content_arena.components.shared import evaluation_record
     from content_arena.pipelines.definitions import arena
     from content_arena.pipelines.definitions.stage_table import GENERATION
 
     finished = _follow(arena.build(), arguments, home, engine)
-    verdict = finished.parameter("promote_challenger", "verdict")
+    verdict = PromotionVerdict.from_json(finished.parameter("promote_challenger", "verdict"))
     evaluation = evaluation_record.read(finished.artifact("evaluate_challenger", "evaluation"))
     report = home.reports / f"{finished.name}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(finished.artifact("promote_challenger", "report"), report)
     return {
-        "generation": int(verdict["generation"]),
-        "champion_version": verdict["champion_version"],
-        "challenger_version": verdict["challenger_version"],
-        "promoted": verdict["promoted"],
-        "reasons": verdict["reasons"],
-        "metrics": {who: model.headline() for who, model in evaluation.models.items()},
+        "generation": verdict.generation,
+        "champion_version": verdict.champion_version,
+        "challenger_version": verdict.challenger_version,
+        "promoted": verdict.promoted,
+        "reasons": list(verdict.reasons),
+        "metrics": {role: model.headline() for role, model in evaluation.models.items()},
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation.attack_set_sha256,
-        "seconds": {stage: verdict["seconds"].get(stage) for stage in GENERATION},
+        "seconds": {stage: verdict.seconds.get(stage) for stage in GENERATION},
         "report": str(report),
     }
 
@@ -229,7 +231,7 @@ def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
     rows = []
     for name, held_out in (("attacks", False), ("held_out_attacks", True)):
         attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
-        # A champion knows its training texts by heart; what it does to others is what counts.
+        # A champion may have memorised its training texts, so only the others count.
         attacks = attacks[attacks["split"] == "validation"]
         for strategy, figures in metrics.of_battle(attacks).items():
             rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}

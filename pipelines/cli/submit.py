@@ -1,4 +1,4 @@
-"""Commands for a cluster: write the pipelines as YAML, hand them to Kubeflow Pipelines, follow a run there."""
+"""``arena compile`` and ``arena submit``: pipelines as YAML, and runs on Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def compile_pipelines(
 ) -> None:
     """Write the pipelines as YAML for Kubeflow Pipelines: upload them in the dashboard or with `arena submit`.
 
-    What a settings file says becomes the default of the pipelines' parameters.
+    The values of a settings file become defaults of the pipelines' parameters.
     """
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{to} can not be written ({error.strerror}): give a folder with --out") from error
+        raise InputError(f"{to} cannot be written ({error.strerror}): give a folder with --out") from error
     placement = _placement(cluster, rollout, settings or RunSettings())
     for pipeline in Pipeline:
         path = _compile(pipeline, placement, settings or RunSettings(), to)
@@ -60,7 +60,7 @@ def compile_pipelines(
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Which Kubeflow Pipelines, and whose run it is there."""
+    """Options for the server, and for whose run it is there."""
 
     host: Annotated[str, typer.Option(help="URL of Kubeflow Pipelines, such as http://localhost:8080.")]
     experiment: Annotated[str, typer.Option(help="Experiment of Kubeflow Pipelines; made if there is none.")] = (
@@ -74,10 +74,10 @@ class ServerOptions:
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """When it runs."""
+    """Options for when the pipeline runs."""
 
     every: Annotated[
-        int | None, typer.Option(min=60, help="Make a recurring run that starts every so many seconds.")
+        int | None, typer.Option(min=60, help="Make a recurring run that starts every this many seconds.")
     ] = None
     cron: Annotated[
         str | None, typer.Option(help="Make a recurring run by this cron expression of six fields, seconds first.")
@@ -98,7 +98,7 @@ def submit(
     settings: SettingsOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a pipeline to Kubeflow Pipelines, run it there once or again and again, and follow it.
+    """Upload a pipeline to Kubeflow Pipelines, run it once or on a schedule, and follow it.
 
     Exit code 0 once a followed run succeeded or a recurring run was made, 1 if the run failed.
     """
@@ -108,7 +108,7 @@ def submit(
         raise InputError("give --every or --cron, not both")
     settings = settings or RunSettings()
     placement = _placement(cluster, rollout, settings)
-    # KFP's client prints links to standard output, where ours has the answer and nothing else.
+    # KFP's client prints links to standard output, which is for the result of the command alone.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         package = _compile(pipeline, placement, RunSettings(), Path(folder))
         arguments = settings.for_pipeline(_parameter_names(pipeline)) | parse_parameters(package, parameter)
@@ -189,7 +189,7 @@ def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement |
         raise InputError(
             f"--rollout is {given.rollout!r}, wanted NAMESPACE/SERVICE such as content-arena/content-filter"
         )
-    # What has no option here: min_requests, and the URL of a Prometheus.
+    # Settings that have no option here.
     rest = {name: settings.rollout[name] for name in ("min_requests", "prometheus") if name in settings.rollout}
     plan = rollout_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
     return RolloutPlacement(

@@ -1,4 +1,4 @@
-"""What the commands of ``arena`` answer: tables for people, objects for ``--json``."""
+"""Results of the commands: tables for people, objects for ``--json``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_run(out: Console, result: Mapping[str, Any]) -> None:
-    """Prints the verdict of a run, why, and where to read on."""
+    """Prints the verdict of a run, its reasons, and where the report is."""
     table = Table(title=f"Generation {result['generation']}", title_justify="left")
     table.add_column("figure")
     table.add_column(f"champion (version {result['champion_version']})", justify="right")
@@ -33,7 +33,7 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
 
 
 def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int) -> Table:
-    """What got past a filter, a row a strategy."""
+    """What got past a filter, one row for each strategy."""
     caption = (
         "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
         f"changed. Budget {budget} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
@@ -52,7 +52,7 @@ def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int
 
 
 def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
-    """A column an alias, a row a figure."""
+    """One column for each alias, one row for each figure."""
     table = Table(title="content-filter", title_justify="left")
     table.add_column("")
     for alias in aliases:
@@ -68,7 +68,7 @@ def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
 
 
 def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, RegisteredVersion]) -> str:
-    """The versions that no alias points to, and which of them were taken back; empty if there are none."""
+    """The versions that no alias points to, and which of them were rejected; empty if there are none."""
     named = {version.version for version in aliases.values()}
     others = [version for version in versions if version.version not in named]
     shown = [f"{other.version}" + (f" (rejected: {other.rejection})" if other.rejection else "") for other in others]

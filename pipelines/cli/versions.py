@@ -54,12 +54,12 @@ def promote(
     if version == registry.CHALLENGER and registry.version_of(version) is None:
         raise RefusedError("there is no challenger to promote: `arena run` trains one, or name a version's number")
     if force and not reason:
-        raise InputError("--force needs --reason: say why this version serves all the same")
+        raise InputError("--force needs --reason: why this version serves although its gates failed, for the record")
     number, champion = registry.resolve(version), registry.version_of(registry.CHAMPION)
     if number == champion:
         raise InputError(f"version {number} is the champion already")
     if force:
-        registry.note_override(number, str(reason))
+        registry.record_override(number, str(reason))
     else:
         _check_verdict(registry, number, champion)
     registry.promote(number, expected_champion=champion)
@@ -104,17 +104,17 @@ def serve(
     from content_arena.components.shared import bundle as bundles
 
     threshold = bundles.load(path).spec.threshold
-    what = f"version {version}" + ("" if alias.isdigit() else f", the {alias},")
+    what = f"version {version}" + ("" if alias.isdecimal() else f", the {alias},")
 
     def announce(url: str) -> None:
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
 
-    alias_shown = None if alias.isdigit() else alias
+    alias_shown = None if alias.isdecimal() else alias
     serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
 
 
 def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:
-    """Refuses a version that was taken back, whose gates failed, or that was never judged against today's champion."""
+    """Refuses a version that was rejected, whose gates failed, or that was not judged against the present champion."""
     rejection = registry.get(version).rejection
     if rejection:
         raise RefusedError(f"version {version} was rejected ({rejection}); --force --reason overrides")
@@ -123,7 +123,8 @@ def _check_verdict(registry: Registry, version: int, champion: int | None) -> No
         raise RefusedError(f"version {version} was never evaluated: `arena run` does it; --force --reason overrides")
     if verdict.champion != champion:
         raise RefusedError(
-            f"version {version} was judged against champion {verdict.champion}, and {champion} serves now: run again"
+            f"version {version} was judged against champion {verdict.champion}, and {champion} serves now: "
+            "`arena run` trains and judges a new challenger; --force --reason overrides"
         )
     if verdict.failures:
         why = "; ".join(verdict.failures)

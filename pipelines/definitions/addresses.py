@@ -1,4 +1,4 @@
-"""What manifests/ calls the services and secrets that stages use, as pods see them."""
+"""Addresses of services and names of Secrets in ``manifests/``, as the stages' pods see them."""
 
 TRACKING_URI = "http://mlflow.content-arena:5000"
 MODELS_URI = "s3://models/content-filter"

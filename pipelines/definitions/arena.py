@@ -1,4 +1,4 @@
-"""The whole loop once: attack, label, train, compare, promote or say why not."""
+"""One generation of the loop: attack, label, train, compare, promote or refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Red team only: prepare a corpus and attack a filter, train nothing."""
+"""Red team only: prepares a corpus and attacks a filter; trains nothing."""
 
 from __future__ import annotations
 

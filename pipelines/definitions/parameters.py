@@ -1,4 +1,4 @@
-"""The parameters of the pipelines, one row each: type, default and what the documentation says.
+"""The parameters of the pipelines, one row each: type, default and description.
 
 Every parameter has a default that is a value. The backend of Kubeflow Pipelines refuses to hand a parameter without a
 value into an exit handler, a loop or a condition ("the resolved input parameter is null"), so an empty text stands for
@@ -51,8 +51,8 @@ _ALL = (
         "data_version",
         str,
         "",
-        "A word that changes when what `data` holds does, such as a date or a digest: a corpus that was prepared "
-        "before is taken again for the same data, version and options.",
+        "Version of what `data` holds, such as a date or a digest. A corpus that was prepared before is reused if "
+        "data, version and options are the same.",
     ),
     Parameter("lang", str, TrainingSettings.lang, "Language of the texts, ISO 639-1."),
     Parameter(
@@ -71,7 +71,7 @@ _ALL = (
         "Passes over the training data at most; half as many from a warm start.",
         "training",
     ),
-    Parameter("warm_start", bool, True, "Train the challenger on from the champion's adapter; false for a fresh one."),
+    Parameter("warm_start", bool, True, "Whether training continues from the champion's adapter; false for a new one."),
     Parameter(
         "learning_rate",
         float,
@@ -86,16 +86,18 @@ _ALL = (
         "Where to train: auto, cpu or cuda; auto takes a GPU where there is one.",
         "training",
     ),
-    Parameter("seed", int, TrainingSettings.seed, "Of attacks and training: the same seed gives the same attacks."),
-    Parameter("max_texts", int, 100_000, "Draw at most so many texts from the corpus, in the proportions of the data."),
+    Parameter("seed", int, TrainingSettings.seed, "Seed of attacks and training; the same seed, the same attacks."),
+    Parameter("max_texts", int, 100_000, "Draw at most this many texts from the data, in its proportions."),
     Parameter(
         "max_evasion",
         float,
         Policy.max_evasion,
-        "Train if a fresh battle turns more than this share of the texts the champion caught.",
+        "Train if a fresh battle gets more than this share of the caught texts past the champion.",
         "retraining",
     ),
-    Parameter("max_age_days", float, Policy.max_age_days, "Train if the champion is older.", "retraining"),
+    Parameter(
+        "max_age_days", float, Policy.max_age_days, "Train if the champion is older than this many days.", "retraining"
+    ),
     Parameter("text_column", str, "", "Column of the text; found by usual names if empty."),
     Parameter("label_column", str, "", "Column of the label; found by usual names if empty."),
     Parameter(
@@ -109,7 +111,7 @@ _ALL = (
         "settings",
         dict,
         {},
-        'Knobs that have no parameter of their own, by section, such as {"training": {"lora_rank": 8}}.',
+        'Settings that have no parameter of their own, by section, such as {"training": {"lora_rank": 8}}.',
     ),
     Parameter(
         "checkpoint_dir",

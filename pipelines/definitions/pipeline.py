@@ -1,4 +1,4 @@
-"""Makes a KFP pipeline of its parameters and its wiring."""
+"""Makes a KFP pipeline from its parameters and its wiring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kfp.dsl.pipeline_channel import PipelineChannel
 from content_arena.pipelines.definitions.parameters import Parameter
 from content_arena.pipelines.definitions.placement import Placement
 
-#: What a task's input is filled with: a parameter of the pipeline, an output of a task, or a constant.
+#: The value of a task's input: a parameter of the pipeline, an output of another task, or a constant.
 Value: TypeAlias = PipelineChannel | str | int | float | bool | list[str] | list[int] | dict[str, object]
 
 
@@ -26,7 +26,7 @@ class Definition:
         name: Of the pipeline.
         title: What the dashboard calls it.
         description: What it does.
-        parameters: What it can be given.
+        parameters: Its parameters, in order.
         wire: Adds the tasks, from the values of the parameters by name.
     """
 

@@ -46,7 +46,7 @@ class GpuPlacement:
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlacement:
-    """The service that challengers are rolled out on, and the plan.
+    """The InferenceService that challengers are rolled out on, and the plan.
 
     Attributes:
         service: Name of the InferenceService.
@@ -55,7 +55,7 @@ class RolloutPlacement:
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
-        limits: Bounds other than the usual ones, by name.
+        limits: Bounds that differ from the defaults, by name.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if None.
     """
 
@@ -87,18 +87,18 @@ class Placement:
     """Everything about a cluster that is decided when a pipeline is compiled.
 
     Attributes:
-        shards: Pods among which a battle's strategies are dealt.
+        shards: Pods that share the strategies of a battle.
         gpu: How to ask for a GPU.
         gpu_stages: Stages that ask for one; none by default.
         s3_secret: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the stages that publish bundles; it has
             to lie in the namespace the pods run in.
         hub_secret: Secret with HF_TOKEN for the stages that load from the Hugging Face hub; may be absent.
         s3_endpoint: URL of the object storage.
-        checkpoint_claim: PersistentVolumeClaim for checkpoints, so that a training goes on after its pod was killed;
+        checkpoint_claim: PersistentVolumeClaim for checkpoints, from which a training resumes after its pod was killed;
             None for none.
         rollout: Where a challenger that passed the gates is rolled out, as the last stage; None for no rollout.
-        labels: Labels of every pod, for cost attribution say.
-        resources: Where they are not those of the table of stages, by name of the stage.
+        labels: Labels of every pod, for cost attribution for example.
+        resources: Resources of stages that need others than the table of stages has, by name of the stage.
     """
 
     shards: int = 1
@@ -117,10 +117,10 @@ class Placement:
             raise ValueError(f"shards is {self.shards}, it has to be at least 1")
         unknown = sorted(set(self.gpu_stages) - set(GPU_STAGES))
         if unknown:
-            raise ValueError(f"{', '.join(unknown)} can not use a GPU; {', '.join(GPU_STAGES)} can")
-        strangers = sorted(set(self.resources) - {stage.name for stage in STAGES})
-        if strangers:
-            raise ValueError(f"resources are given for {', '.join(strangers)}, and there is no such stage")
+            raise ValueError(f"{', '.join(unknown)} cannot use a GPU; {', '.join(GPU_STAGES)} can")
+        unknown_stages = sorted(set(self.resources) - {stage.name for stage in STAGES})
+        if unknown_stages:
+            raise ValueError(f"resources are given for {', '.join(unknown_stages)}, and there is no such stage")
 
     @property
     def checkpoint_dir(self) -> str:

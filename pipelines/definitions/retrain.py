@@ -1,4 +1,4 @@
-"""The recurring pipeline: attack the champion every time, train only with a reason."""
+"""The recurring pipeline: attacks the champion every time, and trains only if there is a reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from content_arena.pipelines.definitions.stages import Stages
 def _wire(placement: Placement, given: Mapping[str, Value]) -> None:
     stages = Stages.of(placement, given)
     with dsl.ExitHandler(stages.close(), name="Look, and retrain with a reason"):
-        # A recurring run that took the first run's corpus again would never find that there is a new one.
+        # With a cached corpus a recurring run would never notice new data.
         attacked = stages.attack_champion(use_cached_corpus=False)
         decision = stages.decide(attacked)
         with dsl.If(decision.outputs["retrain"] == True, name="With a reason"):  # noqa: E712 - KFP's comparison

@@ -21,16 +21,16 @@ from content_arena.components.shared import settings
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 
-#: What all stages share has an option and a parameter of its own, and is no stage's setting.
+#: Settings that all stages share. They have options and parameters of their own, and cannot be set in a section.
 SHARED = ("lang", "seed")
-#: Settings of [rollout] that are inputs of the stage of their own, and fixed when a pipeline is compiled.
+#: Settings of [rollout] that are separate inputs of the stage, fixed when a pipeline is compiled.
 ROLLOUT_INPUTS = ("steps", "bake_seconds", "min_requests", "approvals", "limits", "prometheus")
 GATES = "gates"
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a settings file says.
+    """The content of a settings file.
 
     Attributes:
         arguments: Settings that are parameters of the pipelines, by name.
@@ -62,13 +62,18 @@ def load(path: Path) -> RunSettings:
     """Reads a settings file.
 
     Raises:
-        InputError: The file can not be read, or something in it is not known or not of the right type.
+        InputError: The file cannot be read, or something in it is not known or not of the right type.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"the settings file {path} can not be read: {error}") from error
-    return check(document)
+    except OSError as error:
+        raise InputError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"settings file {path} cannot be read: {error}") from error
+    try:
+        return check(document)
+    except InputError as error:
+        raise InputError(f"settings file {path}: {error}") from error
 
 
 def check(document: Mapping[str, Any]) -> RunSettings:
@@ -82,13 +87,13 @@ def check(document: Mapping[str, Any]) -> RunSettings:
     } | {GATES: _gates}
     unknown = sorted(set(document) - set(readers))
     if unknown:
-        raise InputError(f"settings: there is no section [{'], ['.join(unknown)}]; there is: [{'], ['.join(readers)}]")
+        raise InputError(f"there is no section [{'], ['.join(unknown)}]; there is: [{'], ['.join(readers)}]")
     arguments: dict[str, Any] = {}
     rest: dict[str, dict[str, Any]] = {}
     rollout: dict[str, Any] = {}
     for section, given in document.items():
         if not isinstance(given, Mapping):
-            raise InputError(f"settings: {section} is {given!r}, wanted a section [{section}] with names and values")
+            raise InputError(f"{section} is {given!r}, wanted a section [{section}] with names and values")
         for name, value in readers[section](given).items():
             if section == "rollout" and name in ROLLOUT_INPUTS:
                 rollout[name] = value
@@ -102,8 +107,11 @@ def check(document: Mapping[str, Any]) -> RunSettings:
 def _reader(kind: type[Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     def read(given: Mapping[str, Any]) -> dict[str, Any]:
         checked = settings.check(kind, kind.SECTION, given, without=SHARED)
-        made = asdict(kind(**checked))
-        # As JSON has it, for the parameter of a pipeline.
+        try:
+            made = asdict(kind(**checked))
+        except InputError as error:
+            raise InputError(f"section [{kind.SECTION}]: {error}") from error
+        # Tuples become lists, as in the JSON of a pipeline's parameter.
         return {name: list(made[name]) if isinstance(made[name], tuple) else made[name] for name in checked}
 
     return read

@@ -1,4 +1,4 @@
-"""The stages of the pipelines, one row each: what everything that differs from stage to stage is read from.
+"""The stages of the pipelines, one row each, with everything that differs from stage to stage.
 
 Nothing here imports kfp or typer, so the command line can read the table before a command needs either.
 """
@@ -17,7 +17,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Resources:
-    """What a task asks for and may take, as Kubernetes writes it, and how long it may run.
+    """Requests and limits of a task, in Kubernetes' notation, and its time limit.
 
     Attributes:
         cpu: Request and limit.
@@ -44,7 +44,7 @@ class Stage:
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
         keeps_checkpoints: Whether it trains, and resumes from checkpoints on a volume.
         in_generation: Whether every generation of the arena runs it.
-        is_exit: Whether it runs however the run ended; a failure of the run is never this stage's.
+        is_exit: Whether it runs however the run ended; it is never the cause of a failure.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Stage:
 
     @property
     def component(self) -> BaseComponent:
-        """The KFP component; kfp is imported when it is first asked for."""
+        """The KFP component; kfp is imported on first use."""
         module = importlib.import_module(f"content_arena.components.{self.package}.component")
         component: BaseComponent = getattr(module, self.name)
         return component
@@ -71,7 +71,7 @@ _REGISTERING = Resources(("250m", "1"), ("1Gi", "2Gi"), 1_800)
 _READING = Resources(("500m", "2"), ("1Gi", "4Gi"), 3_600)
 _SCORING = Resources(("1", "4"), ("1Gi", "4Gi"), 7_200)
 _TRAINING = Resources(("2", "8"), ("4Gi", "16Gi"), _DAY)
-# A rollout waits for people, for days if need be.
+# A rollout may wait for a person for days.
 _WAITING = Resources(("250m", "1"), ("1Gi", "2Gi"), 7 * _DAY)
 
 PREPARE_CORPUS = Stage(
@@ -130,7 +130,7 @@ CLOSE_RUN = Stage(
     is_exit=True,
 )
 
-#: Every stage, in the order in which a run meets them.
+#: Every stage, in the order in which a run comes to them.
 STAGES = (
     PREPARE_CORPUS,
     BOOTSTRAP_CHAMPION,

@@ -1,7 +1,7 @@
-"""The stages as tasks, wired to each other: what the pipelines are put together from.
+"""The stages as tasks, and how they are wired to each other.
 
 These methods are called while a pipeline is being built; they add tasks to it. A task's inputs are filled by name from
-what the stages share and from the pipeline's parameters, so the wiring states only what is handed from task to task.
+what the stages share and from the pipeline's parameters, so the wiring states only what one task hands to another.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ class Stages:
         """The corpus.
 
         Args:
-            use_cached_corpus: Whether the corpus of an earlier run with the same parameters is taken again. Data that
-                changed under its name are then not seen unless data_version changes with them.
+            use_cached_corpus: Whether the corpus of an earlier run with the same parameters is reused. Data that
+                changed under the same name are then read only if data_version changes as well.
         """
         task = self._task(stage_table.PREPARE_CORPUS)
         # Only the corpus depends on nothing but its parameters; everything else reads the registry.
         return task.set_caching_options(use_cached_corpus)
 
     def battle(self, corpus: PipelineTask, victim: Value, after: PipelineTask | None = None) -> PipelineTask:
-        """A battle, its strategies dealt over as many pods as there are shards; the task that gathers it.
+        """A battle whose strategies are shared by as many pods as there are shards; returns the task that gathers it.
 
         Args:
             corpus: Of :meth:`prepare`.
@@ -128,7 +128,7 @@ class Stages:
         )
 
     def challenge(self, attacked: Attacked) -> None:
-        """Labels the battle, trains a challenger, compares it with the champion, promotes it or says why not."""
+        """Labels the battle, trains a challenger, compares it with the champion, and promotes or refuses it."""
         corpus, champion = attacked.corpus.outputs["corpus"], attacked.champion_version
         labels = self._task(stage_table.LABEL_ATTACKS, attacks=attacked.battle.outputs["attacks"])
         trained = self._task(
@@ -148,7 +148,7 @@ class Stages:
             move_champion=self.placement.rollout is None,
         )
         if self.placement.rollout is not None:
-            # Where a rollout decides which version is champion.
+            # The rollout decides which version is champion.
             self._task(
                 stage_table.ROLL_OUT,
                 corpus=corpus,

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from content_arena.components.shared.errors import InputError
 
-#: States a run does not leave any more.
+#: States of a run that has ended.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
+
+
+@contextlib.contextmanager
+def _client_errors(failure: str, advice: str = "") -> Iterator[None]:
+    """Turns the errors of KFP's client into one line: what failed, the client's reason, and what to do."""
+    from kfp_server_api import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    # The client raises TimeoutError, an OSError, if the server is another one, and ValueError for a malformed address.
+    except (ApiException, HTTPError, OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", None) or error).strip().splitlines()[0][:200]
+        raise InputError(f"{failure} ({reason})" + (f": {advice}" if advice else "")) from error
 
 
 class _Version(Protocol):
@@ -38,53 +54,62 @@ class Submission:
         import kfp
 
         self._host, self._namespace, self._service_account = host.rstrip("/"), namespace, service_account
-        try:
+        unreachable = f"Kubeflow Pipelines does not answer at {host}"
+        with _client_errors(unreachable, "is the port-forward up, and --host right?"), warnings.catch_warnings():
+            # The client warns at every start that it needs Kubeflow Pipelines 2.
+            warnings.simplefilter("ignore", FutureWarning)
             self._client = kfp.Client(host=self._host, namespace=namespace)
-            self._experiment = self._client.create_experiment(experiment, namespace=namespace)
-        except Exception as error:
-            reason = str(getattr(error, "reason", None) or error).strip().splitlines()[0][:200]
-            raise InputError(
-                f"Kubeflow Pipelines does not answer at {host} ({reason}): is the port-forward up, and --host right?"
-            ) from error
+            self._experiment_id: str = self._client.create_experiment(experiment, namespace=namespace).experiment_id
+        if not self._experiment_id:
+            raise InputError(f"{unreachable}: another server does; give the right --host")
 
     def start(self, name: str, package: Path, arguments: dict[str, Any]) -> dict[str, str]:
-        """Uploads a pipeline and starts a run; returns run_id and url."""
-        version = self._upload(name, package)
-        run = self._client.run_pipeline(
-            experiment_id=self._experiment.experiment_id,
-            job_name=f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}",
-            params=arguments,
-            pipeline_id=version.pipeline_id,
-            version_id=version.pipeline_version_id,
-            service_account=self._service_account,
-        )
+        """Uploads a pipeline and starts a run; returns run_id and url.
+
+        Raises:
+            InputError: The server refused, or stopped answering.
+        """
+        with _client_errors(f"Kubeflow Pipelines does not start {name}"):
+            version = self._upload(name, package)
+            run = self._client.run_pipeline(
+                experiment_id=self._experiment_id,
+                job_name=f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}",
+                params=arguments,
+                pipeline_id=version.pipeline_id,
+                version_id=version.pipeline_version_id,
+                service_account=self._service_account,
+            )
         return {"run_id": run.run_id, "url": f"{self._host}/#/runs/details/{run.run_id}"}
 
     def schedule(
         self, name: str, package: Path, arguments: dict[str, Any], *, every: int | None = None, cron: str | None = None
     ) -> dict[str, str]:
-        """Uploads a pipeline and makes a recurring run; runs never overlap, and missed ones are not made up for.
+        """Uploads a pipeline and makes a recurring run. Runs never overlap, and missed ones are not caught up on.
 
         Args:
             name: Of the pipeline.
             package: The compiled pipeline.
             arguments: Its parameters.
             every: Seconds between starts.
-            cron: Six fields, seconds first; or this.
+            cron: A cron expression of six fields, seconds first; in place of ``every``.
+
+        Raises:
+            InputError: The server refused, or stopped answering.
         """
-        version = self._upload(name, package)
-        made = self._client.create_recurring_run(
-            experiment_id=self._experiment.experiment_id,
-            job_name=f"{name} {cron or f'every {every} s'}",
-            params=arguments,
-            pipeline_id=version.pipeline_id,
-            version_id=version.pipeline_version_id,
-            cron_expression=cron,
-            interval_second=every,
-            max_concurrency=1,
-            no_catchup=True,
-            service_account=self._service_account,
-        )
+        with _client_errors(f"Kubeflow Pipelines does not schedule {name}"):
+            version = self._upload(name, package)
+            made = self._client.create_recurring_run(
+                experiment_id=self._experiment_id,
+                job_name=f"{name} {cron or f'every {every} s'}",
+                params=arguments,
+                pipeline_id=version.pipeline_id,
+                version_id=version.pipeline_version_id,
+                cron_expression=cron,
+                interval_second=every,
+                max_concurrency=1,
+                no_catchup=True,
+                service_account=self._service_account,
+            )
         return {"recurring_run_id": made.recurring_run_id}
 
     def follow(self, run_id: str, log: Callable[[str], None], interval: float = 5.0) -> str:
@@ -94,10 +119,14 @@ class Submission:
             run_id: Of the run.
             log: Called with a line at a time.
             interval: Seconds between two reads of the run's state.
+
+        Raises:
+            InputError: The server stopped answering; the run goes on.
         """
         seen: dict[str, str] = {}
         while True:
-            run = self._client.get_run(run_id)
+            with _client_errors(f"Kubeflow Pipelines no longer answers for run {run_id}, which goes on"):
+                run = self._client.get_run(run_id)
             for task in (run.run_details.task_details or []) if run.run_details else []:
                 title, state = task.display_name or "", task.state or ""
                 if title and not title.endswith("-driver") and state and seen.get(task.task_id) != state:

@@ -39,11 +39,11 @@ def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Engine:
     """Runs every task as a container of the component image.
 
     The container is this machine's user and sees the arena's home, the registry's database and the given folders, under
-    the same paths. It has what a pod of ours has and no more: a read-only root, no capabilities, no new privileges.
+    the same paths. It is as restricted as a pod: a read-only root, no capabilities, no new privileges.
 
     Args:
-        home: Mounted writable, as is the folder of a database elsewhere.
-        image: Has to be here already; nothing is pulled.
+        home: Mounted writable, as is the folder of a database that MLFLOW_TRACKING_URI names.
+        image: Has to be on this machine; nothing is pulled.
         folders: Mounted read-only.
 
     Raises:

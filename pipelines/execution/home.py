@@ -37,7 +37,7 @@ class ArenaHome:
 
     @property
     def shared_folders(self) -> list[Path]:
-        """What every stage writes to: this folder, and the one of a database that MLFLOW_TRACKING_URI names."""
+        """The folders that every stage writes to: this one, and that of a database that MLFLOW_TRACKING_URI names."""
         scheme, _, database = self.tracking_uri.partition(":///")
         folders = [self.path]
         if scheme == "sqlite" and not Path(database).absolute().is_relative_to(self.path):
@@ -46,21 +46,21 @@ class ArenaHome:
 
     @property
     def checkpoints(self) -> Path:
-        """Where trainings leave what they can resume from."""
+        """Where trainings keep checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def runs(self) -> Path:
-        """A folder a run: its log and what its stages hand to each other."""
+        """One folder for each run: its log, and the artifacts of its stages."""
         return self.path / "runs"
 
     @property
     def reports(self) -> Path:
-        """A page a run."""
+        """One HTML page for each run."""
         return self.path / "reports"
 
     def exists(self) -> bool:
-        """Whether anything was ever kept here."""
+        """Whether there is a registry: a database in this folder, or a server that the environment names."""
         return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (self.path / "mlflow.db").is_file()
 
     @contextlib.contextmanager
@@ -68,7 +68,7 @@ class ArenaHome:
         """Holds the folder for one run; the lock of a killed run is free at once.
 
         Raises:
-            InputError: Another run holds it, or the folder can not be written.
+            InputError: Another run holds it, or the folder cannot be written.
         """
         import filelock
 
@@ -82,7 +82,7 @@ class ArenaHome:
             ) from None
         except OSError as error:
             raise InputError(
-                f"{self.path} can not be used ({error.strerror}): set ARENA_HOME to a writable folder"
+                f"{self.path} cannot be used ({error.strerror}): set ARENA_HOME to a writable folder"
             ) from error
         try:
             yield
@@ -91,7 +91,7 @@ class ArenaHome:
 
 
 def registry_here() -> Registry:
-    """The registry of this machine; asking an empty folder about its champion must not make a database in it.
+    """The registry of this machine. Connecting would make a database, so a folder without one is refused first.
 
     Raises:
         InputError: There is no arena here.

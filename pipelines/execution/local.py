@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["LocalRun", "StageCrashedError", "StageRefusedError", "run"]
 #: Finished runs whose intermediate files are kept; models and figures live in MLflow.
 _RUNS_KEPT = 3
-Json = Any
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class LocalRun:
     log: Path
     artifacts: Path
 
-    def parameter(self, task: str, name: str) -> Json:
+    def parameter(self, task: str, name: str) -> object:
         """An output parameter of a task.
 
         Raises:
@@ -64,8 +63,8 @@ class LocalRun:
             raise StageCrashedError(f"{task} left no {name}: the end of its log is in {self.log}")
         return path
 
-    def _output(self, task: str, kind: str, name: str) -> Json:
-        # What a task's executor writes when it is done, and the one thing that a vanished container can not leave.
+    def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
+        # KFP's executor writes this file at the end of a task: a process or container that vanished leaves none.
         found = sorted(self.artifacts.glob(f"*/{task.replace('_', '-')}/executor_output.json"))
         try:
             return json.loads(found[-1].read_text(encoding="utf-8"))[kind][name]
@@ -107,9 +106,9 @@ def run(
             workspace_root=str(temporary / "workspace"),
         )
         try:
-            # kfp.local has no hook for progress: it prints what the stages print, so standard output is the hook.
+            # kfp.local has no callback for progress, but prints what the stages print: standard output is read instead.
             with _environment(QUIET, TMPDIR=str(temporary)), contextlib.redirect_stdout(log), warnings.catch_warnings():
-                # Display names and node selectors mean nothing here, and kfp warns of it for every task.
+                # Display names and node selectors have no effect here, and kfp warns about that for every task.
                 warnings.simplefilter("ignore")
                 pipeline(**given)
         except RuntimeError as error:
@@ -117,7 +116,7 @@ def run(
         finally:
             log.flush_line()
         if log.first_error is not None:
-            # kfp's DockerRunner takes a container that is gone before its exit code was read for a success.
+            # kfp's DockerRunner reports success if a container is removed before its exit code was read.
             raise log.error()
     _forget_old_runs(home.runs)
     return LocalRun(name, Path(file.name), folder / "artifacts")
@@ -136,7 +135,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _environment(defaults: Mapping[str, str], **forced: str) -> Iterator[None]:
-    """What the stages' processes inherit.
+    """Sets the environment that the stages' processes inherit.
 
     Args:
         defaults: Variables to set where they are not set.

@@ -1,4 +1,4 @@
-"""What the stages of a run print, line by line: kept in a file, and passed on to the one who follows the run."""
+"""Keeps what the stages of a run print in a file, and passes on the lines of the stages' log."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Watcher = Callable[[StageLine], None]
 
 
 class StageRefusedError(InputError):
-    """A stage refused what it was given, and said why."""
+    """A stage refused its input; the message is the error line of the stage."""
 
 
 class StageCrashedError(ArenaError):
-    """A stage ended without saying why; the log has the traceback."""
+    """A stage ended without an error line of its own; the log has the traceback."""
 
 
 class StageLog(io.TextIOBase):
@@ -29,8 +29,8 @@ class StageLog(io.TextIOBase):
 
     Attributes:
         last_stage: The last stage that wrote a line, exit stages apart.
-        first_error: The first line with which a stage refused; a stage that fails takes others with it, so the first
-            is the cause.
+        first_error: The first error line of a stage. Other stages may fail because that one did, so the first is the
+            cause.
         exception: The line that ends the first traceback.
     """
 
@@ -40,7 +40,7 @@ class StageLog(io.TextIOBase):
         Args:
             file: Open for writing; error messages name it.
             watch: Called with every line that a stage wrote.
-            exit_stages: Stages that run after a failure too, and are not where it happened.
+            exit_stages: Stages that run after a failure too: they are never its cause.
         """
         self._file, self._watch, self._exit_stages = file, watch, exit_stages
         self._pending = ""
@@ -57,7 +57,7 @@ class StageLog(io.TextIOBase):
         return False
 
     def write(self, text: str) -> int:
-        """Takes in text, of whole lines or not."""
+        """Takes text that may end within a line."""
         self._file.write(text)
         self._pending += text
         *lines, self._pending = self._pending.split("\n")
@@ -70,7 +70,7 @@ class StageLog(io.TextIOBase):
         self._file.flush()
 
     def flush_line(self) -> None:
-        """Takes what was written last for a whole line."""
+        """Ends the last line if it has no line break."""
         if self._pending:
             self._line(self._pending)
         self._pending = ""
@@ -88,7 +88,7 @@ class StageLog(io.TextIOBase):
     def _line(self, line: str) -> None:
         found = parse(line)
         if found is None:
-            # In a container the log goes with the container: the line that ends a traceback has to get out.
+            # The last line of a traceback is kept for the error message: a container's own log goes with the container.
             ends_traceback = _EXCEPTION.match(line.strip())
             if ends_traceback and self.exception is None:
                 self.exception = ends_traceback[0][:_EXCEPTION_LENGTH]

@@ -1,1 +1,1 @@
-"""Speed, each figure beside what it is to be compared with; ``make bench`` runs them all. Nothing is asserted."""
+"""Speed, each figure beside the one it is compared with; ``make bench`` runs them all. Nothing is asserted."""

@@ -1,4 +1,4 @@
-"""Texts a second a victim is asked during a battle, against a bare inference loop over the very same texts.
+"""Texts a second that a victim scores in a battle, against a bare inference loop over the same texts.
 
 The battle's side is all of ``battle.fight``: perturbing, canonicalising, tokenising, scoring, keeping records. The
 bare side does nothing but tokenise and score: two one-thread ONNX Runtime sessions on two Python threads, batches of
@@ -40,7 +40,7 @@ _OURS = "battle, everything included"
 
 
 class Recorder:
-    """A victim that remembers what it was asked."""
+    """A victim that records the texts it was asked about."""
 
     def __init__(self, victim: ContentFilter) -> None:
         self._victim = victim
@@ -69,7 +69,7 @@ class BareLoop:
         self._pool = ThreadPoolExecutor(report.N_CORES)
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of every text; the fast variant keeps no offsets, which nobody reads here."""
+        """Token ids of every text; the fast variant keeps no offsets, which are not needed here."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def score(self, rows: Sequence[list[int]]) -> npt.NDArray[np.float32]:

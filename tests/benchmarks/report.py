@@ -1,4 +1,4 @@
-"""How a comparison is taken and shown: both sides in turn, medians, the ratio of each turn, and the machine's load."""
+"""Measures and prints a comparison: sides in turn, medians, the ratio of each turn, and the load of the machine."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
     """
     measured = {name: Measured() for name in sides}
     for turn in range(repetitions):
-        # Every other turn the other way round: what one side leaves behind (caches, heat) meets each of its neighbours.
+        # The order is reversed every other turn, so that what one side leaves behind (caches, heat) affects all others.
         for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
             neighbours = Neighbours()
             rate = sides[name]()

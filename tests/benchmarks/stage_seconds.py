@@ -25,7 +25,7 @@ from tests.benchmarks import report
 def run() -> None:
     """Runs a round in a folder of its own and prints a line a stage."""
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"ARENA_HOME": folder}):
-        # A benchmark's versions and figures have no business on a real tracking server.
+        # A benchmark must not write to a real tracking server.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         home = ArenaHome.from_environment()
         arguments = {
@@ -48,7 +48,7 @@ def run() -> None:
 
 
 def _show_logs(home: ArenaHome) -> None:
-    """Prints the last lines of a failed round: its folder is about to go."""
+    """Prints the last lines of a failed round: its folder is about to be removed."""
     for log in home.runs.glob("*/log.txt"):
         print(*log.read_text(encoding="utf-8").splitlines()[-30:], sep="\n", file=sys.stderr)
 

@@ -22,7 +22,7 @@ from unittest import mock
 import pandas as pd
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import base_models, dataset, trainer
+from content_arena.components.qlora_training import base_models, dataset, quantised_model, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
 from tests.benchmarks import report
@@ -50,7 +50,7 @@ def run(quick: bool = False) -> None:
             "plain recipe, padded to 512": lambda: _plain(table, _plain_model, n_padded, pad_to_max=True),
             "plain recipe, padded to the longest of a batch": lambda: _plain(table, _plain_model, n_dynamic),
             "plain recipe, padded to 512, our QLoRA model": lambda: _plain(
-                table, lambda: trainer.build_model(settings), n_padded, pad_to_max=True, bf16=True
+                table, lambda: quantised_model.build_model(settings), n_padded, pad_to_max=True, bf16=True
             ),
         }
         measured = report.take_turns(sides, repetitions)

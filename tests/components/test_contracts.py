@@ -1,4 +1,4 @@
-"""What every component folder promises a reader and a cluster."""
+"""Rules that every component's folder and function keep."""
 
 import ast
 import re

@@ -31,7 +31,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
 def cluster(manifests: Renderer) -> None:
     """A cluster that KUBECONFIG names; never one that kubectl would find by itself."""
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (CONTRIBUTING.md says what it has to have)")
+        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (CONTRIBUTING.md lists what it needs)")
     asked = subprocess.run(["kubectl", "version", "--request-timeout=5s"], capture_output=True, text=True)
     if asked.returncode:
         pytest.skip(f"needs a cluster that answers at KUBECONFIG: {asked.stderr.strip().splitlines()[-1]}")

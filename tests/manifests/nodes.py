@@ -12,10 +12,10 @@ from tests.manifests.rendering import kubectl
 
 
 def skip_unless_ours() -> None:
-    """Skips the test where nobody said that the cluster is one for tests."""
+    """Skips the test unless the cluster is declared to be one for tests."""
     if os.environ.get("CONTENT_ARENA_TEST_NODE") != "1":
         pytest.skip(
-            "needs CONTENT_ARENA_TEST_NODE=1, which says that the arena may be installed in the cluster of KUBECONFIG"
+            "needs CONTENT_ARENA_TEST_NODE=1, which allows it to install the arena in the cluster of KUBECONFIG"
         )
 
 

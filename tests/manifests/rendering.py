@@ -88,7 +88,7 @@ def kubectl(*arguments: str, given: str | None = None) -> str:
     """Runs kubectl and returns what it prints.
 
     Raises:
-        AssertionError: It failed; the message is what it said.
+        AssertionError: It failed; the message is its output.
     """
     done = subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True)
     assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.strip()}"

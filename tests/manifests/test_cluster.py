@@ -1,4 +1,4 @@
-"""What an API server says to the manifests: fields, Pod Security, rights, and what is applied twice.
+"""What an API server accepts: fields, Pod Security, rights, and what is applied twice.
 
 The cluster is the one that KUBECONFIG names. Everything happens in namespaces of these tests' own; of the whole
 cluster they touch one admission policy, under a name of its own and bound to such a namespace.

@@ -1,4 +1,4 @@
-"""Who reaches whom, by the NetworkPolicies alone: a model of them, as no test cluster here enforces any."""
+"""Which pods may reach which, by a model of the NetworkPolicies: no test cluster here enforces them."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ API = "/apis/v2beta1"
 
 
 class StandIn:
-    """What the server was told, and what it answers.
+    """The requests that the server got, and its answers.
 
     Attributes:
         pipelines: Ids by name.
         uploads: Names of uploaded pipelines and versions.
         runs: Bodies of the runs that were asked for.
         recurring: Bodies of the recurring runs that were asked for.
-        states: The states that a run goes through, a look each; the last one stays.
+        states: The states of a run, one for each read; the last one stays.
     """
 
     def __init__(self, states: tuple[str, ...] = ("SUCCEEDED",)) -> None:

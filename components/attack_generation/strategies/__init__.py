@@ -39,8 +39,8 @@ def _find_built_in() -> tuple[Strategy, ...]:
 #: The strategies of this folder, by family and name.
 BUILT_IN = _find_built_in()
 
-#: Names of those that are judged and never trained on by default: they show how the filter meets an attack that is new
-#: to it.
+#: Names of the strategies that are by default judged and never trained on. They show how a filter does on attacks that
+#: are new to it.
 HELD_OUT = tuple(strategy.name for strategy in BUILT_IN if strategy.held_out_by_default)
 
 
@@ -48,7 +48,7 @@ def installed() -> dict[str, Strategy]:
     """Every strategy by name, in alphabetical order.
 
     Raises:
-        InputError: An entry point that can not be loaded, is no strategy of that name, has the name of another
+        InputError: An entry point that cannot be loaded, is no strategy of that name, has the name of another
             one, or is held out by default. Skipping it would make a battle look better than it was.
     """
     found = {strategy.name: strategy for strategy in BUILT_IN}
@@ -95,7 +95,7 @@ def _load(point: EntryPoint) -> Strategy:
     try:
         strategy = point.load()()
     except (ImportError, AttributeError, SyntaxError, TypeError) as error:
-        raise InputError(f"strategy {point.name} ({point.value}) can not be loaded: {error}") from error
+        raise InputError(f"strategy {point.name} ({point.value}) cannot be loaded: {error}") from error
     if not isinstance(strategy, Strategy) or strategy.name != point.name:
         raise InputError(f"entry point {point.name} ({point.value}) is not a Strategy of that name")
     if strategy.held_out_by_default:

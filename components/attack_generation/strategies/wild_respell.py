@@ -35,8 +35,8 @@ class WildRespell(Strategy):
             if kind == 1:
                 return "".join(c for i, c in enumerate(word) if i not in inner)
             spelt = word
-            for written, heard in _PHONETIC:
-                spelt = spelt[0] + spelt[1:].replace(written, heard)
+            for spelling, sound in _PHONETIC:
+                spelt = spelt[0] + spelt[1:].replace(spelling, sound)
             return spelt if spelt != word else word + word[-1]
 
         def editable(word: str) -> bool:

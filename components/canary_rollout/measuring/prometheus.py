@@ -148,4 +148,5 @@ class Prometheus:
         if not isinstance(answer, dict) or answer.get("status") != "success":
             message = answer.get("error", "nothing") if isinstance(answer, dict) else "nothing"
             raise MeasureError(f"{self._place} refuses (HTTP {response.status_code}): {message}")
-        return answer["data"]["result"]
+        result: list[Json] = answer["data"]["result"]
+        return result

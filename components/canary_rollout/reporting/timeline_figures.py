@@ -11,6 +11,7 @@ from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.reporting.history import Record
 from content_arena.components.evaluation import display
+from content_arena.components.shared.figures import NOT_MEASURED
 
 HEIGHT = 72.0
 #: Room at both ends in percent of the width, so that marks and numbers are not cut.
@@ -118,7 +119,7 @@ def _figure(name: str, found: Sequence[tuple[float, Check]], axis: Axis) -> Figu
         for at, check in measured
     )
     last = found[-1][1]
-    value = display.NOT_MEASURED if last.value is None else f"{last.value:.3g}"
+    value = NOT_MEASURED if last.value is None else f"{last.value:.3g}"
     return Figure(
         name=name, bound=_bound(last), last=value, verdict=last.verdict, reason=display.printable(last.reason),
         points=points, bounds=tuple(_lines(measured, axis, y)), lowest=f"{lowest:.3g}", highest=f"{highest:.3g}",

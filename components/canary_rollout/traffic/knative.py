@@ -189,12 +189,15 @@ def _percent(percent: int | None) -> Json:
 
 
 def _component(view: View) -> Json:
-    return view.service.get("status", {}).get("components", {}).get("predictor", {})
+    component: Json = view.service.get("status", {}).get("components", {}).get("predictor", {})
+    return component
 
 
 def _is_current(view: View) -> bool:
     """Whether the status is about the present spec. Unlike in Standard mode the generations can be compared."""
-    return view.service.get("status", {}).get("observedGeneration") == view.service["metadata"].get("generation")
+    seen: int | None = view.service.get("status", {}).get("observedGeneration")
+    wanted: int | None = view.service["metadata"].get("generation")
+    return seen == wanted
 
 
 def _is_latest_ready(view: View) -> bool:

@@ -110,12 +110,14 @@ class View:
     @property
     def name(self) -> str:
         """Name of the service."""
-        return self.service["metadata"]["name"]
+        name: str = self.service["metadata"]["name"]
+        return name
 
     @property
     def predictor(self) -> Json:
         """Spec of the predictor that serves by default."""
-        return self.service["spec"]["predictor"]
+        predictor: Json = self.service["spec"]["predictor"]
+        return predictor
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,8 @@ def configured_version(predictor: Json) -> str | None:
     """The version that a predictor is configured to answer with; None if it is configured with none."""
     for variable in predictor.get("model", {}).get("env") or []:
         if variable["name"] == VERSION_VARIABLE:
-            return variable.get("value")
+            version: str | None = variable.get("value")
+            return version
     return None
 
 

@@ -272,7 +272,8 @@ def _canary(view: View, challenger: Challenger) -> Json | None:
     Raises:
         TrafficError: Another bundle has its name.
     """
-    for canary in view.service["spec"].get("canary") or []:
+    canaries: list[Json] = view.service["spec"].get("canary") or []
+    for canary in canaries:
         if canary["predictor"].get("name") == challenger.name:
             if storage_uri(canary["predictor"]) != challenger.storage_uri:
                 raise TrafficError(f"the canary {challenger.name} is {storage_uri(canary['predictor'])} by now")

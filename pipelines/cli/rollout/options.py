@@ -15,12 +15,7 @@ from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from content_arena.components.canary_rollout.launch import (
-        Pace,
-        RolloutRegistry,
-        ServiceRef,
-        State,
-    )
+    from content_arena.components.canary_rollout.launch import Pace, RolloutRegistry, ServiceRef, State
     from content_arena.components.registry.registry import Registry
 
 SERVICE, NAMESPACE = "content-filter", "content-arena"

@@ -21,7 +21,7 @@ TEXTS = [
 
 
 class WordList:
-    """Flags a text that holds a listed word, letter by letter; counts what it is asked."""
+    """Flags a text that holds a listed word, letter by letter; counts the queries."""
 
     version = "words"
     threshold = 0.5

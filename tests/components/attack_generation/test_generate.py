@@ -65,7 +65,7 @@ def test_shards_that_attacked_different_filters_are_refused(fight, make_bundle, 
     victims = [make_bundle(f"v{seed}", weights_seed=seed).path for seed in (1, 2)]
     with pytest.raises(SystemExit):
         fight(2, victims=victims)
-    assert "met different filters" in capsys.readouterr().out
+    assert "attacked different filters" in capsys.readouterr().out
 
 
 def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
@@ -74,11 +74,11 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     assert set(json.loads(summary.read_text())) == {"digests", "n_queries", "victim_version"}
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")
-    assert "left no summary" in capsys.readouterr().out
+    assert "left no usable summary" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}])
-def test_numbers_that_can_not_be_are_refused(corpus_path, tmp_path, wrong, capsys):
+def test_numbers_that_cannot_be_are_refused(corpus_path, tmp_path, wrong, capsys):
     paths = (tmp_path / "a", tmp_path / "b", tmp_path / "c")
     with pytest.raises(SystemExit) as refused:
         generate.generate_attacks(corpus_path, *paths, victim="champion", lang="en", pipeline_run="run", **wrong)

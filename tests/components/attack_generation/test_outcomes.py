@@ -1,4 +1,4 @@
-"""The one definition of what got past a filter."""
+"""Which attacks count as having got past a filter."""
 
 import pandas as pd
 import pytest
@@ -17,7 +17,7 @@ def test_judging_tells_readable_from_noise_and_undone_from_changed():
     assert found["undone"].tolist() == [True, False, False]
 
 
-def test_what_can_not_be_read_is_no_evasion():
+def test_what_cannot_be_read_is_no_evasion():
     rows = pd.DataFrame(
         [
             ("you are scum", "y0u are sc.um", "toxic", "success"),

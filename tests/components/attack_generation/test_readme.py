@@ -1,4 +1,4 @@
-"""The README: its table of strategies is up to date, and its example of a strategy works as it stands there."""
+"""The README: its table of strategies is up to date, and its example of a strategy works unchanged."""
 
 import os
 import re

@@ -158,7 +158,7 @@ def test_a_language_that_none_speaks_is_refused():
         strategies.select("ja", ["wild_respell"])
 
 
-def test_a_strategy_without_its_facts_can_not_be_defined():
+def test_a_strategy_without_its_facts_cannot_be_defined():
     with pytest.raises(TypeError, match="family"):
         type("Nameless", (Strategy,), {"name": "nameless", "langs": None})
 
@@ -173,7 +173,7 @@ class Fine(Strategy):
 
 
 class HeldOutByDefault(Fine):
-    """One that decides for its users."""
+    """A strategy of another package that is held out by default."""
 
     held_out_by_default = True
 
@@ -196,8 +196,8 @@ def test_an_entry_point_adds_a_strategy(monkeypatch):
         ("leet_sub", "Fine", "another strategy's name"),
         ("coarse", "Fine", "not a Strategy of that name"),
         ("fine", "HeldOutByDefault", "--held-out"),
-        ("fine", "Missing", "can not be loaded"),
-        ("fine", "Strategy", "can not be loaded"),
+        ("fine", "Missing", "cannot be loaded"),
+        ("fine", "Strategy", "cannot be loaded"),
     ],
 )
 def test_an_entry_point_that_is_not_one_more_strategy_is_refused(monkeypatch, name, attribute, refusal):

@@ -107,7 +107,7 @@ def test_gives_back_any_text(tmp_path, kind, text):
     assert read(path).table["text"].tolist() == [text]
 
 
-def test_drops_rows_that_can_not_be_decoded(tmp_path):
+def test_drops_rows_that_cannot_be_decoded(tmp_path):
     content = as_csv([*ROWS, *ROWS]).encode() + "caf\u00e9,toxic\n".encode("latin-1")
     found = read(write(tmp_path / "data.csv", content))
     assert (len(found.table), found.n_read, found.dropped["undecodable"]) == (6, 7, 1)
@@ -118,7 +118,7 @@ def test_drops_a_lone_surrogate_that_json_can_spell(tmp_path):
     assert found.dropped["undecodable"] == 1
 
 
-def test_drops_parquet_cells_that_can_not_be_decoded(tmp_path):
+def test_drops_parquet_cells_that_cannot_be_decoded(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -130,7 +130,7 @@ def test_drops_parquet_cells_that_can_not_be_decoded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", "", "is empty"),
         ("a.jsonl.gz", "", "is empty"),
@@ -155,12 +155,12 @@ def test_drops_parquet_cells_that_can_not_be_decoded(tmp_path):
         ("a", "PK", "suffix (none)"),
     ],
 )
-def test_refuses_a_broken_file_in_one_line(tmp_path, name, content, said):
+def test_refuses_a_broken_file_in_one_line(tmp_path, name, content, message):
     path = write(tmp_path / name, content)
-    if said is None:
+    if message is None:
         assert len(read(path).table) == 9
     else:
-        assert said in refusal(path)
+        assert message in refusal(path)
 
 
 def test_advises_on_the_encoding_by_language(tmp_path):
@@ -183,7 +183,7 @@ def test_names_what_to_give_as_the_command_line_and_a_pipeline_do(tmp_path):
 def test_refuses_what_is_no_file(tmp_path):
     assert "no file" in refusal(tmp_path / "none.csv")
     assert "is a folder" in refusal(tmp_path)
-    assert "can not be read" in refusal("a" * 5_000 + ".csv")
+    assert "cannot be read" in refusal("a" * 5_000 + ".csv")
     assert "is empty" in refusal(" ")
     assert "s3://" in refusal("s3://bucket/data.csv")
 
@@ -297,7 +297,7 @@ def test_reads_the_hub_and_turns_its_failures_into_one_error(monkeypatch):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
-    with pytest.raises(InputError, match=r"can not be loaded \(ConnectionError\)"):
+    with pytest.raises(InputError, match=r"cannot be loaded \(ConnectionError\)"):
         ingest("hf://owner/name", "en")
     with pytest.raises(InputError, match="no data set of the hub"):
         ingest("hf://owner/name/split/more", "en")

@@ -60,9 +60,9 @@ def test_writes_a_sample_table_and_counts_it(tmp_path, capsys):
     assert {f"dropped_{reason}" for reason in REASONS} <= set(counts)
     assert counts["dropped_empty"] == 1
     assert counts["seconds"] >= 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "[prepare_corpus] read 302 rows of in.csv, text in 'text', labels in 'label'"
-    assert said[1] == "[prepare_corpus] kept 301 texts; dropped: empty 1"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "[prepare_corpus] read 302 rows of in.csv, text in 'text', labels in 'label'"
+    assert lines[1] == "[prepare_corpus] kept 301 texts; dropped: empty 1"
 
 
 def test_the_order_of_rows_changes_no_split(tmp_path):

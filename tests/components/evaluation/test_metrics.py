@@ -78,7 +78,7 @@ def test_evasion_of_nothing_caught_is_not_zero():
     assert metrics.evasion(pd.DataFrame([attack(status="skipped")])).rate is None
 
 
-def test_what_can_not_be_read_is_no_success_and_no_false_alarm():
+def test_what_cannot_be_read_is_no_success_and_no_false_alarm():
     rows = [attack(readable=False), attack(), attack(label="benign", after=0.9, readable=False)]
     found = metrics.evasion(pd.DataFrame(rows))
     assert (found.rate, found.n) == (0.5, 2)

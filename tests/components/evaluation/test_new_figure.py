@@ -36,7 +36,7 @@ def new_figure(monkeypatch):
 
 
 def judged():
-    """A challenger that is worse by more than the margin, and what the gates say."""
+    """A challenger that is worse by more than the margin, and the gates' results."""
     read = Evaluation.from_json(evaluation({"clean_brier": 0.1}, {"clean_brier": 0.2}))
     results = gates.judge(read.champion.figures, read.challenger.figures, gates.gates_from())
     return read, results

@@ -57,6 +57,6 @@ def test_an_outage_is_two_lines_and_names_no_address(clock, caplog):
     for _ in range(5):
         refresher.refresh()
     assert [record.getMessage() for record in caplog.records] == [
-        "MLflow can not be read: ConnectionError < ValueError",
+        "MLflow cannot be read: ConnectionError < ValueError",
         "MLflow can be read again",
     ]

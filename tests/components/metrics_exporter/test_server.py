@@ -1,4 +1,4 @@
-"""The exporter as a process: arguments, HTTP, an MLflow that comes and goes, signals."""
+"""The exporter as a process: arguments, HTTP, an MLflow that starts and stops, signals."""
 
 import contextlib
 import os

@@ -42,7 +42,7 @@ def test_every_family_has_a_sample(history):
 
 
 def test_a_training_is_over_when_its_pipeline_run_is(history):
-    # Its own run stays open for ever: nobody closes the run of a pod that was killed.
+    # Its own run stays open: the run of a pod that was killed is never closed.
     tracking = Tracking(history.uri, "run-4")
     assert tracking.run_id == history.open_run
     tracking.finish("FAILED")

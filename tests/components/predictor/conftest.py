@@ -51,7 +51,7 @@ class Server:
 
 
 def start(bundle: Path, *arguments: str, module: str = MODULE) -> Server:
-    """Starts a server and waits until it says that it serves, and answers."""
+    """Starts a server and waits until it logs that it serves, and answers."""
     command = [sys.executable, "-m", module, "--model_dir", str(bundle), "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment()
@@ -71,7 +71,7 @@ def start(bundle: Path, *arguments: str, module: str = MODULE) -> Server:
     threading.Thread(target=read, daemon=True).start()
     assert serving.wait(60), server.log
     assert process.poll() is None, server.log
-    # Between uvicorn's line and its listening there is a moment.
+    # uvicorn logs the line shortly before it listens.
     with requests.Session() as session:
         retry = requests.adapters.Retry(20, backoff_factor=0.05)
         session.mount("http://", requests.adapters.HTTPAdapter(max_retries=retry))

@@ -17,7 +17,7 @@ from content_arena.components.shared.filter import ContentFilter
 
 
 class HeldFilter(ContentFilter):
-    """Scores nothing until it is let go."""
+    """Blocks until a test releases it."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -30,7 +30,7 @@ class HeldFilter(ContentFilter):
 
 
 class BrokenFilter(ContentFilter):
-    """Gives one score that is none."""
+    """Returns a score that is no probability."""
 
     def score(self, texts):
         scores = super().score(texts)

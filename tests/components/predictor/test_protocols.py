@@ -157,7 +157,7 @@ def test_v2_refuses(server, name, kind):
     body, message = V2_REFUSED[name]
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = server.infer(data=data, headers={"content-type": kind})
-    # Which of the two doors a body comes through decides on the words, never on the status.
+    # The message may depend on the protocol, the status may not.
     assert_refused(response, message if kind == "application/json" else "")
 
 

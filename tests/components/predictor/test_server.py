@@ -41,7 +41,7 @@ def taken_port():
 
 
 def test_a_port_in_use_is_refused_before_anything_is_loaded(tmp_path, taken_port):
-    # The bundle does not exist: that the port is named shows that it was looked at first.
+    # The bundle does not exist, and the error names the port: so the port is checked first.
     result = run("--model_dir", str(tmp_path / "none"), "--host", "127.0.0.1", "--port", str(taken_port))
     assert_one_line(result, str(taken_port), "in use")
     assert result.stderr.count("\n") == 1
@@ -92,12 +92,12 @@ def test_version_comes_from_the_environment(make_bundle, monkeypatch):
     monkeypatch.setattr(f"{MODULE}.serve", lambda path, **options: served.update(options, path=path))
     assert main(["--model_dir", str(bundle.path)]) == 0
     assert (served["version"], served["port"], served["path"]) == ("from-environment", 8080, str(bundle.path))
-    main(["--model_version", "said"])
-    assert served["version"] == "said"
+    main(["--model_version", "named"])
+    assert served["version"] == "named"
 
 
 def test_sigterm_finishes_the_request_in_flight_and_exits_0(tiny_bundle):
-    # Arguments that kserve's own parser would choke on, were it to see them.
+    # Arguments that kserve's own parser would refuse.
     with running(tiny_bundle.path, "--threads", "1") as server:
         body = json.dumps({"instances": ["you idiot"]}).encode()
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
@@ -106,7 +106,7 @@ def test_sigterm_finishes_the_request_in_flight_and_exits_0(tiny_bundle):
                 f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             client.sendall(head.encode())
-            # The server asks for the body: the request is in its hands.
+            # The server asks for the body: it has begun to read the request.
             assert client.recv(1024).startswith(b"HTTP/1.1 100")
             server.process.send_signal(signal.SIGTERM)
             wait_until_closed(server.port)
@@ -122,7 +122,7 @@ def test_sigterm_finishes_the_request_in_flight_and_exits_0(tiny_bundle):
 
 
 def wait_until_closed(port):
-    """Connects until it is refused: the server has begun to leave."""
+    """Connects until a connection is refused: the server has begun to shut down."""
     for _ in range(10_000):
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5):

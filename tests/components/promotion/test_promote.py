@@ -105,7 +105,7 @@ def test_margins_of_a_run_decide_and_are_recorded_with_the_verdict(world):
     assert "set for this run; default: at least champion - 0.005" in report.read_text()
 
 
-def test_a_gate_that_can_not_be_used_registers_nothing(world, capsys):
+def test_a_gate_that_cannot_be_used_registers_nothing(world, capsys):
     registry, promote, _ = world
     with pytest.raises(SystemExit):
         promote(evaluation(), gates={"clean_f2": 0.05})

@@ -1,4 +1,4 @@
-"""Base models: which can be loaded, and which can not read the corpus."""
+"""Base models: which can be loaded, and which cannot read the corpus."""
 
 import json
 from importlib.resources import files
@@ -24,7 +24,7 @@ def test_the_embedded_model_reads_english(embedded):
     assert base_models.check_readable(base_models.EMBEDDED, embedded, corpus("en"), "en") < 0.01
 
 
-def test_the_embedded_model_can_not_read_korean_and_the_error_suggests_one_that_can(embedded):
+def test_the_embedded_model_cannot_read_korean_and_the_error_suggests_one_that_can(embedded):
     with pytest.raises(InputError, match=r"ko.*\d\d%.*--base-model.*klue/bert-base"):
         base_models.check_readable(base_models.EMBEDDED, embedded, corpus("ko"), "ko")
 

@@ -8,7 +8,16 @@ from content_arena.components.shared.errors import InputError
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"device": "tpu"}, {"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}],
+    [
+        {"device": "tpu"},
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"lora_dropout": 1.0},
+        {"warmup_share": -0.1},
+        {"weight_decay": float("nan")},
+    ],
 )
 def test_refuses(wrong):
     (name,) = wrong

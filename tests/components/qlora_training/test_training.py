@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import export, trainer, training
+from content_arena.components.qlora_training import export, quantised_model, thresholds, trainer, training
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
@@ -75,7 +75,7 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
 def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
     validation = table().query("split == 'validation'")
     bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
-    # A rate too small to learn anything by: whatever it knows it brought along.
+    # With this learning rate nothing is learnt, so what the model knows comes from the adapter.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
     warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
@@ -139,10 +139,10 @@ def test_a_checkpoint_killed_in_mid_write_is_not_resumed_from(tmp_path):
     assert not torn.exists()
 
 
-def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
+def test_a_base_model_that_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(InputError) as caught:
-        trainer.load_quantised(TrainingSettings(base_model=str(tmp_path), device="cpu"))
+        quantised_model.load_quantised(TrainingSettings(base_model=str(tmp_path), device="cpu"))
     assert "\n" not in str(caught.value)
 
 
@@ -155,7 +155,7 @@ def test_a_base_model_that_can_not_be_loaded_is_one_line(tmp_path):
     ],
 )
 def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, low, high):
-    assert low < export.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
+    assert low < thresholds.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
 
 
 def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
@@ -166,26 +166,26 @@ def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_fir
     def flagged(threshold):
         return (scores[labels == 0] >= threshold).mean()
 
-    free = export.good_thresholds(scores, labels)
+    free = thresholds.good_thresholds(scores, labels)
     limit = min(map(flagged, free))
-    matched = export.good_thresholds(scores, labels, max_fpr=limit)
+    matched = thresholds.good_thresholds(scores, labels, max_fpr=limit)
     assert flagged(matched[0]) <= limit < flagged(free[0])
     assert sorted(matched) == sorted(free)
     # Where none is within it, all are as good as before.
-    assert export.good_thresholds(scores, labels, max_fpr=limit / 2) == free
+    assert thresholds.good_thresholds(scores, labels, max_fpr=limit / 2) == free
 
 
 def test_a_verdict_that_rounding_decides_is_no_disagreement():
-    assert export.compare(np.array([0.501, 0.52]), np.array([0.499, 0.48]), 0.5).agreement == 0.5
+    assert thresholds.compare(np.array([0.501, 0.52]), np.array([0.499, 0.48]), 0.5).agreement == 0.5
 
 
 def test_parity_counts_verdicts_and_the_largest_difference():
-    parity = export.compare(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.4, 0.9]), 0.5)
+    parity = thresholds.compare(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.4, 0.9]), 0.5)
     assert (parity.agreement, parity.n) == (pytest.approx(2 / 3), 3)
     assert parity.max_difference == pytest.approx(0.2)
 
 
-def test_checkpoints_that_can_not_be_kept_are_refused_before_the_training(tmp_path, capsys):
+def test_checkpoints_that_cannot_be_kept_are_refused_before_the_training(tmp_path, capsys):
     """As on a claim whose volume belongs to root: Kubeflow Pipelines gives its pods no fsGroup."""
     prepare("embedded", "en", tmp_path / "corpus", max_texts=120)
     (tmp_path / "claim").write_text("not a folder")

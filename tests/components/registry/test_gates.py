@@ -1,4 +1,4 @@
-"""The gates: one case a cell of the truth table, and the law that nothing doubtful passes."""
+"""The gates: one case for each cell of the truth table, and the law that a doubtful figure never passes."""
 
 import math
 

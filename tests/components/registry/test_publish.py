@@ -80,7 +80,7 @@ def test_where_all_else_is_done_a_store_that_does_not_answer_is_told(registry, r
 def test_closing_a_run_heals_whatever_its_end_was(uri, registry, register, root, state, status):
     registry.promote(register(1), None)
     registry.promote(register(2), 1)
-    # As a promotion leaves it that was killed before its last call, and before it published anything.
+    # The state after a promotion that was killed before its last call and before it published anything.
     registry.client.delete_registered_model_alias("content-filter", Registry.PREVIOUS)
     registry.set_alias(Registry.CHALLENGER, 2)
     tracking = Tracking(uri, "run")

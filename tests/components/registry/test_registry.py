@@ -66,7 +66,7 @@ def test_rollback_walks_back_through_history_and_then_says_no(registry, register
 
 
 class Killed(BaseException):
-    """The process dies here."""
+    """Stands for the death of the process."""
 
 
 @pytest.mark.parametrize("survived", range(8))

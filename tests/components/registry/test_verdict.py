@@ -1,4 +1,4 @@
-"""Verdicts as documents: what is written is read, what is not whole is refused."""
+"""Verdicts as documents: a written document can be read, and an incomplete one is refused."""
 
 import json
 from dataclasses import asdict

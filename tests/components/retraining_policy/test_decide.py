@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.attack_generation import battle, strategies
+from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.decide import decide_retraining
 from content_arena.components.retraining_policy.policy import Policy
@@ -52,9 +53,9 @@ def test_a_young_champion_of_this_corpus_with_low_evasion_stays(uri, corpus, dec
     registry, tracking = Registry(uri), Tracking(uri, RUN)
     registry.promote(registry.register(bundle, tracking.run_id).version, None)
     digest = records.corpus_digest(records.validate(records.Sample, corpus))
-    registry.client.set_model_version_tag("content-filter", "1", Registry.CORPUS_SHA256, digest)
+    registry.client.set_model_version_tag("content-filter", "1", tags.CORPUS_SHA256, digest)
     assert not decide().retrain
-    registry.client.set_model_version_tag("content-filter", "1", Registry.CORPUS_SHA256, "another")
+    registry.client.set_model_version_tag("content-filter", "1", tags.CORPUS_SHA256, "another")
     assert decide().reasons == ("the corpus has changed",)
     registry.client.set_model_version_tag("content-filter", "1", "promoted_at", "0")
     assert len(decide().reasons) == 2

@@ -44,6 +44,6 @@ def test_all_reasons_are_stated():
 
 
 @pytest.mark.parametrize("wrong", [{"max_evasion": 1.5}, {"max_evasion": math.nan}, {"max_age_days": 0.0}])
-def test_a_limit_that_can_not_be_is_refused(wrong):
+def test_a_limit_that_cannot_be_is_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Policy(**wrong)

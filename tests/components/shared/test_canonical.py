@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.shared import canonical_v1
+from content_arena.components.shared import canonical_v1, hangul
 from content_arena.components.shared.canonical import CANONICAL_VERSION, MAX_GROWTH, canonicalise, canonicaliser
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.letter_forms import letter_forms, look_alikes
@@ -55,7 +55,13 @@ def test_alters_nothing_in_ascii_but_spaces_and_bracketed_letters(text):
 
 @given(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))
 @example("훟")
-def test_puts_split_syllables_together(syllable):
+def test_taking_a_syllable_apart_and_composing_it_gives_it_back(syllable):
+    jamo = hangul.decompose(syllable)
+    assert hangul.compose(*jamo) == syllable
+    # Alone these jamo stand for laughing and crying; beside others they are letters of a syllable.
+    is_emotion = not set("".join(jamo)) - set("ㅋㅎㅠㅜㅡㅗ")
+    assert hangul.recompose("".join(jamo)) == ("".join(jamo) if is_emotion else syllable)
+    assert hangul.recompose("ㅂㅏ" + "".join(jamo)) == f"바{syllable}"
     assert canonicalise(unicodedata.normalize("NFD", syllable)) == syllable
 
 

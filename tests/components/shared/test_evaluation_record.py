@@ -1,4 +1,4 @@
-"""The evaluation as a document: what is written is read, what is not whole is refused with the field's name."""
+"""The evaluation as a document: a written one can be read, and an incomplete one is refused with the field's name."""
 
 import copy
 import json
@@ -88,7 +88,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, text):
     path = tmp_path / "evaluation.json"
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(InputError, match=r"evaluation\.json can not be read"):
+    with pytest.raises(InputError, match=r"evaluation\.json cannot be read"):
         evaluation_record.read(path)
 
 

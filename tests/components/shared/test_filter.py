@@ -124,11 +124,11 @@ def test_version_is_given_or_the_digest(tiny_bundle):
 def test_files_that_are_no_model_are_a_bundle_error(make_bundle, name):
     bundle = make_bundle()
     (bundle.path / name).write_bytes(b"nonsense")
-    with pytest.raises(BundleError, match="can not be loaded"):
+    with pytest.raises(BundleError, match="cannot be loaded"):
         ContentFilter(bundle, threads=1)
 
 
 def test_a_window_shorter_than_its_overlap_is_a_bundle_error(tiny_bundle):
     short = replace(tiny_bundle, spec=replace(tiny_bundle.spec, max_length=8))
-    with pytest.raises(BundleError, match="can not be loaded: tokenizer stride"):
+    with pytest.raises(BundleError, match="cannot be loaded: tokenizer stride"):
         ContentFilter(short, threads=1)

@@ -1,4 +1,4 @@
-"""Settings are read from one section of a document, and nothing that is not known gets through."""
+"""Settings are read from one section of a document, and unknown names are refused."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -50,7 +50,7 @@ def test_values_become_of_their_type():
         ("size = 1", "wanted names and values"),
     ],
 )
-def test_what_can_not_be_used_is_refused(given, message):
+def test_what_cannot_be_used_is_refused(given, message):
     with pytest.raises(InputError, match=message):
         settings.make(Sizes, {"settings": given}, name="named") if "twice" in str(given) else settings.make(
             Sizes, {"settings": given}

@@ -137,7 +137,7 @@ def _backfill(folder, server, version):
     for name, value in series.items():
         lines.append(f"# TYPE {name.partition('{')[0]} gauge")
         lines += [f"{name} {value} {start + step}" for step in range(0, 600, 60)]
-    # A name's type is said once, above all its series.
+    # The type of a metric is written once, above all its series.
     text = "\n".join(dict.fromkeys(lines))
     (folder / "past.txt").write_text(f"{text}\n# EOF\n")
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "past.txt"), str(folder / "data")]

@@ -1,4 +1,4 @@
-"""Our PodMonitors without the operator: its scrape configs, and a discovery that tells Prometheus of pods.
+"""Our PodMonitors without the operator: its scrape configs, and a discovery that lists pods for Prometheus.
 
 The scrape config is what the operator's ``generatePodMonitorConfig`` writes; targets are labelled as those of the role
 ``pod`` of Prometheus' ``kubernetes_sd_config``, which not every distribution builds in.

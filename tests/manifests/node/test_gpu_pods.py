@@ -1,6 +1,6 @@
 """Tasks that ask for a GPU, as pods before a real scheduler: where they go, and why not elsewhere.
 
-The nodes are objects without a kubelet: a scheduler decides by what they say of themselves.
+The nodes are objects without a kubelet: a scheduler decides by their labels, taints and capacities.
 """
 
 import copy
@@ -84,7 +84,7 @@ def create(namespace):
 
 
 def why_pending(namespace, name):
-    """What the scheduler says, once it has said something."""
+    """The scheduler's message about a pod, as soon as there is one."""
     path = '--output=jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}'
 
     def message():

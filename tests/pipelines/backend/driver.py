@@ -57,7 +57,7 @@ class Task:
         name: The executor's, less "exec-".
         component: Signature: input and output definitions.
         container: Image, command, args, env, resources.
-        settings: What the platform document says about it: secrets, security context, node selector, claims.
+        settings: Its part of the platform document: secrets, security context, node selector, claims.
         inputs: Resolved.
         run_id: Of the pipeline run.
         pipeline: Name of the pipeline.
@@ -102,7 +102,7 @@ class Driver:
         Raises:
             DriverError: The backend would refuse.
             TaskFailedError: A task failed; the exit task has run.
-            TerminatedError: ``launch`` said so; the exit task has run.
+            TerminatedError: ``launch`` raised it; the exit task has run.
         """
         definitions = self.spec["root"]["inputDefinitions"]["parameters"]
         unknown = given.keys() - definitions.keys()
@@ -203,7 +203,7 @@ def _upstream(task: Json) -> list[str]:
 
 
 def _status(ended: Exception | None) -> str:
-    """What an exit task is told, as seen on a cluster: a run that a person terminated is still running."""
+    """The status that an exit task gets. On a cluster, a run that a person terminated is still running then."""
     if ended is None:
         return "COMPLETE"
     return "RUNNING" if isinstance(ended, TerminatedError) else "FAILED"

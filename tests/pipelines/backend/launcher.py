@@ -92,7 +92,7 @@ class Launcher:
         return Mount(mount["mountPath"], str(_writable_by_all(self._folder / "claims" / name)), type="bind")
 
     def _make_readable(self, image: str, scratch: Path) -> None:
-        """Files of the pod's user become everybody's: whoever tests is somebody else, and has to clean up."""
+        """Makes files of the pod's user writable for all: the tests run as another user, and have to clean up."""
         code, log = containers.finished(
             image, entrypoint=["chmod", "-R", "a+rwX", "/scratch"], user="0:0", cap_drop=[],
             mounts=[Mount("/scratch", str(scratch), type="bind")],

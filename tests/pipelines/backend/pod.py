@@ -1,4 +1,4 @@
-"""The pod that Kubeflow Pipelines' driver makes of a task: what a compiled pipeline says, in Kubernetes' own words."""
+"""The pod that Kubeflow Pipelines' driver makes of a task of a compiled pipeline, as a Kubernetes object."""
 
 from __future__ import annotations
 

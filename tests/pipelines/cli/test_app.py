@@ -75,7 +75,7 @@ def test_help_loads_nothing_heavy():
     ],
     ids=["missing", "binary", "no label column", "empty", "too few", "folder"],
 )
-def test_data_that_can_not_be_used_is_one_line_and_exit_code_two(home, tmp_path, make, named):
+def test_data_that_cannot_be_used_is_one_line_and_exit_code_two(home, tmp_path, make, named):
     path = tmp_path / "data.csv"
     make(path)
     result = arena("run", "--data", path)

@@ -1,4 +1,4 @@
-"""The README of the command line is what the commands say."""
+"""The README of the command line agrees with ``--help``."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Killed with -9 in a stage, the loop begins again and the registry is whole."""
+"""After signal 9 in the middle of a stage the loop can be run again, and the registry is consistent."""
 
 import json
 import signal

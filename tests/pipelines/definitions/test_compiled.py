@@ -1,4 +1,4 @@
-"""What matters in the compiled pipelines: images, resources, nodes, secrets, cache, who waits for whom."""
+"""What matters in the compiled pipelines: images, resources, nodes, secrets, cache, dependencies."""
 
 import pytest
 import yaml
@@ -120,7 +120,7 @@ def test_only_the_corpus_may_come_from_a_cache(compiled, name):
         task for task, spec in compiled[name].tasks.items()
         if task in compiled[name].containers and spec["cachingOptions"].get("enableCache")
     }  # fmt: skip
-    # A recurring run looks at its data again: a new corpus is one of its reasons.
+    # A recurring run reads its data again: a new corpus is one of its reasons.
     assert cached == (set() if name.startswith("retrain") else {"prepare-corpus"})
 
 
@@ -169,7 +169,7 @@ def test_pipeline_and_parameters_are_explained(compiled, name):
 
 
 @pytest.mark.parametrize("wrong", [{"shards": 0}, {"gpu_stages": ("evaluate_challenger",)}])
-def test_a_placement_that_can_not_be_is_refused(wrong):
+def test_a_placement_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"shards|evaluate_challenger"):
         Placement(**wrong)
 

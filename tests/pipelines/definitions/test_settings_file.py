@@ -70,15 +70,15 @@ def test_a_pipeline_gets_its_own_arguments():
         ("budget = 1", r"no section \[budget\]"),
         ("attack = 1", r"wanted a section \[attack\]"),
         ("[attack]\nrounds = 1", r"\[attack\] has no rounds; there is: budget"),
-        ("[attack]\nbudget = 0", "budget is 0, it has to be at least 1"),
+        ("[attack]\nbudget = 0", r"settings.toml: section \[attack\]: budget is 0, it has to be at least 1"),
         ("[training]\nseed = 1", r"\[training\] has no seed"),
         ("[rollout]\nsteps = [5, 100]", "steps go from 0"),
         ("[rollout.limits]\npsy = 1", r"\[rollout.limits\] has no psy; there is: error_rate"),
         ("[gates]\nclean_f2 = 0.1", "clean_f2"),
-        ("[attack\nbudget", "can not be read"),
+        ("[attack\nbudget", "cannot be read"),
     ],
 )
-def test_what_can_not_be_used_is_refused(tmp_path, text, message):
+def test_what_cannot_be_used_is_refused(tmp_path, text, message):
     path = tmp_path / "settings.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
@@ -86,7 +86,7 @@ def test_what_can_not_be_used_is_refused(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match=r"settings file .*none.toml can not be read"):
+    with pytest.raises(InputError, match=r"settings file .*none.toml cannot be read"):
         load(tmp_path / "none.toml")
 
 

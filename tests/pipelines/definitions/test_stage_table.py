@@ -1,4 +1,4 @@
-"""The table of stages says what is so."""
+"""The table of stages agrees with the components."""
 
 import subprocess
 import sys

@@ -1,10 +1,10 @@
-"""The compiled pipelines as the backend's driver walks them: every input resolves, with nothing given but defaults."""
+"""The compiled pipelines as the backend's driver walks them: every input resolves with the default parameters."""
 
 import pytest
 
 from tests.pipelines.backend.driver import Driver, TaskFailedError, TerminatedError, Values
 
-LOOK = ["prepare-corpus", "bootstrap-champion", "generate-attacks", "generate-attacks", "gather-attacks"]
+ATTACK = ["prepare-corpus", "bootstrap-champion", "generate-attacks", "generate-attacks", "gather-attacks"]
 CHALLENGE = ["label-attacks", "train-qlora", "evaluate-challenger", "promote-challenger"]
 SAMPLES = {"STRING": "1", "BOOLEAN": True, "LIST": ["why"], "STRUCT": {}}
 
@@ -15,7 +15,7 @@ def packages(compile_to):
 
 
 class Cluster:
-    """Notes the tasks and leaves outputs of the right types."""
+    """Records the tasks, and writes outputs of the right types."""
 
     def __init__(self, raises=None, **answers):
         self.tasks, self._raises, self._answers = [], raises or {}, answers
@@ -46,9 +46,9 @@ def walked(package, given=None, **cluster):
 @pytest.mark.parametrize(
     ("name", "tasks"),
     [
-        ("arena", [*LOOK, *CHALLENGE]),
-        ("retrain", [*LOOK, "decide-retraining", *CHALLENGE]),
-        ("battle", [task for task in LOOK if task != "bootstrap-champion"]),
+        ("arena", [*ATTACK, *CHALLENGE]),
+        ("retrain", [*ATTACK, "decide-retraining", *CHALLENGE]),
+        ("battle", [task for task in ATTACK if task != "bootstrap-champion"]),
     ],
 )
 def test_every_parameter_has_a_value_without_being_given_one(packages, name, tasks):
@@ -68,7 +68,7 @@ def test_the_shards_meet_in_one_task(packages):
 
 def test_without_a_reason_nothing_is_trained(packages):
     cluster = walked(packages["retrain"], retrain=False)
-    assert cluster.names == [*LOOK, "decide-retraining", "close-run"]
+    assert cluster.names == [*ATTACK, "decide-retraining", "close-run"]
 
 
 @pytest.mark.parametrize(("error", "state"), [(TaskFailedError, "FAILED"), (TerminatedError, "RUNNING")])
@@ -76,5 +76,5 @@ def test_the_exit_task_is_told_how_it_ended(packages, error, state):
     cluster = Cluster(raises={"label-attacks": error("so it is")})
     with pytest.raises(error, match="so it is"):
         Driver(packages["arena"], "run-1", cluster).run({})
-    assert cluster.names == [*LOOK, "label-attacks", "close-run"]
+    assert cluster.names == [*ATTACK, "label-attacks", "close-run"]
     assert cluster.inputs("close-run").parameters["status"]["state"] == state

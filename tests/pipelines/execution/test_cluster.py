@@ -68,7 +68,7 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("-p", "round=5"), "no parameter 'round'"),
         (("-p", "budget=many"), "budget is 'many', wanted a number integer"),
@@ -76,10 +76,10 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
         (("--label", "team"), "a label is KEY=VALUE"),
     ],
 )
-def test_what_can_not_be_is_said_before_anything_is_uploaded(stand_in, url, arguments, said):
+def test_wrong_arguments_are_refused_before_anything_is_uploaded(stand_in, url, arguments, message):
     answer = submit("--host", url, *arguments)
     assert answer.exit_code == 2
-    assert said in answer.stderr
+    assert message in answer.stderr
     assert not stand_in.uploads
 
 

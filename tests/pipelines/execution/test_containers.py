@@ -1,4 +1,4 @@
-"""The loop in containers: the same components, the same attacks, and no success that left nothing."""
+"""The loop in containers: the same components, the same attacks, and no success without outputs."""
 
 import json
 

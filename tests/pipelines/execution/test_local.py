@@ -60,10 +60,10 @@ def test_outputs_lines_and_log(home):
     def pipeline(words: str, times: int = 3) -> str:
         return speaks(words=words, times=times).output
 
-    heard = []
-    finished = runner.run(pipeline, {"words": "hello"}, home, heard.append)
+    lines = []
+    finished = runner.run(pipeline, {"words": "hello"}, home, lines.append)
     assert finished.parameter("speaks", "Output") == "hello"
-    assert [(line.stage, line.done, line.total) for line in heard] == [("speaks", i, 3) for i in (1, 2, 3)]
+    assert [(line.stage, line.done, line.total) for line in lines] == [("speaks", i, 3) for i in (1, 2, 3)]
     assert "noise of a library" in finished.log.read_text()
 
 

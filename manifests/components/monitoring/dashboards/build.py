@@ -1,4 +1,4 @@
-"""Writes the seven dashboards beside this file: ``python build.py``; ``--check`` only says whether they are up to date.
+"""Writes the seven dashboards beside this file: ``python build.py``. With ``--check`` it only compares them.
 
 Exit codes: 0 done or up to date, 1 (with --check) out of date.
 """

@@ -1,4 +1,4 @@
-"""Dashboards in few words: panels in reading order become Grafana's JSON model. Standard library only."""
+"""Makes Grafana's JSON model of a dashboard from its panels in reading order. Standard library only."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _place(panels: Sequence[Panel]) -> list[dict[str, Any]]:
 
 def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
     form = "heatmap" if panel.kind == "heatmap" else "time_series"
-    # One number is what is so now: the last value of the hours shown may be of something that is gone.
+    # A single number shows the present: the last value in the time range may belong to something that is gone.
     instant = {"instant": True, "range": False} if panel.kind in ("stat", "bargauge") else {}
     targets = [
         {"refId": letter, "datasource": _SOURCE, "expr": expression, "legendFormat": legend, "format": form} | instant

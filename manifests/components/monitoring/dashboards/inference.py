@@ -27,7 +27,7 @@ def _mean(histogram: str, selector: str = _ALL) -> str:
 INFERENCE = Dashboard(
     "content-arena-inference",
     "Content Arena / Inference",
-    "Whether the filter answers, how fast, and what it says.",
+    "Whether the filter answers, how fast, and with which verdicts.",
     (
         Panel(
             "Served",
@@ -107,7 +107,7 @@ INFERENCE_DETAIL = Dashboard(
             "Refused",
             {"{{status}}": _rate("status", "content_arena_api_requests_total", f'{_JUDGING}, status=~"4.."')},
             "reqps",
-            help="Requests that are no valid request.",
+            help="Requests that were refused as invalid.",
         ),
         Panel(
             "Request durations",
@@ -175,7 +175,7 @@ INFERENCE_DETAIL = Dashboard(
             "Score distribution",
             {"version {{model_version}} up to {{le}}": f"content_arena:score:cdf_1h{{{_ALL}}}"},
             "percentunit",
-            help="Share of the last hour's texts that score at most so much.",
+            help="Share of the last hour's texts that score at most this much.",
         ),
         Panel(
             "Texts in an hour",

@@ -30,7 +30,7 @@ ROLLOUT = Dashboard(
         ),
         Panel("Under way for", {"{{service}}": f"time() - {_of('started_timestamp_seconds')}"}, "s", "stat", width=6),
         Panel(
-            "Needs somebody",
+            "Needs a person",
             {"waits for a person": _of("waiting_for_approval"), "is to go back": _of("going_back")},
             kind="stat",
             width=6,
@@ -40,7 +40,7 @@ ROLLOUT = Dashboard(
             "Share of the users",
             {"{{service}}": _of("share")},
             "percentunit",
-            help="What the challenger was last allowed; [Inference] Requests shows what it got.",
+            help="The share that was set last; [Inference] Requests shows the requests that arrived.",
         ),
         Panel("Steps", {"taken": _of("step"), "in the plan": _of("steps")}),
         Panel("Answers judged", {"in this window": _of("judged_requests")}, help="Of the challenger, to users."),
@@ -54,7 +54,7 @@ ROLLOUT = Dashboard(
             "Measurements",
             {"{{verdict}}": f"sum by (verdict) (rate({_of('verdicts_total')}[$__rate_interval]))"},
             "ops",
-            help="One a turn of the loop; only those at the end of a bake decide, unless they fail.",
+            help="One for each iteration; only those at the end of a bake decide, unless they fail.",
         ),
         Panel(
             "At this step",

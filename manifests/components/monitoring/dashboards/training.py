@@ -23,7 +23,7 @@ def _trained(title: str, metric: str, unit: str = "short", text: str = "") -> Pa
 TRAINING = Dashboard(
     "content-arena-training",
     "Content Arena / Training",
-    "Whether the loop turns, and whether it gets anywhere.",
+    "Whether the loop runs, and whether the champion gets better.",
     (
         Panel(
             "Champion's age",

@@ -1,0 +1,71 @@
+"""The report's section about the verdict: which gates passed, at which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from content_arena.components.registry.gates import Gate, GateResult, default_margin
+from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluation_record import ModelEvaluation
+from content_arena.components.shared.figures import NOT_MEASURED, Figure
+
+#: What a part of the template is filled with.
+Context = dict[str, Any]
+Models = Mapping[str, ModelEvaluation]
+
+
+def verdict_section(verdict: PromotionVerdict | None, models: Models) -> Context:
+    """What the report shows of a verdict: state, versions, reasons and gates, those that failed first.
+
+    Args:
+        verdict: What promotion decided; None before it did.
+        models: By role.
+    """
+    gates = sorted(verdict.gates, key=lambda gate: gate.passed) if verdict else []
+    reasons = {passed: [gate.reason for gate in gates if gate.passed is passed] for passed in (False, True)}
+    versions = {name: model.version for name, model in models.items()}
+    if verdict:
+        versions = {"champion": verdict.champion_version, "challenger": verdict.challenger_version}
+    return {
+        "state": _state(verdict),
+        "generation": verdict.generation if verdict else None,
+        "versions": versions,
+        "base_models": {name: model.base_model for name, model in models.items()},
+        "failed": reasons[False],
+        "passed": reasons[True],
+        "gates": [_gate(gate, verdict.margins) for gate in gates] if verdict else [],
+    }
+
+
+def _state(verdict: PromotionVerdict | None) -> str:
+    """Undecided before promotion, and where the gates passed and a rollout decides."""
+    if verdict is None or verdict.promoted is None:
+        return "undecided"
+    return "promoted" if verdict.promoted else "refused"
+
+
+def _gate(result: GateResult, margins: Mapping[str, float | None]) -> Context:
+    """A row of the gate table, to four places: three would show a near miss as a tie."""
+    figure = figures.by_name().get(result.gate)
+    shown = {
+        name: NOT_MEASURED if value is None else f"{value:.4f}"
+        for name, value in (("champion", result.champion), ("challenger", result.challenger), ("limit", result.limit))
+    }
+    default = default_margin(result.gate)
+    is_set = figure is not None and result.gate in margins and margins[result.gate] != default
+    return shown | {
+        "key": result.gate,
+        "name": figure.label if figure else result.gate,
+        "rule": result.rule,
+        "limit": "none: a figure is missing" if result.limit is None else shown["limit"],
+        "default": _default_rule(figure) if figure and is_set else None,
+        "passed": result.passed,
+    }
+
+
+def _default_rule(figure: Figure) -> str:
+    if figure.gate is None:
+        return "no gate"
+    return Gate(metric=figure.name, better=figure.better, margin=figure.gate.margin).rule

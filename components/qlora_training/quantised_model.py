@@ -1,0 +1,81 @@
+"""The model that QLoRA trains: a base model in 4 bits, a low-rank adapter and a head.
+
+Sources: Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs" (NF4, double quantisation); Hu et al.
+2021, "LoRA".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from content_arena.components.qlora_training import base_models
+from content_arena.components.qlora_training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+#: Names of classification heads in transformers, BERT's pooler among them. They stay as they are, because a quantised
+#: head cannot be trained.
+HEAD_MODULES = ("classifier", "pooler", "pre_classifier", "score")
+
+
+def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
+    """Loads the base model in NF4 with double quantisation; its head is not quantised.
+
+    Raises:
+        InputError: The base model cannot be loaded.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
+
+    # The head is not part of the base: its first weights are random, and the same for the same seed.
+    set_seed(settings.seed)
+    try:
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            base_models.resolve(settings.base_model),
+            num_labels=2,
+            id2label={0: "benign", 1: "toxic"},
+            label2id={"benign": 0, "toxic": 1},
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.bfloat16,
+            device_map={"": 0 if settings.on_cuda() else "cpu"},
+            quantization_config=BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
+                llm_int8_skip_modules=[rf"(?:.*\.)?(?:{'|'.join(HEAD_MODULES)})"],
+            ),
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise base_models.load_error(settings.base_model, error) from error
+    return model
+
+
+def build_model(settings: TrainingSettings, adapter: Path | None = None) -> PeftModel:
+    """Puts an adapter and a trainable head on the quantised base.
+
+    Args:
+        settings: How to train.
+        adapter: Folder of an earlier adapter and head to continue from; new ones if None.
+
+    Raises:
+        InputError: The base model cannot be loaded.
+    """
+    from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
+
+    model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
+    if adapter is not None:
+        return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+    heads = sorted({name.split(".")[-1] for name, _ in model.named_modules()} & set(HEAD_MODULES))
+    lora = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        modules_to_save=heads,
+    )
+    return get_peft_model(model, lora)

@@ -1,0 +1,30 @@
+"""Names of the tags in which the registry keeps what is known about a version."""
+
+from __future__ import annotations
+
+#: Tag with the SHA-256 of a version's bundle.
+DIGEST = "bundle_sha256"
+#: Tag with how many rounds of the arena lie behind a version.
+GENERATION = "generation"
+#: Prefix of the tags with the figures of a version's last evaluation.
+METRIC = "metric."
+#: Tag with the language of the corpus that a version was trained on.
+LANG = "lang"
+#: Tag with the digest of the corpus that a version was trained on.
+CORPUS_SHA256 = "corpus_sha256"
+#: Tag with the address in object storage that a version was published at.
+STORAGE_URI = "storage_uri"
+#: Tag with the champion that a version succeeded.
+SUCCEEDED = "succeeded_version"
+#: Tag with when a version became champion (Unix time, seconds).
+PROMOTED_AT = "promoted_at"
+#: Tag with why a person promoted a version against its gates or its rejection.
+OVERRIDE = "override_reason"
+#: Tag with why a version was rejected.
+REJECTED = "rejected"
+#: Tag with when a version was rejected (Unix time, seconds).
+REJECTED_AT = "rejected_at"
+#: Tag with how the gates decided about a version, as JSON.
+VERDICT = "verdict"
+#: Tag with the rollout that rejected a version. If a person overrides the rejection, a later rollout is another one.
+REJECTED_BY = "rejected_by_rollout"
