@@ -9,8 +9,31 @@ from typing import Any
 
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.figures import Measured
 
-_VALUES = {"score": 0.9, "ms": 2.0}
+_VALUES = {"score": 0.9, "ms": 2.0, "share": 0.1}
+
+
+def typical(figure: figures.Figure, *, better: bool = False) -> float:
+    """A plain number for a figure.
+
+    Args:
+        figure: Any of the table.
+        better: Whether it has to pass a gate that asks for strictly better than the number without this argument.
+    """
+    is_strict = figure.gate is not None and figure.gate.margin is None
+    step = 0.05 if figure.better == "higher" else -0.05
+    return _VALUES[figure.unit] + (step if better and is_strict else 0.0)
+
+
+def gated(*, better: bool = False, **changes: Measured) -> dict[str, Measured]:
+    """Every figure that has a gate, by name, with the changes.
+
+    Args:
+        better: Whether the figures pass every gate against those without this argument.
+        changes: Figures to set, by name.
+    """
+    return {figure.name: typical(figure, better=better) for figure in figures.FIGURES if figure.gate} | changes
 
 
 def evaluation(
@@ -25,7 +48,7 @@ def evaluation(
         "n_toxic": 50,
         "n_benign": 50,
         "champion": model("1", 0.3) | (champion or {}),
-        "challenger": model("sha-1", 0.1) | (challenger or {}),
+        "challenger": model("sha-1", 0.1, better=True) | (challenger or {}),
         "strategies": [],
         "examples": [],
     } | changes
@@ -36,12 +59,11 @@ def parsed(*args: Any, **changes: Any) -> Evaluation:
     return Evaluation.from_json(evaluation(*args, **changes))
 
 
-def model(version: str, evasion: float) -> dict[str, Any]:
-    """The figures of one model."""
+def model(version: str, evasion: float, *, better: bool = False) -> dict[str, Any]:
+    """The figures of one model; see :func:`typical` for ``better``."""
     counts = [1] * 20
-    measured = {
-        figure.name: rate(0.1) if figure.unit == "share" else _VALUES[figure.unit] for figure in figures.FIGURES
-    }
+    numbers = {figure: typical(figure, better=better) for figure in figures.FIGURES}
+    measured = {figure.name: rate(number) if figure.unit == "share" else number for figure, number in numbers.items()}
     return {
         "version": version,
         "threshold": 0.5,

@@ -102,7 +102,8 @@ def _assert_only_known(broken: Iterable[Import], known: Mapping[tuple[str, str],
 
 
 def test_every_room_has_its_place_in_the_order():
-    assert {_room(name) for name in modules() if within(name, "components")} - {""} == set(ROOMS)
+    rooms = {_room(name) for name in modules() if within(name, "components")} - {""}
+    assert rooms == set(ROOMS), "give a new room its place in ROOMS: after the rooms that it imports"
 
 
 def test_a_room_imports_only_rooms_below_it():

@@ -29,12 +29,12 @@ def roll_out(
     tracking_uri: str,
     metrics_port: int = 9102,
 ) -> NamedTuple("Outputs", [("rollout", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
-    """Rolls a challenger that passed the gates out on KServe: promoted at 100 %, or taken back with the reason.
+    """Rolls a challenger that passed the gates out on KServe; it ends promoted, or rolled back with the reason.
 
     Args:
         corpus: Its test texts are the probes.
         timeline: Page of the rollout: shares, figures against their bounds, verdicts, who approved.
-        history: The same as one JSON a line.
+        history: The records of the rollout as JSON Lines.
         metrics: promoted (1 or 0) and the last share.
         verdict: Of promote_challenger.
         service: Name of the InferenceService.
@@ -45,7 +45,7 @@ def roll_out(
         bake_seconds: How long each step is measured.
         min_requests: Answers to users that have to be judged at each step above 0.
         approvals: Steps that wait for a person.
-        limits: Bounds other than the usual ones, such as {"p95_seconds": 0.8}.
+        limits: Bounds that differ from their defaults, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
         settings: Further settings by section; [rollout] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.

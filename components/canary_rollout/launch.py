@@ -13,7 +13,7 @@ The command line, the pipeline's stage and its exit handler use this module and 
 
 from __future__ import annotations
 
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
-#: What happens to the rollout, at INFO; what somebody should look at, at WARNING. No user's text is logged.
+#: What happens to the rollout is logged at INFO, what a person should examine at WARNING. No user's text is logged.
 LOG = logging.getLogger("content_arena.rollout")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared import settings

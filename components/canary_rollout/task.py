@@ -1,4 +1,4 @@
-"""The stage roll_out as a pipeline's task: rolls out a challenger that passed its gates."""
+"""The stage roll_out: rolls out a challenger that passed its gates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NOT_PASSED = "the gates did not pass"
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """What the rollout needs of promote_challenger's verdict.
+    """The part of promote_challenger's verdict that a rollout needs.
 
     Attributes:
         version: The challenger's.
@@ -50,7 +50,7 @@ class GateVerdict:
         """Validates the document that promote_challenger wrote.
 
         Raises:
-            InputError: It is not such a document.
+            InputError: Its version or its verdict is missing or of the wrong type.
         """
         version, passed = verdict.get("challenger_version"), verdict.get("passed")
         if not isinstance(version, str | int) or not isinstance(passed, bool):
@@ -63,7 +63,7 @@ class GateVerdict:
 
 @dataclass(frozen=True)
 class RolloutJob:
-    """What the stage rolls out on, and how.
+    """Where and how the stage rolls out.
 
     Attributes:
         service: The InferenceService.
@@ -140,7 +140,7 @@ def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunO
 
 
 def _refused(version: str, artifacts: RolloutArtifacts) -> dict[str, Any]:
-    log(STAGE, f"version {version} did not pass the gates, no user meets it")
+    log(STAGE, f"version {version} did not pass the gates and is not rolled out")
     artifacts.timeline.parent.mkdir(parents=True, exist_ok=True)
     artifacts.timeline.write_text("<!doctype html><p>The gates did not pass: nothing was rolled out.</p>", "utf-8")
     artifacts.history.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,5 @@ def _refused(version: str, artifacts: RolloutArtifacts) -> dict[str, Any]:
 def _bundle_of(registry: Registry, version: str) -> str:
     uri = registry.get(int(version)).tags.get(Registry.STORAGE_URI)
     if not uri:
-        raise InputError(
-            f"version {version} was not published where a cluster could load it from: give the pipeline a models_uri"
-        )
+        raise InputError(f"version {version} was not published to object storage: give the pipeline a models_uri")
     return uri

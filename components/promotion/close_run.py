@@ -1,4 +1,4 @@
-"""The stage close_run, a pipeline's exit handler: leaves registry and records in order, however the run ended."""
+"""The stage close_run, a pipeline's exit handler: makes registry, rollout and MLflow agree, however the run ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MLFLOW_STATUS = {
     "COMPLETE": "FINISHED",
     "FAILED": "FAILED",
     "RUNNING": "KILLED",
-    # Documented by KFP; no backend was seen to send it.
+    # Documented by KFP, though no backend that was tested sends it.
     "CANCELLED": "KILLED",
 }
 
@@ -32,20 +32,20 @@ def close_run(
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[str]:
-    """Finishes what a killed stage may have left half-done, and closes the run in MLflow.
+    """Finishes what a killed stage may have left unfinished, and closes the run in MLflow.
 
-    Only the run's status in MLflow depends on how the run ended: the registry is put in order after a success too.
+    Only the run's status in MLflow depends on how the run ended: the registry is reconciled after a success too.
 
     Args:
         state: How the run ended: ``PipelineTaskFinalStatus.state``.
         pipeline_run: Id of the pipeline run.
-        rollout_service: InferenceService whose rollout is to be left in order as well; none if None.
+        rollout_service: InferenceService whose rollout is reconciled as well; none if None.
         rollout_namespace: Where it is.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
-        What had to be done, a line each; nothing when called again.
+        A line for each thing that was done; none when called again.
     """
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
@@ -63,12 +63,12 @@ def close_run(
 
 
 def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list[str]:
-    """Ends a rollout that was left without a process; an error does not keep the run from being closed."""
+    """Ends a rollout that no process runs. An error is logged, and the run is closed all the same."""
     from content_arena.components.canary_rollout import launch
 
     try:
         with launch.lines_to(lambda line: log(STAGE, line)):
             return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
     except ArenaError as error:
-        log(STAGE, f"the rollout of {service} is left as it is: {error}")
+        log(STAGE, f"the rollout of {service} stays as it is: {error}")
         return []

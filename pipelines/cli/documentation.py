@@ -41,9 +41,9 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 """
 _SETTINGS = """## Settings file
 
-`arena run`, `battle`, `compile` and `submit` take `--settings FILE`, a TOML file with one section for each stage. An
-option on the command line wins over the file, and the file over the default. Unknown sections and names are refused,
-and so are values of the wrong type or out of range.
+`arena run`, `battle`, `compile`, `submit` and `rollout start` take `--settings FILE`, a TOML file with one section for
+each stage; `rollout start` reads `[rollout]` alone. An option on the command line wins over the file, and the file over
+the default. Unknown sections and names are refused, and so are values of the wrong type or out of range.
 
 A setting that is a parameter of the pipelines (bold in the tables) becomes the argument of that name. All others reach
 the stages in the pipelines' parameter `settings`. In the dashboard of Kubeflow Pipelines it is given as JSON:

@@ -22,6 +22,15 @@ from content_arena.pipelines.definitions.settings_file import RunSettings
 if TYPE_CHECKING:
     from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
 
+#: The types of KFP's parameters, texts apart: what JSON gives for them, and their names in messages.
+_PARAMETER_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "NUMBER_INTEGER": ((int,), "a whole number"),
+    "NUMBER_DOUBLE": ((int, float), "a number"),
+    "BOOLEAN": ((bool,), "true or false"),
+    "LIST": ((list,), "a JSON list"),
+    "STRUCT": ((dict,), "a JSON object"),
+}
+
 
 class Pipeline(StrEnum):
     """The pipelines."""
@@ -152,12 +161,22 @@ def parse_parameters(package: Path, given: list[str]) -> dict[str, Any]:
         name, separator, value = pair.partition("=")
         if not separator or name not in known:
             raise InputError(f"no parameter {name!r}; wanted NAME=VALUE, NAME one of: {', '.join(sorted(known))}")
-        kind = known[name]["parameterType"]
-        try:
-            arguments[name] = value if kind == "STRING" else json.loads(value)
-        except ValueError as error:
-            raise InputError(f"parameter {name} is {value!r}, wanted a {kind.lower().replace('_', ' ')}") from error
+        arguments[name] = _parsed(name, value, known[name]["parameterType"])
     return arguments
+
+
+def _parsed(name: str, value: str, kind: str) -> object:
+    """A parameter's value as its type in KFP, which is JSON for all types but text."""
+    if kind == "STRING":
+        return value
+    types, wanted = _PARAMETER_TYPES[kind]
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, types) or (isinstance(parsed, bool) and bool not in types):
+        raise InputError(f"parameter {name} is {value!r}, wanted {wanted}")
+    return parsed
 
 
 def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSettings) -> Placement:
@@ -179,7 +198,7 @@ def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSe
 
 def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:
     """Where challengers are rolled out; None for no rollout."""
-    from content_arena.pipelines.cli.rollout import options as rollout_options
+    from content_arena.pipelines.cli.rollout import measuring_options, plan_options
     from content_arena.pipelines.definitions.placement import RolloutPlacement
 
     if given.rollout is None:
@@ -191,14 +210,14 @@ def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement |
         )
     # Settings that have no option here.
     rest = {name: settings.rollout[name] for name in ("min_requests", "prometheus") if name in settings.rollout}
-    plan = rollout_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
+    plan = plan_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
     return RolloutPlacement(
         service=service,
         namespace=namespace,
         steps=plan.steps,
         bake_seconds=plan.bake_seconds,
         approvals=plan.approvals,
-        limits={**settings.rollout.get("limits", {}), **rollout_options.limits(given.rollout_limit)},
+        limits={**settings.rollout.get("limits", {}), **measuring_options.limits(given.rollout_limit)},
         **rest,
     )
 

@@ -34,7 +34,8 @@ def parameters_of(name):
 
 
 def test_the_components_are_the_stages_of_the_table():
-    assert set(FUNCTIONS) == {stage.name for stage in STAGES}
+    stages = {stage.name for stage in STAGES}
+    assert set(FUNCTIONS) == stages, "every component has a row in STAGES of pipelines/definitions/stage_table.py"
 
 
 @every_folder

@@ -1,4 +1,4 @@
-"""One question that the analysis asks about the challenger, and its answer."""
+"""A check: one question about the challenger, and its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 
 class Kind(StrEnum):
-    """What a check asks."""
+    """The question of a check."""
 
     #: Whether a figure is within an absolute limit.
     BOUND = "bound"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
     RESTARTS = "restarts"
     #: Whether anything could be measured at all.
     MEASURING = "measuring"
-    #: Read from a record of another version, with a name that this version does not know.
+    #: Read from a record of another version of the arena, with a name that this version does not know.
     OTHER = "other"
 
 
@@ -83,25 +83,25 @@ _LABELS = {
     Kind.OTHER: "{}",
 }
 _CHAMPIONS = {Kind.VERSION: "champion's version", Kind.PROBED_VERSION: "champion's version, probes"}
-#: Begins the part of a name that states the limit of a latency, which moves with the champion's.
+#: The part of a name before the limit of a latency. The limit changes with the champion's latency.
 _SLOWER = ", share slower than "
 
 
 @dataclass(frozen=True)
 class Check:
-    """A question and its answer.
+    """A question and its result.
 
     Attributes:
-        kind: What is asked.
-        subject: One of :class:`Subject`; of kind OTHER the name as recorded.
-        verdict: The answer.
+        kind: The question.
+        subject: One of :class:`Subject`; for kind OTHER the name as recorded.
+        verdict: The result.
         reason: The measured value and its limit, for people.
         value: The figure; None if there is none or it was not measured.
         low: Lower end of its interval.
         high: Upper end of its interval.
         least: The figure has to be at least this; None if there is no such limit.
         most: The figure has to be at most this; None if there is no such limit.
-        slower_than: Of a latency: the figure is the share of answers slower than this, in seconds.
+        slower_than: For a latency: the figure is the share of answers slower than this, in seconds.
     """
 
     kind: Kind
@@ -117,12 +117,12 @@ class Check:
 
     @property
     def label(self) -> str:
-        """What is asked, in words for people. It stays the same from one measurement to the next."""
+        """The question as text for people. It is the same in every measurement."""
         return label_of(self.kind, self.subject)
 
     @property
     def name(self) -> str:
-        """The label, and of a latency its limit in seconds."""
+        """The label, and for a latency its limit in seconds."""
         return name_of(self.kind, self.subject, self.slower_than)
 
     def as_dict(self) -> dict[str, Any]:
@@ -144,13 +144,13 @@ class Check:
 
 
 def label_of(kind: Kind, subject: str) -> str:
-    """What a check of this kind asks, in words for people."""
-    words = _CHAMPIONS.get(kind) if subject == Subject.CHAMPION else None
-    return words or _LABELS[kind].format(subject)
+    """The question of a check, as text for people."""
+    label = _CHAMPIONS.get(kind) if subject == Subject.CHAMPION else None
+    return label or _LABELS[kind].format(subject)
 
 
 def name_of(kind: Kind, subject: str, slower_than: float | None = None) -> str:
-    """The label, and of a latency its limit in seconds."""
+    """The label, and for a latency its limit in seconds."""
     limit = "" if slower_than is None else f"{_SLOWER}{slower_than:g} s"
     return label_of(kind, subject) + limit
 

@@ -1,12 +1,13 @@
 """Decides whether the challenger is as good as the champion right now. Pure: measurements in, checks with reasons out.
 
-Every figure is asked two things: is it within an absolute bound, and is it within a margin of the champion's over the
-same window. Each question is answered by a 95 % interval. All of it inside is a pass, all of it outside a fail, and
-anything else is inconclusive, as is whatever was not measured. The worst answer counts.
+Every figure has two checks: is it within an absolute bound, and is it within a margin of the champion's over the same
+window. Each is decided by a 95 % interval. It passes if all of the interval is inside the range, fails if all of it is
+outside, and is inconclusive otherwise, or if nothing was measured. The worst result counts.
 
-A pass is decided once, at the end of a bake. A fail is looked for at every iteration, hundreds of times on growing
-counts, and one in twenty intervals misses (repeated significance tests: Armitage, McPherson and Rowe 1969). So figures
-of users' traffic fail by 99.9 % intervals only. Over such a series these hold about as often as a single 95 % interval.
+A pass is decided once, at the end of a bake. A fail is decided at every iteration, hundreds of times on growing counts,
+and one in twenty 95 % intervals misses the true value (repeated significance tests: Armitage, McPherson and Rowe 1969).
+So figures of users' traffic fail by 99.9 % intervals only. Over such a series these are right about as often as a
+single 95 % interval.
 """
 
 from __future__ import annotations
@@ -18,12 +19,20 @@ from content_arena.components.canary_rollout.analysis.check import Check, Kind, 
 from content_arena.components.canary_rollout.analysis.intervals import (
     Ratio,
     apart,
-    compared,
+    compare,
     highest_psi,
     psi,
     quantile,
 )
-from content_arena.components.canary_rollout.analysis.ranges import SURE, Range, at_most, judge, no_more_above, shares
+from content_arena.components.canary_rollout.analysis.limits import Limits
+from content_arena.components.canary_rollout.analysis.ranges import (
+    FAIL_LEVEL,
+    Range,
+    at_most,
+    at_most_above,
+    judge,
+    shares,
+)
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 #: With fewer answers (of either variant where they are compared) nothing fails.
@@ -75,45 +84,6 @@ class Probes:
     versions: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The bounds of all figures; shares are in [0, 1]. A margin is how much worse than the champion a figure may be.
-
-    A tight bound takes many answers: 1 % can be passed from 381 answers on, if all of them are good.
-
-    Attributes:
-        error_rate: Of answers to users.
-        error_margin: Above the champion's.
-        p95_seconds: 95 % of answers are at most this slow.
-        p99_seconds: 99 % of answers are at most this slow.
-        slower: Times as slow as the champion's p95 and p99.
-        throttled_rate: Answers of 429.
-        flagged_margin: The share of texts flagged may differ so much, either way.
-        psi: Population stability index of the score distributions.
-        evasion: Of the probes.
-        evasion_margin: Above the champion's.
-        benign_flagged: Of the probes.
-        benign_margin: Above the champion's.
-        f1: Of the probes, at least.
-        f1_margin: Below the champion's.
-    """
-
-    error_rate: float = 0.01
-    error_margin: float = 0.01
-    p95_seconds: float = 0.5
-    p99_seconds: float = 1.0
-    slower: float = 1.5
-    throttled_rate: float = 0.05
-    flagged_margin: float = 0.1
-    psi: float = 0.25
-    evasion: float = 0.3
-    evasion_margin: float = 0.05
-    benign_flagged: float = 0.4
-    benign_margin: float = 0.05
-    f1: float = 0.6
-    f1_margin: float = 0.05
-
-
 def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: str) -> Check:
     """Whether the expected model answered, and no other."""
     if not found:
@@ -125,7 +95,7 @@ def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: 
 def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
     """Compares users' traffic of both variants over the same window.
 
-    A few answers never fail a challenger: the first ones of a process are slow, come together and are of few users.
+    A few answers never fail a challenger: the first answers of a process are slow, and come from few users at once.
     """
     checks = [
         *_judge_rate(Subject.ERRORS, champion, challenger, limits.error_rate, limits.error_margin),
@@ -136,11 +106,11 @@ def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[
         _judge_scores(champion, challenger, limits.psi),
     ]
     both = min(champion.requests, challenger.requests)
-    return [_on_enough(check, challenger.requests if check.kind is Kind.BOUND else both) for check in checks]
+    return [_inconclusive_if_few(check, challenger.requests if check.kind is Kind.BOUND else both) for check in checks]
 
 
 def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int = 0) -> list[Check]:
-    """Compares what both variants made of the same texts, which were sent straight to their pods.
+    """Compares the results of the same probes, which were sent directly to the pods of both variants.
 
     Args:
         champion: Results of the variant that served before.
@@ -154,10 +124,10 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
         (Subject.BENIGN_FLAGGED, challenger.benign_flagged, champion.benign_flagged, limits.benign_flagged,
          limits.benign_margin),
     ):  # fmt: skip
-        figure, difference = compared(ours, theirs, seed)
+        figure, difference = compare(ours, theirs, seed)
         checks.append(judge(at_most(Kind.BOUND, subject, limit), figure))
-        checks.append(judge(no_more_above(subject, margin), difference))
-    figure, difference = compared(challenger.f1, champion.f1, seed)
+        checks.append(judge(at_most_above(subject, margin), difference))
+    figure, difference = compare(challenger.f1, champion.f1, seed)
     least = Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
     wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
     no_less = Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
@@ -167,19 +137,19 @@ def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int
 def _judge_rate(
     subject: Subject, champion: Window, challenger: Window, limit: float, margin: float
 ) -> tuple[Check, Check]:
-    """A share of the answers, by itself and beside the champion's."""
-    (ours, ours_surely), (theirs, theirs_surely) = (
+    """Judges a share of the answers, by itself and against the champion's."""
+    (ours, ours_wide), (theirs, theirs_wide) = (
         shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
         for window in (challenger, champion)
     )
-    difference = judge(no_more_above(subject, margin), apart(ours, theirs), apart(ours_surely, theirs_surely))
-    return judge(at_most(Kind.BOUND, subject, limit), ours, ours_surely), difference
+    difference = judge(at_most_above(subject, margin), apart(ours, theirs), apart(ours_wide, theirs_wide))
+    return judge(at_most(Kind.BOUND, subject, limit), ours, ours_wide), difference
 
 
 def _judge_latency(
     subject: Subject, champion: Window, challenger: Window, limit: float, slower: float
 ) -> tuple[Check, Check]:
-    """A quantile of the latency, by itself and beside the champion's."""
+    """Judges a quantile of the latency, by itself and against the champion's."""
     share = _QUANTILES[subject]
     champions = slower * quantile(champion.edges, champion.latencies, share)
     return (
@@ -191,55 +161,55 @@ def _judge_latency(
 def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float) -> Check:
     """Whether a quantile is within a limit in seconds.
 
-    It is if no more than the rest of the answers is slower than the limit, and that is a share with an interval.
+    The 95 % quantile is within the limit if at most 5 % of the answers are slower than it. That share has an interval.
 
-    Counts are known at the edges of the bins only. Answers in the limit's own bin are not taken for slower: otherwise a
-    challenger that equals the champion could be blamed for answers whose exact latency is unknown. So a limit is as
-    exact as its bin is narrow, and exact on an edge. Example: with bins that widen by a factor of 2.5 and a champion at
-    0.11 s, "1.5 times as slow" is 0.165 s, and a challenger passes up to 0.25 s. Beyond the last finite edge nothing is
-    known, so the result is inconclusive.
+    Counts are known at the edges of the bins only. Answers in the limit's own bin do not count as slower: otherwise a
+    challenger that equals the champion could fail by answers whose exact latency is unknown. So the check is as precise
+    as the limit's bin is narrow, and exact if the limit is an edge. Example: with bins that widen by a factor of 2.5
+    and a champion at 0.11 s, "1.5 times as slow" is 0.165 s, and a challenger passes up to 0.25 s. Beyond the last
+    finite edge the result is inconclusive.
     """
     name = name_of(kind, subject)
     if not limit > 0 or not math.isfinite(limit):
-        return Check(kind, subject, Verdict.INCONCLUSIVE, f"{name}: there is nothing to compare with")
+        return Check(kind, subject, Verdict.INCONCLUSIVE, f"{name}: no latency of the champion to compare with")
     edge = min(edge for edge in window.edges if edge >= limit)
     if math.isinf(edge):
-        reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so it is not known what is slower"
+        reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so slower answers can not be counted"
         return Check(kind, subject, Verdict.INCONCLUSIVE, reason)
     slower = sum(count for end, count in zip(window.edges, window.latencies, strict=True) if end > edge)
-    found, surely = shares(slower, sum(window.latencies))
-    return judge(at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, surely)
+    found, wide = shares(slower, sum(window.latencies))
+    return judge(at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, wide)
 
 
 def _judge_flagged(champion: Window, challenger: Window, margin: float) -> Check:
-    """The share of texts judged toxic, beside the champion's."""
-    (ours, ours_surely), (theirs, theirs_surely) = (
+    """Judges the share of texts flagged as toxic against the champion's."""
+    (ours, ours_wide), (theirs, theirs_wide) = (
         shares(window.flagged, window.texts, window.requests) for window in (challenger, champion)
     )
     wanted = f"within {margin:.4g} of the champion's"
     allowed = Range(Kind.DRIFT, Subject.FLAGGED, -margin, margin, wanted)
-    return judge(allowed, apart(ours, theirs), apart(ours_surely, theirs_surely))
+    return judge(allowed, apart(ours, theirs), apart(ours_wide, theirs_wide))
 
 
 def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
-    """The distribution of scores, beside the champion's."""
+    """Judges the distribution of scores against the champion's."""
     before, after = champion.scores, challenger.scores
     value, noise = psi(before, after, (champion.requests, challenger.requests))
     verdict = Verdict.INCONCLUSIVE
-    # On few texts the index is mostly chance. Where users send the same text again it is even more so.
+    # On few texts the index is mostly noise, and even more so if users send the same text again.
     if noise <= limit / 2:
         if value <= limit:
             verdict = Verdict.PASS
-        elif value > highest_psi(limit, noise, len(before), SURE):
+        elif value > highest_psi(limit, noise, len(before), FAIL_LEVEL):
             verdict = Verdict.FAIL
     counts = f"{sum(before)} and {sum(after)} texts in {champion.requests} and {challenger.requests} requests"
     name = name_of(Kind.DRIFT, Subject.SCORES)
-    reason = f"{name}: PSI {value:.4g} on {counts} (chance {noise:.4g}), wanted at most {limit:g}"
+    reason = f"{name}: PSI {value:.4g} on {counts} (noise {noise:.4g}), wanted at most {limit:g}"
     measured = value if math.isfinite(value) else None
     return Check(Kind.DRIFT, Subject.SCORES, verdict, reason, measured, most=limit)
 
 
-def _on_enough(check: Check, answers: int) -> Check:
+def _inconclusive_if_few(check: Check, answers: int) -> Check:
     """Turns a failure on too few answers into an inconclusive result."""
     if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
         return check

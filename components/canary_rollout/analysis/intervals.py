@@ -78,16 +78,17 @@ def apart(ours: Rate, theirs: Rate) -> Rate:
     return Rate(p - q, ours.n, p - q - below, p - q + above)
 
 
-def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
+def compare(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
     """A figure and its difference from another on the same texts, with percentile bootstraps over whole texts.
 
     The same texts are drawn for both, because a text that is hard for one model is hard for the other too (Davison and
-    Hinkley 1997, section 3.8). Resampling shows no disagreement that no text showed. Therefore the interval of the
-    difference is at least as wide as Wilson's for the share of texts on which the two disagree: two models that agree
-    on all of 73 texts may still be 0.05 apart.
+    Hinkley 1997, section 3.8). Resampling cannot show a disagreement that is in none of the texts. Therefore the
+    interval of the difference is at least as wide as Wilson's for the share of texts on which the two disagree: two
+    models that agree on all of 73 texts may still be 0.05 apart.
 
     Returns:
-        ``ours``, and ``ours`` - ``theirs`` in [-1, 1], where 0 means equal. Both without values if a sum is empty.
+        The figure of ``ours``, and ``ours`` - ``theirs`` in [-1, 1], where 0 means equal. A rate of None where a
+        denominator is 0.
     """
     names = sorted({*ours.clusters, *theirs.clusters})
     sums = [_sums(ratio, names) for ratio in (ours, theirs)]
@@ -100,11 +101,11 @@ def compared(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = [top[draws].sum(axis=1) / bottom[draws].sum(axis=1) for top, bottom in sums]
     figure = totals[0][0] / totals[0][1]
-    found = _no_narrower(Rate(figure, n, *_interval(resampled[0])), int(np.count_nonzero(sums[0][1])))
+    found = _at_least_wilson(Rate(figure, n, *_interval(resampled[0])), int(np.count_nonzero(sums[0][1])))
     if not totals[1][1] > 0 or min(np.count_nonzero(bottom) for _, bottom in sums) < _MIN_TEXTS:
         return found, nothing
     apart = figure - totals[1][0] / totals[1][1]
-    return found, _no_closer(Rate(apart, n, *_interval(resampled[0] - resampled[1])), sums)
+    return found, _with_disagreements(Rate(apart, n, *_interval(resampled[0] - resampled[1])), sums)
 
 
 def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:
@@ -166,15 +167,15 @@ def highest_psi(true: float, noise: float, bins: int, level: float = _LEVEL) -> 
     return float(scale * ncx2.ppf(level, bins - 1, true / scale))
 
 
-def _no_narrower(found: Rate, texts: int) -> Rate:
-    """Widens an interval to at least Wilson's for that many texts: resampling only misses never gives a hit."""
+def _at_least_wilson(found: Rate, texts: int) -> Rate:
+    """Widens an interval to at least Wilson's for that many texts: if no trial is a hit, no resample has one."""
     if texts < _MIN_TEXTS or found.rate is None or found.low is None or found.high is None:
         return Rate(None, found.n, None, None)
     least = share_of(round(found.rate * texts), texts)
     return Rate(found.rate, found.n, min(found.low, float(least.low or 0)), max(found.high, float(least.high or 1)))
 
 
-def _no_closer(found: Rate, sums: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Rate:
+def _with_disagreements(found: Rate, sums: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]) -> Rate:
     """Widens an interval by the uncertainty of how many texts the two disagree on, times the size of a disagreement."""
     if found.rate is None or found.low is None or found.high is None:
         return found

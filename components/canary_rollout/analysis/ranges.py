@@ -10,8 +10,8 @@ from content_arena.components.canary_rollout.analysis.intervals import share_of
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.shared.figures import Rate
 
-#: Level of the intervals by which users' traffic fails.
-SURE = 0.999
+#: Level of the intervals by which users' traffic fails; it passes by 95 % intervals.
+FAIL_LEVEL = 0.999
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Range:
     """The range in which a figure has to be.
 
     Attributes:
-        kind: What is asked.
-        subject: Of which figure.
+        kind: The question of the check.
+        subject: The figure.
         lowest: Lower limit, or minus infinity.
         highest: Upper limit, or infinity.
-        wanted: The limits in words.
-        slower_than: Of a latency: the figure is the share of answers slower than this, in seconds.
+        wanted: The limits as text.
+        slower_than: For a latency: the figure is the share of answers slower than this, in seconds.
     """
 
     kind: Kind
@@ -40,18 +40,18 @@ def at_most(kind: Kind, subject: Subject, limit: float, slower_than: float | Non
     return Range(kind, subject, -math.inf, limit, f"at most {limit:.4g}", slower_than)
 
 
-def no_more_above(subject: Subject, margin: float) -> Range:
+def at_most_above(subject: Subject, margin: float) -> Range:
     """A range for the difference from the champion's figure, without a lower limit."""
     return Range(Kind.CHAMPION, subject, -math.inf, margin, f"at most {margin:+.4g} from the champion's")
 
 
 def shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate]:
     """A share with the interval by which it passes, and with the wider one by which it fails."""
-    return share_of(count, total, draws), share_of(count, total, draws, SURE)
+    return share_of(count, total, draws), share_of(count, total, draws, FAIL_LEVEL)
 
 
-def judge(allowed: Range, found: Rate, surely: Rate | None = None) -> Check:
-    """Passes if the interval is inside the range, and fails if ``surely`` (or else the same interval) is outside."""
+def judge(allowed: Range, found: Rate, wide: Rate | None = None) -> Check:
+    """Passes if the interval is inside the range, and fails if the wide interval (or else the same) is outside."""
     kind, subject, lowest, highest = allowed.kind, allowed.subject, allowed.lowest, allowed.highest
     name = name_of(kind, subject, allowed.slower_than)
     least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
@@ -63,12 +63,12 @@ def judge(allowed: Range, found: Rate, surely: Rate | None = None) -> Check:
     verdict = Verdict.INCONCLUSIVE
     if found.low >= lowest and found.high <= highest:
         verdict = Verdict.PASS
-    elif _is_outside(surely or found, lowest, highest):
+    elif _is_outside(wide or found, lowest, highest):
         verdict = Verdict.FAIL
     # The lower end for no hits at all is 0, but rounding errors can make it something like 1e-18.
     shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
     too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
-    reason = f"{name}: {shown}, wanted {allowed.wanted}" + (": good, and too few to be sure" if too_few else "")
+    reason = f"{name}: {shown}, wanted {allowed.wanted}" + (": inside, but too few to be certain" if too_few else "")
     return Check(kind, subject, verdict, reason, found.rate, found.low, found.high, **limits)
 
 

@@ -1,4 +1,4 @@
-"""The beginning of a rollout: what is asked for, and whether it may begin."""
+"""The beginning of a rollout: the request, and whether the service is free for it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def refuse_unfinished(view: View) -> None:
     """Checks that no rollout is under way.
 
     Raises:
-        InputError: One is.
+        InputError: A rollout is under way.
     """
     state = service_annotations.recorded(view.service)
     if state is not None and not state.phase.is_end:
         raise InputError(
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
-            "`arena rollout watch` shows how far, `resume` goes on where no process runs it, `abort` rolls it back"
+            "`arena rollout watch` shows its progress, `resume` runs it if no process does, `abort` rolls it back"
         )

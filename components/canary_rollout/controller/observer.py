@@ -28,8 +28,8 @@ _UNKNOWN = Shares(None, False)
 class Observer:
     """Reads, and changes nothing.
 
-    The fingerprint shows that somebody edited the service. The spec as the rollout last wrote it is kept only to name
-    what was edited.
+    The fingerprint shows whether the service was edited. The spec as the rollout last wrote it is kept only to name the
+    fields that were edited.
     """
 
     def __init__(self, cluster: RolloutClient, mode: Mode, registry: RolloutRegistry) -> None:
@@ -38,14 +38,14 @@ class Observer:
         Args:
             cluster: Where the pods are.
             mode: How the service splits traffic.
-            registry: What has to agree at the end.
+            registry: Has to agree with the traffic at the end.
         """
         self._cluster, self._mode, self._registry = cluster, mode, registry
         self._spec: Json | None = None
         self._logged: set[str] = set()
 
     def observe(
-        self, view: View, state: State, now: float, measured: Measurement | None, awaited: str, refused: str
+        self, view: View, state: State, now: float, measured: Measurement | None, waiting_for: str, refusal: str
     ) -> Observation:
         """What is known now.
 
@@ -54,8 +54,8 @@ class Observer:
             state: As recorded.
             now: Seconds since the epoch, of the measurement if there is one.
             measured: What was measured; None if nothing was.
-            awaited: What the last action waits for.
-            refused: Why the last action can not be done.
+            waiting_for: What the last action waits for.
+            refusal: Why the cluster refused the last action.
 
         Raises:
             AwayError: The API server does not answer.
@@ -64,14 +64,14 @@ class Observer:
         try:
             shares = self._mode.shares(view, state.stable, state.candidate)
         except TrafficError as error:
-            shares, refused = _UNKNOWN, refused or str(error)
+            shares, refusal = _UNKNOWN, refusal or str(error)
         aim = _end(state)
-        is_there = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
-        follows, registry_error = self._follows(state) if is_there else (False, "")
+        is_reached = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
+        agrees, registry_error = self._registry_agrees(state) if is_reached else (False, "")
         failure = self._failure(view, state)
-        if failure and self._too_late(view, state):
+        if failure and self._why_too_late(view, state):
             # A rollback is impossible by now, so the promotion waits for the pods instead.
-            failure, awaited = "", failure
+            failure, waiting_for = "", failure
         requests = operator_requests(view.service, state.challenger)
         for line in requests.ignored:
             self._log_once(line)
@@ -80,10 +80,10 @@ class Observer:
             share=shares.challenger,
             ready=shares.ready,
             failure=failure,
-            carried=is_there and aim is Aim.PROMOTED,
-            registered=follows and aim is Aim.PROMOTED,
-            withdrawn=is_there and aim is Aim.ROLLED_BACK,
-            rejected=follows and aim is Aim.ROLLED_BACK,
+            taken_over=is_reached and aim is Aim.PROMOTED,
+            registered=agrees and aim is Aim.PROMOTED,
+            withdrawn=is_reached and aim is Aim.ROLLED_BACK,
+            rejected=agrees and aim is Aim.ROLLED_BACK,
             edited=edited,
             verdict=measured.verdict if measured else None,
             cause=measured.cause if measured else "",
@@ -92,8 +92,8 @@ class Observer:
             approved=requests.approved,
             approver=requests.approver,
             abort=self._abort(view, state, requests.abort),
-            awaited=registry_error or awaited,
-            refused=refused,
+            waiting_for=registry_error or waiting_for,
+            refusal=refusal,
         )
 
     def _edited(self, view: View, state: State) -> str:
@@ -103,14 +103,14 @@ class Observer:
         return spec_diff.described(self._spec, view.service)
 
     def _abort(self, view: View, state: State, abort: str | None) -> str | None:
-        """Why a person asks for a rollback; None if nobody does, or if it is too late for one."""
-        too_late = self._too_late(view, state) if abort is not None else ""
+        """The reason of a person's abort; None if there is no abort, or if it is too late for one."""
+        too_late = self._why_too_late(view, state) if abort is not None else ""
         if too_late:
             self._log_once(f"it is too late to abort: {too_late}")
             return None
         return abort
 
-    def _too_late(self, view: View, state: State) -> str:
+    def _why_too_late(self, view: View, state: State) -> str:
         """Why a promotion cannot be rolled back any more; empty if it can."""
         if Phase.PROMOTING not in (state.phase, state.then):
             return ""
@@ -134,8 +134,8 @@ class Observer:
             # The action itself reports the same error.
             return False
 
-    def _follows(self, state: State) -> tuple[bool, str]:
-        """Whether the registry agrees, and why it does not answer if it does not."""
+    def _registry_agrees(self, state: State) -> tuple[bool, str]:
+        """Whether the registry agrees with the traffic, and its error if it can not be read."""
         try:
             if _end(state) is Aim.PROMOTED:
                 return self._registry.is_champion(state.challenger), ""
@@ -153,7 +153,7 @@ _PERCENT = {Aim.PROMOTED: 100, Aim.ROLLED_BACK: 0}
 
 
 def _end(state: State) -> Aim | None:
-    """The end that a rollout is on its way to; None if it is not yet."""
+    """The end that has been decided on; None if there is none yet."""
     if Phase.PROMOTING in (state.phase, state.then):
         return Aim.PROMOTED
     return Aim.ROLLED_BACK if Phase.ROLLING_BACK in (state.phase, state.then) else None

@@ -1,4 +1,4 @@
-"""What the use cases of a rollout are given: the service, how a process runs, and where its files go."""
+"""Arguments of the use cases: the service, how a process runs a rollout, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from content_arena.components.canary_rollout.controller.pace import Pace
 
 @dataclass(frozen=True)
 class ServiceRef:
-    """Names a service.
+    """A reference to an InferenceService.
 
     Attributes:
         service: Name of the InferenceService.
@@ -31,7 +31,7 @@ class RolloutArtifacts:
 
     Attributes:
         history: Its records as JSON Lines.
-        timeline: The HTML page made of them, written when the rollout ends or is left.
+        timeline: The HTML page made of them, written whenever a process stops running the rollout.
     """
 
     history: Path

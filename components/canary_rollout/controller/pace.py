@@ -1,4 +1,4 @@
-"""How often the control loop runs, how long it waits, and by which clock."""
+"""How often the control loop runs, how long it waits for the API server, and the clock that it uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Pace:
 
     Attributes:
         interval: Seconds between two iterations.
-        patience: Seconds that the API server may be away before the process gives up and leaves the rollout as it is.
+        patience: Seconds that the API server may be unavailable before the process gives up.
     """
 
     interval: float = 1.0

@@ -55,9 +55,9 @@ def dry_run(
 
     Args:
         service_ref: The service.
-        registry: Asked whether the version may be rolled out.
+        registry: Checks whether the version may be rolled out.
         request: What would be rolled out.
-        overrides: Measuring settings, which are only checked.
+        overrides: Measuring settings. They are checked and have no other effect.
 
     Raises:
         InputError: ``start`` would refuse.

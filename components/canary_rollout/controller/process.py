@@ -32,18 +32,18 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was asked to end. The rollout is as recorded and can be resumed.
+    """Ctrl-C or SIGTERM ended the process. The rollout is as recorded and can be resumed.
 
     Attributes:
         state: As last recorded; None if the process does not know whether the rollout began.
     """
 
     def __init__(self, state: State | None) -> None:
-        """Names the command that comes next."""
-        following = "the rollout is left as it is, `arena rollout resume` goes on"
+        """The message names the command to run next."""
+        following = "the rollout stays as it is, `arena rollout resume` goes on with it"
         if state is None:
             # The process was stopped between the request that begins the rollout and its answer.
-            following = "`arena rollout status` says whether a rollout had begun by then"
+            following = "`arena rollout status` shows whether the rollout had begun"
         super().__init__(f"stopped; {following}")
         self.state = state
 
@@ -78,7 +78,7 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
 
     Args:
         service_ref: The service.
-        registry: Follows the traffic.
+        registry: Updated as the traffic moves.
         request: What to roll out, and by which plan.
         options: How this process runs.
 
@@ -88,14 +88,14 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
     Raises:
         InputError: There is no such service, it cannot have a canary, or a rollout is under way already.
         HeldError: Another process runs a rollout of the service.
-        Stopped: This process was asked to end.
+        Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
     refuse_unfinished(connection.mover.read())
     measuring = MeasuringConfig.of(options.overrides)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
-    return _carried(connection, registry, run, options)
+    return _run_under_lease(connection, registry, run, options)
 
 
 def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptions) -> State:
@@ -103,7 +103,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
 
     Args:
         service_ref: The service.
-        registry: Follows the traffic.
+        registry: Updated as the traffic moves.
         options: How this process runs.
 
     Returns:
@@ -112,7 +112,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
     Raises:
         InputError: There is no such service, or it has had no rollout.
         HeldError: Another process runs the rollout.
-        Stopped: This process was asked to end.
+        Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     before = service_annotations.record_of(connection.mover.read().service)
@@ -121,7 +121,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         return before
     measuring = MeasuringConfig.of(options.overrides, before.measuring)
     run = _Run(before.rollout, before.parameters, measuring, before=before)
-    return _carried(connection, registry, run, options)
+    return _run_under_lease(connection, registry, run, options)
 
 
 def reconcile_service(
@@ -148,8 +148,8 @@ def reconcile_service(
         return Reconciler(cluster, service_ref.service, mover, rollout, registry, lease.ensure).reconcile()
 
 
-def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
-    """Runs a rollout under the lease; writes the timeline page however it ends."""
+def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
+    """Runs a rollout while holding the lease. Writes the timeline page, whether it ends or fails."""
     cluster, service_ref = connection.cluster, connection.service_ref
     artifacts = options.artifacts_for(run.name)
     rollout: Rollout | None = None
@@ -164,7 +164,7 @@ def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, opti
             contextlib.ExitStack() as at_exit,
         ):
             if run.before is not None:
-                LOG.info("goes on %s", run.before.summary)
+                LOG.info("resumes %s", run.before.summary)
             measurer = run.measuring.measurer(
                 service_ref.namespace, service_ref.context, cluster, run.parameters.warmup_seconds
             )
@@ -184,7 +184,7 @@ def _carried(connection: _Connection, registry: RolloutRegistry, run: _Run, opti
 def _begin(rollout: Rollout, request: RolloutRequest, run: _Run) -> None:
     rollout.begin(request, run.name, run.measuring.as_record())
     if run.measuring.has_password:
-        LOG.warning("the address of Prometheus is recorded without its password: a resume has to be given it again")
+        LOG.warning("Prometheus' address is recorded without its password: a resume needs --prometheus again")
 
 
 def _recorder(connection: _Connection, lease: Lease, artifacts: RolloutArtifacts, options: RunOptions) -> EventRecorder:
@@ -203,13 +203,13 @@ def _metrics(service_ref: ServiceRef, port: int) -> Callable[[State, Measurement
 
 
 def _write_timeline(artifacts: RolloutArtifacts, service: str, state: State | None) -> None:
-    """Writes the page; a full disk does not change how a rollout ends."""
+    """Writes the page. An error of the disk is logged and does not change how the rollout ends."""
     if state is None:
         return
     try:
         timeline.write(artifacts.timeline, service, state, read(artifacts.history))
     except OSError as error:
-        LOG.warning("no page of the timeline: %s", error)
+        LOG.warning("the timeline page can not be written: %s", error)
     else:
         LOG.info("timeline: %s", artifacts.timeline)
 
@@ -222,7 +222,7 @@ def _ends_on_sigterm() -> Iterator[None]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        # Some send it twice, to the process and to its group. The second must not interrupt the clean-up.
+        # A process manager may send it to the process and to its group. The second must not interrupt the clean-up.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Brings registry, spec and traffic in line after a rollout whose process was killed."""
+"""Makes registry, spec and traffic agree after the process of a rollout was killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mover import Mover
 
 _WHO = "reconcile"
-#: Gates of a promotion or rollback that need no judgement: it was not finished in time, or was refused.
+#: Gates of a promotion or rollback that need no person's decision: it was not finished in time, or was refused.
 _UNFINISHED = (GateKind.PROMOTE, GateKind.WITHDRAW, GateKind.REFUSED)
 
 
@@ -30,9 +30,9 @@ class Reconciler:
         client: Of the service's namespace.
         service: Name of the InferenceService.
         mover: Of that service.
-        rollout: Carries an unfinished rollout to its end.
-        registry: Brought in line with the traffic.
-        assert_leadership: Raises if another process rolls out by now; called before every write.
+        rollout: Runs an unfinished rollout to its end.
+        registry: Made to agree with the traffic.
+        assert_leadership: Raises if another process holds the lease by now; called before every write.
     """
 
     client: RolloutClient
@@ -43,16 +43,16 @@ class Reconciler:
     assert_leadership: Callable[[], None] = lambda: None
 
     def reconcile(self) -> list[str]:
-        """Ends a rollout without a process, then brings the registry in line with what serves.
+        """Ends a rollout that no process runs, then makes the registry agree with what serves.
 
         A promotion or rollback that was under way is finished, and any earlier phase is rolled back. A rollout that
-        waits for a person's judgement is rolled back if somebody aborts it, and goes on waiting otherwise.
+        waits for a person's decision is rolled back if it was aborted, and goes on waiting otherwise.
 
         Returns:
             A line for each thing that was done, or what is waited for; nothing when called again after the end.
 
         Raises:
-            TrafficError: The service is in a state that no rollout leaves; it is not changed.
+            TrafficError: The service is in a state that no rollout produces; it is not changed.
         """
         done: list[str] = []
         service = self.client.service(self.service)
@@ -60,7 +60,7 @@ class Reconciler:
         if state is not None and not state.phase.is_end:
             end = self._ended(service, state)
             if end is None or (end.gate is not None and end.gate == state.gate):
-                return [_waits(end or state)]
+                return [_waiting_line(end or state)]
             was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
             done.append(f"{was}, it is {end.phase.value}: {end.reason}")
             if not end.phase.is_end:
@@ -70,16 +70,16 @@ class Reconciler:
 
     def _ended(self, service: Json, state: State) -> State | None:
         """The state after the rollout has run as far as it can; None if only a person can decide on it."""
-        is_to_be_ended = _is_to_be_ended(state)
-        if not is_to_be_ended and service_annotations.operator_requests(service, state.challenger).abort is None:
+        needs_no_decision = _needs_no_decision(state)
+        if not needs_no_decision and service_annotations.operator_requests(service, state.challenger).abort is None:
             return None
-        request = _request(state) if is_to_be_ended else None
+        request = _request(state) if needs_no_decision else None
         if request is not None:
             self.assert_leadership()
             service_annotations.annotate(self.client, self.service, request)
-        # An abort that comes too late does not open a gate.
+        # If it is too late for the abort, the rollout stays at its gate.
         return self.rollout.run(
-            lambda now: now.phase is Phase.WAITING and not (is_to_be_ended and now.gate == state.gate)
+            lambda now: now.phase is Phase.WAITING and not (needs_no_decision and now.gate == state.gate)
         )
 
     def _registry_in_line(self, state: State | None) -> list[str]:
@@ -98,7 +98,7 @@ class Unmeasured:
     """A measurer that measures nothing, for a process that only finishes a rollout or rolls it back."""
 
     def measure(self, moment: Moment) -> Measurement:
-        """Inconclusive, always."""
+        """Always inconclusive."""
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
 
 
@@ -108,13 +108,13 @@ def _is_unrecorded(state: State, serving: str, registry: RolloutRegistry) -> boo
     return is_back and not registry.is_rejected(state.challenger, state.rollout)
 
 
-def _waits(state: State) -> str:
+def _waiting_line(state: State) -> str:
     who = f"the rollout of version {state.challenger}"
     return f"{who} goes on waiting for {state.gate} at {state.percent} %: {state.reason}"
 
 
-def _is_to_be_ended(state: State) -> bool:
-    """Whether the rollout can be ended without a person's judgement."""
+def _needs_no_decision(state: State) -> bool:
+    """Whether the rollout can be ended without a person's decision."""
     if state.phase is not Phase.WAITING:
         return True
     is_ending = state.then in (Phase.PROMOTING, Phase.ROLLING_BACK)

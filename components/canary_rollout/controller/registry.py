@@ -39,7 +39,7 @@ class RolloutRegistry(Protocol):
         ...
 
     def reconcile(self, serving: str) -> list[str]:
-        """Brings the aliases in line with the version that serves. Returns a line for each change."""
+        """Makes the aliases agree with the version that serves. Returns a line for each change."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The control loop: observe, decide, record, act, until the end.
 
-The loop needs nothing that only its memory holds. A decision is recorded on the service before it is carried out, and
-every action may be repeated, so a process that is killed anywhere is followed by one that resumes.
+The loop keeps nothing in memory that it needs. A decision is recorded on the service before it is carried out, and
+every action may be repeated. So after a process was killed, another one can resume its rollout.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _UNMEASURABLE = (ClusterError, InputError, MeasureError, TrafficError, VictimErr
 
 
 class Rollout:
-    """Carries a rollout from its recorded state to its end.
+    """Runs a rollout from its recorded state to its end.
 
     Attributes:
         state: As last read or written; None before that.
@@ -76,10 +76,10 @@ class Rollout:
             cluster: Where the service is.
             mover: Moves its traffic.
             measurer: Measures both variants.
-            registry: Follows the traffic.
+            registry: Updated as the traffic moves.
             recorder: Reports what happens.
             service: Name of the InferenceService.
-            assert_leadership: Raises if another process rolls out by now; called before every write.
+            assert_leadership: Raises if another process holds the lease by now; called before every write.
             pace: How often the loop runs, and how long it waits for the API server.
             clock: The time.
         """
@@ -88,7 +88,7 @@ class Rollout:
         self._pace, self._clock = pace, clock
         self._observer = Observer(cluster, mover.mode, registry)
         self.state: State | None = None
-        self._awaited = self._refused = ""
+        self._waiting_for = self._refusal = ""
 
     def begin(
         self, request: RolloutRequest, name: str | None = None, measuring: Mapping[str, Any] | None = None
@@ -102,7 +102,7 @@ class Rollout:
 
         Raises:
             InputError: A rollout is under way, the challenger already serves, or the registry refuses it.
-            TrafficError: The service is in the middle of something else, or cannot have a canary.
+            TrafficError: The service is in the middle of another change, or cannot have a canary.
         """
         view, challenger = self._mover.read(), request.challenger
         refuse_unfinished(view)
@@ -130,27 +130,27 @@ class Rollout:
             The state at the end, or where it was left.
 
         Raises:
-            AwayError: The API server is away, or refuses, for longer than patience lasts.
+            AwayError: The API server is unavailable, or refuses, for longer than ``pace.patience``.
             ClusterError: It refuses in the first iteration.
         """
-        # A refusal in the first iteration is a missing right. Later ones pass: an API server that restarts refuses
-        # until it has loaded its roles, also what it allowed a moment ago.
+        # A refusal in the first iteration means a missing right. A later one may pass: an API server that restarts
+        # refuses everything until it has loaded its roles.
         retried: type[ClusterError] = AwayError
         away_since: float | None = None
         while True:
             try:
                 state = self.reconcile_once()
             except ConflictError:
-                # Somebody else wrote the service: read it again.
+                # The service was written meanwhile. The next iteration reads it again.
                 pass
             except retried as error:
                 if away_since is None:
                     away_since = self._clock.now()
-                    LOG.warning("%s; nothing is moved meanwhile", error)
+                    LOG.warning("%s; no traffic is moved meanwhile", error)
                 if self._clock.now() - away_since > self._pace.patience:
                     raise AwayError(
-                        f"{error} for {self._pace.patience:g} s: the rollout is left as it is, "
-                        "`arena rollout resume` goes on"
+                        f"{error} for {self._pace.patience:g} s: the rollout stays as it is, "
+                        "`arena rollout resume` goes on with it"
                     ) from error
             else:
                 retried, away_since = ClusterError, None
@@ -166,7 +166,7 @@ class Rollout:
 
         Raises:
             AwayError: The API server does not answer; a later iteration may succeed.
-            InputError: The service is gone, or has no rollout.
+            InputError: The service was deleted, or has no rollout.
         """
         view = self._mover.read()
         if self.state and not self.state.phase.is_end and service_annotations.recorded(view.service) is None:
@@ -186,13 +186,13 @@ class Rollout:
         decision = decide(state, seen)
         after, event, is_news = decision.state, "", False
         if after != state:
-            self._awaited = self._refused = ""
+            self._waiting_for = self._refusal = ""
             service = self._record(view, state, after)
             if service is None:
                 return state
             self.state = after
             view = replace(view, service=service)
-            # While it waits, one measuring window follows the other. That alone is not worth an Event.
+            # While a rollout waits, a new measuring window alone is not worth an Event.
             is_news = replace(after, window=state.window) != state
             event = self._recorder.entered(service, after) if is_news else ""
         event = self._act(decision, view) or event
@@ -201,20 +201,20 @@ class Rollout:
         return after
 
     def _observe(self, view: View, state: State, now: float, measured: Measurement | None) -> Observation:
-        awaited = self._awaited
-        if not awaited and state.phase in _AIMS:
-            # A process that has just taken over has not acted yet, so nothing is known from its last action.
-            awaited = self._mover.awaited(view, _goal(state), state.stable, state.candidate)
-        return self._observer.observe(view, state, now, measured, awaited, self._refused)
+        waiting_for = self._waiting_for
+        if not waiting_for and state.phase in _AIMS:
+            # A process that has just resumed the rollout has not acted yet, so it has no result of a last action.
+            waiting_for = self._mover.waiting_for(view, _goal(state), state.stable, state.candidate)
+        return self._observer.observe(view, state, now, measured, waiting_for, self._refusal)
 
     def _restore(self, view: View, state: State) -> State:
-        """Writes the annotation of the state again after somebody removed it, and waits for an approval.
+        """Writes the annotation of the state again after it was removed, and waits for an approval.
 
         A promotion or a rollback that is under way goes on without one.
         """
         after = state
         if state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK):
-            edited = f"the annotation {service_annotations.ROLLOUT} was gone, it is written again"
+            edited = f"the annotation {service_annotations.ROLLOUT} was removed, it is written again"
             after = decide(state, Observation(now=self._clock.now(), edited=edited)).state
         service = self._record(view, state, after)
         if service is None:
@@ -227,7 +227,7 @@ class Rollout:
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
         if not is_measured(state):
             return None
-        # While it waits, windows follow each other and only a failure counts.
+        # While a rollout waits, probes are sent once for all windows, since only a failure counts.
         probed = state.since if state.phase is Phase.WAITING else state.window
         moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
         try:
@@ -238,7 +238,7 @@ class Rollout:
             return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
 
     def _record(self, view: View, before: State, after: State) -> Json | None:
-        """Records a state; None if somebody else wrote something that has to be observed first."""
+        """Records a state. Returns the service, or None if it was written meanwhile and has to be observed first."""
         read = view.service
         for _ in range(_ATTEMPTS):
             self._assert_leadership()
@@ -247,7 +247,7 @@ class Rollout:
                 return self._cluster.patch_service(self._service, service_annotations.record(before, after), version)
             except ConflictError:
                 now = self._cluster.service(self._service)
-                # Usually only the status changed. Anything else is for the plan to decide on first.
+                # Usually only the status changed. After any other change the plan has to decide again.
                 if (now["spec"], now["metadata"].get("annotations")) != (
                     read["spec"], read["metadata"].get("annotations"),
                 ):  # fmt: skip
@@ -256,10 +256,10 @@ class Rollout:
         return None
 
     def _act(self, decision: Decision, view: View) -> str:
-        """Carries out the action; returns the text of its Event, or nothing."""
+        """Carries out the action; returns the text of its Event, empty if there is none."""
         state = decision.state
-        # The plan has decided on the last refusal. Only one of this attempt counts from now on.
-        self._refused = ""
+        # The plan has dealt with the last refusal. From now on only a refusal of this attempt counts.
+        self._refusal = ""
         try:
             if decision.action in (Action.REGISTER, Action.REJECT):
                 self._assert_leadership()
@@ -273,10 +273,10 @@ class Rollout:
         except (AwayError, ConflictError):
             raise
         except RegistryError as error:
-            # The plan waits for the registry, and for a person's approval in the end.
-            self._awaited = str(error)
+            # The plan waits for the registry, and after its time limit for a person's approval.
+            self._waiting_for = str(error)
         except (TrafficError, ClusterError) as error:
-            self._refused = str(error)
+            self._refusal = str(error)
         return ""
 
     def _move(self, state: State, view: View) -> str:
@@ -291,9 +291,9 @@ class Rollout:
 
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, record_with)
         if isinstance(step, Patch):
-            self._awaited, self.state = "", moved
+            self._waiting_for, self.state = "", moved
             return self._recorder.moved(view.service, step.why)
-        self._awaited = step.why if isinstance(step, Wait) else ""
+        self._waiting_for = step.why if isinstance(step, Wait) else ""
         return ""
 
 

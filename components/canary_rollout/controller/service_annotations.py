@@ -1,4 +1,4 @@
-"""The annotations of the service: the recorded state, and the requests of people. kubectl can write them too.
+"""The annotations of the service: the recorded state, and people's requests, which kubectl can write too.
 
 | annotation | example | meaning |
 |---|---|---|
@@ -30,13 +30,13 @@ _ABORT = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>
 
 @dataclass(frozen=True)
 class OperatorRequests:
-    """What people ask of a rollout.
+    """The requests of people that a rollout has to carry out.
 
     Attributes:
         approved: The gate that is approved; None if none.
-        approver: Who approved it.
-        abort: Why it is to be rolled back, and who asks for it; None if nobody does.
-        ignored: Every annotation that is not for this version or cannot be read, with the reason.
+        approver: Name of the person who approved it; empty if not given.
+        abort: Reason and author of an abort; None if there is none.
+        ignored: A line for each annotation that is for another version or cannot be read, with the reason.
     """
 
     approved: Gate | None = None
@@ -70,11 +70,11 @@ def record_of(service: Json) -> State:
 def no_rollout(service: str, namespace: str) -> InputError:
     """The error for a service that has had no rollout."""
     start = f"arena rollout start --service {service} --namespace {namespace}"
-    return InputError(f"{service} has had no rollout: `{start}` begins one")
+    return InputError(f"{service} has had no rollout: start one with `{start}`")
 
 
 def operator_requests(service: Json, version: str) -> OperatorRequests:
-    """What people ask of the rollout of a version."""
+    """People's requests to the rollout of a version."""
     found = _annotations(service)
     ignored: list[str] = []
     approval = _for_version(APPROVE, _APPROVAL, _APPROVAL_FORM, found, version, ignored)
@@ -93,17 +93,17 @@ def operator_requests(service: Json, version: str) -> OperatorRequests:
 
 
 def approval(version: str, gate: Gate, who: str) -> Json:
-    """The patch that approves."""
+    """The patch that approves a gate."""
     return _annotated({APPROVE: f"{version}/{gate} by {who}"})
 
 
 def abort_patch(version: str, who: str, why: str) -> Json:
-    """The patch that aborts."""
+    """The patch that aborts a rollout."""
     return _annotated({ABORT: f"{version} by {who.replace(':', ' ')}: {why}"})
 
 
 def record(before: State | None, after: State) -> Json:
-    """The patch that records a state and removes the requests that it fulfils."""
+    """The patch that records a state, and removes the requests that were carried out."""
     written: dict[str, str | None] = {ROLLOUT: after.dump()}
     is_edge = before is None or after.phase.is_end
     if is_edge or (before is not None and before.approvals != after.approvals):
@@ -114,7 +114,7 @@ def record(before: State | None, after: State) -> Json:
 
 
 def annotate(client: RolloutClient, service: str, body: Json) -> None:
-    """Writes an annotation, as a person does with kubectl. Tries again if somebody else wrote the service.
+    """Writes an annotation, as a person does with kubectl. Tries again if the service was written meanwhile.
 
     Raises:
         ConflictError: The service was written at every attempt.

@@ -1,4 +1,4 @@
-"""A rollout from the outside: read its status, follow it, and send it an approval or an abort."""
+"""The use cases that do not run a rollout: read its status, watch it, and send it an approval or an abort."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Status:
         holder: The process that runs the rollout; empty if none does, or if its lease may not be read.
         now: Seconds since the epoch.
         service_ref: The service.
-        operator_requests: What people have asked for and the rollout has not done yet.
+        operator_requests: People's requests that the rollout has not carried out yet.
     """
 
     state: State
@@ -74,7 +74,7 @@ class Approval:
     Attributes:
         version: The challenger's.
         gate: What was approved.
-        replaced: What people had asked for before; there is one approval at a time.
+        replaced: The requests before it. An approval replaces the one before.
         holder: The process that will use it; empty if none runs the rollout.
     """
 
@@ -120,7 +120,7 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
 
 
 def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:
-    """Yields the status of a rollout again and again; the last one is its end.
+    """Yields the status of a rollout periodically; the last one is its end.
 
     Args:
         service_ref: The service.
@@ -138,7 +138,7 @@ def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:
         try:
             current = _status_of_rollout(service_ref)
         except AwayError:
-            # The rollout itself waits for the API server too, so the last status still holds.
+            # The rollout itself waits for the API server too, so its status has not changed.
             continue
 
 
@@ -194,11 +194,11 @@ def _gate(state: State, text: str | None) -> Gate:
         for step in state.parameters.path[state.step :]
         if is_on_its_way_up and state.parameters.needs_approval(step)
     ]
-    # By its text, because what a person typed need not be a gate at all.
+    # Compared as texts, because what a person typed need not be a gate at all.
     known = {str(gate): gate for gate in (state.gate, *ahead) if gate is not None}
     if text not in known:
         there = ", ".join(known) or "none"
-        raise InputError(f"the rollout of version {state.challenger} has no gate {text}; there is: {there}")
+        raise InputError(f"the rollout of version {state.challenger} has no gate {text}, only: {there}")
     return known[text]
 
 
@@ -210,10 +210,10 @@ def _status_of_rollout(service_ref: ServiceRef) -> Status:
 
 
 def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Json, State]:
-    """The cluster, the service, and the rollout that is under way there.
+    """The cluster, the service, and the state of the rollout that is under way.
 
     Raises:
-        InputError: None is.
+        InputError: No rollout is under way.
     """
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     service = cluster.service(service_ref.service)
@@ -229,6 +229,6 @@ def _holder(cluster: RolloutClient, service: str) -> str:
     try:
         found = cluster.lease(lease_name(service))
     except ClusterError:
-        # A person who only watches may have no right to read the lease.
+        # A person who may only watch need not have the right to read the lease.
         return ""
     return ((found or {}).get("spec") or {}).get("holderIdentity") or ""

@@ -1,7 +1,7 @@
-"""What a rollout asks of one namespace of a cluster, and the errors that come back.
+"""The interface of the Kubernetes API for a rollout, in one namespace, and its errors.
 
-:class:`~content_arena.components.canary_rollout.kube.kubernetes_client.KubernetesClient` asks a real API server; tests
-put a stand-in in its place.
+:class:`~content_arena.components.canary_rollout.kube.kubernetes_client.KubernetesClient` implements it for a real API
+server, and the tests for a simulated one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from content_arena.components.shared.errors import ArenaError
 
 #: An object as the API server sends it.
 Json = dict[str, Any]
-#: Name under which the API server's ``managedFields`` list the rollout's writes; anything else is a person's edit.
+#: Name under which the API server's ``managedFields`` list the rollout's writes; the writes of others are edits.
 FIELD_MANAGER = "content-arena-rollout"
 
 
@@ -25,7 +25,7 @@ class ConflictError(ClusterError):
 
 
 class AwayError(ClusterError):
-    """The API server does not answer or is overloaded. The same request may succeed later."""
+    """The API server is unavailable or overloaded. The same request may succeed later."""
 
 
 class RolloutClient(Protocol):
@@ -43,7 +43,7 @@ class RolloutClient(Protocol):
         ...
 
     def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
-        """Applies a JSON merge patch to an InferenceService if nobody has written it since it was read.
+        """Applies a JSON merge patch to an InferenceService that was not written since it was read.
 
         Args:
             name: Name of the service.

@@ -21,7 +21,7 @@ def configured(context: str | None = None, *, is_from_inside: bool = False) -> C
         is_from_inside: Use the service account of the pod that this process runs in instead of a kubeconfig.
 
     Raises:
-        InputError: There is no configuration, or it can not be read.
+        InputError: There is no configuration, or it can not be read, or it has no such context.
     """
     import yaml
     from kubernetes import client, config
@@ -36,8 +36,9 @@ def configured(context: str | None = None, *, is_from_inside: bool = False) -> C
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
         known = [] if context is None or is_from_inside else _contexts()
         if known and context not in known:
-            there = f"there is {', '.join(known)}"
-            raise InputError(f"there is no context {context} in {_kubeconfig()}: {there}") from error
+            raise InputError(
+                f"there is no context {context} in {_kubeconfig()}: there is {', '.join(known)}"
+            ) from error
         message = " ".join(str(error).split())
         raise InputError(f"no cluster is configured ({message}): set KUBECONFIG, or run inside a cluster") from error
     return settings

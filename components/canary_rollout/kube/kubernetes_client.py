@@ -1,4 +1,4 @@
-"""A rollout's requests to a real API server: few kinds of requests, a time limit on each, and no retries here."""
+"""A rollout's requests to a real API server, each with a time limit and without retries."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class KubernetesClient:
         return found
 
     def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
-        """Applies a JSON merge patch to an InferenceService if nobody has written it since it was read."""
+        """Applies a JSON merge patch to an InferenceService that was not written since it was read."""
         metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
         options: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
         # CustomObjectsApi sends patches as application/merge-patch+json.
@@ -164,7 +164,7 @@ class KubernetesClient:
         return kind.group, kind.version, self.namespace, kind.plural
 
     def _place(self, kind: _Resource, name: str = "") -> str:
-        """Names an object in a message."""
+        """The name of an object in messages."""
         return f"{self.namespace}/{kind.plural}/{name}".rstrip("/")
 
     def _call(
@@ -188,7 +188,7 @@ class KubernetesClient:
         from urllib3.exceptions import HTTPError
 
         try:
-            # Parsed here: the kubernetes client takes a body that broke off for a string.
+            # Parsed here, because the kubernetes client returns an incomplete body as a string.
             response = request(*arguments, **options, _preload_content=False, _request_timeout=_TIMEOUT_SECONDS)
             data = response.data
         except ApiException as error:

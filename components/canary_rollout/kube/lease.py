@@ -1,16 +1,16 @@
-"""Makes sure that only one process at a time carries out a service's rollout, by means of a Lease.
+"""Leader election by a Lease: only one process at a time runs the rollout of a service.
 
-It works as client-go's leader election does. The clocks of two machines are never compared: a waiting process takes the
-holder for dead if the Lease does not change for its whole duration, measured by the waiting process's own clock. The
-holder stops writing well before that.
+It works as client-go's leader election does. The clocks of two machines are never compared: a waiting process regards
+the holder as dead if the Lease does not change for its whole duration, by the waiting process's own clock. The holder
+stops writing well before that.
 
-``kubernetes.leaderelection`` is not used. Older versions of the client that are supported here know ConfigMaps as locks
-only, which would need a wider Role; and it waits for the lock forever, while a second rollout has to end with an error.
+``kubernetes.leaderelection`` is not used, for two reasons. Older versions of the client that are supported here lock
+by ConfigMaps only, which would need a wider Role. And it waits for the lock forever, while a second rollout has to end
+with an error.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -28,9 +28,8 @@ from content_arena.components.canary_rollout.kube.client import (
     Json,
     RolloutClient,
 )
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.shared.errors import ArenaError
-
-_LOGGER = logging.getLogger("content_arena.rollout")
 
 
 class HeldError(ArenaError):
@@ -67,7 +66,7 @@ class Lease:
             service: Name of the InferenceService.
             holder: Name of this process; a unique one if None.
             seconds: How long the Lease lasts without being renewed.
-            clock: Seconds, never going back.
+            clock: Monotonic time in seconds.
             sleep: Waits that many seconds.
         """
         self.name, self.holder = lease_name(service), holder or holder_name()
@@ -78,7 +77,7 @@ class Lease:
         self._thread: threading.Thread | None = None
 
     def acquire(self) -> None:
-        """Takes the Lease; a dead holder's too, once it has expired.
+        """Takes the Lease, also that of a dead holder once it has expired.
 
         Raises:
             HeldError: Its holder is alive.
@@ -91,7 +90,7 @@ class Lease:
             raise HeldError(f"another rollout took the Lease {self.name} just now") from error
 
     def ensure(self) -> None:
-        """Makes sure that this process holds the Lease for long enough to write something; renews it if need be.
+        """Makes sure that this process holds the Lease for long enough to write something; renews it if necessary.
 
         Raises:
             HeldError: Another process holds it by now.
@@ -111,11 +110,11 @@ class Lease:
             found = self._client.lease(self.name)
             holder = ((found or {}).get("spec") or {}).get("holderIdentity")
             if holder not in (None, "", self.holder):
-                raise HeldError(f"{holder} has taken this rollout over (Lease {self.name})")
+                raise HeldError(f"{holder} runs this rollout by now (Lease {self.name})")
             self._write(found)
 
     def release(self) -> None:
-        """Lets the next process begin at once. If the API server does not answer, the Lease expires by itself."""
+        """Frees the Lease, so that the next process begins at once. If the API server is unavailable, it expires."""
         with self._lock:
             self._renewed_at = float("-inf")
             try:
@@ -128,7 +127,7 @@ class Lease:
     def __enter__(self) -> Self:
         """Takes the Lease and keeps renewing it."""
         self.acquire()
-        self._thread = threading.Thread(target=self._keep, name=self.name, daemon=True)
+        self._thread = threading.Thread(target=self._renew_until_stopped, name=self.name, daemon=True)
         self._thread.start()
         return self
 
@@ -156,19 +155,18 @@ class Lease:
                 return found
             if seen is not None and record != seen:
                 raise HeldError(
-                    f"{record[0]} is rolling out already (Lease {self.name}): `arena rollout watch` shows how far"
+                    f"{record[0]} is rolling out already (Lease {self.name}): `arena rollout watch` shows its progress"
                 )
             duration = spec.get("leaseDurationSeconds") or self._seconds
             if seen is None:
-                _LOGGER.info(
-                    "%s holds the Lease %s: it is dead if it does not renew it for %s s", record[0], self.name, duration
-                )
+                waiting = "%s holds the Lease %s: waiting to see whether it is renewed within %s s"
+                LOG.info(waiting, record[0], self.name, duration)
             seen = record
             if self._clock() - since > duration:
                 return found
             self._sleep(1.0)
 
-    def _keep(self) -> None:
+    def _renew_until_stopped(self) -> None:
         while not self._stopped.wait(self._seconds / 6):
             try:
                 self.renew()
@@ -192,5 +190,5 @@ class Lease:
         }
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name}}
         self._client.write_lease((found or body) | {"spec": spec})
-        # The time before the request: the answer may have taken a while.
+        # The time before the request, because its answer may have taken a while.
         self._renewed_at = began

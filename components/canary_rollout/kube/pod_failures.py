@@ -1,4 +1,4 @@
-"""Finds out why a pod does not serve, and quotes its log."""
+"""Finds out why a pod does not serve, and quotes the end of its log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from content_arena.components.canary_rollout.kube.client import Json
 
-#: Reasons of a waiting container that do not pass by themselves.
+#: Reasons of a waiting container that do not pass without a change.
 _HOPELESS = frozenset({"CrashLoopBackOff", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"})
 #: From this many restarts on, a container that exits with an error counts as failed.
 _LEAST_RESTARTS = 2

@@ -1,4 +1,4 @@
-"""Describes what was changed in a service's spec and who changed it, for a message."""
+"""Describes in one line what was changed in a service's spec, and by which writer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def described(before: Json | None, service: Json) -> str:
     """Describes the differences in the spec and names its last writer.
 
     Args:
-        before: The spec as the rollout left it; None if this process has not read it.
+        before: The spec as the rollout wrote it; None if this process has not read it.
         service: The service as it is now.
     """
     by = _last_writer(service)
     if before is None:
-        return f"its spec is not as the rollout left it{by}"
+        return f"its spec is not as the rollout wrote it{by}"
     found = list(_differences("spec", before, service["spec"]))
     more = f" and {len(found) - _MAX_CHANGES} more" if len(found) > _MAX_CHANGES else ""
     return ", ".join(found[:_MAX_CHANGES]) + more + by
@@ -32,7 +32,7 @@ def _differences(path: str, before: object, after: object) -> Iterator[str]:
     if before == after:
         return
     if path.rpartition(".")[2] in _SECRET:
-        yield f"{path} is another one"
+        yield f"{path} was changed"
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
@@ -43,7 +43,7 @@ def _differences(path: str, before: object, after: object) -> Iterator[str]:
     elif before is None:
         yield f"{path} is set to {_shown(after)}"
     elif after is None:
-        yield f"{path} is gone (was {_shown(before)})"
+        yield f"{path} was removed (was {_shown(before)})"
     else:
         yield f"{path} is {_shown(after)} instead of {_shown(before)}"
 

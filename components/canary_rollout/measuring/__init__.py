@@ -1,1 +1,1 @@
-"""What champion and challenger do: users' traffic from pods or Prometheus, and probes."""
+"""Measures champion and challenger: users' traffic from pods or Prometheus, and probes."""

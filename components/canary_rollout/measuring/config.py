@@ -1,4 +1,4 @@
-"""How both variants are measured: given when a rollout begins, recorded with it, and read again when it is resumed."""
+"""The measuring config: set when a rollout begins, recorded with it, and read again when it is resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PodAccess(StrEnum):
-    """How a single pod is reached: by its address, or through the API server's proxy."""
+    """How a single pod is accessed: by its address, or through the API server's proxy."""
 
     DIRECT = "direct"
     PROXY = "proxy"
@@ -32,11 +32,11 @@ class MeasuringConfig:
     Attributes:
         limits: The bounds.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
-        pod_access: How pods are reached.
+        pod_access: How pods are accessed.
         corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
         lang: ISO 639-1 code of the texts.
         texts_per_label: Number of texts of each label to attack.
-        budget: Queries that a toxic text may cost.
+        budget: Queries that an attack may spend on a text.
         seed: Seed of the attempts and of the resampling.
     """
 
@@ -55,9 +55,10 @@ class MeasuringConfig:
         return self.prometheus is not None and _without_password(self.prometheus) != self.prometheus
 
     def as_record(self) -> dict[str, Any]:
-        """All that differs from the defaults, for the rollout's record: who resumes it has to measure the same way.
+        """All that differs from the defaults, for the rollout's record, so that a resume measures the same way.
 
-        The access to pods is left out: it depends on where a process runs. So is a password: many may read the service.
+        The access to pods is left out, because it depends on where a process runs. A password is left out, because many
+        people may read the service.
         """
         defaults = asdict(MeasuringConfig())
         record = {name: value for name, value in asdict(self).items() if value != defaults[name]}
@@ -94,11 +95,10 @@ class MeasuringConfig:
             config = cls(**(values | {"limits": Limits(**limits), "corpus": None if corpus is None else Path(corpus)}))
         except TypeError as error:
             raise InputError(
-                f"what the rollout is measured with can not be read ({error}): is this arena older than the one that "
-                "began it?"
+                f"the recorded measuring config can not be read ({error}): it may be of a newer version of the arena"
             ) from error
         if config.corpus is not None and not config.corpus.is_file():
-            raise InputError(f"there is no corpus {config.corpus}: --probe-corpus says where the probes' texts are")
+            raise InputError(f"there is no corpus {config.corpus}: --probe-corpus names the file of the probes")
         return config
 
     def measurer(

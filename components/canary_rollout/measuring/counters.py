@@ -1,6 +1,6 @@
-"""Turns a predictor's counters, which only grow, into what one variant did in one window. Pure.
+"""Turns a predictor's cumulative counters into the traffic of one variant in one window. Pure.
 
-Pods and Prometheus have the same series, so windows are made from both in the same way.
+Pods and Prometheus expose the same series, so windows are made from both in the same way.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Counters = Mapping[Series, float]
 
 
 class MeasureError(ArenaError):
-    """Something could not be measured. The message says what, and where it was expected."""
+    """Something could not be measured. The message names it and its source."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Counted:
         champion: Traffic of the variant that served before.
         challenger: Traffic of the variant that is rolled out.
         checks: Whether the counts are complete.
-        disturbed: Whether something was not counted and never will be.
+        disturbed: Whether a part of the window was not counted and cannot be any more.
     """
 
     champion: Window
@@ -111,12 +111,12 @@ def parse(exposition: str) -> Reading:
                 elif sample.name == PENDING:
                     pending = float(sample.value)
     except ValueError as error:
-        raise MeasureError(f"what is served there is no Prometheus text ({type(error).__name__})") from error
+        raise MeasureError(f"its metrics are not in Prometheus' text format ({type(error).__name__})") from error
     return Reading(started, counters, pending)
 
 
 def judge_queue(pending: float | None) -> list[Check]:
-    """Judges whether a challenger keeps up with its requests. No check at all if its queue is not known.
+    """Judges whether a challenger keeps up with its requests. Returns no check if its queue is not known.
 
     Args:
         pending: Texts in the queue of its busiest pod, on average over the window; None if that is not known.
@@ -124,7 +124,7 @@ def judge_queue(pending: float | None) -> list[Check]:
     if pending is None:
         return []
     verdict = Verdict.PASS if pending <= LONGEST_QUEUE else Verdict.FAIL
-    reason = f"queue: {pending:.0f} texts wait on average, wanted at most {LONGEST_QUEUE:.0f}"
+    reason = f"queue: {pending:.0f} texts on average, wanted at most {LONGEST_QUEUE:.0f}"
     return [Check(Kind.QUEUE, Subject.CHALLENGER, verdict, reason, pending, most=LONGEST_QUEUE)]
 
 

@@ -1,4 +1,4 @@
-"""Which pods belong to the champion and which to the challenger, and how a single pod is reached."""
+"""The pods of champion and challenger, and the ways to access a single pod."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Variant:
 
     Attributes:
         role: Champion or challenger.
-        labels: Label selector of its pods; empty while they can not be told apart.
+        labels: Label selector of its pods; empty while it is not known.
         pod_names: Regular expression of its pods' names, to find metrics of deleted pods too; empty without labels.
     """
 
@@ -96,7 +96,7 @@ class ReachError(ArenaError):
 
 
 class PodTransport(Protocol):
-    """A way to reach a single pod without a Service or gateway in between."""
+    """A way to access a single pod without a Service or gateway in between."""
 
     def url(self, pod: Json) -> str:
         """Base URL of a pod's predictor."""
@@ -108,7 +108,7 @@ class PodTransport(Protocol):
 
 
 class PodAddresses:
-    """Directly, by the pods' addresses: works inside the cluster."""
+    """Access by the pods' addresses: works inside the cluster."""
 
     def url(self, pod: Json) -> str:
         """See :meth:`PodTransport.url`."""
@@ -120,13 +120,13 @@ class PodAddresses:
         import requests
 
         session = requests.Session()
-        # A proxy from the environment leads out of the cluster, but pods are inside.
+        # A proxy from the environment is for addresses outside the cluster.
         session.trust_env = False
         return session
 
 
 class ApiServerProxy:
-    """Through the API server, from outside the cluster: needs ``get`` and ``create`` on ``pods/proxy``."""
+    """Access through the API server, from outside the cluster: needs ``get`` and ``create`` on ``pods/proxy``."""
 
     def __init__(self, context: str | None = None) -> None:
         """Reads the cluster's address and credentials as kubectl would.
@@ -171,17 +171,17 @@ class ApiServerProxy:
 
 
 def _refused(response: requests.Response, *_: object, **__: object) -> None:
-    """Tells the API server's own refusal from a pod's answer."""
+    """Raises ReachError if the API server itself refused, and not the pod."""
     if response.status_code != 403:
         return
     with contextlib.suppress(ValueError, KeyError, TypeError):
         if response.json()["kind"] == "Status":
             message = response.json()["message"]
-            raise ReachError(f"{message}; roll out from inside the cluster, or as somebody who may do that")
+            raise ReachError(f"{message}; roll out from inside the cluster, or with an account that has this right")
 
 
 def _adapter_expecting(name: str) -> HTTPAdapter:
-    """An adapter that expects this name in the server's certificate, as a kubeconfig's tls-server-name asks."""
+    """An adapter that expects this name in the server's certificate, as a kubeconfig's tls-server-name requires."""
     from requests.adapters import HTTPAdapter
 
     class NamedAdapter(HTTPAdapter):

@@ -32,7 +32,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Moment:
-    """What has to be judged: a window, a share and two variants.
+    """The input of a measurement: a window, a share and two variants.
 
     Attributes:
         window: When the window began, seconds since the epoch.

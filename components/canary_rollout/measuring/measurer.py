@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Limits,
     judge_probes,
     judge_traffic,
     judge_versions,
 )
 from content_arena.components.canary_rollout.analysis.intervals import share_of
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.counters import MeasureError, Source
 from content_arena.components.canary_rollout.measuring.endpoints import Variant, Variants, variants
@@ -21,14 +21,14 @@ from content_arena.components.canary_rollout.measuring.prober import Prober, Pro
 from content_arena.components.canary_rollout.traffic.mode import StableSpec
 from content_arena.components.shared.errors import ArenaError
 
-#: So many reasons are quoted in the cause of a verdict.
+#: Reasons that the cause of a verdict quotes.
 _QUOTED_REASONS = 3
 
 
 class LiveMeasurer:
     """Measures in a cluster; see :class:`~content_arena.components.canary_rollout.measuring.interface.Measurer`.
 
-    What can not be measured is inconclusive and has the reason. Nothing passes without a measurement.
+    What can not be measured is inconclusive, with the reason. Nothing passes without a measurement.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LiveMeasurer:
         if moment.percent == 100 and champion.victim is None:
             return [*self._judge_alone(challenger, both.challenger), version]
         probings = (both.champion, champion), (both.challenger, challenger)
-        # The cause of a verdict quotes the first few reasons only, so the reason for missing results comes first.
+        # The cause of a verdict quotes only the first few reasons, so the reasons for missing results come first.
         checks = [_missing(variant, probing) for variant, probing in probings if not probing.result]
         checks += [
             version,
@@ -113,7 +113,7 @@ class LiveMeasurer:
         return checks
 
     def _judge_alone(self, challenger: Probing, variant: Variant) -> list[Check]:
-        """By the absolute bounds alone: a champion without traffic may be scaled to zero."""
+        """Judges by the absolute bounds alone: a champion without traffic may be scaled to zero."""
         errors = _judge_answers(None, challenger, self._limits.error_rate)
         if not challenger.result:
             return [_missing(variant, challenger), errors]
@@ -129,7 +129,7 @@ def _readiness(moment: Moment) -> Check:
 
 
 def _judge_champions_version(kind: Kind, found: frozenset[str], moment: Moment) -> Check:
-    """Whether the challenger is compared with the champion; if not, that is not the challenger's fault."""
+    """Whether the champion's figures are really the champion's. If not, the challenger does not fail for it."""
     check = judge_versions(kind, Subject.CHAMPION, found, moment.stable.version)
     if check.verdict is not Verdict.FAIL:
         return check
@@ -143,7 +143,7 @@ def _judge_answers(champion: Probing | None, challenger: Probing, limit: float) 
     """Fails a challenger that answers probes with 5xx while the champion does not, before it gets any traffic."""
     kind, subject = Kind.ANSWERS, Subject.CHALLENGER
     share = share_of(challenger.errors, challenger.answers)
-    # Without a champion its errors are unknown, so they excuse nothing.
+    # Without a champion there are no errors of its own to excuse the challenger's.
     excuse = share_of(champion.errors, champion.answers).low if champion else 0.0
     # A single error among a few answers would be a high rate, so only finished probes are judged.
     if share.low is None or excuse is None or not challenger.done.is_set():
@@ -157,8 +157,8 @@ def _judge_answers(champion: Probing | None, challenger: Probing, limit: float) 
 
 def _missing(variant: Variant, probing: Probing) -> Check:
     reason = f"the probes of the {variant.role} are under way, {probing.answers} requests so far"
-    if probing.broke:
-        reason = f"the probes of the {variant.role} broke off: {probing.broke}"
+    if probing.failure:
+        reason = f"the probes of the {variant.role} failed: {probing.failure}"
     return Check(Kind.PROBES, variant.role, Verdict.INCONCLUSIVE, reason)
 
 

@@ -27,15 +27,15 @@ from content_arena.components.canary_rollout.measuring.endpoints import (
 
 _TIMEOUT_SECONDS = 5.0
 _CONNECTIONS = 8
-#: Part of a window that has to have been watched. A rollout that was restarted has not seen the time before.
+#: Part of a window that has to be observed. A process that resumes a rollout has not observed the time before.
 _LEAST_WATCHED = 0.5
 
 
 class PodMetrics:
     """Scrapes every ready pod of both variants each time it is called.
 
-    It remembers the counts since the window's beginning. After a restart of the rollout it counts from then on, and is
-    inconclusive until it has watched enough of the window.
+    It keeps in memory the counts since the window's beginning. After a restart of the rollout it counts from then on,
+    and is inconclusive until it has observed enough of the window.
     """
 
     def __init__(self, pods: Callable[[str], Sequence[Json]], transport: PodTransport | None = None) -> None:
@@ -43,7 +43,7 @@ class PodMetrics:
 
         Args:
             pods: Returns the pods that a label selector matches.
-            transport: How a pod is reached; by its address if None.
+            transport: How a pod is accessed; by its address if None.
         """
         self._pods, self._transport = pods, transport or PodAddresses()
         self._begin = -1.0
@@ -57,7 +57,7 @@ class PodMetrics:
         unread: list[str] = []
         for variant in (champion, challenger):
             if not variant.labels:
-                raise MeasureError(f"the pods of the {variant.role} can not be told apart yet")
+                raise MeasureError(f"the pods of the {variant.role} are not known yet")
             readings, failed = self._read(ready(self._pods(variant.labels)))
             self._tallies.setdefault(variant.labels, Tally(begin)).add(readings, now)
             unread += failed
@@ -73,7 +73,7 @@ class PodMetrics:
                 Check(Kind.METRICS, Subject.BOTH, Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}")
             )
         if after.restarts:
-            reason = f"restarts of the challenger's containers: {after.restarts}; what they answered last is lost"
+            reason = f"restarts of the challenger's containers: {after.restarts}; their last answers were not counted"
             checks.append(Check(Kind.RESTARTS, Subject.CHALLENGER, Verdict.INCONCLUSIVE, reason))
         disturbed = watched.verdict is not Verdict.PASS or after.restarts > 0
         return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
@@ -108,5 +108,5 @@ class PodMetrics:
 def _watched(begin: float, now: float, since: float) -> Check:
     whole, part = max(0.0, now - begin), max(0.0, now - max(begin, since))
     is_enough = whole > 0 and part >= _LEAST_WATCHED * whole
-    reason = f"{part:.0f} of {whole:.0f} s of the window were watched"
+    reason = f"{part:.0f} of {whole:.0f} s of the window were observed"
     return Check(Kind.WATCHED, Subject.BOTH, Verdict.PASS if is_enough else Verdict.INCONCLUSIVE, reason)

@@ -1,8 +1,7 @@
-"""When probes are sent: once for each judgement, again when they are old, in threads so that the loop continues."""
+"""Sends the probes in threads beside the control loop: once for each judgement, and again when they are old."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,29 +9,28 @@ from dataclasses import dataclass, field
 from content_arena.components.canary_rollout.analysis.check import Subject
 from content_arena.components.canary_rollout.analysis.checks import Probes
 from content_arena.components.canary_rollout.kube.client import Json
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.endpoints import PodAddresses, PodTransport, Variant, ready
 from content_arena.components.canary_rollout.measuring.probes import PodsVictim, ProbeSet, probe
 from content_arena.components.shared.errors import ArenaError
 
-_LOGGER = logging.getLogger("content_arena.rollout")
-
 
 @dataclass
 class Probing:
-    """A battle against one variant: under way, finished or broken off.
+    """A battle against one variant: under way, finished or failed.
 
     Attributes:
         begun: When it began, seconds since the epoch.
         victim: The pods that are attacked; None if no pod was ready.
-        result: The result; None before the end, and if the battle broke off.
-        broke: Why it broke off; empty if it did not.
+        result: The result; None before the end, and if the battle failed.
+        failure: Why it failed; empty if it did not.
         done: Set at the end.
     """
 
     begun: float
     victim: PodsVictim | None = None
     result: Probes | None = None
-    broke: str = ""
+    failure: str = ""
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -58,7 +56,7 @@ class ProbeTiming:
     Attributes:
         share: Part of the time spent on requests, one small request at a time. The rest is left to users.
         stale_seconds: Results older than this are measured again. The old ones count until then.
-        retry_seconds: A battle that broke off is fought again after this time.
+        retry_seconds: A battle that failed is fought again after this time.
         pause_seconds: Pause before a request that was answered with 5xx is repeated.
     """
 
@@ -85,14 +83,14 @@ class Prober:
         Args:
             probe_set: Makes the probes; called when they are first needed.
             pods: Returns the pods that a label selector matches.
-            transport: How a pod is reached; by its address if None.
+            transport: How a pod is accessed; by its address if None.
             timing: How often and how fast probes are sent.
             start: Runs work in the background; in a thread if None.
         """
         self._make_probe_set, self._pods, self._transport = probe_set, pods, transport or PodAddresses()
         self._timing, self._start = timing, start or _in_thread
         self._probe_set: ProbeSet | None = None
-        self._making = threading.Lock()
+        self._probe_set_lock = threading.Lock()
         self._labels, self._since = ("", ""), 0.0
         self._latest: dict[Subject, Probing] = {}
         self._under_way: dict[Subject, Probing] = {}
@@ -135,7 +133,7 @@ class Prober:
     def _begin(self, variant: Variant, now: float) -> Probing:
         pods = ready(self._pods(variant.labels)) if variant.labels else []
         if not pods:
-            none_ready = Probing(now, broke=f"no pod of the {variant.role} is ready")
+            none_ready = Probing(now, failure=f"no pod of the {variant.role} is ready")
             none_ready.done.set()
             return none_ready
         urls = [self._transport.url(pod) for pod in pods]
@@ -147,16 +145,16 @@ class Prober:
 
     def _fight(self, probing: Probing, victim: PodsVictim) -> None:
         try:
-            with self._making:
+            with self._probe_set_lock:
                 self._probe_set = self._probe_set or self._make_probe_set()
             probing.result = probe(self._probe_set, victim)
         except (ArenaError, OSError, SystemExit) as error:
             # Errors of requests are OSErrors. A stage reports unusable input by SystemExit.
-            probing.broke = str(error) or type(error).__name__
+            probing.failure = str(error) or type(error).__name__
         except Exception as error:
             # A defect. The loop shows the reason and continues without a result; the traceback goes to the log.
-            probing.broke = str(error) or type(error).__name__
-            _LOGGER.exception("the probes broke off")
+            probing.failure = str(error) or type(error).__name__
+            LOG.exception("the probes failed")
         finally:
             probing.done.set()
 

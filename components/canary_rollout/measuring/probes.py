@@ -1,4 +1,4 @@
-"""A battle against the pods of each variant, which shows what evades the model and what it flags in this cluster.
+"""The probes: a battle against the pods of each variant, which measures evasion and false positives in the cluster.
 
 Both variants get exactly the same attempts: text, strategy and seed determine a ladder's attempts before the first
 request. The recorded attacks of an earlier battle would be biased: they are those that worked best on the champion.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PROBE_HEADER = "x-content-arena-probe"
 #: Texts in a request. Few, because a user's request may have to wait for it.
 _BATCH = 16
-#: A request that is answered with 5xx is sent so often in all before the error counts.
+#: How often a request that is answered with 5xx is sent in all before the error counts.
 _ATTEMPTS = 4
 
 
@@ -45,7 +45,7 @@ class ProbeSet:
         clean: Rows of Sample that are sent unperturbed.
         attacked: Rows of Sample that are attacked, toxic and benign.
         strategies: The attacks, both seen in training and held out.
-        budget: Queries that a toxic text may cost.
+        budget: Queries that an attack may spend on a text.
         seed: Seed of the attempts.
     """
 
@@ -72,7 +72,7 @@ def draw_probe_set(
         lang: ISO 639-1 code of the texts.
         texts_per_label: Number of texts of each label to attack.
         clean_per_label: Number of texts of each label to send unperturbed.
-        budget: Queries that a toxic text may cost.
+        budget: Queries that an attack may spend on a text.
         seed: The same seed gives the same probes.
 
     Raises:
@@ -98,7 +98,7 @@ def _embedded(lang: str) -> pd.DataFrame:
 
 
 class PodsVictim(EndpointVictim):
-    """The pods of one variant in turn, queried slowly and not counted as users' traffic.
+    """Queries the pods of one variant alternately, slowly, and without being counted as users' traffic.
 
     Attributes:
         versions: Every ``model_version`` that answered.
@@ -110,10 +110,10 @@ class PodsVictim(EndpointVictim):
         self, urls: Sequence[str], session: requests.Session, share: float = 0.5, stop: threading.Event | None = None,
         *, pause_seconds: float = 0.5,
     ) -> None:  # fmt: skip
-        """Takes the pods' base URLs.
+        """Sends nothing yet.
 
         Args:
-            urls: One or more.
+            urls: Base URLs of the pods, one or more.
             session: A session that can open them.
             share: Largest part of the time spent on requests. The rest is left to users.
             stop: Once it is set, no more requests are sent.
@@ -137,7 +137,7 @@ class PodsVictim(EndpointVictim):
             except VictimError:
                 if self.errors == errors or attempt == _ATTEMPTS or self._stop.wait(self._pause_seconds):
                     raise
-        raise AssertionError("the loop above ends by itself")
+        raise AssertionError("the loop above returns or raises")
 
     def _note(self, response: requests.Response, *_: object, **__: object) -> None:
         self.answers += 1

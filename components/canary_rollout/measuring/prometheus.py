@@ -47,7 +47,7 @@ class Prometheus:
             pods: Returns the pods that a label selector matches. Each of them has to be scraped.
 
         Raises:
-            InputError: It is no HTTP address.
+            InputError: It is not an HTTP address.
         """
         import requests
 
@@ -55,9 +55,9 @@ class Prometheus:
             parts = urlsplit(url)
         except ValueError as error:
             # The address and the parser's message are not shown: both may hold a password.
-            raise InputError(f"that is no address of a Prometheus, {_WANTED}") from error
+            raise InputError(f"that is not the address of a Prometheus, {_WANTED}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InputError(f"that is no address of a Prometheus, {_WANTED}")
+            raise InputError(f"that is not the address of a Prometheus, {_WANTED}")
         self._url, self._namespace, self._pods = url.rstrip("/"), namespace, pods
         # The host only: the address may hold a password, and reasons are recorded on the service.
         self._place = f"Prometheus at {parts.hostname}"
@@ -67,7 +67,7 @@ class Prometheus:
         """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.count`."""
         for variant in (champion, challenger):
             if not variant.pod_names:
-                raise MeasureError(f"the pods of the {variant.role} can not be told apart yet")
+                raise MeasureError(f"the pods of the {variant.role} are not known yet")
         if now <= begin:
             return Counted(window_of({}), window_of({}))
         checks = [self._freshness(variant, now) for variant in (champion, challenger)]
@@ -85,10 +85,10 @@ class Prometheus:
     def _increase(self, metric: str, variant: Variant, begin: float, now: float) -> str:
         """PromQL for the increase of a counter in the window, summed over the pods.
 
-        PromQL's ``increase`` alone would not do. It extrapolates beyond its samples, and it misses the first value of a
-        new series, such as the first error of a pod. So the value at the window's beginning is subtracted from the
+        PromQL's ``increase`` alone is not enough. It extrapolates beyond its samples, and it misses the first value of
+        a new series, such as the first error of a pod. So the value at the window's beginning is subtracted from the
         last value. If there is no such value, the baseline is 0 if the pod was scraped before or started within the
-        window, and otherwise the first value. Only for a pod that restarted ``increase`` is used.
+        window, and otherwise the first value. ``increase`` is used only for a pod that restarted.
         """
         span = f"{max(1, round(1000 * (now - begin)))}ms"
         series, started = self._series(metric, variant), self._series(STARTED, variant)

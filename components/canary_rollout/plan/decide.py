@@ -4,8 +4,8 @@ There is no clock, no cluster and no registry in here: the observation carries t
 state before it carries the action out. Every action may be repeated, so a killed process is followed by one that
 decides again.
 
-The usual way is: staging (pods start, no traffic), then shifting and baking at each step, then promoting. Every phase
-except the two ends has a time limit or waits for a person.
+The phases of a rollout without problems are: staging (pods start, no traffic), then shifting and baking at each step,
+then promoting. Every phase except the two ends has a time limit or waits for a person.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, ga
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
 from content_arena.components.canary_rollout.plan.state import MAX_REASON, Changes, Phase, State
 
-#: The state has to stay small.
+#: Approvals that the state keeps: it has to stay small.
 _KEPT_APPROVALS = 20
 
 
@@ -53,7 +53,7 @@ def decide(state: State, seen: Observation) -> Decision:
 def is_measured(state: State) -> bool:
     """Whether the challenger is measured while a rollout is in this state."""
     if state.phase is Phase.WAITING:
-        # An edit changes what would be measured. A promotion or a rollback was decided on already.
+        # An edit changes what would be measured. Once a promotion or rollback is decided on, nothing is measured.
         return state.then in (Phase.SHIFTING, Phase.BAKING) and not _is_held_for_edit(state)
     return state.phase is Phase.BAKING
 
@@ -61,23 +61,23 @@ def is_measured(state: State) -> bool:
 def _transition(state: State, seen: Observation) -> State:
     if state.phase.is_end:
         return state
-    if seen.abort is not None and _can_go_back(state, seen):
+    if seen.abort is not None and _can_roll_back(state, seen):
         # The rollback overwrites only the parts of an edit that are in its way. The reason names what was edited.
-        edited = f"; somebody had edited the service: {seen.edited}" if seen.edited else ""
+        edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
         return _roll_back(state, seen, f"aborted: {seen.abort}{edited}")
-    # An abort asks for the rollback whatever else was edited.
+    # During the rollback of an abort, an edit does not close a gate.
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
     if seen.edited and not is_abort and not _is_held_for_edit(state):
         return _hold_for_edit(state, seen)
-    if seen.refused and state.phase is not Phase.WAITING and not _is_tried_again(state, seen):
-        reason = f"refused: {seen.refused}; put that right and approve, or abort"
+    if seen.refusal and state.phase is not Phase.WAITING and not _is_retried(state, seen):
+        reason = f"refused: {seen.refusal}; correct that and approve, or abort"
         return _hold(state, seen, GateKind.REFUSED, state.phase, reason)
     return _HANDLERS[state.phase](state, seen)
 
 
 def _action(state: State, seen: Observation) -> Action:
     if state.phase is Phase.PROMOTING:
-        return Action.REGISTER if seen.carried else Action.PROMOTE
+        return Action.REGISTER if seen.taken_over else Action.PROMOTE
     if state.phase is Phase.ROLLING_BACK:
         return Action.REJECT if seen.withdrawn else Action.ROLL_BACK
     if is_measured(state):
@@ -97,8 +97,8 @@ def _staging(state: State, seen: Observation) -> State:
     if seen.failure:
         return _roll_back(state, seen, f"the challenger does not start: {seen.failure}")
     if seen.ready and seen.share == 0:
-        return state.enter(Phase.BAKING, seen.now, "the challenger is up, no user meets it")
-    return _in_time(state, seen, state.parameters.start_seconds, "the challenger was not ready")
+        return state.enter(Phase.BAKING, seen.now, "the challenger's pods are ready, it has no traffic")
+    return _within_limit(state, seen, state.parameters.start_seconds, "the challenger was not ready")
 
 
 def _shifting(state: State, seen: Observation) -> State:
@@ -106,13 +106,13 @@ def _shifting(state: State, seen: Observation) -> State:
         return _roll_back(state, seen, _stopped(seen))
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
-    return _in_time(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
+    return _within_limit(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
 
 
 def _baking(state: State, seen: Observation) -> State:
     if seen.failure:
         return _roll_back(state, seen, _stopped(seen))
-    if _is_late(state, seen):
+    if _is_past_deadline(state, seen):
         return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.share is not None and seen.share != state.percent:
         return state.enter(Phase.SHIFTING, seen.now, f"the gateway gives {seen.share} % instead of {state.percent} %")
@@ -121,20 +121,20 @@ def _baking(state: State, seen: Observation) -> State:
         return _failed(state, seen)
     if not seen.now - max(warm, state.judged) >= state.parameters.bake_seconds:
         return state
-    doubt = _doubt(state, seen)
+    doubt = _why_not_passed(state, seen)
     return _undecided(state, seen, doubt) if doubt else _passed(state, seen)
 
 
-def _doubt(state: State, seen: Observation) -> str:
+def _why_not_passed(state: State, seen: Observation) -> str:
     """Why a step that was measured for long enough has not passed; empty if it has."""
     if seen.verdict is not Verdict.PASS:
         return seen.cause or "nothing was measured"
     if seen.share != state.percent:
-        return "the gateway does not say what share the challenger has"
+        return "the challenger's share at the gateway is not known"
     if not seen.ready:
         return "not every pod of the challenger is ready"
     if state.percent > 0 and not seen.requests >= state.parameters.min_requests:
-        return f"only {seen.requests} of {state.parameters.min_requests} answers to users"
+        return f"only {seen.requests} of at least {state.parameters.min_requests} answers to users"
     return ""
 
 
@@ -174,12 +174,12 @@ def _undecided(state: State, seen: Observation, doubt: str) -> State:
 
 
 def _waiting(state: State, seen: Observation) -> State:
-    """Goes on only by an approval of the gate; a challenger that gets bad meanwhile is rolled back without one."""
-    if seen.failure and state.then is not Phase.ROLLING_BACK and not seen.carried:
+    """Goes on only by an approval of the gate. A challenger that fails meanwhile is rolled back without one."""
+    if seen.failure and state.then is not Phase.ROLLING_BACK and not seen.taken_over:
         if not seen.edited:
             return _roll_back(state, seen, _stopped(seen))
         if not state.stopped:
-            # A rollback would overwrite the edit, so the reason only names what waiting costs.
+            # A rollback would overwrite the edit, so the failure is only added to the reason.
             return replace(state, stopped=True, reason=f"{state.reason}; {_stopped(seen)}")
     if is_measured(state):
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
@@ -190,10 +190,10 @@ def _waiting(state: State, seen: Observation) -> State:
     is_approved = state.gate is not None and seen.approved == state.gate
     if not is_approved or (_is_held_for_edit(state) and seen.edited):
         return state
-    return _opened(state, seen)
+    return _approved(state, seen)
 
 
-def _opened(state: State, seen: Observation) -> State:
+def _approved(state: State, seen: Observation) -> State:
     """The state after the approval of its gate."""
     then = state.then or Phase.ROLLING_BACK
     approval = f"{state.gate} by {seen.approver or 'somebody'}"
@@ -205,13 +205,13 @@ def _opened(state: State, seen: Observation) -> State:
 
 
 def _promoting(state: State, seen: Observation) -> State:
-    if seen.carried and seen.registered:
+    if seen.taken_over and seen.registered:
         return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
-    if seen.failure and not seen.carried:
+    if seen.failure and not seen.taken_over:
         return _roll_back(state, seen, _stopped(seen))
     if seen.now - state.since > state.parameters.shift_seconds:
-        undone = "the registry does not follow" if seen.carried else "the service did not take the new name"
-        reason = _overdue(undone, state.parameters.shift_seconds, seen)
+        problem = "the registry was not updated" if seen.taken_over else "the challenger did not take over"
+        reason = _timeout_reason(problem, state.parameters.shift_seconds, seen)
         return _hold(state, seen, GateKind.PROMOTE, Phase.PROMOTING, reason)
     return state
 
@@ -220,14 +220,14 @@ def _rolling_back(state: State, seen: Observation) -> State:
     if seen.withdrawn and seen.rejected:
         return state.enter(Phase.ROLLED_BACK, seen.now, state.cause or state.reason)
     if seen.now - state.since > state.parameters.shift_seconds:
-        undone = "the registry does not follow" if seen.withdrawn else "the challenger is not withdrawn"
-        reason = _overdue(undone, state.parameters.shift_seconds, seen)
+        problem = "the registry was not updated" if seen.withdrawn else "the challenger was not withdrawn"
+        reason = _timeout_reason(problem, state.parameters.shift_seconds, seen)
         return _hold(state, seen, GateKind.WITHDRAW, Phase.ROLLING_BACK, reason)
     return state
 
 
 def _hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: str) -> State:
-    """Waits for an approval. A new number each time, so that an earlier approval does not open the gate."""
+    """Waits for an approval. The gate gets a new number each time, so that an earlier approval does not open it."""
     holds = state.holds + 1
     changes: Changes = {"gate": Gate(kind, holds), "then": then, "then_step": state.step, "holds": holds}
     changes["stopped"] = kind is GateKind.EDIT and bool(seen.failure)
@@ -235,11 +235,11 @@ def _hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: 
 
 
 def _enter(state: State, seen: Observation, phase: Phase, reason: str, changes: Changes) -> State:
-    """The state in another phase, which keeps the cause of a rollback where it is on its way back."""
+    """The state in another phase. On the way to a rollback it keeps the rollback's cause."""
     if Phase.ROLLING_BACK not in (phase, changes.get("then")):
         return state.enter(phase, seen.now, reason, **changes)
     cause = state.cause or state.reason
-    # People read both in the reason; a long refusal leaves room for the cause.
+    # The reason shows people both: what is waited for, and at its end the cause of the rollback.
     behind = f"; it goes back because: {cause}"
     reason = reason[: max(MAX_REASON - len(behind), MAX_REASON // 2)] + behind
     changes["cause"] = cause
@@ -247,8 +247,8 @@ def _enter(state: State, seen: Observation, phase: Phase, reason: str, changes: 
 
 
 def _hold_for_edit(state: State, seen: Observation) -> State:
-    """Waits where it is, so that the edit is not overwritten."""
-    reason = f"somebody edited the service: {seen.edited}; undo that and approve, or abort"
+    """Waits in the present phase, so that the edit is not overwritten."""
+    reason = f"the service was edited: {seen.edited}; undo that and approve, or abort"
     if seen.failure:
         reason = f"{reason}; {_stopped(seen)}"
     if state.phase is not Phase.WAITING:
@@ -256,7 +256,7 @@ def _hold_for_edit(state: State, seen: Observation) -> State:
         then = Phase.SHIFTING if state.phase is Phase.BAKING and state.step else state.phase
         return _hold(state, seen, GateKind.EDIT, then, reason)
     waited = state.waited + max(0.0, seen.now - state.since)
-    # The present step is measured again, and the approval of the next one is asked for again.
+    # The present step is measured again, and the next one needs its approval again.
     then = state.then if state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) else Phase.BAKING
     return _hold(replace(state, waited=waited), seen, GateKind.EDIT, then or Phase.ROLLING_BACK, reason)
 
@@ -273,31 +273,31 @@ def _stopped(seen: Observation) -> str:
     return f"the challenger stopped: {seen.failure}"
 
 
-def _in_time(state: State, seen: Observation, limit: float, undone: str) -> State:
-    if _is_late(state, seen):
+def _within_limit(state: State, seen: Observation, limit: float, problem: str) -> State:
+    if _is_past_deadline(state, seen):
         return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.now - state.since > limit:
-        return _roll_back(state, seen, _overdue(undone, limit, seen))
+        return _roll_back(state, seen, _timeout_reason(problem, limit, seen))
     return state
 
 
-def _is_tried_again(state: State, seen: Observation) -> bool:
-    """Whether a refused action is tried again: users meet a bad challenger until it is withdrawn."""
+def _is_retried(state: State, seen: Observation) -> bool:
+    """Whether a refused action is tried again, since users get answers of a bad challenger until it is withdrawn."""
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
     return is_ending and not seen.now - state.since > state.parameters.shift_seconds
 
 
-def _overdue(undone: str, limit: float, seen: Observation) -> str:
-    return f"{undone} within {limit:g} s" + (f" ({seen.awaited})" if seen.awaited else "")
+def _timeout_reason(problem: str, limit: float, seen: Observation) -> str:
+    return f"{problem} within {limit:g} s" + (f" ({seen.waiting_for})" if seen.waiting_for else "")
 
 
-def _is_late(state: State, seen: Observation) -> bool:
+def _is_past_deadline(state: State, seen: Observation) -> bool:
     return not seen.now - state.started_at - state.waited <= state.parameters.deadline_seconds
 
 
-def _can_go_back(state: State, seen: Observation) -> bool:
-    """Whether an abort changes anything: not during a rollback, nor once stable's pods may be gone."""
-    if state.phase is Phase.WAITING and not seen.carried:
+def _can_roll_back(state: State, seen: Observation) -> bool:
+    """Whether an abort has an effect: not during a rollback, nor once the old stable's pods may be deleted."""
+    if state.phase is Phase.WAITING and not seen.taken_over:
         return state.then is not Phase.ROLLING_BACK or _is_held_for_edit(state)
     return state.phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING)
 

@@ -1,4 +1,4 @@
-"""What a rollout that waits has to be given before it goes on."""
+"""The gates at which a rollout waits for a person's approval."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class GateKind(StrEnum):
     STEP = "step"
     #: Too many inconclusive judgements in a row.
     MEASURE = "measure"
-    #: Somebody edited the service.
+    #: The service's spec was edited.
     EDIT = "edit"
     #: The cluster refused an action.
     REFUSED = "refused"
@@ -49,7 +49,7 @@ class Gate:
         """Reads ``str(gate)`` back.
 
         Raises:
-            ValueError: No gate is written like that.
+            ValueError: The text is not a gate.
         """
         match = _TEXT.fullmatch(text)
         if match is None:
@@ -59,5 +59,5 @@ class Gate:
 
 
 def gate_before(percent: int) -> Gate:
-    """The gate before a step that the plan asks an approval for."""
+    """The gate of a step that needs an approval by the plan."""
     return Gate(GateKind.STEP, percent)

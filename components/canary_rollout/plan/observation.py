@@ -31,29 +31,29 @@ class Observation:
         now: Seconds since the epoch.
         share: Percentage of the traffic that the gateway gives to the challenger; None if unknown.
         ready: Whether every requested pod of the challenger is ready.
-        failure: Why the challenger's pods will not serve. Empty if there is no sign of that, and also when stable
-            already carries the challenger, because a rollback is not possible any more.
-        carried: Whether stable carries the challenger's model and has all the traffic.
+        failure: Why the challenger's pods will not serve; empty if there is no sign of that. Also empty once the
+            challenger has taken over from stable, because a rollback is not possible any more.
+        taken_over: Whether the challenger's model is the service's stable one and has all the traffic.
         registered: Whether the registry has the challenger as its champion.
         withdrawn: Whether stable is as before the rollout, has all the traffic, and no part of the challenger is left.
         rejected: Whether the registry has recorded that this rollout rejected the challenger.
-        edited: What somebody else changed in the service's spec since the rollout last wrote it; empty if nothing.
+        edited: What was changed in the service's spec since the rollout last wrote it; empty if nothing.
         verdict: Of the window that began at ``State.window``; None if it was not judged.
         cause: Reason of that verdict.
         requests: The challenger's answers to users that were judged in the window.
         disturbed: Whether a part of the window could not be counted. More answers do not make up for that.
         approved: The gate that a person approved; None if none.
         approver: Name of that person.
-        abort: Why a person asks for a rollback; None if nobody asks.
-        awaited: What the last action waits for; empty if it waits for nothing.
-        refused: Why the last action was not allowed, where waiting seldom helps; empty if it was allowed.
+        abort: The reason of a person's abort; None if there is no abort.
+        waiting_for: What the last action waits for; empty if it waits for nothing.
+        refusal: Why the cluster refused the last action, so that waiting seldom helps; empty if it did not.
     """
 
     now: float
     share: int | None = None
     ready: bool = False
     failure: str = ""
-    carried: bool = False
+    taken_over: bool = False
     registered: bool = False
     withdrawn: bool = False
     rejected: bool = False
@@ -65,5 +65,5 @@ class Observation:
     approved: Gate | None = None
     approver: str = ""
     abort: str | None = None
-    awaited: str = ""
-    refused: str = ""
+    waiting_for: str = ""
+    refusal: str = ""

@@ -33,7 +33,7 @@ class Parameters:
         approvals: Steps that a person has to approve first.
 
     Raises:
-        InputError: A value makes no sense, alone or beside another.
+        InputError: A value is out of range, or two values contradict each other.
     """
 
     steps: tuple[int, ...] = (0, 1, 5, 25, 50, 100)
@@ -55,9 +55,9 @@ class Parameters:
     def __post_init__(self) -> None:
         """Checks all values."""
         _check_steps(self.steps)
-        strange = sorted(set(self.approvals) - set(self.path[1:]))
-        if strange:
-            raise InputError(f"approval is asked before {strange}, and the steps after the first are {self.path[1:]}")
+        unknown = sorted(set(self.approvals) - set(self.path[1:]))
+        if unknown:
+            raise InputError(f"approvals are set for {unknown}, wanted some of the steps {self.path[1:]}")
         for name in ("bake_seconds", "warmup_seconds", "min_requests", "failure_limit", "inconclusive_limit"):
             _check_number(name, getattr(self, name), "0 or more", lambda value: value >= 0)
         for name in ("start_seconds", "move_seconds", "deadline_seconds"):
@@ -87,11 +87,11 @@ class Parameters:
         """Reads :meth:`as_dict` back.
 
         Raises:
-            InputError: A name is not known, or a value makes no sense.
+            InputError: A name is not known, a value is out of range, or two values contradict each other.
         """
         unknown = sorted(set(given) - {field.name for field in fields(cls)})
         if unknown:
-            raise InputError(f"a rollout has no parameters {', '.join(unknown)}")
+            raise InputError(f"unknown parameters of a rollout: {', '.join(unknown)}")
         values = dict(given)
         for name in ("steps", "approvals"):
             if name in values:

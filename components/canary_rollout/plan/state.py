@@ -19,9 +19,9 @@ SCHEMA = 1
 #: Both in characters: an annotation has to stay small.
 MAX_REASON = 600
 _MAX_APPROVAL = 200
-#: Fields that were added later. A state without them is read. They are written only if they are set.
+#: Fields that were added later. A state may lack them, and they are written only if they are set.
 _LATER = {"judged", "measuring", "cause", "stopped"}
-#: Before ``cause`` was a field, it was written behind these words in the reason.
+#: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
 
@@ -137,9 +137,9 @@ class State:
         then_step: The step that an approval leads to.
         reason: Why it is in this phase, as text for people. No decision reads it.
         cause: Why the challenger is rolled back. The registry keeps it. Empty if it is not rolled back.
-        stopped: Whether the reason already says that the challenger's pods stopped while an edit is waited out.
+        stopped: Whether the reason already names the failure of the challenger's pods during a wait for an edit.
         approvals: Gates that people approved, as ``<gate> by <who>``.
-        fingerprint: Of the service's spec as the rollout wrote it. A different one means that somebody edited it.
+        fingerprint: Of the service's spec as the rollout wrote it. A different one shows an edit.
         measuring: The recorded measuring config: settings that differ from the defaults.
     """
 
@@ -217,7 +217,7 @@ def start(rollout: str, challenger: str, storage_uri: str, stable: Stable, param
         InputError: The challenger already serves.
     """
     if challenger == stable.version or storage_uri == stable.storage_uri:
-        raise InputError(f"version {challenger} ({storage_uri}) is what serves already")
+        raise InputError(f"version {challenger} ({storage_uri}) serves already")
     return State(rollout, challenger, storage_uri, stable, parameters, now, now, now)
 
 

@@ -74,7 +74,7 @@ class Events:
         try:
             self._cluster.create_event(body)
         except ClusterError as error:
-            # A rollout does not stop because of a missing Event.
-            LOG.warning("no Event could be made: %s", error)
+            # A missing Event does not stop a rollout.
+            LOG.warning("the Event could not be created: %s", error)
             return ""
         return note

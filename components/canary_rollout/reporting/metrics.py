@@ -39,18 +39,18 @@ class RolloutMetrics:
             full = f"content_arena_rollout_{name}"
             return Gauge(full, help_text, [*about, *labels], registry=self.registry)
 
-        self._info = Info("content_arena_rollout", "Which versions this is about.", about, registry=self.registry)
+        self._info = Info("content_arena_rollout", "The rollout and its versions.", about, registry=self.registry)
         self._phase = Enum(
-            "content_arena_rollout_phase", "Where the rollout is.", about,
+            "content_arena_rollout_phase", "Phase of the rollout.", about,
             states=[phase.value for phase in Phase], registry=self.registry,
         )  # fmt: skip
-        self._step = gauge("step", "Steps that were taken; 0 is staging.")
+        self._step = gauge("step", "Index of the present step; 0 is staging.")
         self._steps = gauge("steps", "Steps of the plan after staging.")
         self._share = gauge("share", "Share of the traffic that the challenger was last allowed, 0 to 1.")
         self._failures = gauge("failures", "Failed judgements at this step.")
         self._inconclusives = gauge("inconclusives", "Inconclusive judgements in a row at this step.")
-        self._waiting = gauge("waiting_for_approval", "1 while a person is asked.")
-        self._going_back = gauge("going_back", "1 from when it is to be taken back until it is.")
+        self._waiting = gauge("waiting_for_approval", "1 while the rollout waits for a person's approval.")
+        self._going_back = gauge("going_back", "1 while the challenger is being rolled back.")
         self._started = gauge("started_timestamp_seconds", "When the rollout began.")
         self._since = gauge("phase_timestamp_seconds", "When its phase began.")
         self._requests = gauge("judged_requests", "Answers of the challenger to users in this window.")
@@ -89,7 +89,7 @@ class RolloutMetrics:
             return
         self._requests.labels(*self._about).set(measurement.requests)
         self._verdicts.labels(*self._about, measurement.verdict.value).inc()
-        # Checks differ from step to step: a check that is not made any more has no verdict.
+        # Steps have different checks. A check that is no longer made must not keep its last verdict.
         self._check.clear()
         for check in measurement.checks:
             for verdict in Verdict:
@@ -111,7 +111,7 @@ class RolloutMetrics:
         """
         from prometheus_client import start_http_server
 
-        host = host or ("::" if _means_both() else "0.0.0.0")  # noqa: S104 - Prometheus comes from outside
+        host = host or ("::" if _is_dual_stack() else "0.0.0.0")  # noqa: S104 - Prometheus comes from outside
         try:
             server, _ = start_http_server(port, host, self.registry)
         except (OSError, OverflowError) as error:
@@ -119,8 +119,8 @@ class RolloutMetrics:
         return server.server_port
 
 
-def _means_both() -> bool:
-    """Whether listening on all IPv6 addresses includes all IPv4 ones, since pods may have either."""
+def _is_dual_stack() -> bool:
+    """Whether listening on all IPv6 addresses includes all IPv4 addresses. Pods may have either."""
     if not socket.has_dualstack_ipv6():
         return False
     with socket.socket(socket.AF_INET6) as probe:

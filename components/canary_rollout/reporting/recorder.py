@@ -18,18 +18,18 @@ from content_arena.components.canary_rollout.reporting.history import History, R
 _REPEAT_SECONDS = 30.0
 
 
-def _nowhere(state: State, measured: Measurement | None) -> None:
+def _no_metrics(state: State, measured: Measurement | None) -> None:
     """Keeps no metrics."""
 
 
 class EventRecorder:
-    """Reports what happens in a rollout; remembers only when a measurement was last recorded."""
+    """Reports what happens in a rollout. Keeps in memory only when a measurement was last recorded."""
 
     def __init__(
         self,
         events: Events,
         history: History | None = None,
-        metrics: Callable[[State, Measurement | None], None] = _nowhere,
+        metrics: Callable[[State, Measurement | None], None] = _no_metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Reports nothing yet.

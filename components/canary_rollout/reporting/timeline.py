@@ -38,7 +38,7 @@ _NAMES = {
     Phase.PROMOTED: "Promoted",
     Phase.ROLLED_BACK: "Rolled back",
 }
-#: Marks nearer than this, in percent of the width, hide each other.
+#: Marks nearer than this, in percent of the width, would overlap.
 _NEAR = 1.6
 _MAX_ROWS = 400
 
@@ -115,7 +115,7 @@ def _outcome(state: State) -> dict[str, str]:
 
 def _about(service: str, state: State, begin: float, end: float) -> dict[str, str]:
     parameters = state.parameters
-    asked = f", a person asked before {', '.join(f'{step} %' for step in parameters.approvals)}"
+    approvals = f", a person approves {', '.join(f'{step} %' for step in parameters.approvals)}"
     return {
         "Service": display.printable(service),
         "Challenger": f"version {display.printable(state.challenger)}",
@@ -123,7 +123,7 @@ def _about(service: str, state: State, begin: float, end: float) -> dict[str, st
         "Began": datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Took": display.duration(end - begin),
         "Waited for people": display.duration(state.waited),
-        "Steps": ", ".join(f"{step} %" for step in parameters.path) + (asked if parameters.approvals else ""),
+        "Steps": ", ".join(f"{step} %" for step in parameters.path) + (approvals if parameters.approvals else ""),
         "Each measured for": f"{display.duration(parameters.bake_seconds)} after "
         f"{display.duration(parameters.warmup_seconds)} of warm-up, on {parameters.min_requests} answers at least",
         "Rollout": display.printable(state.rollout),
@@ -205,7 +205,7 @@ def _steps(state: State, records: Sequence[Record]) -> list[dict[str, Any]]:
             {
                 "percent": percent,
                 "is_taken": bool(taken),
-                "took": display.duration(_left(records, own[-1].at) - own[0].at) if own else "",
+                "took": display.duration(_next_at(records, own[-1].at) - own[0].at) if own else "",
                 "verdict": judged[-1].verdict if judged else None,
                 "counts": ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]),
                 "needs_approval": state.parameters.needs_approval(percent) and step > 0,
@@ -214,7 +214,7 @@ def _steps(state: State, records: Sequence[Record]) -> list[dict[str, Any]]:
     return rows
 
 
-def _left(records: Sequence[Record], at: float) -> float:
+def _next_at(records: Sequence[Record], at: float) -> float:
     """Time of the next record."""
     return next((record.at for record in records if record.at > at), at)
 

@@ -40,7 +40,7 @@ class Axis:
         return round(_LEFT + (100 - _LEFT - _RIGHT) * share, 2)
 
     def after(self, at: float) -> str:
-        """How long after the beginning, in words."""
+        """How long after the beginning, as text."""
         return display.duration(at - self.begin)
 
     @property
@@ -61,15 +61,15 @@ class Figure:
 
     Attributes:
         name: Of the check.
-        bound: In words.
-        last: The figure as last measured, in words.
+        bound: The bound as text.
+        last: The figure as last measured, as text.
         verdict: Of the last measurement.
-        reason: Of it.
+        reason: Of that measurement.
         points: Marks with their whiskers: x in percent, y, top and bottom in pixels, kind, title.
         bounds: Dashed lines: from and to in percent, y in pixels.
         lowest: Number at the lower edge.
         highest: Number at the upper edge.
-        label: What a screen reader says.
+        label: Text for a screen reader.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _range(checks: Sequence[Check]) -> tuple[float, float]:
     ]  # fmt: skip
     low, high = min(values), max(values)
     room = 0.08 * (high - low) or 0.5
-    # A share below 0 there is none.
+    # Shares are never below 0.
     return (0.0 if low >= 0 else low - room), high + room
 
 

@@ -1,4 +1,4 @@
-"""What a rollout would write, in a cluster that does at once what it is asked for.
+"""The patches that a rollout would write, in a cluster that applies each one at once.
 
 The API server validates the patches; nothing is stored. Everything but :func:`validated` is pure.
 """
@@ -52,7 +52,7 @@ def planned_patches(
     whole: Json = {}
     for goal in goals:
         for _ in range(_MAX_PATCHES):
-            step = mode.next_step(mode.followed(service, stable, challenger), goal, stable, challenger)
+            step = mode.next_step(mode.converged(service, stable, challenger), goal, stable, challenger)
             if not isinstance(step, Patch):
                 break
             whole = _merged(whole, step.body, keeps_null=True)

@@ -32,7 +32,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
 LEFT_ANNOTATION = "content-arena/left-revision"
 _REVISION_LABEL = "serving.knative.dev/revision="
 #: Name of the challenger's revision in a view that no cluster produced.
-_FOLLOWED_REVISION = "the-challengers"
+_CONVERGED_REVISION = "the-challengers"
 
 
 class Knative:
@@ -41,7 +41,7 @@ class Knative:
     name = "Knative"
 
     def reads(self) -> frozenset[Part]:
-        """Nothing: the status of the service has it all."""
+        """Nothing: the status of the service has shares and readiness."""
         return frozenset()
 
     def stable(self, view: View) -> Stable:
@@ -51,8 +51,9 @@ class Knative:
         is_alone = revision and _percentages(view) == {revision: 100}
         if predictor.get("canaryTrafficPercent") is not None or not is_alone or not _is_latest_ready(view):
             raise TrafficError(
-                f"{view.name} is not settled: one ready revision has to have all traffic, canaryTrafficPercent to be "
-                f"unset; it is {predictor.get('canaryTrafficPercent')}, with {_percentages(view)}"
+                f"{view.name} is in the middle of a change: one ready revision has to have all traffic, and "
+                "canaryTrafficPercent to be unset; "
+                f"it is {predictor.get('canaryTrafficPercent')}, with {_percentages(view)}"
             )
         spec = StableSpec(
             name=predictor.get("name", ""),
@@ -74,7 +75,7 @@ class Knative:
         """What is missing to reach a goal."""
         serves = storage_uri(view.predictor)
         if serves not in (stable.storage_uri, challenger.storage_uri):
-            raise TrafficError(f"{view.name} serves {serves}, this began with {stable.storage_uri}")
+            raise TrafficError(f"{view.name} serves {serves}, the rollout began with {stable.storage_uri}")
         if goal.aim is Aim.ROLLED_BACK:
             step = _restore if serves == stable.storage_uri else _withdraw
             return step(view, stable, challenger)
@@ -82,9 +83,9 @@ class Knative:
             # Both in one patch: a new model without a percentage would get all of the traffic.
             model = model_of(view.predictor, challenger.storage_uri, challenger.version)
             body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}}}
-            return Patch(body, f"version {challenger.version} comes up at 0 %")
+            return Patch(body, f"version {challenger.version} starts at 0 %")
         if serves != challenger.storage_uri:
-            raise TrafficError(f"version {challenger.version} is gone from {view.name}")
+            raise TrafficError(f"version {challenger.version} was removed from {view.name}")
         now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
             return _promote(view, now, challenger)
@@ -108,10 +109,10 @@ class Knative:
         """Name of the Deployment whose pods a label selector matches."""
         return f"{labels.removeprefix(_REVISION_LABEL)}-deployment"
 
-    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
-        """The view of a cluster that has done all that the service's spec asks for."""
+    def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has applied the service's spec completely."""
         predictor, before = service["spec"]["predictor"], StableSpec.of(stable).revision
-        latest = _FOLLOWED_REVISION if storage_uri(predictor) == challenger.storage_uri else before
+        latest = _CONVERGED_REVISION if storage_uri(predictor) == challenger.storage_uri else before
         percent = predictor.get("canaryTrafficPercent")
         shares = {latest: 100 if percent is None else percent}
         shares[before] = shares.get(before, 0) + 100 - sum(shares.values())
@@ -134,7 +135,7 @@ def _shift(view: View, now: Shares, goal: Goal, challenger: Challenger) -> Step:
         return Patch(_percent(goal.percent), f"{goal.percent} % for version {challenger.version}")
     if now.challenger != goal.percent:
         return Wait(f"the route does not show {goal.percent} % for version {challenger.version}")
-    return Done() if view.gateway_converged else Wait("the gateway settles")
+    return Done() if view.gateway_converged else Wait("the gateway may still use an older route")
 
 
 def _promote(view: View, now: Shares, challenger: Challenger) -> Step:
@@ -149,7 +150,7 @@ def _promote(view: View, now: Shares, challenger: Challenger) -> Step:
 def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
     """Sets the share to 0, then names stable's model in the spec.
 
-    A share of 0 alone would leave a spec that promotes the challenger as soon as somebody clears the percentage.
+    A share of 0 alone would leave a spec that promotes the challenger as soon as the percentage is cleared.
     """
     if view.predictor.get("canaryTrafficPercent") != 0:
         return Patch(_percent(0), f"0 % for version {challenger.version}")
@@ -194,7 +195,7 @@ def _component(view: View) -> Json:
 
 
 def _is_current(view: View) -> bool:
-    """Whether the status is about the present spec. Unlike in Standard mode the generations can be compared."""
+    """Whether the status describes the present spec. Only in Knative mode can the generations be compared."""
     seen: int | None = view.service.get("status", {}).get("observedGeneration")
     wanted: int | None = view.service["metadata"].get("generation")
     return seen == wanted

@@ -1,9 +1,9 @@
-"""How traffic is moved, whichever way KServe splits it.
+"""How traffic is moved: the interface of KServe's two deployment modes, and the types that it uses.
 
 A move is described by a goal and not by a list of calls. :meth:`Mode.next_step` reads the service as it is and returns
-what is missing: a patch, or something to wait for. So a move continues from wherever it was interrupted, by a crash or
-by another process's write. Both modes keep the same order: capacity before traffic, traffic before teardown. Nothing is
-torn down before the gateway has shown a share of 0 for a while.
+what is missing: a patch, or something to wait for. So a move that was interrupted, by a crash or by another process's
+write, continues from there. Both modes keep the same order: capacity before traffic, traffic before teardown. Nothing
+is torn down before the gateway has shown a share of 0 for a while.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
 
 
 class TrafficError(ArenaError):
-    """The service is in a state that the rollout did not produce and therefore leaves alone."""
+    """The service is in a state that no rollout produces, so it is not changed."""
 
 
 class Aim(StrEnum):
-    """What a move leads to."""
+    """What a move aims at."""
 
     STAGED = "staged"
     SHIFTED = "shifted"
@@ -41,7 +41,7 @@ class Goal:
     """What a move has to reach.
 
     Attributes:
-        aim: What it leads to.
+        aim: What it aims at.
         percent: The challenger's share; 0 unless the aim is a shift or a promotion.
     """
 
@@ -64,7 +64,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Wait:
-    """The cluster has to catch up first.
+    """The cluster has to apply an earlier change first.
 
     Attributes:
         why: What is waited for, for people.
@@ -135,7 +135,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class StableSpec:
-    """What the service's spec said when the rollout began: what a rollback has to restore.
+    """The service's spec when the rollout began, as far as a rollback has to restore it.
 
     The plan keeps it in :attr:`~content_arena.components.canary_rollout.plan.state.Stable.mode_state` and does not read
     it. Both modes write all fields, so that a record has the same keys in either mode.
@@ -203,7 +203,7 @@ class Mode(Protocol):
         """What is missing to reach a goal.
 
         Raises:
-            TrafficError: The goal can not be reached from here without losing requests.
+            TrafficError: The goal can not be reached from this state without losing requests.
         """
         ...
 
@@ -212,42 +212,42 @@ class Mode(Protocol):
         ...
 
     def stable_labels(self, view: View, stable: Stable) -> str:
-        """Label selector of stable's pods; empty if they can not be told apart."""
+        """Label selector of stable's pods; empty if it is not known."""
         ...
 
     def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
-        """Label selector of the challenger's pods; empty while they can not be told apart."""
+        """Label selector of the challenger's pods; empty while it is not known."""
         ...
 
     def deployment_of(self, labels: str) -> str:
         """Name of the Deployment whose pods a label selector of this mode matches."""
         ...
 
-    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
-        """The view of a cluster that has done all that the service's spec asks for."""
+    def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has applied the service's spec completely."""
         ...
 
 
 def mode_of(service: Json) -> str:
-    """Finds the mode, ``Standard`` or ``Knative``: as KServe reports it, or else as the service asks for it.
+    """The mode, ``Standard`` or ``Knative``: as KServe reports it, or else as the service requests it.
 
     Raises:
-        InputError: It is another mode; the message says which.
+        InputError: It is another mode, which the message names.
     """
-    asked = service["metadata"].get("annotations", {}).get(MODE_ANNOTATION)
-    found = service.get("status", {}).get("deploymentMode") or asked
+    requested = service["metadata"].get("annotations", {}).get(MODE_ANNOTATION)
+    found = service.get("status", {}).get("deploymentMode") or requested
     # The names up to KServe 0.15 and those since.
     names = {"Standard": "Standard", "RawDeployment": "Standard", "Knative": "Knative", "Serverless": "Knative"}
     if found not in names:
         raise InputError(
             f"{service['metadata']['name']} has deployment mode {found or 'unknown'}: a canary needs Standard (with "
-            f"the Gateway API) or Knative; KServe says which in status.deploymentMode, {MODE_ANNOTATION} asks for one"
+            f"the Gateway API) or Knative; set the annotation {MODE_ANNOTATION}, status.deploymentMode shows the mode"
         )
     return names[found]
 
 
 def storage_uri(predictor: Json) -> str:
-    """Where a predictor's bundle is; empty if its spec does not say."""
+    """Where a predictor's bundle is; empty if its spec has no address."""
     return predictor.get("model", {}).get("storageUri") or ""
 
 

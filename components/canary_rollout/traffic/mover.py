@@ -1,4 +1,4 @@
-"""Carries out moves: reads the service, asks the mode what is missing, and writes that and nothing else."""
+"""Carries out moves: reads the service, and writes the patch that the mode finds missing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fingerprint(service: Json) -> str:
 
 
 def _requested_shares(service: Json) -> str:
-    """The shares that a spec asks for, in either mode."""
+    """The shares that a spec requests, in either mode."""
     predictor = service["spec"]["predictor"]
     canaries = [entry.get("trafficPercent") for entry in service["spec"].get("canary") or []]
     return json.dumps([predictor.get("canaryTrafficPercent"), canaries])
@@ -44,8 +44,8 @@ def _requested_shares(service: Json) -> str:
 class Mover:
     """Moves the traffic of one service.
 
-    It remembers only since when the spec and the gateway's configuration have been the same. A process that takes over
-    waits for that again, which costs seconds and no requests.
+    It keeps in memory only since when the spec and the gateway's configuration have been the same. A process that
+    resumes a rollout waits for that again, which costs seconds and no requests.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class Mover:
             client: Of the service's namespace.
             service: Name of the InferenceService.
             settle_seconds: How long a gateway may take to apply the configuration that its route shows.
-            clock: Seconds, never going back.
+            clock: Monotonic time in seconds.
 
         Raises:
-            InputError: There is no such service, or it can have no canary.
+            InputError: There is no such service, or its mode has no canaries.
         """
         self._client, self._service, self._clock = client, service, clock
         self._settle_seconds = settle_seconds
@@ -81,7 +81,7 @@ class Mover:
         now = self._clock()
         if route_key != self._route_key:
             self._route_key, self._routed_at = route_key, now
-        # A share that was requested and withdrawn at once may not have reached the route yet, which looks unchanged.
+        # A share that was requested and withdrawn at once may not be in the route yet, which then looks unchanged.
         requested = _requested_shares(service)
         if requested != self._requested:
             self._requested, self._requested_at = requested, now
@@ -104,8 +104,8 @@ class Mover:
             goal: What to reach.
             stable: What served before.
             challenger: What is rolled out.
-            annotations: Annotations to write in the same patch, given the fingerprint that the spec will have. So the
-                record and the move can not get out of step.
+            annotations: Returns annotations to write in the same patch, given the fingerprint that the spec will have.
+                So the recorded state always agrees with the spec.
 
         Returns:
             The patch that was written, or what is waited for, or that the goal is reached.
@@ -123,19 +123,19 @@ class Mover:
                 self._write(view, wanted, annotations)
             except ConflictError:
                 view = self.read()
-                # Usually only the status changed. A changed spec is for the plan to decide on.
+                # Usually only the status changed. After a change of the spec the plan has to decide again.
                 if fingerprint(view.service) != before:
                     break
                 continue
             return wanted
-        return Wait("somebody else writes the service")
+        return Wait("the service is being written by others")
 
-    def awaited(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
-        """What is missing to reach a goal, in words; empty if nothing is. Changes nothing."""
+    def waiting_for(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
+        """Describes what is missing to reach a goal; empty if nothing is. Changes nothing."""
         try:
             missing = self.mode.next_step(view, goal, stable, challenger)
         except TrafficError:
-            # The step itself raises the same error, which is handled there.
+            # `step` raises the same error, and its caller handles it.
             return ""
         if isinstance(missing, Patch):
             return f"still to do: {missing.why}"

@@ -1,4 +1,4 @@
-"""What the HTTPRoute of a service in Standard mode says: which Service gets which share of the traffic."""
+"""The HTTPRoute of a service in Standard mode: which Service gets which share of the traffic."""
 
 from __future__ import annotations
 

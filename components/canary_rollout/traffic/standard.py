@@ -54,8 +54,8 @@ class Standard:
         shares = weights(view.route)
         if shares != {serving: 100}:
             raise TrafficError(
-                f"{view.name} is not settled: its HTTPRoute has to be accepted by the gateway and to name {serving} "
-                f"alone, it says {'nothing yet' if shares is None else shares}"
+                f"{view.name} is in the middle of a change: its HTTPRoute has to be accepted by the gateway and to "
+                f"name {serving} alone, it names {'nothing yet' if shares is None else shares}"
             )
         spec = StableSpec(
             name=predictor.get("name", ""),
@@ -91,7 +91,7 @@ class Standard:
             return _after_promotion(view, spec, challenger)
         if view.predictor.get("name", "") != spec.name or storage_uri(view.predictor) != stable.storage_uri:
             raise TrafficError(
-                f"{view.name} serves {storage_uri(view.predictor)}, this began with {stable.storage_uri}"
+                f"{view.name} serves {storage_uri(view.predictor)}, the rollout began with {stable.storage_uri}"
             )
         now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
@@ -114,8 +114,8 @@ class Standard:
         """Name of the Deployment whose pods a label selector matches."""
         return labels.removeprefix(_APP)
 
-    def followed(self, service: Json, stable: Stable, challenger: Challenger) -> View:
-        """The view of a cluster that has done all that the service's spec asks for."""
+    def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
+        """The view of a cluster that has applied the service's spec completely."""
         name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
         serving = workload(name, predictor.get("name", ""))
         canaries = service["spec"].get("canary") or []
@@ -138,23 +138,23 @@ def _require_canary_support(view: View) -> None:
         )
     others = [part for part in ("transformer", "explainer") if view.service["spec"].get(part)]
     if others:
-        raise TrafficError(f"{view.name} has a {others[0]}: its route does not tell predictors apart, so no canary")
+        raise TrafficError(f"{view.name} has a {others[0]}, whose route names no predictor: it can have no canary")
     canaries = view.service["spec"].get("canary") or []
     if canaries:
         names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
-        raise TrafficError(f"{view.name} has a canary that no rollout knows of ({names}): remove it at weight 0")
+        raise TrafficError(f"{view.name} has a canary of no rollout ({names}): give it weight 0 and remove it")
 
 
 def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Challenger) -> Step:
     """Adds pods to stable, then to the canary, then moves traffic."""
     canary = _canary(view, challenger)
     if canary is None and goal.aim is not Aim.STAGED:
-        raise TrafficError(f"the canary {challenger.name} is gone from {view.name}")
+        raise TrafficError(f"the canary {challenger.name} was removed from {view.name}")
     has = canary["predictor"].get("minReplicas", 1) if canary else 0
     pods = max(has, math.ceil(_full_pods(spec) * goal.percent / 100), 1)
     raised = _raised(spec, pods)
     if (view.predictor.get("minReplicas") or 1) < raised["minReplicas"]:
-        return Patch({"spec": {"predictor": raised}}, f"pods of stable: {pods} more, KServe takes them off again")
+        return Patch({"spec": {"predictor": raised}}, f"pods of stable: {pods} more, which KServe takes for the canary")
     if has < pods:
         needed = _full_pods(spec) + pods - has
         if view.ready_pods.get(workload(view.name, spec.name), 0) < needed:
@@ -167,7 +167,7 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
         return Patch(_entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
     if now.challenger != goal.percent:
         return Wait(f"the route does not show {goal.percent} % for {challenger.name}")
-    return Done() if view.gateway_converged else Wait("the gateway settles")
+    return Done() if view.gateway_converged else Wait("the gateway may still use an older route")
 
 
 def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) -> Step:
@@ -179,7 +179,7 @@ def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) 
     predictor = {"name": challenger.name, **_replicas_for_all_traffic(spec)}
     predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
     body = {"spec": {"predictor": predictor, "canary": _other_canaries(view, challenger)}}
-    return Patch(body, f"{challenger.name} takes over the name")
+    return Patch(body, f"{challenger.name} becomes stable")
 
 
 def _after_promotion(view: View, spec: StableSpec, challenger: Challenger) -> Step:
@@ -187,14 +187,14 @@ def _after_promotion(view: View, spec: StableSpec, challenger: Challenger) -> St
     if shares is None or shares != {workload(view.name, challenger.name): 100}:
         return Wait(f"the route does not name {challenger.name} alone")
     if not view.gateway_converged:
-        return Wait("the gateway settles")
+        return Wait("the gateway may still use an older route")
     return _restore_replicas(view, spec) or Done()
 
 
 def _withdraw(view: View, spec: StableSpec, challenger: Challenger) -> Step:
     """Takes back the share first and the pods afterwards: a Service that goes before its share loses requests."""
     if _has_taken_over(view, challenger):
-        raise TrafficError(f"stable is {challenger.name} already: `arena rollout` the version before to go back")
+        raise TrafficError(f"stable is {challenger.name} already: roll out the version before it to go back")
     canary = _canary(view, challenger)
     shares = weights(view.route)
     if canary is None:
@@ -218,7 +218,7 @@ def _after_withdrawal(view: View, spec: StableSpec, challenger: Challenger) -> S
     if missing:
         return missing
     if view.ready_pods.get(workload(view.name, spec.name), 0) < _least_pods(spec):
-        return Wait("stable is not at full strength")
+        return Wait("stable does not have all its pods yet")
     return Done()
 
 
@@ -243,8 +243,8 @@ def _replicas(spec: StableSpec) -> Json:
 def _replicas_for_all_traffic(spec: StableSpec) -> Json:
     """Stable's own limits, with a minimum that is enough for all of the traffic.
 
-    Here the autoscaler does not know the load that is about to come: during the rollout it was kept at more pods than
-    it asked for, or it is a new one. With stable's own minimum it would remove pods just when they are needed.
+    The autoscaler does not know the load that is about to come: during the rollout it was kept at more pods than it
+    requested, or it is new. With stable's own minimum it would remove pods just when they are needed.
     """
     replicas = _replicas(spec)
     return replicas | {"minReplicas": _full_pods(spec)} if _full_pods(spec) > _least_pods(spec) else replicas
@@ -276,7 +276,8 @@ def _canary(view: View, challenger: Challenger) -> Json | None:
     for canary in canaries:
         if canary["predictor"].get("name") == challenger.name:
             if storage_uri(canary["predictor"]) != challenger.storage_uri:
-                raise TrafficError(f"the canary {challenger.name} is {storage_uri(canary['predictor'])} by now")
+                bundle = storage_uri(canary["predictor"])
+                raise TrafficError(f"the canary {challenger.name} has another bundle by now: {bundle}")
             return canary
     return None
 

@@ -1,7 +1,7 @@
 """``arena rollout``: roll a challenger out step by step, without losing a request.
 
-Exit codes: 0 promoted, 1 rolled back, 2 something given cannot be used, 3 left while an approval is needed (or still
-under way, where the command does not follow it to its end), 130 stopped by Ctrl-C or SIGTERM: it can be resumed.
+Exit codes: 0 promoted, 1 rolled back, 2 bad input, 3 left while an approval is needed (or still under way, where the
+command does not follow it to its end), 130 stopped by Ctrl-C or SIGTERM, after which the rollout can be resumed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options, requests
+from content_arena.pipelines.cli.rollout.measuring_options import FirstMeasuringOptions, MeasuringOptions
 from content_arena.pipelines.cli.rollout.options import (
-    FirstMeasuringOptions,
-    MeasuringOptions,
     Override,
     PaceOptions,
-    PlanOptions,
     ProcessOptions,
     RegistryOptions,
     Target,
 )
+from content_arena.pipelines.cli.rollout.plan_options import PlanOptions
+from content_arena.pipelines.cli.rollout.settings_option import SettingsOption
+from content_arena.pipelines.definitions.settings_file import RunSettings
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.launch import (
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
 rollout = typer.Typer(
     name="rollout",
     help="Roll a version out on KServe: start it without users, give it 1 %, 5 %, 25 % of them, measure it beside the "
-    "champion at every step, and roll it back the moment it is worse.\n\n"
+    "champion at every step, and roll it back as soon as it is worse.\n\n"
     "The rollout keeps its state on the InferenceService, so every command works from anywhere and a killed one "
-    "can be resumed. kubectl can send people's requests: annotate content-arena/approve='3/step-25 by alice', or "
-    "content-arena/abort='3 by alice: complaints'.\n\n"
+    "can be resumed. Approvals and aborts can be sent with kubectl too: annotate "
+    "content-arena/approve='3/step-25 by alice', or content-arena/abort='3 by alice: complaints'.\n\n"
     "Exit codes: 0 promoted, 1 rolled back, 2 bad input, 3 an approval is needed, 130 stopped.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What ``start`` and ``resume`` share: the service, its registry, how the process runs, and how it answers."""
+    """What ``start`` and ``resume`` share: the service, its registry, how the process runs, and the form of output."""
 
     where: ServiceRef
     registry: Registry | None
@@ -85,6 +86,7 @@ def start(
     storage_uri: Annotated[
         str | None, typer.Option(help="Where its bundle is; as the registry recorded it if not given.")
     ] = None,
+    settings: SettingsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, have the API server check every patch, change nothing.")
     ] = False,
@@ -92,8 +94,9 @@ def start(
 ) -> None:
     """Begin a rollout and run it to its end: promoted (exit code 0) or rolled back (1).
 
-    The challenger gets to the next step only by a pass over the whole bake; a fail rolls it back at once. Too many
-    inconclusive judgements, an edit by somebody else and everything the cluster refuses wait for an approval.
+    The challenger gets to the next step only by a pass over the whole bake. A fail rolls it back at once. The rollout
+    waits for an approval after too many inconclusive judgements, after an edit by another person, and when the cluster
+    refuses something.
 
     Try: arena rollout start 3 --dry-run
     """
@@ -101,10 +104,12 @@ def start(
 
     parameters, registry = plan.parameters, mlflow.open()
     request = launch.RolloutRequest(_challenger(version, storage_uri, registry), parameters, override.text)
+    overrides = measuring.overrides
+    overrides["limits"] = {**(settings or RunSettings()).rollout.get("limits", {}), **overrides["limits"]}
     if dry_run:
-        _dry_run(target.ref, request, registry, measuring.overrides, as_json)
+        _dry_run(target.ref, request, registry, overrides, as_json)
         return
-    job = _Job(target.ref, registry, _run_options(measuring, pace, process), as_json)
+    job = _Job(target.ref, registry, _run_options(overrides, pace, process), as_json)
     _run(job, lambda: launch.start(job.where, options.rollout_registry(registry), request, job.options))
 
 
@@ -117,15 +122,15 @@ def resume(
     mlflow: RegistryOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a rollout whose process ended, wherever it was, by the plan it began with.
+    """Go on with a rollout whose process ended, by the plan it began with.
 
-    It is measured as it began, too: bounds, Prometheus and probes are those of `start` unless they are given here. How
-    pods are reached (--pod-access) is not recorded, because it depends on where this process runs.
-    Safe at any time: while another process runs the rollout, this one says so and ends with exit code 2.
+    Bounds, Prometheus and probes are also those of `start`, unless they are given here. How pods are accessed
+    (--pod-access) is not recorded, because it depends on where this process runs.
+    Safe at any time: if another process runs the rollout, this one ends with an error and exit code 2.
     """
     from content_arena.components.canary_rollout import launch
 
-    job = _Job(target.ref, mlflow.open(), _run_options(measuring, pace, process), as_json)
+    job = _Job(target.ref, mlflow.open(), _run_options(measuring.overrides, pace, process), as_json)
     _run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry), job.options))
 
 
@@ -133,8 +138,8 @@ def resume(
 def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_json: AsJson = False) -> None:
     """Make registry, spec and traffic agree after a process was killed, and print what was done. Safe to repeat.
 
-    A rollout that no process runs is ended: a promotion or rollback is finished, anything else is rolled back; one that
-    waits for a person's judgement goes on waiting.
+    Ends a rollout that no process runs: finishes a promotion or rollback, and rolls back anything else. A rollout that
+    waits for a person's decision goes on waiting.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.components.registry.publish import publish
@@ -148,12 +153,12 @@ def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_jso
     console.answer({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
-def _run_options(measuring: MeasuringOptions, pace: PaceOptions, process: ProcessOptions) -> RunOptions:
+def _run_options(overrides: dict[str, Any], pace: PaceOptions, process: ProcessOptions) -> RunOptions:
     from content_arena.components.canary_rollout.launch import RunOptions
 
     return RunOptions(
         _artifacts,
-        measuring.overrides,
+        overrides,
         pace.pace,
         settle_seconds=pace.settle,
         metrics_port=process.metrics_port,
@@ -161,14 +166,14 @@ def _run_options(measuring: MeasuringOptions, pace: PaceOptions, process: Proces
     )
 
 
-def _run(job: _Job, carried: Callable[[], State]) -> None:
-    """Runs a rollout, and ends with the exit code for its state."""
+def _run(job: _Job, use_case: Callable[[], State]) -> None:
+    """Runs a rollout to its end, prints the result, and exits with the code for its state."""
     from content_arena.components.canary_rollout import launch
     from content_arena.components.registry.publish import publish_after
 
     try:
         with launch.lines_to(console.status):
-            state = carried()
+            state = use_case()
     except launch.Stopped as stopped:
         console.status(f"arena: {stopped}")
         if job.as_json:
@@ -199,10 +204,10 @@ def _dry_run(
 
 
 def _challenger(version: str, storage_uri: str | None, registry: Registry | None) -> Challenger:
-    """What is to be rolled out.
+    """The version to roll out, and where its bundle is.
 
     Raises:
-        InputError: It is not known where its bundle is.
+        InputError: The address of the bundle is not known.
         RegistryError: There is no such version.
     """
     from content_arena.components.canary_rollout.launch import Challenger

@@ -1,4 +1,4 @@
-"""What people do beside a rollout: read it, approve, abort. None of it runs the rollout."""
+"""The commands that read a rollout or send it a request: status, watch, approve, abort. None of them runs it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options
-from content_arena.pipelines.cli.rollout.options import (
-    IntervalOption,
-    Target,
-)
+from content_arena.pipelines.cli.rollout.options import IntervalOption, Target
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.launch import ServiceRef
@@ -27,7 +24,7 @@ def status(
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a rollout is, what it waits for and which process runs it; before the first one, what serves.
+    """Show how far a rollout is, what it waits for and which process runs it; without a rollout, what serves.
 
     Reads the service, its route, Deployments and lease; writes nothing.
     """
@@ -47,9 +44,9 @@ def watch(
     interval: IntervalOption = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Show a rollout's progress until it ends; Ctrl-C stops the watching and nothing else.
+    """Show a rollout's progress until it ends. Ctrl-C ends this command and not the rollout.
 
-    With --json one object for each change. Exit code 0 promoted, 1 rolled back.
+    With --json, prints one object for each change. Exit code 0 promoted, 1 rolled back.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables
@@ -84,7 +81,7 @@ def approve(
     if replaced.approved and replaced.approved != sent.gate:
         text += f" There is one approval at a time: {replaced.approved} by {replaced.approver or 'somebody'} is gone."
     if sent.gate.kind is launch.GateKind.EDIT:
-        text += " It goes on once the edit is undone."
+        text += " The rollout goes on once the edit is undone."
     console.answer(
         {"version": sent.version, "gate": str(sent.gate), "by": who}, text + _advice(sent.holder, where), as_json
     )
@@ -97,9 +94,9 @@ def abort(
     by: Annotated[str | None, typer.Option(help="Who aborts; the user of this machine if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have the challenger rolled back, wherever the rollout is; `arena rollout watch` shows it happen.
+    """Ask for the challenger to be rolled back, whatever step it is at. `arena rollout watch` shows the progress.
 
-    The process that runs the rollout does it. Where none does, `arena rollout resume` or `reconcile` does.
+    The process that runs the rollout carries the abort out. If none does, run `arena rollout resume` or `reconcile`.
     """
     from content_arena.components.canary_rollout import launch
 
@@ -110,5 +107,5 @@ def abort(
 
 
 def _advice(holder: str, where: ServiceRef) -> str:
-    """The next command, if no process would carry the request out."""
+    """The command to run next, if there is no process to carry the request out; else empty."""
     return "" if holder else f" No process runs the rollout: {options.command(where, 'resume')}"

@@ -1,4 +1,4 @@
-"""How a rollout looks in a terminal."""
+"""Shows a rollout, or its dry run, in a terminal."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def follow(statuses: Iterator[Status], console: Console, print_json: Callable[[s
     """Shows a rollout until it ends.
 
     Args:
-        statuses: The status again and again; the last one is the end.
-        console: Where it is drawn.
-        print_json: Takes a JSON object for each change; None to draw instead.
+        statuses: The status at one moment after the other; the last one is the end.
+        console: Where the table is drawn, or a line is written for each change if it is no terminal.
+        print_json: Prints a JSON object for each change; None to draw instead.
 
     Returns:
         The state at the end.
     """
-    described, write = _as_json, print_json
+    describe, write = _as_json, print_json
     if not (print_json or console.is_terminal):
-        # A log cannot be drawn over, so it gets a line for each change.
-        described, write = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        # A log file cannot be redrawn, so it gets a line for each change.
+        describe, write = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
     last, current = "", next(statuses)
     if current.state.phase.is_end and not print_json:
         console.print("No rollout is under way; this is the last one.")
     with Live(table(current), console=console, transient=write is not None, auto_refresh=False) as live:
         while True:
             if write:
-                text = described(current)
+                text = describe(current)
                 if text != last:
                     write(text)
                     last = text
@@ -92,9 +92,11 @@ def _facts(current: Status) -> Table:
     for approval in state.approvals:
         facts.add_row("approved", Text(approval))
     if requests.approved:
-        facts.add_row("asked", Text(f"{requests.approved} approved by {requests.approver or 'somebody'}, unused yet"))
+        facts.add_row(
+            "request", Text(f"{requests.approved} approved by {requests.approver or 'somebody'}, not used yet")
+        )
     if requests.abort is not None:
-        facts.add_row("asked", Text(f"abort: {requests.abort}", "red"))
+        facts.add_row("request", Text(f"abort: {requests.abort}", "red"))
     for line in requests.ignored:
         facts.add_row("ignored", Text(line))
     if not state.phase.is_end:
@@ -113,17 +115,17 @@ def plan_table(plan: DryRun) -> Group:
     )
     for one in plan.patches:
         where = one.goal.aim.value if one.goal.aim.value != "shifted" else f"{one.goal.percent} %"
-        answer = "would take it"
+        answer = "accepts it"
         if one.objection:
-            answer = f"not today, as it has to be: {one.objection}"
+            answer = f"refuses it before the rollout, as expected: {one.objection}"
         found.add_row(where, Text(one.patch.why), Text(answer))
     needed = len(parameters.path) * (parameters.bake_seconds + parameters.warmup_seconds)
-    asked = ", ".join(f"{percent} %" for percent in parameters.path[1:] if parameters.needs_approval(percent))
+    approvals = ", ".join(f"{percent} %" for percent in parameters.path[1:] if parameters.needs_approval(percent))
     lines = [
         f"{challenger.storage_uri} takes over from {stable.storage_uri}.",
         f"Steps {', '.join(f'{percent} %' for percent in parameters.path)}; measured for {_duration(needed)} in all, "
         f"on at least {parameters.min_requests} answers a step.",
-        f"An approval is needed before: {asked or 'no step'}.",
+        f"An approval is needed before: {approvals or 'no step'}.",
         "Nothing was changed.",
     ]
     return Group(found, *(Text(line) for line in lines))

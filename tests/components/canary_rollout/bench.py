@@ -1,4 +1,4 @@
-"""A whole rollout in a cluster of this process, to be run by one process after the other."""
+"""Runs whole rollouts in a simulated cluster, by one simulated process after the other."""
 
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ QUICK = Parameters(
 
 @dataclass
 class Judge:
-    """A measurer that gives each share its verdict, and PASS where none is set."""
+    """A measurer that returns a given verdict for each share, and PASS by default."""
 
     verdicts: dict = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Aliases:
 
 
 class Bench:
-    """A world, and processes that roll out in it one after the other."""
+    """A simulated cluster, and the processes that run a rollout in it one after the other."""
 
     def __init__(self, mode, tmp_path=None, *, verdicts=None, **how):
         self.world = WORLDS[mode](**how)
@@ -88,7 +88,7 @@ class Bench:
         self.history = History(tmp_path / "rollout.jsonl") if tmp_path else None
 
     def process(self, patience=600.0, assert_leadership=lambda: None):
-        """A new one: it remembers nothing."""
+        """A new process, with nothing in memory."""
         mover = Mover(self.api, "filter", SETTLE, clock=lambda: self.world.now)
         clock = Clock(lambda: 1e6 + self.world.now, lambda seconds: self.world.tick())
         recorder = EventRecorder(Events(self.api), self.history, clock=clock.now)
@@ -125,7 +125,7 @@ class Bench:
         return self.world.service("filter")["spec"]["predictor"]["model"]["storageUri"]
 
     def check(self, state):
-        """What holds at every end: nothing lost, one model serves, and the registry agrees."""
+        """Checks that a rollout ended without a lost request, with one model, and with the registry in agreement."""
         assert self.world.lost == 0
         assert state.phase.is_end
         spec = self.world.service("filter")["spec"]

@@ -1,4 +1,4 @@
-"""A namespace of a test's own, where there is a cluster."""
+"""A namespace for a test, if there is a cluster for tests."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.manifests.rendering import kubectl
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    """In the cluster that KUBECONFIG names, never one that kubectl would find by itself; gone afterwards."""
+    """A namespace in the cluster that KUBECONFIG names and in no other; it is deleted afterwards."""
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (CONTRIBUTING.md says what it has to have)")
-    asked = subprocess.run(
+        pytest.skip("needs a cluster for tests: set KUBECONFIG to its file (see Tests in CONTRIBUTING.md)")
+    found = subprocess.run(
         ["kubectl", "get", "crd", "inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io",
          "--request-timeout=5s"],
         capture_output=True, text=True,
     )  # fmt: skip
-    if asked.returncode:
+    if found.returncode:
         pytest.skip(
-            f"needs KServe's and the Gateway API's CRDs in the cluster: {asked.stderr.strip().splitlines()[-1]}"
+            f"needs KServe's and the Gateway API's CRDs in the cluster: {found.stderr.strip().splitlines()[-1]}"
         )
     name = f"rollout-test-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)

@@ -11,7 +11,7 @@ SETTLE = 5
 
 
 class Rollout:
-    """Takes one step a second; ``kill`` replaces the process by one without any memory."""
+    """Takes one step a second; ``kill`` replaces the process by one with nothing in memory."""
 
     def __init__(self, world):
         self.world = world

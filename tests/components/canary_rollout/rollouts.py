@@ -25,7 +25,7 @@ def at(phase: Phase, step: int = 0, parameters: Parameters = PARAMETERS, **chang
 
 
 def good(state: State, **changes) -> Observation:
-    """All as it should be once a step's bake is over."""
+    """The observation of a good challenger at the end of a step's bake."""
     usual = {
         "now": state.window + state.parameters.warmup_seconds + state.parameters.bake_seconds,
         "share": state.percent,

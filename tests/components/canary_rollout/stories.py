@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Limits,
     Window,
     judge_traffic,
     judge_versions,
 )
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -65,10 +65,10 @@ class Story:
         )  # fmt: skip
         return self
 
-    def bake(self, per_turn: int, turns: int = 11, errors: float = 0.0, slow: float = 0.0) -> Story:
+    def bake(self, per_iteration: int, iterations: int = 11, errors: float = 0.0, slow: float = 0.0) -> Story:
         self.enter(Phase.BAKING, f"the challenger has {self.state.percent} %", 30)
-        for turn in range(1, turns + 1):
-            n = int(per_turn * turn * self._random.uniform(0.95, 1.05))
+        for turn in range(1, iterations + 1):
+            n = int(per_iteration * turn * self._random.uniform(0.95, 1.05))
             self.record(made=checks(n, round(errors * n), round(slow * n)))
             self.now += 30
         return self
@@ -82,8 +82,8 @@ class Story:
 
 
 def begun() -> Story:
-    story = Story().enter(Phase.STAGING, "v7 comes up at 0 %", 45)
-    story.enter(Phase.BAKING, "the challenger is up, no user meets it", 60)
+    story = Story().enter(Phase.STAGING, "v7 starts at 0 %", 45)
+    story.enter(Phase.BAKING, "the challenger's pods are ready, it has no traffic", 60)
     ready = Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready")
     story.record(
         made=(ready, Check(Kind.PROBES, Subject.CHALLENGER, Verdict.INCONCLUSIVE, "under way, 40 requests so far"))
@@ -110,7 +110,7 @@ def promoted() -> Story:
 
 
 def rolled_back() -> Story:
-    story = begun().step_up().bake(60).step_up().bake(300, turns=6, errors=0.001)
+    story = begun().step_up().bake(60).step_up().bake(300, iterations=6, errors=0.001)
     failed = checks(1_900, errors=95, slow=210)
     story.record(made=failed)
     reason = "failed at 5 %: " + "; ".join(check.reason for check in failed if check.verdict is Verdict.FAIL)

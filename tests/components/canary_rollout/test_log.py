@@ -7,7 +7,7 @@ import pytest
 from content_arena.components.canary_rollout.log import LOG, lines_to
 
 
-def test_lines_are_written_as_they_are_and_only_meanwhile():
+def test_lines_are_written_unchanged_and_only_inside_the_context():
     lines = []
     with lines_to(lines.append):
         LOG.info("baking at 25 %: all good")
@@ -17,7 +17,7 @@ def test_lines_are_written_as_they_are_and_only_meanwhile():
     assert lines == ["baking at 25 %: all good", "the API server does not answer: 503"]
 
 
-def test_they_go_nowhere_else(caplog):
+def test_lines_are_not_propagated_to_other_loggers(caplog):
     caplog.set_level(logging.INFO)
     with lines_to(lambda line: None):
         LOG.info("once")

@@ -21,13 +21,13 @@ def test_a_challenger_that_did_not_pass_the_gates_is_not_rolled_out(artifacts, c
     assert answer == {"version": "2", "phase": "refused", "percent": 0, "reason": "the gates did not pass"}
     assert "nothing was rolled out" in artifacts.timeline.read_text()
     assert artifacts.history.read_text() == ""
-    assert capsys.readouterr().out == "[roll_out] version 2 did not pass the gates, no user meets it\n"
+    assert capsys.readouterr().out == "[roll_out] version 2 did not pass the gates and is not rolled out\n"
 
 
 @pytest.mark.parametrize(
     "verdict", [{}, {"passed": True}, {"challenger_version": "2"}, {"challenger_version": "2", "passed": "yes"}]
 )
-def test_a_document_that_is_no_verdict_is_refused(verdict, artifacts, capsys):
+def test_a_document_that_is_not_a_verdict_is_refused(verdict, artifacts, capsys):
     with pytest.raises(InputError, match="is it the verdict of promote_challenger"):
         GateVerdict.from_dict(verdict)
     with pytest.raises(SystemExit, match="2"):

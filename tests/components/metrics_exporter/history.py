@@ -7,7 +7,9 @@ from pathlib import Path
 
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
+from content_arena.components.shared.figures import FIGURES
 from content_arena.components.shared.tracking import Tracking
+from tests.evaluations import typical
 from tests.tiny_bundle import make_tiny_bundle
 
 STRATEGIES = ("homoglyph_swap", "leet_sub")
@@ -61,20 +63,19 @@ def _round(registry, tracking, bundle, *, seed, champion, evasion, training):
     with tracking.training_run("train_qlora"):
         pass
     tracking.log("train_qlora", training)
-    figures = {
-        role: {"clean_f1": f1, "evasion_seen": rate, "evasion_unseen": rate / 2, "perturbed_benign_fpr": 0.2,
-               "latency_p95_ms": 4.0}
+    measured = {
+        role: {figure.name: typical(figure, better=role == "challenger") for figure in FIGURES if figure.in_headline}
+        | {"clean_f1": f1, "evasion": rate, "evasion_seen": rate, "evasion_unseen": rate / 2}
         for role, f1, rate in (("champion", 0.84, evasion[0]), ("challenger", 0.86, evasion[1]))
-    }  # fmt: skip
-    flat = {f"{role}.{name}": value for role, values in figures.items() for name, value in values.items()}
-    flat |= {f"{role}.evasion_by.{name}": 0.5 for role in figures for name in STRATEGIES}
+    }
+    flat = {f"{role}.{name}": number for role, values in measured.items() for name, number in values.items()}
+    flat |= {f"{role}.evasion_by.{name}": 0.5 for role in measured for name in STRATEGIES}
     tracking.log("evaluate_challenger", flat)
     version = registry.register(make_tiny_bundle(bundle, weights_seed=seed), tracking.run_id).version
-    registry.record_metrics(champion, figures["champion"])
-    registry.record_metrics(version, figures["challenger"])
+    registry.record_metrics(champion, measured["champion"])
+    registry.record_metrics(version, measured["challenger"])
     registry.set_alias(Registry.CHALLENGER, version)
-    results = gates.judge(*({"clean_f1": figures[role]["clean_f1"], "evasion": figures[role]["evasion_seen"],
-                             "perturbed_benign_fpr": 0.2} for role in ("champion", "challenger")))  # fmt: skip
+    results = gates.judge(measured["champion"], measured["challenger"])
     registry.record_verdict(version, champion, results)
     if gates.is_promoted(results):
         registry.promote(version, expected_champion=champion)

@@ -12,6 +12,7 @@ import requests
 
 from content_arena.components.metrics_exporter.collector import families
 from content_arena.components.metrics_exporter.snapshot import Reader, Snapshot
+from content_arena.components.registry.gates import DEFAULT_GATES
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.tracking import Tracking
 
@@ -28,11 +29,8 @@ def test_everything_the_stages_left_is_found(history):
     }
     assert set(snapshot.registered) == {1, 2, 3}
     assert all(abs(time.time() - moment) < 600 for moment in snapshot.registered.values())
-    assert {gate.gate: gate.passed for gate in snapshot.verdict} == {
-        "clean_f1": True,
-        "evasion": False,
-        "perturbed_benign_fpr": True,
-    }
+    assert [gate.gate for gate in snapshot.verdict] == [gate.metric for gate in DEFAULT_GATES]
+    assert [gate.gate for gate in snapshot.verdict if not gate.passed] == ["evasion"]
     assert snapshot.training.is_running
     assert snapshot.training.metrics["eval_f1"] == 0.79
 

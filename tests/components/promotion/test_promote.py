@@ -5,6 +5,7 @@ import json
 import pytest
 
 from content_arena.components.promotion.promote import promote_challenger
+from content_arena.components.registry.gates import DEFAULT_GATES
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.tracking import Tracking
 from tests.evaluations import evaluation
@@ -41,7 +42,8 @@ def test_a_better_challenger_becomes_champion(world):
     assert registry.get(2).metrics["evasion_seen"] == pytest.approx(0.1)
     assert registry.get(1).metrics["evasion_seen"] == pytest.approx(0.3)
     # What the gate judged, beside what it is made of.
-    assert registry.get(2).metrics["evasion"] == pytest.approx(verdict.gates[1].challenger)
+    (evasion,) = (gate for gate in verdict.gates if gate.gate == "evasion")
+    assert registry.get(2).metrics["evasion"] == pytest.approx(evasion.challenger)
     assert "<html" in report.read_text()
 
 
@@ -100,7 +102,7 @@ def test_margins_of_a_run_decide_and_are_recorded_with_the_verdict(world):
     assert not promote(evaluation(challenger={"clean_f1": 0.88})).promoted
     verdict = promote(evaluation(challenger={"clean_f1": 0.88}), gates={"clean_f1": 0.05})
     assert verdict.promoted
-    margins = {"clean_f1": 0.05, "evasion": None, "perturbed_benign_fpr": 0.02}
+    margins = {gate.metric: gate.margin for gate in DEFAULT_GATES} | {"clean_f1": 0.05}
     assert verdict.margins == registry.verdict(2).margins == margins
     assert "set for this run; default: at least champion - 0.005" in report.read_text()
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from content_arena.components.registry.gates import DEFAULT_GATES, Gate, gates_from, is_promoted, judge
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.figures import Rate
+from content_arena.components.shared.figures import FIGURES, Rate
+from tests.evaluations import gated
 
-CHAMPION = {"clean_f1": 0.87, "evasion": Rate(0.3, 100), "perturbed_benign_fpr": Rate(0.1, 100)}
-BETTER = {"clean_f1": 0.88, "evasion": Rate(0.2, 100), "perturbed_benign_fpr": Rate(0.1, 100)}
+# The other figures that have a gate pass it, so that a new gate needs no change here.
+CHAMPION = gated(clean_f1=0.87, evasion=Rate(0.3, 100), perturbed_benign_fpr=Rate(0.1, 100))
+BETTER = gated(better=True, clean_f1=0.88, evasion=Rate(0.2, 100), perturbed_benign_fpr=Rate(0.1, 100))
 #: What an evaluation may hold where it could not measure.
 UNMEASURED = [None, math.nan, math.inf, "0.9", True, {}, {"rate": 0.1}, Rate(0.1, 0), Rate(None, 5),
               Rate(math.nan, 5), Rate(0.1, math.nan), [], [0.1]]  # fmt: skip
@@ -57,9 +59,9 @@ def test_what_is_missing_fails(metric):
 
 
 def test_all_failures_are_reported_with_both_values_and_the_limit():
-    worse = {"clean_f1": 0.5, "evasion": Rate(0.9, 9), "perturbed_benign_fpr": Rate(0.9, 9)}
+    worse = {figure.name: -99.0 if figure.better == "higher" else 99.0 for figure in FIGURES}
     results = judge(CHAMPION, worse)
-    assert [result.passed for result in results] == [False, False, False]
+    assert [result.gate for result in results if not result.passed] == [gate.metric for gate in DEFAULT_GATES]
     for result in results:
         assert f"{result.challenger:.4f}" in result.reason
         assert f"{result.champion:.4f}" in result.reason
@@ -67,7 +69,8 @@ def test_all_failures_are_reported_with_both_values_and_the_limit():
 
 
 def test_a_model_does_not_beat_itself():
-    assert failed(CHAMPION) == ["evasion"]
+    assert failed(CHAMPION) == [gate.metric for gate in DEFAULT_GATES if gate.margin is None]
+    assert "evasion" in failed(CHAMPION)
 
 
 def test_no_gates_no_promotion():
@@ -90,9 +93,10 @@ def test_a_negative_margin_is_refused():
 
 def test_settings_change_margins_and_keep_what_they_do_not_name():
     gates = {gate.metric: gate for gate in gates_from({"evasion": 0.01, "latency_p95_ms": 5, "clean_f1": 0})}
-    assert {name: gate.margin for name, gate in gates.items()} == {
-        "clean_f1": 0, "evasion": 0.01, "perturbed_benign_fpr": 0.02, "latency_p95_ms": 5,
-    }  # fmt: skip
+    defaults = {gate.metric: gate.margin for gate in DEFAULT_GATES}
+    changed = {"clean_f1": 0, "evasion": 0.01, "latency_p95_ms": 5}
+    assert {name: gate.margin for name, gate in gates.items()} == defaults | changed
+    assert gates["perturbed_benign_fpr"].margin == 0.02
     assert gates["latency_p95_ms"].rule == "at most champion + 5"
     assert gates_from() == gates_from({}) == DEFAULT_GATES
 

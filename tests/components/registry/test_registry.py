@@ -104,7 +104,7 @@ def test_verdicts_and_figures_are_kept(registry, register):
     registry.record_metrics(version, {"clean_f1": 0.9, "evasion_seen": None})
     assert registry.verdict(version) == RecordedVerdict(champion=7, gates=tuple(results), margins={})
     registry.record_verdict(version, 8, results, gates.gates_from({"clean_f1": 0.01}))
-    margins = {"clean_f1": 0.01, "evasion": None, "perturbed_benign_fpr": 0.02}
+    margins = {gate.metric: gate.margin for gate in gates.DEFAULT_GATES} | {"clean_f1": 0.01}
     assert registry.verdict(version).margins == margins
     assert registry.get(version).metrics == {"clean_f1": 0.9}
 

@@ -8,21 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from content_arena.pipelines.definitions.stage_table import GENERATION
 from tests.conftest import free_ports
 from tests.pipelines.command import ARENA, SMALL, arena, environment, wait_until
 
 pytestmark = pytest.mark.slow
-
-STAGES = {
-    "prepare_corpus",
-    "bootstrap_champion",
-    "generate_attacks",
-    "gather_attacks",
-    "label_attacks",
-    "train_qlora",
-    "evaluate_challenger",
-    "promote_challenger",
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +42,9 @@ def test_the_answer_has_what_scripts_read(first):
     assert first["reasons"]
     headline = {"clean_f1", "evasion", "evasion_seen", "evasion_unseen", "perturbed_benign_fpr", "latency_p95_ms"}
     assert set(first["metrics"]) == {"champion", "challenger"}
-    assert all(set(figures) == headline for figures in first["metrics"].values())
+    assert all(set(figures) >= headline for figures in first["metrics"].values())
     assert len(first["attack_set_sha256"]) == 64
-    assert set(first["seconds"]) == STAGES
+    assert set(first["seconds"]) == set(GENERATION)
     assert all(seconds > 0 for seconds in first["seconds"].values())
     assert "<html" in Path(first["report"]).read_text()
 

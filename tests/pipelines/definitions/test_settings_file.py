@@ -1,6 +1,8 @@
 """A settings file reaches every setting, and divides into arguments, settings of stages and inputs of the rollout."""
 
+import importlib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.definitions import parameters, settings_file
 from content_arena.pipelines.definitions.settings_file import RunSettings, check, load
 
+COMPONENTS = Path(__file__).parents[3] / "components"
 #: A value other than the default for every setting, by section.
 EVERYTHING = {
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"]},
@@ -30,7 +33,18 @@ EVERYTHING = {
 def test_every_setting_of_every_stage_can_be_set():
     for section, kind in settings_file.sections().items():
         settings = {field.name for field in fields(kind)} - set(settings_file.SHARED)
-        assert set(EVERYTHING[section]) == settings, section
+        assert set(EVERYTHING.get(section, ())) == settings, f"give every setting of [{section}] a value in EVERYTHING"
+
+
+def test_the_settings_of_every_room_are_a_section():
+    """A section that is not listed would be refused in a settings file, though its stage reads it."""
+    declared = {
+        kind.SECTION
+        for path in COMPONENTS.glob("*/settings.py")
+        for kind in vars(importlib.import_module(f"content_arena.components.{path.parent.name}.settings")).values()
+        if isinstance(kind, type) and hasattr(kind, "SECTION")
+    }
+    assert declared <= set(settings_file.sections()), "name the dataclass in sections() of settings_file.py"
 
 
 def test_a_file_divides_and_nothing_is_lost():

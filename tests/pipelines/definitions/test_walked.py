@@ -2,10 +2,12 @@
 
 import pytest
 
+from content_arena.pipelines.definitions.stage_table import GENERATION
 from tests.pipelines.backend.driver import Driver, TaskFailedError, TerminatedError, Values
 
 ATTACK = ["prepare-corpus", "bootstrap-champion", "generate-attacks", "generate-attacks", "gather-attacks"]
-CHALLENGE = ["label-attacks", "train-qlora", "evaluate-challenger", "promote-challenger"]
+#: The rest of a generation, in the order of the table of stages.
+CHALLENGE = [task for name in GENERATION if (task := name.replace("_", "-")) not in ATTACK]
 SAMPLES = {"STRING": "1", "BOOLEAN": True, "LIST": ["why"], "STRUCT": {}}
 
 

@@ -49,7 +49,7 @@ def test_parameters_arrive_with_their_types(stand_in, url):
     assert json.loads(answer.stdout)["state"] == "SUCCEEDED"
 
 
-def test_a_followed_run_is_told_about_and_its_failure_is_a_no(stand_in, url):
+def test_a_followed_run_is_logged_and_its_failure_is_exit_code_one(stand_in, url):
     stand_in.states = ["PENDING", "RUNNING", "RUNNING", "FAILED"]
     answer = submit("--host", url)
     assert answer.exit_code == 1
@@ -71,7 +71,9 @@ def test_a_recurring_run_neither_overlaps_nor_catches_up(stand_in, url):
     ("arguments", "message"),
     [
         (("-p", "round=5"), "no parameter 'round'"),
-        (("-p", "budget=many"), "budget is 'many', wanted a number integer"),
+        (("-p", "budget=many"), "budget is 'many', wanted a whole number"),
+        (("-p", "budget=true"), "budget is 'true', wanted a whole number"),
+        (("-p", "held_out_strategies=space_join"), "wanted a JSON list"),
         (("--every", "60", "--cron", "0 0 3 * * *"), "not both"),
         (("--label", "team"), "a label is KEY=VALUE"),
     ],
@@ -83,7 +85,7 @@ def test_wrong_arguments_are_refused_before_anything_is_uploaded(stand_in, url, 
     assert not stand_in.uploads
 
 
-def test_a_server_that_is_not_there_is_said():
+def test_a_server_that_is_not_there_is_named():
     answer = submit("--host", "http://127.0.0.1:9")
     assert answer.exit_code == 2
     assert "does not answer at http://127.0.0.1:9" in answer.stderr

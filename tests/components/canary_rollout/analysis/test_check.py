@@ -1,4 +1,4 @@
-"""What a check asks is a kind and a subject; its name is for people, and for records of earlier versions."""
+"""A check has a kind and a subject. Its name is for people, and for records of earlier versions."""
 
 import pytest
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from content_arena.components.canary_rollout.analysis import intervals
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
-    Limits,
     Probes,
     Window,
     judge_probes,
@@ -19,6 +18,7 @@ from content_arena.components.canary_rollout.analysis.checks import (
     judge_versions,
 )
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -168,7 +168,7 @@ def test_a_handful_of_texts_passes_nothing():
 
 
 def test_no_success_among_few_texts_is_no_proof_of_zero():
-    figure, _ = intervals.compared(*[Ratio.rate([False] * 30, names(30))] * 2)
+    figure, _ = intervals.compare(*[Ratio.rate([False] * 30, names(30))] * 2)
     assert figure.low == pytest.approx(0)
     assert figure.high > 0.1
 
@@ -185,7 +185,7 @@ def test_small_disagreements_widen_the_difference_by_little():
     clusters = [f"text-{i // 20}" for i in range(2_000)]
     ours = Ratio.rate([i % 20 == 0 for i in range(2_000)], clusters)
     more = Ratio.rate([i % 20 == 0 or i % 40 == 1 for i in range(2_000)], clusters)
-    _, apart = intervals.compared(more, ours)
+    _, apart = intervals.compare(more, ours)
     assert apart.rate == pytest.approx(0.025)
     assert 0.01 < apart.low < apart.high < 0.04
 
@@ -195,7 +195,7 @@ def test_f1_equals_scikit_learns():
 
     rng = np.random.default_rng(0)
     flagged, toxic = rng.random(200) < 0.4, rng.random(200) < 0.5
-    figure, apart = intervals.compared(*[Ratio.f1(flagged, toxic, names(200))] * 2)
+    figure, apart = intervals.compare(*[Ratio.f1(flagged, toxic, names(200))] * 2)
     assert figure.rate == pytest.approx(f1_score(toxic, flagged))
     assert apart.rate == 0
     assert -0.05 < apart.low < 0 < apart.high < 0.05
@@ -204,7 +204,7 @@ def test_f1_equals_scikit_learns():
 def test_trials_on_one_text_count_as_one():
     alone = Ratio.rate([i < 100 for i in range(500)], names(500))
     repeated = Ratio.rate([i // 10 < 10 for i in range(500)], [f"text-{i // 10}" for i in range(500)])
-    narrow, wide = (intervals.compared(ratio, ratio)[0] for ratio in (alone, repeated))
+    narrow, wide = (intervals.compare(ratio, ratio)[0] for ratio in (alone, repeated))
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
@@ -230,7 +230,7 @@ def test_psi_of_equal_histograms_is_zero(counts):
 
 @pytest.mark.parametrize("true", [0.0, 0.25])
 def test_an_index_is_above_the_highest_as_often_as_expected(true):
-    """Drawn 2,000 times from two distributions that are so far apart, over 20 bins."""
+    """Draws 2,000 times from two distributions with this index, over 20 bins."""
     rng, texts = np.random.default_rng(0), 2_000
     p = np.full(20, 1 / 20)
     q = p + np.tile([1, -1], 10) * tilt(p, true)

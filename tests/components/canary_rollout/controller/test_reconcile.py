@@ -1,4 +1,4 @@
-"""After a bad day registry, spec and traffic say the same, and a second look finds nothing to do."""
+"""Reconciling makes registry, spec and traffic agree, and does nothing the second time."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def left_at(mode, phase, **how):
 
 
 @pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING])
-def test_what_was_on_its_way_up_goes_back(mode, phase):
+def test_a_rollout_before_its_promotion_is_rolled_back(mode, phase):
     bench = left_at(mode, phase)
     done = reconciled(bench)
     assert f"was left {phase.value}" in done[0]
@@ -33,21 +33,21 @@ def test_what_was_on_its_way_up_goes_back(mode, phase):
     assert reconciled(bench) == []
 
 
-def test_what_was_being_promoted_is(mode):
+def test_a_promotion_is_finished(mode):
     bench = left_at(mode, Phase.PROMOTING)
     assert "it is promoted" in reconciled(bench)[0]
     bench.check(bench.state)
     assert reconciled(bench) == []
 
 
-def test_what_was_being_withdrawn_is(mode):
+def test_a_rollback_is_finished(mode):
     bench = left_at(mode, Phase.ROLLING_BACK, verdicts={25: Verdict.FAIL})
     assert "it is rolled_back: failed at 25 %" in reconciled(bench)[0]
     bench.check(bench.state)
     assert reconciled(bench) == []
 
 
-def test_what_waits_for_a_persons_judgement_goes_on_waiting(mode):
+def test_a_rollout_that_waits_for_a_persons_decision_goes_on_waiting(mode):
     bench = Bench(mode).begun(asking(25))
     state = bench.held()
     done = reconciled(bench)
@@ -56,7 +56,7 @@ def test_what_waits_for_a_persons_judgement_goes_on_waiting(mode):
     assert bench.state == state
 
 
-def test_an_abort_of_what_waits_for_a_person_is_carried_out(mode):
+def test_an_abort_is_carried_out_while_the_rollout_waits(mode):
     for verdicts, parameters in (({}, asking(25)), ({25: Verdict.INCONCLUSIVE}, QUICK)):
         bench = Bench(mode, verdicts=verdicts).begun(parameters)
         bench.held()
@@ -75,7 +75,7 @@ def test_an_abort_over_an_edit_is_carried_out(mode):
     assert bench.serves == ONE
 
 
-def test_a_registry_that_came_back_is_brought_in_line(mode):
+def test_a_registry_that_is_available_again_is_updated(mode):
     bench = Bench(mode).begun()
     bench.aliases.is_away = True
     assert str(bench.held().gate) == "promote-1"
@@ -85,7 +85,7 @@ def test_a_registry_that_came_back_is_brought_in_line(mode):
     assert reconciled(bench) == []
 
 
-def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
+def test_an_action_that_was_refused_too_long_is_tried_again(mode):
     bench = left_at(mode, Phase.ROLLING_BACK, verdicts={25: Verdict.FAIL})
     patch_service = bench.api.patch_service
 
@@ -104,7 +104,7 @@ def test_what_was_refused_until_patience_ran_out_is_tried_again(mode):
 
 
 @pytest.mark.parametrize("ended", [None, Verdict.PASS, Verdict.FAIL])
-def test_an_alias_that_went_astray_follows_the_traffic_again(mode, ended):
+def test_an_alias_that_disagrees_with_the_traffic_is_corrected(mode, ended):
     bench = Bench(mode, verdicts={25: ended} if ended else {})
     if ended:
         bench.begun().end()
@@ -121,7 +121,7 @@ def test_no_alias_is_moved_after_leadership_is_lost(mode):
     bench.aliases.champion = "9"
 
     def lost():
-        raise HeldError("another has taken this rollout over")
+        raise HeldError("another process runs this rollout by now")
 
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
     with pytest.raises(HeldError):
@@ -129,11 +129,11 @@ def test_no_alias_is_moved_after_leadership_is_lost(mode):
     assert bench.aliases.champion == "9"
 
 
-def test_a_canary_that_no_rollout_made_is_left_and_named():
+def test_a_canary_of_no_rollout_is_not_changed_and_named():
     bench = Bench("Standard")
     model = {"name": "kserve-container", "storageUri": TWO.storage_uri}
     canary = [{"trafficPercent": 10, "predictor": {"name": "v7", "model": model}}]
     bench.world.stored.patch({"spec": {"canary": canary}})
-    with pytest.raises(TrafficError, match="no rollout knows of"):
+    with pytest.raises(TrafficError, match="a canary of no rollout"):
         reconciled(bench)
     assert bench.world.service("filter")["spec"]["canary"] == canary

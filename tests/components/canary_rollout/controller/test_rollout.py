@@ -1,4 +1,4 @@
-"""A whole rollout in a cluster of this process: good challengers, bad ones, and what is refused."""
+"""Whole rollouts in a simulated cluster: good challengers, bad ones, and starts that are refused."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_every_move_is_an_event(mode):
 
 
 @pytest.mark.parametrize("percent", QUICK.steps)
-def test_a_challenger_that_fails_at_a_step_goes_back(mode, percent):
+def test_a_challenger_that_fails_at_a_step_is_rolled_back(mode, percent):
     bench = Bench(mode, verdicts={percent: Verdict.FAIL}).begun()
     state = bench.end()
     bench.check(state)
@@ -56,7 +56,7 @@ def crashed():
     return [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
 
 
-def test_a_challenger_that_stops_while_users_meet_it_goes_back_though_it_counts_as_ready(mode):
+def test_a_ready_challenger_whose_pods_stop_while_it_has_traffic_is_rolled_back(mode):
     bench = Bench(mode).begun()
     bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
     bench.api.crashed = crashed()
@@ -65,7 +65,7 @@ def test_a_challenger_that_stops_while_users_meet_it_goes_back_though_it_counts_
     assert state.reason.startswith("the challenger stopped: kserve-container of pod pod-a: CrashLoopBackOff")
 
 
-def test_a_challenger_that_stops_as_it_is_about_to_be_promoted_goes_back(mode):
+def test_a_challenger_whose_pods_stop_before_its_promotion_is_rolled_back(mode):
     bench = Bench(mode).begun()
     bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 100)
     patch_service = bench.api.patch_service
@@ -113,7 +113,7 @@ def test_a_process_that_takes_over_too_late_names_what_was_waited_for(mode):
 # The registry.
 
 
-def test_a_registry_that_does_not_follow_is_held_with_its_words(mode):
+def test_an_unavailable_registry_closes_a_gate_with_its_error(mode):
     bench = Bench(mode).begun()
     bench.aliases.is_away = True
     state = bench.held()
@@ -127,28 +127,28 @@ def test_a_registry_that_does_not_follow_is_held_with_its_words(mode):
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
 def test_no_registry_is_written_before_leadership_is_asserted(mode, verdict):
     bench = Bench(mode, verdicts={25: verdict}).begun()
-    asked = []
-    bench.aliases.promote = bench.aliases.reject = lambda *what: asked.append("written")
-    process = bench.process(assert_leadership=lambda: asked.append("asked"))
-    process.run(lambda state: asked.count("written") == 3)
-    assert asked[-6:] == ["asked", "written"] * 3
+    calls = []
+    bench.aliases.promote = bench.aliases.reject = lambda *what: calls.append("written")
+    process = bench.process(assert_leadership=lambda: calls.append("asserted"))
+    process.run(lambda state: calls.count("written") == 3)
+    assert calls[-6:] == ["asserted", "written"] * 3
 
 
-# What is refused.
+# Starts that are refused.
 
 
-def test_two_rollouts_of_one_service(mode):
+def test_a_second_rollout_of_a_service_is_refused(mode):
     bench = Bench(mode).begun()
     with pytest.raises(InputError, match=r"version 2 is under way \(staging at 0 %\)"):
         bench.begun()
 
 
-def test_what_serves_already_is_not_rolled_out(mode):
+def test_the_version_that_serves_is_not_rolled_out(mode):
     with pytest.raises(InputError, match="serves already"):
         Bench(mode).process().begin(RolloutRequest(Challenger("1", ONE), QUICK))
 
 
-def test_a_version_that_was_rolled_back_comes_again_only_with_an_override(mode):
+def test_a_version_that_was_rolled_back_needs_an_override(mode):
     bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
     first = bench.end()
     with pytest.raises(InputError, match="was rejected"):

@@ -51,7 +51,7 @@ def test_what_can_not_be_read_opens_nothing_and_is_reported(text):
     assert "wanted VERSION/GATE by WHO" in found.ignored[0]
 
 
-def test_short_forms_do():
+def test_short_forms_are_read():
     found = operator_requests(service(approve="2/step-25", abort="2"), "2")
     assert (str(found.approved), found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
 
@@ -79,7 +79,7 @@ def test_a_request_is_removed_once_it_is_fulfilled():
 
 
 class Busy:
-    """Somebody else writes between the first looks and writes."""
+    """The service is written by others between the first reads and writes."""
 
     def __init__(self, times):
         self.stored, self.times = Stored({"metadata": {"name": "filter"}, "spec": {}}), times

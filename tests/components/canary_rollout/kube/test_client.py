@@ -1,4 +1,4 @@
-"""The client against a real API server where there is one, and against the stand-in."""
+"""The client against a real API server if there is one, and against a simulated one."""
 
 import inspect
 import json
@@ -63,7 +63,7 @@ def test_a_dry_run_changes_nothing(cluster):
 
 def test_a_write_in_between_is_a_conflict(cluster):
     before = cluster.service("filter")
-    cluster.patch_service("filter", {"metadata": {"annotations": {"somebody": "was here"}}}, version(before))
+    cluster.patch_service("filter", {"metadata": {"annotations": {"written-by": "another"}}}, version(before))
     with pytest.raises(ConflictError, match="has been modified"):
         cluster.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
 
@@ -95,11 +95,11 @@ def kubeconfig(tmp_path, change):
 
 def test_a_missing_permission_is_named_with_the_account(cluster, tmp_path, monkeypatch):
     namespace = cluster.namespace
-    kubectl("create", "serviceaccount", "nobody", f"--namespace={namespace}")
-    token = kubectl("create", "token", "nobody", f"--namespace={namespace}").strip()
+    kubectl("create", "serviceaccount", "powerless", f"--namespace={namespace}")
+    token = kubectl("create", "token", "powerless", f"--namespace={namespace}").strip()
     path = kubeconfig(tmp_path, lambda settings: settings["users"][0].update(user={"token": token}))
     load_from(monkeypatch, path)
-    with pytest.raises(ClusterError, match=r"serviceaccount:.*:nobody.*cannot get resource"):
+    with pytest.raises(ClusterError, match=r"serviceaccount:.*:powerless.*cannot get resource"):
         KubernetesClient(namespace).service("filter")
 
 
@@ -160,7 +160,7 @@ def test_a_truncated_answer_counts_as_away(tmp_path, monkeypatch):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """The stand-in's API server, and a client of it."""
+    """A simulated API server, and a client of it."""
     world = standard_world.StandardWorld(standard_world.service())
     # The clock stands still, so that two reads give the same.
     world.tick = lambda seconds=1: None

@@ -77,7 +77,7 @@ def test_a_process_that_lost_it_is_refused_before_its_next_write(world, lease):
     first.acquire()
     world.now += 31
     lease("b").acquire()
-    with pytest.raises(HeldError, match="b has taken this rollout over"):
+    with pytest.raises(HeldError, match="b runs this rollout by now"):
         first.ensure()
 
 
@@ -143,4 +143,4 @@ def test_waiting_for_a_holder_is_logged(lease, caplog):
     lease("a").acquire()
     with caplog.at_level("INFO", logger="content_arena.rollout"):
         lease("b").acquire()
-    assert caplog.messages == ["a holds the Lease rollout-filter: it is dead if it does not renew it for 30 s"]
+    assert caplog.messages == ["a holds the Lease rollout-filter: waiting to see whether it is renewed within 30 s"]

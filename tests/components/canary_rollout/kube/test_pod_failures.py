@@ -51,4 +51,4 @@ def test_a_missing_image_is_named():
     ids=["being made", "starting", "died once", "recovered", "init that is done"],
 )
 def test_a_container_that_may_still_serve_is_no_failure(status):
-    assert failure([pod(main=[status])], lambda *_: "not asked for") == ""
+    assert failure([pod(main=[status])], lambda *_: "not read") == ""

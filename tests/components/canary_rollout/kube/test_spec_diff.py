@@ -21,15 +21,15 @@ def test_every_kind_of_change_is_named():
         "spec.predictor.timeout is set to 7"
     )
     assert described(SPEC, service({"predictor": SPEC["predictor"]})) == (
-        'spec.canary is gone (was [{"trafficPercent": 25}])'
+        'spec.canary was removed (was [{"trafficPercent": 25}])'
     )
 
 
 def test_a_field_that_may_hold_a_secret_is_named_and_not_quoted():
     before, after = ({"predictor": {"model": {"env": [{"name": "TOKEN", "value": value}]}}} for value in ("old", "new"))
-    assert described(before, service(after)) == "spec.predictor.model.env is another one"
+    assert described(before, service(after)) == "spec.predictor.model.env was changed"
     assert described(SPEC, service({**SPEC, "predictor": {**SPEC["predictor"], "args": ["--key=secret"]}})) == (
-        "spec.predictor.args is another one"
+        "spec.predictor.args was changed"
     )
 
 
@@ -46,5 +46,5 @@ def test_the_last_other_writer_of_the_spec_is_named():
         ("kserve", "2026-01-03T00:00:00Z", "f:status"), (FIELD_MANAGER, "2026-01-04T00:00:00Z", "f:spec"),
     )  # fmt: skip
     assert described(None, service(SPEC, *writers)) == (
-        "its spec is not as the rollout left it (by kubectl-edit at 2026-01-02T00:00:00Z)"
+        "its spec is not as the rollout wrote it (by kubectl-edit at 2026-01-02T00:00:00Z)"
     )

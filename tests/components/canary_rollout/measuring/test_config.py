@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig, PodAccess
 from content_arena.components.shared.errors import InputError
 
@@ -16,12 +16,12 @@ def corpus(tmp_path):
     return path
 
 
-def test_what_is_default_is_not_recorded():
+def test_defaults_are_not_recorded():
     assert MeasuringConfig().as_record() == {}
     assert MeasuringConfig(pod_access=PodAccess.PROXY).as_record() == {}, "that depends on where a process runs"
 
 
-def test_a_record_measures_the_same(corpus):
+def test_a_resumed_rollout_measures_the_same(corpus):
     began = MeasuringConfig(
         Limits(p95_seconds=0.8, psi=0.5), "http://prometheus:9090/p", PodAccess.DIRECT, corpus, "de", 40, 2, 7
     )
@@ -30,7 +30,7 @@ def test_a_record_measures_the_same(corpus):
     assert MeasuringConfig.of({}, record) == began
 
 
-def test_overrides_go_before_the_record_bound_by_bound(corpus):
+def test_overrides_win_over_the_record_for_each_bound(corpus):
     began = MeasuringConfig(Limits(p95_seconds=0.8, psi=0.5), None, PodAccess.DIRECT, corpus, "de", 40)
     overrides = {"limits": {"psi": 0.3, "f1": 0.7}, "lang": "en", "pod_access": PodAccess.PROXY}
     resumed = MeasuringConfig.of(overrides, began.as_record())
@@ -53,7 +53,7 @@ def test_a_corpus_is_found_from_another_folder(corpus, tmp_path, monkeypatch):
     assert MeasuringConfig.of({}, record).corpus == corpus
 
 
-def test_a_corpus_that_is_gone_has_to_be_given(corpus):
+def test_a_recorded_corpus_that_does_not_exist_has_to_be_replaced(corpus):
     record = MeasuringConfig(corpus=corpus).as_record()
     corpus.unlink()
     with pytest.raises(InputError, match="--probe-corpus"):

@@ -1,4 +1,4 @@
-"""From series to windows, while pods come, go and restart."""
+"""Windows from series, while pods are added, deleted and restarted."""
 
 import math
 from collections import Counter
@@ -86,7 +86,7 @@ def test_nothing_is_an_empty_window():
 
 @pytest.mark.parametrize("text", ["<html>", "content_arena_api_requests_total{path=", "a b c d"])
 def test_a_text_of_another_format_is_refused(text):
-    with pytest.raises(MeasureError, match="no Prometheus text"):
+    with pytest.raises(MeasureError, match="not in Prometheus' text format"):
         parse(text)
 
 

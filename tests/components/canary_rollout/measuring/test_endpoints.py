@@ -1,4 +1,4 @@
-"""Which pods belong to which variant, and how a pod is reached."""
+"""The pods of each variant, and the access to a pod."""
 
 import json
 import re
@@ -31,7 +31,7 @@ from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, pod, view
 
 
-def test_standard_mode_tells_pods_by_their_deployments():
+def test_standard_mode_selects_pods_by_their_deployments():
     champion, challenger = variants(view(), MODE, STABLE, CHALLENGER)
     assert champion.labels == "app=isvc.filter-v1-predictor"
     assert challenger.labels == "app=isvc.filter-v2-predictor"
@@ -46,7 +46,7 @@ def test_a_stable_without_a_name_is_not_taken_for_every_variant():
     assert not re.fullmatch(champion.pod_names, "filter-v2-predictor-5d4f6b7c8-x2x9z")
 
 
-def test_knative_mode_tells_pods_by_their_revisions():
+def test_knative_mode_selects_pods_by_their_revisions():
     service = {
         "metadata": {"name": "filter", "generation": 2},
         "spec": {"predictor": {"model": {"storageUri": CHALLENGER.storage_uri}}},
@@ -127,14 +127,14 @@ def api_server(tmp_path, monkeypatch):
     http.shutdown()
 
 
-def test_from_outside_pods_are_reached_through_the_api_server(api_server):
+def test_from_outside_pods_are_accessed_through_the_api_server(api_server):
     transport = ApiServerProxy()
     asked, token = transport.session().get(f"{transport.url(pod('a', 9000))}/metrics", timeout=5).json()
     assert asked == "/api/v1/namespaces/arena/pods/a:9000/proxy/metrics"
     assert token == "Bearer letmein"
 
 
-def test_a_refusal_of_the_api_server_is_no_answer_of_a_pod(api_server):
+def test_a_refusal_of_the_api_server_is_not_mistaken_for_a_pods_answer(api_server):
     transport = ApiServerProxy()
     with pytest.raises(ReachError, match=r'cannot get resource "pods/proxy".*from inside the cluster'):
         transport.session().get(f"{transport.url(pod('a', 9000))}/forbidden", timeout=5)
@@ -194,7 +194,7 @@ def test_a_certificate_for_another_name_is_refused(api_server_named, cluster):
         api_server_named(**cluster)
 
 
-def test_a_context_is_found_though_the_current_one_is_gone(api_server, tmp_path):
+def test_a_context_is_found_although_the_current_one_does_not_exist(api_server, tmp_path):
     path = tmp_path / "config"
     config = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(config | {"current-context": "gone"}))
@@ -206,6 +206,6 @@ def test_a_context_is_found_though_the_current_one_is_gone(api_server, tmp_path)
         ApiServerProxy("elsewhere")
 
 
-def test_a_context_that_is_not_there_is_refused(api_server):
+def test_a_context_that_does_not_exist_is_refused(api_server):
     with pytest.raises(InputError, match=r"there is no context elsewhere in .*: there is here"):
         ApiServerProxy("elsewhere")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject
-from content_arena.components.canary_rollout.analysis.checks import Limits
+from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.counters import Counted, MeasureError, window_of
 from content_arena.components.canary_rollout.measuring.interface import Moment
@@ -31,7 +31,7 @@ from tests.components.canary_rollout.variants_under_test import (
 from tests.components.predictor.conftest import running
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest here.
+#: The tiny model knows whole words only, so every misspelt one evades it. Only differences between versions matter.
 #: The margins fit 40 texts: smaller differences are not significant on so few.
 LIMITS = Limits(evasion=1.0, evasion_margin=0.1, benign_margin=0.1, p95_seconds=0.5, p99_seconds=1.0, slower=20.0)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
@@ -189,7 +189,7 @@ def test_the_wrong_version_fails_by_its_answers(champion, tiny_bundle, probes):
     assert "answered by version 9, wanted 2" in found.cause
 
 
-def test_a_champion_that_answers_with_another_version_is_not_the_challengers_fault(equal, probes):
+def test_a_champion_that_answers_with_another_version_does_not_fail_the_challenger(equal, probes):
     loop = Loop(probes, Pods(equal, equal))
     assert "champion's version, probes" in named(loop.measure(percent=0), INCONCLUSIVE)
 
@@ -202,14 +202,14 @@ def test_a_champion_without_a_configured_version_answers_with_its_bundles_digest
     assert found.verdict is PASS, found
 
 
-def test_a_challenger_that_lets_more_past_fails(make_bundle, equal, probes):
+def test_a_challenger_with_more_evasion_fails(make_bundle, equal, probes):
     """Both catch every unperturbed toxic text. Benign words around it are enough to evade one of them."""
     with running(make_bundle(bias=-0.7).path, "--model_version", "1") as keen:
         found = Loop(probes, Pods(keen, equal), limits=replace(LIMITS, evasion_margin=0.0)).measure(percent=0)
     assert named(found, FAIL) == {"evasion, champion"}
 
 
-def test_a_challenger_that_flags_more_harmless_text_fails(champion, make_bundle, probes):
+def test_a_challenger_that_flags_more_benign_text_fails(champion, make_bundle, probes):
     with running(make_bundle(bias=2.0).path, "--model_version", "2") as strict:
         found = met(champion, strict, probes)
     assert found.verdict is FAIL
@@ -253,7 +253,7 @@ def test_after_a_restart_in_mid_window_the_rest_of_it_is_not_enough_to_pass(cham
     found = loop.measure()
     assert found.requests == CALLS
     assert named(found, INCONCLUSIVE) == {"watched"}
-    assert "of 320 s of the window were watched" in found.cause
+    assert "of 320 s of the window were observed" in found.cause
 
 
 class Broken:
@@ -297,7 +297,7 @@ def test_few_answers_fail_nothing(champion, equal, probes):
     assert "fewer than 30 answers" in reasons["p95, bound"]
 
 
-def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, probes):
+def test_a_revision_that_is_not_known_is_inconclusive(champion, equal, probes):
     """Knative: before the challenger's revision has a name."""
     loop = Loop(probes, Pods(champion, equal))
     service = {"metadata": {"name": "filter"}, "spec": {"predictor": {"model": {}}}, "status": {}}
@@ -307,7 +307,7 @@ def test_a_revision_that_can_not_be_told_apart_is_inconclusive(champion, equal, 
     )
     loop.now += 10
     found = loop.measurer.measure(loop.moment(50, stable, unnamed, Knative()))
-    assert any("can not be told apart" in check.reason for check in found.checks)
+    assert any("are not known yet" in check.reason for check in found.checks)
     assert found.verdict is INCONCLUSIVE
 
 

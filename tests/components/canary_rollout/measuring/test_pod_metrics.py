@@ -136,7 +136,7 @@ def test_a_restarted_container_is_reported(process):
     [((4_000, 3_000, 10, 10), Verdict.FAIL), ((4_000, 10, 10, 10), Verdict.PASS), ((), None)],
     ids=["does not keep up", "a burst", "not exposed"],
 )
-def test_texts_that_wait_on_average_at_the_busiest_pod(process, queues, verdict):
+def test_the_queue_is_the_average_of_the_busiest_pods(process, queues, verdict):
     champion, a, idle = process("1"), process("2"), process("2")
     scene = Scene([champion], [a, idle])
     idle.pending = 0 if queues else None
@@ -171,7 +171,7 @@ def test_an_unreachable_pod_and_one_with_another_format_are_named(process):
     scene.pods[CHALLENGERS].append(pod("gone", port))
     reason = scene.count(1.0).checks[-1].reason
     assert "pod gone can not be read: ConnectionError" in reason
-    assert "no Prometheus text" in reason
+    assert "not in Prometheus' text format" in reason
 
 
 def test_another_window_begins_at_zero(process):
@@ -188,13 +188,13 @@ def test_another_window_begins_at_zero(process):
 @pytest.mark.parametrize(
     ("first", "verdict"), [(0.0, Verdict.PASS), (40.0, Verdict.PASS), (60.0, Verdict.INCONCLUSIVE)]
 )
-def test_half_of_the_window_has_to_be_watched(process, first, verdict):
+def test_half_of_the_window_has_to_be_observed(process, first, verdict):
     scene = Scene([process("1")], [process("2")])
     scene.count(first)
     assert verdicts(scene.count(100.0))["watched"] is verdict
 
 
-def test_variants_that_can_not_be_told_apart_are_not_counted(process):
+def test_a_variant_whose_pods_are_not_known_is_not_counted(process):
     scene = Scene([process("1")], [])
-    with pytest.raises(MeasureError, match="challenger can not be told apart"):
+    with pytest.raises(MeasureError, match="challenger are not known yet"):
         scene.source.count(0.0, 1.0, OURS, type(THEIRS)("challenger", "", ""))

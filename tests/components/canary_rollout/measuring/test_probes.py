@@ -61,7 +61,7 @@ def users(server):
     return {name: value for name, value in samples.items() if name.startswith(names) and "/metrics" not in name}
 
 
-def test_one_battle_gives_every_figure_and_leaves_no_trace_in_users_figures(predictor, small):
+def test_one_battle_gives_every_figure_and_is_not_counted_as_users_traffic(predictor, small):
     before = users(predictor)
     asked = victim(predictor)
     found = probe(small, asked)
@@ -110,7 +110,7 @@ def test_every_pod_is_probed(tiny_bundle, predictor):
     assert both.versions == {"2", "9"}
 
 
-def test_most_of_the_time_is_left_to_users(predictor):
+def test_probes_leave_most_of_the_time_to_users(predictor):
     """Measured by the requested pauses and not by the clock."""
     waited, stop = [], threading.Event()
     stop.wait = lambda seconds: waited.append(seconds) or False
@@ -147,8 +147,8 @@ class Fought:
         return self.prober.latest(since, now, OURS, THEIRS)
 
 
-def end(probing, result=None, broke=""):
-    probing.result, probing.broke = result, broke
+def end(probing, result=None, failure=""):
+    probing.result, probing.failure = result, failure
     probing.done.set()
 
 
@@ -180,11 +180,11 @@ def test_stale_figures_count_until_there_are_fresh_ones():
     assert [probing.result for probing in fought.latest(102.0)] == ["old", "new"]
 
 
-def test_a_battle_that_broke_off_is_reported_and_fought_again_soon():
+def test_a_battle_that_failed_is_reported_and_fought_again_soon():
     fought = Fought()
     for probing in fought.latest(0.0):
-        end(probing, broke="no answer")
-    assert [probing.broke for probing in fought.latest(1.0)] == ["no answer"] * 2
+        end(probing, failure="no answer")
+    assert [probing.failure for probing in fought.latest(1.0)] == ["no answer"] * 2
     assert len(fought.pending) == 2
     fought.latest(10.0)
     assert len(fought.pending) == 4
@@ -200,7 +200,7 @@ def test_a_battle_that_takes_longer_than_a_window_is_fought_to_its_end():
     assert len(fought.pending) == 2
 
 
-def test_other_pods_break_off_the_battle_against_the_ones_before():
+def test_new_pods_stop_the_battle_against_the_pods_before():
     fought = Fought()
     under_way = fought.latest(0.0)[0]
     fought.prober.latest(0.0, 1.0, OURS, replace(THEIRS, labels="app=another"))
@@ -209,16 +209,16 @@ def test_other_pods_break_off_the_battle_against_the_ones_before():
 
 def test_a_variant_without_a_ready_pod_is_named():
     fought = Fought(Pods())
-    assert fought.latest(0.0)[1].broke == "no pod of the challenger is ready"
+    assert fought.latest(0.0)[1].failure == "no pod of the challenger is ready"
 
 
-def test_a_server_that_is_not_there_breaks_the_battle_off_with_the_reason(small):
+def test_a_battle_against_an_unreachable_server_fails_with_the_reason(small):
     fought = Fought(probe_set=lambda: small)
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
-    assert "no answer from http://127.0.0.1:9/" in theirs.broke
+    assert "no answer from http://127.0.0.1:9/" in theirs.failure
 
 
 def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
@@ -226,20 +226,20 @@ def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
-    assert "no Sample table" in theirs.broke
+    assert "no Sample table" in theirs.failure
 
 
-def test_a_defect_breaks_the_battle_off_and_is_logged(caplog):
+def test_a_battle_that_fails_by_a_defect_logs_the_traceback(caplog):
     fought = Fought(probe_set=lambda: 1 / 0)
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
     assert theirs.done.is_set()
-    assert theirs.broke == "division by zero"
+    assert theirs.failure == "division by zero"
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_battles_go_on_beside_the_loop(predictor, small):
+def test_battles_run_beside_the_control_loop(predictor, small):
     pods = Pods(predictor, predictor)
     prober = Prober(
         lambda: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, timing=ProbeTiming(share=1.0)

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes real predictors; and one that is away, refuses, or answers in another format."""
+"""A real Prometheus that scrapes real predictors; and one that is unavailable, refuses, or sends another format."""
 
 import contextlib
 import json
@@ -51,7 +51,7 @@ def scene(tiny_bundle, tmp_path_factory):
         targets = [
             target(champion, "filter-v1-predictor-5d4f-abcde"),
             target(challenger, "filter-v2-predictor-7c6b-fghij"),
-            # The same InferenceService's other variant and another's are not to be mixed up with ours.
+            # The other variant, and another InferenceService, which must not be counted.
             target(champion, "filter-v22-predictor-5d4f-abcde"),
             target(champion, "other-filter-v2-predictor-5d4f-abcde"),
         ]
@@ -86,7 +86,7 @@ def test_both_variants_are_counted_over_the_window_and_nothing_else(scene):
 
     wait_until(lambda: (found := ask()).challenger.requests >= 100 and found.champion.texts >= 100)
     counted = ask()
-    # Of the champion's past nothing, of the challenger's everything.
+    # Nothing that the champion counted before the window, and everything that the challenger counted.
     assert (counted.champion.requests, counted.challenger.requests) == (50, 100)
     assert (counted.champion.errors, counted.challenger.errors) == (0, errors)
     assert errors == 50
@@ -167,7 +167,7 @@ def test_an_unusable_answer_is_named_without_the_password(api, status, body, mes
     assert api["queries"][0].startswith("/prometheus/api/v1/query?")
 
 
-def test_a_prometheus_that_is_away_is_named():
+def test_an_unavailable_prometheus_is_named():
     with pytest.raises(MeasureError, match=r"Prometheus at 127\.0\.0\.1 does not answer \(ConnectionError\)"):
         Prometheus("http://127.0.0.1:9", "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
 
@@ -180,12 +180,12 @@ def test_no_query_is_sent_before_the_window_begins(api):
 
 @pytest.mark.parametrize("url", ["", "prometheus:9090", "ftp://prometheus", "http://"])
 def test_an_invalid_address_is_refused(url):
-    with pytest.raises(InputError, match="no address of a Prometheus"):
+    with pytest.raises(InputError, match="not the address of a Prometheus"):
         Prometheus(url, "arena", PODS)
 
 
 @pytest.mark.parametrize("url", ["htp://reader:secret@prometheus", "http://reader:secret@[", "https://?token=secret"])
 def test_a_refused_address_is_not_shown(url):
-    with pytest.raises(InputError, match="no address of a Prometheus") as caught:
+    with pytest.raises(InputError, match="not the address of a Prometheus") as caught:
         Prometheus(url, "arena", PODS)
     assert "secret" not in str(caught.value)

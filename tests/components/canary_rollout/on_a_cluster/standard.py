@@ -1,8 +1,8 @@
-"""KServe in Standard mode on a real API server, and the gateway's controller beside it.
+"""Simulated controllers of KServe's Standard mode and of the gateway, on a real API server.
 
-What there is to be is told by the pure :mod:`tests.components.canary_rollout.stand_in.standard`; here it is done, with
-the delays that the real ones had: Deployments and Services go at once, the HTTPRoute is written afterwards, the gateway
-follows later still.
+The pure :mod:`tests.components.canary_rollout.stand_in.standard` computes the objects. Here they are written, with the
+delays of the real controllers: Deployments and Services are deleted at once, the HTTPRoute is written afterwards, and
+the gateway is configured later still.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
 from tests.components.canary_rollout.stand_in import standard
 from tests.components.canary_rollout.stand_in.standard import workload
 
-#: From a spec to the route that says it, and from there to what the gateway does: "within 2 s" together.
+#: Delays from a spec to its route, and from the route to the gateway's configuration: less than 2 s together.
 _ROUTE_SECONDS, _GATEWAY_SECONDS = 0.4, 1.0
-#: A canary that was cleared with a share left: 500 until the gateway's controller has seen it, then 503.
+#: A canary that was deleted while it had a share: 500 until the gateway's controller has observed it, then 503.
 _CLEARED_SECONDS = 8.0
 _SEEN_SECONDS = 0.2
 _CONTROLLER = "stand-in.example.com/gateway"
@@ -28,7 +28,7 @@ class StandardKServe:
     """Reconciles one service."""
 
     def __init__(
-        self, namespace: str, service: str, runtime: Json, runs: workloads.RunsPods,
+        self, namespace: str, service: str, runtime: Json, runs: workloads.PodRunner,
         dropped: Callable[[str, float], None],
     ) -> None:  # fmt: skip
         self._api, self._service, self._runtime, self._dropped = Api(namespace), service, runtime, dropped
@@ -37,7 +37,7 @@ class StandardKServe:
         self._route_at = 0.0
         self._observed = 0
 
-    def turn(self) -> None:
+    def reconcile_once(self) -> None:
         service = self._api.get("inferenceservices", self._service)
         if service is None:
             return
@@ -53,7 +53,7 @@ class StandardKServe:
             if name not in services:
                 self._expose(name, labels, owner)
         for name in (set(deployments) | services) - set(wanted.pods):
-            # A Deployment that takes stable's name over takes its share over too; a canary leaves its own behind.
+            # After a promotion the new stable gets the old one's share. A deleted canary's share stays in the route.
             is_promoted = name == self._stable_before()
             self._dropped(name, _ROUTE_SECONDS if is_promoted else _CLEARED_SECONDS)
             self._api.delete("deployments", name)
@@ -81,11 +81,11 @@ class StandardKServe:
         )
 
     def _stable_before(self) -> str:
-        """Named first in the route as it was written."""
+        """The stable variant: the first in the route as it was last written."""
         return self._route["rules"][0]["backendRefs"][0]["name"] if self._route else ""
 
     def _write_route(self, service: Json, wanted: standard.Wanted) -> None:
-        # Canaries first in what is wanted, stable last; a route names stable first.
+        # ``wanted`` has canaries first and stable last, a route has stable first.
         named = reversed(list(wanted.weights.items()))
         refs = [{"name": name, "port": 80, "weight": weight} for name, weight in named]
         spec = {
@@ -125,14 +125,14 @@ class StandardKServe:
             "url": f"http://{host_of(service)}",
         }
         if any(before.get(key) != value for key, value in status.items()):
-            # A counter of its own, which says nothing about the spec.
+            # KServe's counter here is not the generation of the spec.
             self._observed += 1
             status["observedGeneration"] = self._observed
             self._api.merge("inferenceservices", self._service, {"status": status}, "status")
 
 
 class RouteFollower:
-    """Tells the gateway what the HTTPRoute says, and the HTTPRoute that it is accepted."""
+    """The gateway's controller: configures the gateway by the HTTPRoute, and marks the HTTPRoute as accepted."""
 
     def __init__(self, namespace: str, service: str, gateway: Gateway) -> None:
         self._api, self._service, self._gateway = Api(namespace), service, gateway
@@ -141,35 +141,35 @@ class RouteFollower:
         self._dropped: dict[str, tuple[float, float]] = {}
 
     def dropped(self, name: str, seconds: float) -> None:
-        """A Service is gone; if it had a share, the gateway takes so long to let go of it."""
+        """Records a deleted Service. If it had a share, the gateway keeps it in its configuration for ``seconds``."""
         if self._weights.get(name) and name not in self._dropped:
             now = time.monotonic()
             self._dropped[name] = now + _SEEN_SECONDS, now + seconds
 
-    def turn(self) -> None:
+    def reconcile_once(self) -> None:
         now = time.monotonic()
         route = self._api.get("httproutes", self._service)
         if route is None:
             return
-        told = {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][0]["backendRefs"]}
+        shares = {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][0]["backendRefs"]}
         last = self._pending[-1][1] if self._pending else self._weights
-        if told != last:
+        if shares != last:
             held = max((until for _, until in self._dropped.values()), default=0.0)
-            self._pending.append((max(now + _GATEWAY_SECONDS, held), told))
+            self._pending.append((max(now + _GATEWAY_SECONDS, held), shares))
         self._accept(route)
         while self._pending and self._pending[0][0] <= now:
             self._weights = self._pending.pop(0)[1]
             self._dropped = {name: when for name, when in self._dropped.items() if name in self._weights}
-        self._gateway.tell(self._weights, self._members(now, told))
+        self._gateway.configure(self._weights, self._members(now, shares))
 
-    def _members(self, now: float, told: dict[str, int]) -> dict[str, list[str]]:
+    def _members(self, now: float, shares: dict[str, int]) -> dict[str, list[str]]:
         label = f"{workloads.SERVICE_LABEL}={self._service}"
         services = {
             item["metadata"]["name"]: item["spec"]["selector"]["app"] for item in self._api.list("services", label)
         }
         pods = [pod for pod in self._api.list("pods", label) if workloads.is_ready(pod)]
         found = {}
-        for name in {*told, *self._weights}:
+        for name in {*shares, *self._weights}:
             app = services.get(name)
             if app:
                 found[name] = [pod["status"]["podIP"] for pod in pods if pod["metadata"]["labels"]["app"] == app]

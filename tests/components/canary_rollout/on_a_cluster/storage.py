@@ -1,4 +1,4 @@
-"""Where the bundles are: a folder that stands for a bucket."""
+"""A folder of bundles in place of a bucket."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ def uri(version: str) -> str:
 
 
 class Storage:
-    """Bundles by their address, and what is wrong with the program that serves them."""
+    """Bundles by their address, each with the fault of its predictor."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, version: str, fault: str = "", **options) -> bundles.Bundle:
-        """A bundle of a version; ``fault`` as :mod:`tests.components.canary_rollout.on_a_cluster.container` has it.
+        """Stores a bundle of a version.
 
-        Versions score alike unless told otherwise: real ones that were trained one after the other are .01 apart by
-        their PSI, and tiny models with other weights .12, which is half of what is allowed.
+        For ``fault`` see :mod:`tests.components.canary_rollout.on_a_cluster.container`.
+
+        Versions have equal weights by default. Real versions that were trained one after the other have a PSI of .01,
+        and tiny models with different weights one of .12, which is half of the limit.
         """
         usual = {"threshold": 0.5 + int(version) / 1_000}
         made = make_tiny_bundle(self._folder / version, **usual | options)
@@ -42,7 +44,7 @@ class Storage:
         return {path.name: path for path in self._folder.iterdir() if (path / bundles.MODEL).is_file()}
 
     def folder_of(self, address: str) -> Path | None:
-        """None if nothing is there."""
+        """The folder of a bundle; None if there is none."""
         folder = self._folder / address.removeprefix(_BUCKET).strip("/")
         return folder if folder.is_dir() and address.startswith(_BUCKET) else None
 

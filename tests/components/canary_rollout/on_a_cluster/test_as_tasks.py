@@ -1,6 +1,6 @@
-"""The stage roll_out and the exit handler as Kubeflow Pipelines runs them: the component's command, its executor.
+"""The stage roll_out and the exit handler as Kubeflow Pipelines runs them: by the component's command and executor.
 
-What its launcher does is done by hand: it fills in ``{{$}}`` and reads what the executor left.
+The tests do what the launcher of Kubeflow Pipelines does: they fill in ``{{$}}`` and read the executor's output.
 """
 
 import json
@@ -20,8 +20,8 @@ from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.promotion.component import close_run
 from content_arena.components.shared.tracking import Tracking
 from tests.components.canary_rollout.on_a_cluster import outcomes
-from tests.components.canary_rollout.on_a_cluster.component import LIMITS
 from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
+from tests.components.canary_rollout.on_a_cluster.rollout_cli import LIMITS
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ _OUTPUTS = {"timeline": "system.HTML", "history": "system.Artifact", "metrics": 
 class Task:
     """One task of a pipeline's run, as a process."""
 
-    def __init__(self, kfp_component, folder: Path, component, corpus: Path | None = None, **values) -> None:
+    def __init__(self, kfp_component, folder: Path, cli, corpus: Path | None = None, **values) -> None:
         folder.mkdir()
         self.artifacts = {name: folder / name for name in _OUTPUTS} if corpus else {}
         self._output, self._log = folder / "output.json", folder / "log"
@@ -50,7 +50,7 @@ class Task:
         container = kfp_component.component_spec.implementation.container
         line = [part.replace("{{$}}", json.dumps(given)) for part in (*container.command, *container.args)]
         environment = os.environ | {
-            "KUBECONFIG": component.kubeconfig,
+            "KUBECONFIG": cli.kubeconfig,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         with self._log.open("wb") as log:
@@ -65,7 +65,7 @@ class Task:
             raise AssertionError(self.log) from None
 
     def kill(self) -> None:
-        """With signal 9, the shell and what it runs."""
+        """Kills the shell and its child processes with SIGKILL."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
 
@@ -87,7 +87,7 @@ def _artifact(name, kind, path):
 
 
 @pytest.fixture
-def task(installation, component, probes, tmp_path):
+def task(installation, cli, probes, tmp_path):
     """Makes the stage's task."""
 
     def make(name="roll-out", **values):
@@ -96,17 +96,17 @@ def task(installation, component, probes, tmp_path):
             "namespace": installation.namespace, "pipeline_run": "run-1", "lang": "en", "steps": [0, 100],
             "bake_seconds": 6.0, "min_requests": 381, "limits": LIMITS, "tracking_uri": installation.registry,
         }  # fmt: skip
-        return Task(roll_out, tmp_path / name, component, probes, **(usual | values))
+        return Task(roll_out, tmp_path / name, cli, probes, **(usual | values))
 
     return make
 
 
 @pytest.fixture
-def exit_handler(installation, component, tmp_path):
+def exit_handler(installation, cli, tmp_path):
     def make(state, name="close-run"):
         status = {"state": state, "pipelineJobResourceName": "run-1", "pipelineTaskName": "arena", "error": {}}
         return Task(
-            close_run, tmp_path / name, component, status=status, pipeline_run="run-1", rollout_service=SERVICE,
+            close_run, tmp_path / name, cli, status=status, pipeline_run="run-1", rollout_service=SERVICE,
             rollout_namespace=installation.namespace, tracking_uri=installation.registry,
         )  # fmt: skip
 
@@ -114,7 +114,7 @@ def exit_handler(installation, component, tmp_path):
 
 
 def _scraped() -> set[str]:
-    """The phase that the stage's own metrics tell, at the port where the PodMonitor looks."""
+    """The phase by the stage's own metrics, at the port that the PodMonitor scrapes."""
     try:
         text = requests.get(f"http://127.0.0.1:{_PORT}/metrics", timeout=5).text
     except requests.ConnectionError:
@@ -132,21 +132,21 @@ def _run_of(installation):
     return tracking.client.get_run(tracking.run_id)
 
 
-def test_a_good_challenger_is_promoted_and_the_timeline_comes_out(installation, component, task, exit_handler):
+def test_a_good_challenger_is_promoted_and_the_timeline_is_an_artifact(installation, cli, task, exit_handler):
     installation.storage.put("2")
     ran = task()
     installation.wait(lambda: "baking" in _scraped() or ran.is_over, "Prometheus can see it", 240)
     assert not ran.is_over, ran.log
     assert ran.end() == 0, ran.log
-    outcomes.is_promoted(component)
-    assert outcomes.count_answers(component) == {}
+    outcomes.is_promoted(cli)
+    assert outcomes.count_answers(cli) == {}
     assert (ran.rollout["phase"], ran.rollout["percent"]) == ("promoted", 100)
     assert "version 2 serves alone and is the champion" in ran.artifacts["timeline"].read_text()
     assert read(ran.artifacts["history"])[-1].phase == "promoted"
 
     again = task("roll-out-again")
     assert again.end() == 0, again.log
-    assert again.rollout == ran.rollout, "a task that is tried again after its end has the same answer"
+    assert again.rollout == ran.rollout, "a task that is retried after its end returns the same result"
     assert "Promoted" in again.artifacts["timeline"].read_text()
 
     closed = exit_handler("SUCCEEDED")
@@ -156,12 +156,12 @@ def test_a_good_challenger_is_promoted_and_the_timeline_comes_out(installation, 
     assert _run_of(installation).data.metrics["roll_out.promoted"] == 1.0
 
 
-def test_a_challenger_that_crashes_is_an_answer_with_its_page_and_no_failed_task(installation, component, task):
+def test_a_rollback_is_a_result_with_a_page_and_the_task_succeeds(installation, cli, task):
     installation.storage.put("2")
     installation.storage.tear("2")
     ran = task()
     assert ran.end() == 0, ran.log
-    outcomes.is_rolled_back(component)
+    outcomes.is_rolled_back(cli)
     assert ran.rollout["phase"] == "rolled_back"
     assert "the challenger does not start" in ran.rollout["reason"]
     page = ran.artifacts["timeline"].read_text()
@@ -169,26 +169,26 @@ def test_a_challenger_that_crashes_is_an_answer_with_its_page_and_no_failed_task
     assert "the challenger does not start" in page
 
 
-def test_a_run_that_is_killed_is_left_in_order_by_its_exit_handler(installation, component, task, exit_handler):
+def test_the_exit_handler_rolls_back_the_rollout_of_a_killed_run(installation, cli, task, exit_handler):
     installation.storage.put("2")
     ran = task(steps=[0, 50, 100], bake_seconds=600.0)
-    installation.wait(lambda: component.state().get("phase") == "baking" or ran.is_over, "the challenger is up", 240)
+    installation.wait(lambda: cli.state().get("phase") == "baking" or ran.is_over, "the challenger is up", 240)
     ran.kill()
     closed = exit_handler("RUNNING")
     assert closed.end() == 0, closed.log
-    outcomes.is_rolled_back(component)
-    assert "no process ran it any more" in component.state()["reason"]
+    outcomes.is_rolled_back(cli)
+    assert "no process ran it any more" in cli.state()["reason"]
     assert _run_of(installation).info.status == "KILLED"
 
     again = exit_handler("RUNNING", "close-run-again")
     began = time.time()
     assert again.end() == 0, again.log
-    assert component.state()["since"] < began, "the second finds nothing to do"
+    assert cli.state()["since"] < began, "the second has nothing to do"
 
 
-def test_what_did_not_pass_the_gates_meets_nobody(installation, component, task):
+def test_a_challenger_that_did_not_pass_the_gates_is_not_rolled_out(installation, cli, task):
     ran = task(verdict={"challenger_version": 2, "passed": False})
     assert ran.end() == 0, ran.log
     assert ran.rollout["phase"] == "refused"
-    assert component.state() == {}
+    assert cli.state() == {}
     assert "nothing was rolled out" in ran.artifacts["timeline"].read_text()

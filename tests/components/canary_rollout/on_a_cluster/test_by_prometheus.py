@@ -31,25 +31,25 @@ def prometheus(installation, tmp_path):
         yield running.url
 
 
-def test_a_good_challenger_is_promoted(installation, component, prometheus):
+def test_a_good_challenger_is_promoted(installation, cli, prometheus):
     installation.storage.put("2")
-    process = component.run(prometheus=prometheus)
-    assert process.code == 0, component.said
-    outcomes.is_promoted(component)
-    assert outcomes.count_answers(component) == {}
+    process = cli.run(prometheus=prometheus)
+    assert process.code == 0, cli.output
+    outcomes.is_promoted(cli)
+    assert outcomes.count_answers(cli) == {}
     (history,) = (installation.folder / "home/rollouts").glob("*.jsonl")
     reasons = [check.reason for record in read(history) for check in record.checks]
     assert any("counts in Prometheus at 127.0.0.1 are" in reason for reason in reasons)
-    assert not any("were watched" in reason for reason in reasons), "the pods were asked all the same"
+    assert not any("were observed" in reason for reason in reasons), "the pods were scraped too"
 
 
-def test_one_that_answers_5xx_is_taken_back(installation, component, prometheus, tmp_path):
-    turn = tmp_path / "turn"
-    installation.storage.put("2", fault=f"failing-once={turn}")
-    process = component.begin(bake=40, prometheus=prometheus)
-    component.reaches("baking", 1, process)
-    installation.wait(lambda: installation.users.versions()["2"] > 100, "users have met it", 60)
-    turn.touch()
-    assert process.wait() == 1, component.said
-    outcomes.is_rolled_back(component, "errors, ")
-    assert set(outcomes.count_answers(component)) == {500}
+def test_a_challenger_that_answers_5xx_is_rolled_back(installation, cli, prometheus, tmp_path):
+    switch = tmp_path / "switch"
+    installation.storage.put("2", fault=f"failing-once={switch}")
+    process = cli.begin(bake=40, prometheus=prometheus)
+    cli.wait_for_phase("baking", 1, process)
+    installation.wait(lambda: installation.users.versions()["2"] > 100, "users get its answers", 60)
+    switch.touch()
+    assert process.wait() == 1, cli.output
+    outcomes.is_rolled_back(cli, "errors, ")
+    assert set(outcomes.count_answers(cli)) == {500}

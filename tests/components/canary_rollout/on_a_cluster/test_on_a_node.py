@@ -1,7 +1,7 @@
 """Whole rollouts whose pods are containers on a real node, from outside the cluster.
 
-Nothing here is a process of the tests but the users, the gateway and KServe's controllers: kubelet, probes, containers,
-their end, and the API server's proxy that leads to them, are real.
+Only the users, the gateway and KServe's controllers are processes of the tests. Kubelet, probes, containers and their
+termination, and the API server's proxy to the pods, are real.
 """
 
 import pytest
@@ -23,35 +23,35 @@ def pods(namespace):
 
 
 @pytest.fixture
-def outsider(component):
-    """Who rolls out from outside takes more than the Role, which is for pods."""
-    where = f"--namespace={component.installation.namespace}"
+def outsider(cli):
+    """The command line with the right to the pods' proxy, which the Role for use inside the cluster lacks."""
+    where = f"--namespace={cli.installation.namespace}"
     kubectl("create", "role", "outsider", "--verb=get,create", "--resource=pods/proxy", where)
-    account = f"--serviceaccount={component.installation.namespace}:rollout"
+    account = f"--serviceaccount={cli.installation.namespace}:rollout"
     kubectl("create", "rolebinding", "outsider", "--role=outsider", account, where)
-    return component
+    return cli
 
 
 def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, outsider):
     installation.storage.put("2")
     process = outsider.run(**PATIENT)
-    assert process.code == 0, outsider.said
+    assert process.code == 0, outsider.output
     outcomes.is_promoted(outsider)
     assert outcomes.count_answers(outsider) == {}
 
 
-def test_one_that_flags_more_harmless_text_is_taken_back_before_any_user_meets_it(installation, outsider):
+def test_a_challenger_that_flags_more_benign_text_is_rolled_back_in_staging(installation, outsider):
     installation.storage.put("2", bias=2.0)
     process = outsider.run(**PATIENT)
-    assert process.code == 1, outsider.said
+    assert process.code == 1, outsider.output
     outcomes.is_rolled_back(outsider, "benign flagged, champion")
     assert outcomes.count_answers(outsider) == {}
     assert installation.users.versions().keys() == {"1"}
 
 
-def test_who_may_not_reach_the_pods_is_told_what_it_takes(installation, component):
+def test_an_account_without_the_right_to_the_pods_gets_an_error_that_names_it(installation, cli):
     installation.storage.put("2")
-    process = component.run(inconclusives=0, **PATIENT)
-    assert process.code == 3, component.said
-    outcomes.is_held(component, "measure-1", 'cannot create resource "pods/proxy"')
+    process = cli.run(inconclusives=0, **PATIENT)
+    assert process.code == 3, cli.output
+    outcomes.is_held(cli, "measure-1", 'cannot create resource "pods/proxy"')
     assert installation.users.versions().keys() == {"1"}

@@ -1,4 +1,4 @@
-"""Users who call all along, and count what they are answered."""
+"""Users who send requests all the time, and record the answers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PATH = "/v1/models/content-filter:predict"
 
 
 class Users:
-    """``n`` of them, each with a connection of its own that is opened anew when it breaks."""
+    """``n`` users, each with a connection of its own that is opened again after an error."""
 
     def __init__(self, port: int, host: str, n: int = 4, pause: float = 0.005) -> None:
         self._port, self._host, self._pause = port, host, pause
         self._stopped = threading.Event()
-        self._met: list[tuple[float, int, str]] = []
+        self._answers: list[tuple[float, int, str]] = []
         self._threads = [threading.Thread(target=self._call, args=(k,), daemon=True) for k in range(n)]
         for thread in self._threads:
             thread.start()
@@ -33,8 +33,8 @@ class Users:
             thread.join(30)
 
     def since(self, begin: float = 0.0) -> list[tuple[float, int, str]]:
-        """When, with what status and by which version each was answered; status 0 where the connection broke."""
-        return [met for met in list(self._met) if met[0] >= begin]
+        """Time, status and version of each answer; status 0 if the connection failed."""
+        return [answer for answer in list(self._answers) if answer[0] >= begin]
 
     def statuses(self, begin: float = 0.0) -> Counter[int]:
         return Counter(status for _, status, _ in self.since(begin))
@@ -48,7 +48,7 @@ class Users:
 
     def _call(self, number: int) -> None:
         connection = None
-        # Nobody says what the others say at the time.
+        # Each user sends the texts in an order of their own.
         own = random.Random(number).sample(_TEXTS, len(_TEXTS))
         for text in itertools.cycle(own):
             if self._stopped.wait(self._pause):
@@ -59,10 +59,10 @@ class Users:
                     connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
                 body = json.dumps({"instances": [text]})
                 connection.request("POST", _PATH, body, {"Host": self._host, "Content-Type": "application/json"})
-                answer = connection.getresponse()
-                said, status = answer.read(), answer.status
+                response = connection.getresponse()
+                content, status = response.read(), response.status
                 if status == 200:
-                    version = json.loads(said)["predictions"][0]["model_version"]
+                    version = json.loads(content)["predictions"][0]["model_version"]
             except (OSError, http.client.HTTPException):
                 connection = None
-            self._met.append((began, status, version))
+            self._answers.append((began, status, version))

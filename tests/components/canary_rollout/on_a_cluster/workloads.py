@@ -1,4 +1,4 @@
-"""What both controllers make: Deployments, put together as KServe does."""
+"""Deployments as KServe makes them, for both controllers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 _HASH = "stand-in/template"
 
 
-class RunsPods(Protocol):
-    """Who runs the pods of one namespace."""
+class PodRunner(Protocol):
+    """Runs the pods of one namespace."""
 
     def template(self, predictor: Json, runtime: Json, labels: Mapping[str, str]) -> Json:
-        """The pods of a predictor."""
+        """The pod template of a predictor."""
         ...
 
-    def turn(self) -> None:
-        """Does what there is to be done; called again and again."""
+    def reconcile_once(self) -> None:
+        """One iteration; called periodically."""
         ...
 
     def kill(self, name: str) -> None:
@@ -29,12 +29,12 @@ class RunsPods(Protocol):
         ...
 
     def close(self) -> None:
-        """Stops."""
+        """Stops all pods."""
         ...
 
 
 def inherited(stable: Json, canary: Json) -> Json:
-    """A canary's predictor: stable's, overridden by what its own names."""
+    """A canary's predictor: stable's, overridden by the canary's own fields."""
     merged = stable | canary
     merged["model"] = stable["model"] | canary.get("model", {})
     return merged
@@ -43,7 +43,7 @@ def inherited(stable: Json, canary: Json) -> Json:
 def apply(
     api: Api, before: Json | None, name: str, replicas: int, labels: Mapping[str, str], pods: Json, owner: Json
 ) -> None:
-    """Makes a Deployment what it is to be."""
+    """Creates a Deployment, or changes it as far as it differs."""
     digest = hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:16]
     metadata = {"name": name, "labels": dict(labels), "annotations": {_HASH: digest}, "ownerReferences": [owner]}
     if before is None:
@@ -61,7 +61,7 @@ def apply(
 
 
 def owner_of(service: Json) -> Json:
-    """So that all goes with its service."""
+    """The owner reference by which an object is deleted with its service."""
     metadata = service["metadata"]
     reference = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "controller": True}
     return reference | {"name": metadata["name"], "uid": metadata["uid"]}

@@ -1,4 +1,4 @@
-"""The plan, one case after another; what holds for all of them is in test_decide_laws."""
+"""Single cases of the plan; test_decide_laws has the laws for all cases."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ SHIFT = PARAMETERS.shift_seconds
 
 
 def walk(state, answers, limit=100):
-    """Follows the plan in a world where everything works; ``answers(state)`` changes what is seen."""
+    """Follows the plan in a cluster where everything works; ``answers(state)`` changes the observation."""
     taken = []
     for _ in range(limit):
         if state.phase.is_end:
             return state, taken
-        seen = good(state, carried=state.phase is Phase.PROMOTING, registered=state.phase is Phase.PROMOTING)
+        seen = good(state, taken_over=state.phase is Phase.PROMOTING, registered=state.phase is Phase.PROMOTING)
         decision = decide(state, replace(seen, **answers(state)))
         if state.phase is Phase.WAITING and decision.state.gate == state.gate:
             return state, taken
@@ -71,7 +71,7 @@ def test_staging_needs_no_users():
     ],
     ids=str,
 )
-def test_doubt_measures_again_and_then_asks(changes):
+def test_inconclusive_judgements_are_repeated_and_then_close_a_gate(changes):
     again = decide(baking, good(baking, **changes))
     assert (again.action, again.state.inconclusives, again.state.step) == (Action.MEASURE, 1, 1)
     asked = decide(again.state, good(again.state, now=baking.window + 2 * WINDOW, **changes))
@@ -90,23 +90,23 @@ def test_answers_add_up_over_a_window_that_had_too_few():
 @pytest.mark.parametrize(
     "changes", [{"verdict": Verdict.INCONCLUSIVE}, {"requests": 0}, {"requests": 4, "disturbed": True}], ids=str
 )
-def test_a_window_that_further_answers_can_not_mend_is_over(changes):
+def test_a_window_that_more_answers_can_not_complete_is_replaced(changes):
     again = decide(baking, good(baking, **changes)).state
     assert (again.window, again.judged, again.since) == (baking.window + WINDOW, 0.0, baking.since)
 
 
-def test_a_person_can_have_it_measured_again_and_no_more():
+def test_an_approval_of_a_measure_gate_measures_again_and_does_not_promote():
     held = at(Phase.WAITING, step=1, gate=Gate.parse("measure-1"), then=Phase.BAKING, then_step=1)
     decision = decide(held, good(held, approved=Gate.parse("measure-1")))
     assert (decision.state.phase, decision.state.step) == (Phase.BAKING, 1)
 
 
-def test_a_pass_before_the_bake_is_over_is_none():
+def test_a_pass_before_the_end_of_the_bake_does_not_count():
     decision = decide(baking, good(baking, now=baking.window + WINDOW - 0.1))
     assert decision.state == baking
 
 
-def test_a_failure_need_not_wait_for_the_bake():
+def test_a_failure_counts_before_the_end_of_the_bake():
     seen = good(baking, now=baking.window + PARAMETERS.warmup_seconds, verdict=Verdict.FAIL, cause="5xx")
     decision = decide(baking, seen)
     assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
@@ -134,7 +134,7 @@ def test_a_share_that_is_not_the_decided_one_is_set_again():
     # More pods may have to come up before a share can follow.
     ("phase", "limit"), [(Phase.STAGING, 60), (Phase.SHIFTING, SHIFT)],
 )  # fmt: skip
-def test_what_does_not_happen_in_time_is_rolled_back(phase, limit):
+def test_a_phase_that_exceeds_its_time_limit_is_rolled_back(phase, limit):
     state = at(phase, step=0 if phase is Phase.STAGING else 1)
     assert decide(state, Observation(now=START + limit)).state == state
     assert decide(state, Observation(now=START + limit + 1)).action is Action.ROLL_BACK
@@ -143,15 +143,15 @@ def test_what_does_not_happen_in_time_is_rolled_back(phase, limit):
 @pytest.mark.parametrize(
     ("phase", "gate"), [(Phase.PROMOTING, Gate(GateKind.PROMOTE, 1)), (Phase.ROLLING_BACK, Gate(GateKind.WITHDRAW, 1))]
 )
-def test_an_end_that_is_not_reached_in_time_needs_a_person(phase, gate):
+def test_a_promotion_or_rollback_that_exceeds_its_time_limit_waits_for_a_person(phase, gate):
     state = at(phase, step=3)
     held = decide(state, Observation(now=START + SHIFT + 1)).state
     assert (held.phase, held.gate) == (Phase.WAITING, gate)
     assert decide(held, Observation(now=START + SHIFT + 9, approved=gate)).state.phase is phase
 
 
-@pytest.mark.parametrize("trouble", [{}, {"refused": "denied"}, {"edited": "spec changed"}], ids=str)
-def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
+@pytest.mark.parametrize("trouble", [{}, {"refusal": "denied"}, {"edited": "spec changed"}], ids=str)
+def test_the_cause_of_a_rollback_is_kept_through_every_gate(trouble):
     state = replace(at(Phase.ROLLING_BACK, step=1), reason="failed at 25 %: 5xx")
     for _ in range(3):
         state = decide(state, Observation(now=state.since + SHIFT + 1, **trouble)).state
@@ -166,11 +166,11 @@ def test_why_it_went_back_outlives_every_gate_on_the_way(trouble):
 @pytest.mark.parametrize(
     ("phase", "action"), [(Phase.PROMOTING, Action.PROMOTE), (Phase.ROLLING_BACK, Action.ROLL_BACK)]
 )
-def test_an_end_that_is_refused_is_tried_again_before_a_person_is_asked(phase, action):
+def test_a_refused_promotion_or_rollback_is_retried_before_a_gate_closes(phase, action):
     state = at(phase, step=2)
-    again = decide(state, Observation(now=START + SHIFT, refused="denied"))
+    again = decide(state, Observation(now=START + SHIFT, refusal="denied"))
     assert (again.action, again.state) == (action, state)
-    held = decide(state, Observation(now=START + SHIFT + 1, refused="denied"))
+    held = decide(state, Observation(now=START + SHIFT + 1, refusal="denied"))
     assert (held.action, str(held.state.gate)) == (Action.WAIT, "refused-1")
     assert "denied" in held.state.reason
 
@@ -183,12 +183,12 @@ def test_waiting_for_a_person_does_not_use_up_the_deadline():
     assert decide(opened, good(opened, now=late + 1)).state.phase is Phase.BAKING
 
 
-def test_the_deadline_ends_it():
+def test_the_deadline_rolls_back():
     late = baking.started_at + PARAMETERS.deadline_seconds + 1
     assert decide(baking, good(baking, now=late)).action is Action.ROLL_BACK
 
 
-def test_it_is_watched_while_it_waits():
+def test_the_challenger_is_measured_while_the_rollout_waits():
     held = at(Phase.WAITING, step=2, gate=Gate.parse("step-100"), then=Phase.SHIFTING, then_step=3)
     assert decide(held, good(held)).action is Action.MEASURE
     assert decide(held, good(held, verdict=Verdict.FAIL)).action is Action.ROLL_BACK
@@ -196,7 +196,7 @@ def test_it_is_watched_while_it_waits():
 
 
 @pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING, Phase.WAITING])
-def test_a_dead_challenger_is_rolled_back_at_once(phase):
+def test_a_challenger_whose_pods_fail_is_rolled_back_at_once(phase):
     gate = {"gate": gate_before(100), "then": Phase.SHIFTING, "then_step": 1} if phase is Phase.WAITING else {}
     state = at(phase, **gate)
     decision = decide(state, Observation(now=START, failure="exit code 3: no such bundle"))
@@ -209,11 +209,11 @@ def test_an_edit_is_not_overwritten_and_goes_on_once_undone():
     assert (held.phase, str(held.gate)) == (Phase.WAITING, "edit-1")
     still = decide(held, good(held, edited="spec.predictor changed", approved=Gate.parse("edit-1")))
     assert (still.action, still.state) == (Action.WAIT, held)
-    undone = decide(held, good(held, approved=Gate.parse("edit-1")))
-    assert (undone.action, undone.percent) == (Action.SHIFT, 25)
+    missing = decide(held, good(held, approved=Gate.parse("edit-1")))
+    assert (missing.action, missing.percent) == (Action.SHIFT, 25)
 
 
-def test_a_challenger_that_stops_behind_an_edit_is_named_once_and_rolled_back_once_the_edit_is_undone():
+def test_a_challenger_that_stops_during_an_edit_is_named_once_and_rolled_back_after_the_edit():
     held = decide(baking, good(baking, edited="spec.predictor changed")).state
     said = decide(held, good(held, edited="spec.predictor changed", failure="OOMKilled"))
     assert (said.action, str(said.state.gate)) == (Action.WAIT, "edit-1")
@@ -232,23 +232,23 @@ PROMOTING = [
 
 
 @pytest.mark.parametrize("state", PROMOTING, ids=lambda state: state.phase.value)
-def test_a_challenger_that_stops_before_stable_carries_it_is_not_promoted(state):
+def test_a_challenger_that_stops_before_it_has_taken_over_is_not_promoted(state):
     decision = decide(state, Observation(now=START, failure="OOMKilled"))
     assert (decision.action, decision.percent) == (Action.ROLL_BACK, 0)
     assert decision.state.reason == "the challenger stopped: OOMKilled"
-    assert decide(state, Observation(now=START, failure="OOMKilled", carried=True)).state == state
+    assert decide(state, Observation(now=START, failure="OOMKilled", taken_over=True)).state == state
 
 
 def test_an_abort_wins_over_an_edit():
     held = decide(baking, good(baking, edited="spec.canary changed")).state
     decision = decide(held, good(held, edited="spec.canary changed", abort="ann: not today"))
-    assert decision.state.reason == "aborted: ann: not today; somebody had edited the service: spec.canary changed"
+    assert decision.state.reason == "aborted: ann: not today; the service had been edited: spec.canary changed"
     assert decision.action is Action.ROLL_BACK
     assert "ann: not today" in decision.state.reason
     assert decide(decision.state, good(held, edited="spec.canary changed", abort="x")).action is Action.ROLL_BACK
 
 
-def test_an_abort_comes_too_late_once_it_is_being_promoted():
+def test_an_abort_during_the_promotion_is_too_late():
     promoting = at(Phase.PROMOTING, step=3)
     assert decide(promoting, Observation(now=START, abort="x")).action is Action.PROMOTE
 
@@ -257,8 +257,8 @@ def test_the_registry_follows_the_traffic_and_never_leads():
     promoting = at(Phase.PROMOTING, step=3)
     assert decide(promoting, Observation(now=START)).action is Action.PROMOTE
     assert decide(promoting, Observation(now=START, registered=True)).action is Action.PROMOTE
-    assert decide(promoting, Observation(now=START, carried=True)).action is Action.REGISTER
-    assert decide(promoting, Observation(now=START, carried=True, registered=True)).state.phase is Phase.PROMOTED
+    assert decide(promoting, Observation(now=START, taken_over=True)).action is Action.REGISTER
+    assert decide(promoting, Observation(now=START, taken_over=True, registered=True)).state.phase is Phase.PROMOTED
     back = at(Phase.ROLLING_BACK)
     assert decide(back, Observation(now=START)).action is Action.ROLL_BACK
     assert decide(back, Observation(now=START, withdrawn=True)).action is Action.REJECT
@@ -266,7 +266,7 @@ def test_the_registry_follows_the_traffic_and_never_leads():
 
 
 @pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK])
-def test_nothing_follows_an_end(phase):
+def test_an_ended_rollout_does_not_change(phase):
     state = at(phase)
     decision = decide(state, good(state, abort="x", edited="y", failure="z"))
     assert (decision.action, decision.state) == (Action.NOTHING, state)

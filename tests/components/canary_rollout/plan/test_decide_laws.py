@@ -1,4 +1,4 @@
-"""What holds for every state and every observation."""
+"""Laws that hold for every state and every observation."""
 
 from dataclasses import replace
 from itertools import product
@@ -33,7 +33,7 @@ STATES = [
 
 
 def observations(state):
-    """Everything that can be seen in a state, times and counts at either side of each limit."""
+    """Every observation in a state, with times and counts at either side of each limit."""
     for now, share, ready, failure, ended, edited, verdict, requests, approved, abort in product(
         (START, START + PARAMETERS.warmup_seconds, START + WINDOW, START + 31, START + 61, START + 1001),
         (None, 0, 25, 50, 100),
@@ -47,14 +47,14 @@ def observations(state):
         (None, "enough"),
     ):
         yield Observation(
-            now=now, share=share, ready=ready, failure=failure, carried=ended[0], registered=ended[1],
+            now=now, share=share, ready=ready, failure=failure, taken_over=ended[0], registered=ended[1],
             withdrawn=ended[0], rejected=ended[1], edited=edited, verdict=verdict, requests=requests,
             approved=approved, abort=abort,
         )  # fmt: skip
 
 
 def passed(state, seen):
-    """A pass in the sense of the issue, written apart from the plan."""
+    """Whether an observation is a pass, written independently of the plan."""
     return (
         state.phase is Phase.BAKING
         and seen.verdict is Verdict.PASS
@@ -67,7 +67,7 @@ def passed(state, seen):
 
 
 def check(state, seen, decision):
-    """The laws."""
+    """Asserts the laws for one decision."""
     after = decision.state
     opened = state.phase is Phase.WAITING and seen.approved == state.gate
     allowed = state.step + 1 if passed(state, seen) or opened else state.step
@@ -79,16 +79,16 @@ def check(state, seen, decision):
     if decision.action is Action.PROMOTE and state.phase is not Phase.PROMOTING:
         assert (state.percent == 100 and passed(state, seen)) or (opened and state.then is Phase.PROMOTING)
     if decision.action is Action.REGISTER:
-        assert seen.carried, "the registry ahead of the traffic"
+        assert seen.taken_over, "the registry ahead of the traffic"
     if decision.action is Action.REJECT:
         assert seen.withdrawn, "the registry ahead of the traffic"
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
     is_outwaited = is_ending and seen.now - state.since <= PARAMETERS.shift_seconds
-    if seen.refused and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
+    if seen.refusal and seen.abort is None and state.phase is not Phase.WAITING and not is_outwaited:
         assert decision.action not in MOVES, "what was refused tried again unasked"
-    is_broken = seen.failure and not (seen.carried or seen.edited or seen.refused)
+    is_broken = seen.failure and not (seen.taken_over or seen.edited or seen.refusal)
     if is_broken and Phase.PROMOTING in (state.phase, state.then):
         assert after.phase is Phase.ROLLING_BACK, "users left on a challenger that stopped"
     if Phase.ROLLING_BACK in (after.phase, after.then):
@@ -101,7 +101,7 @@ def check(state, seen, decision):
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.phase}-{state.percent}-{state.gate}")
-def test_every_state_meets_every_observation(state):
+def test_the_laws_hold_for_every_state_and_observation(state):
     for seen in observations(state):
         check(state, seen, decide(state, seen))
 
@@ -114,7 +114,7 @@ anything = st.fixed_dictionaries(
         "ready": st.booleans(),
         "failure": st.sampled_from(["", "", "", "crashed"]),
         "edited": st.sampled_from(["", "", "somebody did"]),
-        "refused": st.sampled_from(["", "", "", "denied"]),
+        "refusal": st.sampled_from(["", "", "", "denied"]),
         "verdict": st.sampled_from([None, *Verdict]),
         "requests": st.sampled_from([0, 3, 5]),
         "disturbed": st.booleans(),
@@ -122,7 +122,7 @@ anything = st.fixed_dictionaries(
             [Gate.parse(text) for text in ("step-100", "measure-1", "edit-1", "edit-2", "promote-1")]
         ),
         "abort": st.sampled_from([None, None, None, "enough"]),
-        "carried": st.booleans(),
+        "taken_over": st.booleans(),
         "registered": st.booleans(),
         "withdrawn": st.booleans(),
         "rejected": st.booleans(),
@@ -132,11 +132,11 @@ bad_days = st.lists(st.tuples(seconds, anything), max_size=40)
 
 
 def live(state, days):
-    """Lets a rollout see one thing after another, starting from what works; checks every decision."""
+    """Gives a rollout one observation after another, each a change of a good one; checks every decision."""
     now = state.since
     for pause, changes in days:
         now += pause
-        seen = replace(good(state, now=now, carried=False), **changes)
+        seen = replace(good(state, now=now, taken_over=False), **changes)
         decision = decide(state, seen)
         check(state, seen, decision)
         state = decision.state
@@ -145,21 +145,21 @@ def live(state, days):
 
 @settings(max_examples=300)
 @given(bad_days)
-def test_no_sequence_of_bad_days_breaks_a_law(days):
+def test_the_laws_hold_for_every_sequence_of_observations(days):
     live(begun(), days)
 
 
 @settings(max_examples=300)
 @given(bad_days, st.sampled_from([None, *Verdict]), st.booleans(), st.booleans())
-def test_whatever_happened_it_ends_or_asks_a_person(days, verdict, works, is_ready):
-    """From then on the world stands still, good or bad; time goes on."""
+def test_every_rollout_ends_or_waits_for_a_person(days, verdict, works, is_ready):
+    """Repeats one observation, good or bad, while time goes on."""
     state, now = live(begun(), days)
     for _ in range(300):
         if state.phase.is_end or state.phase is Phase.WAITING:
             return
         now += WINDOW
         share = state.percent if works else None
-        ended = {"carried": works, "registered": works, "withdrawn": works, "rejected": works}
+        ended = {"taken_over": works, "registered": works, "withdrawn": works, "rejected": works}
         state = decide(state, good(state, now=now, share=share, verdict=verdict, ready=is_ready, **ended)).state
     raise AssertionError(f"stuck in {state}")
 

@@ -6,7 +6,7 @@ from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import InputError
 
 
-def test_the_usual_steps_start_where_no_user_is_met_and_end_with_all():
+def test_the_default_steps_begin_at_0_and_end_at_100():
     assert Parameters().path == (0, 1, 5, 25, 50, 100)
 
 
@@ -16,7 +16,7 @@ def test_blue_green_is_two_steps():
     assert not plan.needs_approval(100)
 
 
-def test_a_hold_asks_a_person_before_the_rest():
+def test_a_plan_that_ends_below_100_needs_an_approval_for_the_rest():
     plan = Parameters(steps=(0, 50))
     assert plan.path == (0, 50, 100)
     assert plan.needs_approval(100)
@@ -44,7 +44,7 @@ def test_a_hold_asks_a_person_before_the_rest():
         ({"bake_seconds": 4000}, "deadline"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_named(given, says):
+def test_an_invalid_plan_is_refused_and_the_value_named(given, says):
     with pytest.raises(InputError, match=says):
         Parameters(**given)
 

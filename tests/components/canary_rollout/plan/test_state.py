@@ -47,13 +47,13 @@ def test_read_back_as_written(state):
     assert load(state.dump()) == state
 
 
-def test_it_is_small_and_tells_its_schema():
+def test_a_record_is_small_and_has_its_schema():
     written = begun().enter(Phase.WAITING, 0, "x" * 10_000, approvals=("step-100 by somebody",) * 20).dump()
     assert len(written) < 4_000
     assert json.loads(written)["schema"] == 1
 
 
-def test_what_others_wrote_is_cut_whichever_way_it_gets_there():
+def test_texts_of_others_are_cut_in_every_field():
     state = replace(begun(), reason="x" * 10_000, approvals=("step-100 by " + "y" * 10_000,) * 20)
     assert len(state.reason) == 600
     assert state.approvals[0].startswith("step-100 by yyy")
@@ -90,7 +90,7 @@ def test_anything_else_is_refused(text, says):
         load(text)
 
 
-def test_what_serves_is_not_rolled_out():
+def test_the_version_that_serves_is_not_rolled_out():
     with pytest.raises(InputError, match="serves already"):
         start("r", "1", "s3://elsewhere", STABLE, PARAMETERS, 0.0)
     with pytest.raises(InputError, match="serves already"):

@@ -1,4 +1,4 @@
-"""What an Event says fits into one."""
+"""The note of an Event is cut to the length that the API server accepts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Records of a rollout are read back, whichever version wrote them."""
+"""Records of a rollout are read back, also those of earlier versions."""
 
 import json
 

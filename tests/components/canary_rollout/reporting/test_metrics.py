@@ -43,7 +43,7 @@ def measured(*checks):
     return Measurement(checks[0].verdict, "", 42, checks)
 
 
-def test_where_it_is_and_what_it_is_about(metrics, scrape):
+def test_the_phase_and_the_versions_are_exposed(metrics, scrape):
     metrics.observe(replace(at(Phase.BAKING, step=1), failures=1, inconclusives=2))
     found = scrape()
     assert found["info", "2", "1", "r1"] == 1
@@ -77,7 +77,7 @@ def test_waiting_for_an_approval_can_be_alerted(metrics, scrape):
     assert scrape()["waiting_for_approval",] == 1
 
 
-def test_one_that_does_not_get_back_can_be_alerted(metrics, scrape):
+def test_a_rollback_that_does_not_end_can_be_alerted(metrics, scrape):
     metrics.observe(at(Phase.BAKING))
     assert scrape()["going_back",] == 0
     metrics.observe(at(Phase.ROLLING_BACK))

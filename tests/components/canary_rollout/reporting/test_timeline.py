@@ -1,4 +1,4 @@
-"""The page of a rollout: what happened is on it, what did not is not, and nothing on it is taken for markup."""
+"""The page of a rollout: it shows what happened and nothing else, and escapes all text."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ VOID = {"meta", "line", "rect", "circle", "br"}
 
 
 class Page(HTMLParser):
-    """The page's elements and text; complains about what is not closed."""
+    """The page's elements and text; fails if an element is not closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -64,7 +64,7 @@ def test_a_promotion_with_its_steps_its_approval_and_its_end():
     found = page(stories.promoted())
     assert "✓ Promoted version 7 serves alone and is the champion" in found.words
     assert "step-25 by mina@example.org" in found.words
-    assert "0 %, 1 %, 5 %, 25 %, 50 %, 100 %, a person asked before 25 %" in found.words
+    assert "0 %, 1 %, 5 %, 25 %, 50 %, 100 %, a person approves 25 %" in found.words
     assert "Waited for people 6 min 40 s" in found.words
     assert "not reached" not in found.words
     assert len(found.of_class("approved")) == 1
@@ -91,7 +91,7 @@ def test_every_picture_has_a_label():
     assert any(label.startswith("errors, bound: 0.05, wanted at most 0.01, fail") for label in labels)
 
 
-def test_a_page_needs_nothing_but_itself():
+def test_a_page_is_self_contained():
     html = timeline.render("filter", stories.promoted().state, stories.promoted().records)
     assert not re.search(r"(src|href)=|url\(|@import|<script", html)
 
@@ -143,7 +143,7 @@ def test_history_gives_back_what_the_page_is_made_of(tmp_path):
     assert written == timeline.render("filter", story.state, story.records)
 
 
-def test_thousands_of_turns_do_not_make_thousands_of_marks():
+def test_thousands_of_iterations_do_not_make_thousands_of_marks():
     story = Story().enter(Phase.BAKING, "measured", 10)
     for n in range(2_000):
         bad = Verdict.FAIL if n == 777 else Verdict.PASS
@@ -168,7 +168,7 @@ def test_thousands_of_turns_do_not_make_thousands_of_marks():
     )
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore")
-def test_any_history_is_a_page_and_every_place_is_on_it(rows):
+def test_any_history_can_be_drawn_and_every_position_is_on_the_page(rows):
     story = Story()
     for at, phase, step, share, verdict, reason, value, bound in rows:
         story.now = START + at

@@ -1,4 +1,4 @@
-"""The rest of an API server around a simulated cluster: pods, Leases, Events, and failures of its own."""
+"""A simulated API server around a simulated cluster, with pods, Leases, Events, and failures on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Killed(BaseException):
 class ApiServer:
     """Implements RolloutClient. Counts writes, and kills the process at write number ``kill_at``.
 
-    ``is_written`` says whether that write is still stored. ``refusals`` are errors that the next writes of the service
+    ``is_written``: whether that write is still stored. ``refusals`` are errors that the next writes of the service
     raise, in order.
     """
 

@@ -22,7 +22,7 @@ def service() -> Json:
 
 
 class KnativeWorld:
-    """``met`` holds, for every second, the share of users that each bundle had; ``lost`` those that met nothing."""
+    """``met``: the share of users that each bundle answered in every second; ``lost``: the share without answer."""
 
     def __init__(
         self, given: Json, *, start: int = 3, status_lag: int = 1, gateway_lag: int = 2, broken: Collection[str] = ()

@@ -1,4 +1,4 @@
-"""The stand-in's API server over HTTP, with a kubeconfig for it and a simulated cluster whose clock runs."""
+"""The simulated API server over HTTP, with a kubeconfig for it and a simulated cluster whose clock runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What KServe's controller makes of an InferenceService in Standard mode, as it was observed to. Pure.
+"""KServe's controller for an InferenceService in Standard mode, as it was observed to behave. Pure.
 
 It has KServe's pitfalls: a canary's ready pods are subtracted from stable's, workloads that the spec no longer names
 are removed at once, and the route follows only afterwards.

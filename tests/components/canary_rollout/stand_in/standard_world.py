@@ -90,7 +90,7 @@ class StandardWorld:
         stable = standard.workload("filter", self.stored.value["spec"]["predictor"].get("name"))
         if stable != self._autoscales:
             self._autoscales = stable
-            # A new one begins with the pods that it finds.
+            # A new autoscaler begins with the present number of pods.
             self._seen.clear()
             self._wanted.clear()
             self._seen.append(self._ready(stable))

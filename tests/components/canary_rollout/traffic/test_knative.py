@@ -145,7 +145,7 @@ def test_a_split_that_no_rollout_made_is_refused():
     world = KnativeWorld(service())
     world.stored.patch({"spec": {"predictor": {"canaryTrafficPercent": 10}}})
     world.tick(5)
-    with pytest.raises(TrafficError, match="not settled"):
+    with pytest.raises(TrafficError, match="in the middle of a change"):
         Rollout(world)
 
 

@@ -222,7 +222,7 @@ def test_a_service_whose_route_names_something_else_is_refused(part):
 
 def test_a_canary_of_another_writer_is_refused():
     world = naive(StandardWorld(service()), entry(10))
-    with pytest.raises(TrafficError, match=r"no rollout knows of \(v2\)"):
+    with pytest.raises(TrafficError, match=r"a canary of no rollout \(v2\)"):
         Rollout(world)
 
 
@@ -255,7 +255,7 @@ def test_a_deleted_canary_is_not_created_again_with_a_share():
     rollout = Rollout(StandardWorld(service()))
     rollout.through()
     rollout.world.stored.patch({"spec": {"canary": None}})
-    with pytest.raises(TrafficError, match="gone"):
+    with pytest.raises(TrafficError, match="was removed"):
         rollout.once(Goal(Aim.SHIFTED, 1))
 
 
@@ -305,5 +305,5 @@ def test_a_conflict_with_an_edit_of_the_spec_is_not():
     rollout = Rollout(world)
     view = rollout.mover.read()
     world.stored.patch({"spec": {"predictor": {"minReplicas": 4}}})
-    assert "somebody else" in rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO).why
+    assert "written by others" in rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO).why
     assert world.stored.value["spec"]["predictor"]["minReplicas"] == 4

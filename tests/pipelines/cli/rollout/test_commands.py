@@ -1,4 +1,4 @@
-"""``arena rollout`` from the outside: a stand-in's API server over HTTP, and whatever can not be used."""
+"""``arena rollout`` as a command, against a simulated API server over HTTP; and input that is refused."""
 
 import json
 import os
@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from content_arena.components.canary_rollout import launch
+from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
+from content_arena.pipelines.cli.rollout import settings_option
 from tests.components.canary_rollout.stand_in import standard_world
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE, Served
@@ -95,7 +98,7 @@ def is_refused(result, *words):
 def test_a_dry_run_prints_the_plan_and_changes_nothing(cluster):
     result = rollout(*START, "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "would take it" in result.stdout
+    assert "accepts it" in result.stdout
     assert "Nothing was changed." in result.stdout
     assert cluster.api.writes == 0
     code, plan = answer(*START, "--dry-run")
@@ -115,7 +118,7 @@ def test_a_challenger_that_crashes_is_rolled_back_and_the_page_names_the_cause(b
     assert (code, shown["phase"], shown["timeline"]) == (1, "rolled_back", str(page))
 
 
-def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(cluster):
+def test_a_rollout_that_waits_can_be_read_approved_aborted_and_resumed(cluster):
     code, left = answer(*START)
     assert (code, left["phase"], left["gate"]) == (3, "waiting", "measure-1")
     assert Path(left["timeline"]).is_file()
@@ -135,7 +138,7 @@ def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(clust
     assert (code, aborted["reason"]) == (0, "complaints")
     shown = " ".join(rollout(*EVERY["status"]).stdout.split())
     assert "abort: complaints (bob)" in shown
-    assert "measure-1 approved by alice, unused yet" in shown
+    assert "measure-1 approved by alice, not used yet" in shown
     code, end = answer(*RESUME)
     assert (code, end["phase"], end["reason"]) == (1, "rolled_back", "aborted: complaints (bob)")
 
@@ -146,7 +149,7 @@ def test_a_rollout_that_waits_is_left_seen_approved_aborted_and_taken_back(clust
         is_refused(rollout(*EVERY[command]), "is over", "rolled_back")
 
 
-def test_reconcile_ends_a_rollout_without_a_process_and_then_finds_nothing(cluster):
+def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(cluster):
     rollout(*START)
     rollout("abort", *WHERE)
     rollout(*EVERY["approve"])
@@ -178,7 +181,7 @@ def test_a_resumed_rollout_is_judged_as_it_began(cluster, tmp_path):
     code, _ = answer(*RESUME, "--probe-corpus", other, "--limit", "f1=0.7")
     assert code == 3
     _, seen = answer(*EVERY["status"])
-    assert seen["measuring"] == began, "said for that process only"
+    assert seen["measuring"] == began, "options of a resume are not recorded"
 
 
 def test_a_process_that_is_stopped_leaves_the_page_and_names_it(cluster, tmp_path):
@@ -200,7 +203,7 @@ def test_a_process_that_is_stopped_leaves_the_page_and_names_it(cluster, tmp_pat
     assert "Under way at 0 %" in Path(stopped["timeline"]).read_text()
     assert f"timeline: {stopped['timeline']}" in stderr.splitlines()
     assert "`arena rollout resume` goes on" in stderr.splitlines()[-1]
-    assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was let go of"
+    assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was released"
 
 
 # Options.
@@ -233,16 +236,51 @@ def test_former_names_of_options_are_not_in_the_help():
     assert "--probe-rounds" not in help_text
 
 
+# Settings file.
+
+
+@pytest.fixture
+def settings(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        "[training]\nepochs = 2\n[rollout]\nsteps = [0, 10, 100]\napprovals = [100]\nfailure_limit = 2\n"
+        "bake_seconds = 7\nprobe_texts = 40\nlimits = { p95_seconds = 0.8, f1 = 0.7 }\n"
+    )
+    return path
+
+
+def test_a_start_takes_its_plan_and_measuring_from_a_settings_file_and_options_win(settings, monkeypatch):
+    given = []
+
+    def start(where, registry, request, options):
+        given.append((request.parameters, options.overrides))
+        raise InputError("enough")
+
+    monkeypatch.setattr(launch, "start", start)
+    options = ["--settings", settings, "--bake", "9", "--limit", "f1=0.5", "--limit", "psi=0.3"]
+    is_refused(rollout("start", "2", "--storage-uri", TWO, *WHERE, "--no-registry", *options), "enough")
+    ((parameters, overrides),) = given
+    assert parameters == launch.Parameters(
+        steps=(0, 10, 100), approvals=(100,), failure_limit=2, bake_seconds=9.0, inconclusive_limit=3
+    )
+    assert overrides["limits"] == {"p95_seconds": 0.8, "f1": 0.5, "psi": 0.3}
+    assert (overrides["texts_per_label"], overrides["budget"]) == (40, 3)
+
+
+def test_every_setting_of_a_rollout_has_an_option():
+    assert {field.name for field in fields(RolloutSettings)} == {*settings_option.OPTIONS, "limits"}
+
+
 # What can not be used.
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_without_a_cluster(command):
+def test_no_cluster_is_configured(command):
     is_refused(rollout(*EVERY[command]), "no cluster is configured", "KUBECONFIG")
 
 
 @pytest.mark.parametrize("content", [None, "", "no: kubeconfig", "{", "\x00"])
-def test_a_kubeconfig_that_is_none(content, tmp_path, monkeypatch):
+def test_a_kubeconfig_that_can_not_be_read(content, tmp_path, monkeypatch):
     path = tmp_path / "config"
     if content is not None:
         path.write_text(content)
@@ -250,23 +288,23 @@ def test_a_kubeconfig_that_is_none(content, tmp_path, monkeypatch):
     is_refused(rollout(*EVERY["status"]), "no cluster is configured")
 
 
-def test_a_context_that_there_is_not(cluster):
+def test_a_context_that_does_not_exist(cluster):
     is_refused(rollout(*EVERY["status"], "--context", "nowhere"), "there is no context nowhere in", "there is here")
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_a_service_that_there_is_not(command, cluster):
+def test_a_service_that_does_not_exist(command, cluster):
     arguments = ["nothing" if argument == SERVICE else argument for argument in EVERY[command]]
     is_refused(rollout(*arguments), f"namespace {NAMESPACE} has no InferenceService nothing")
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_a_service_that_one_may_not_see(command, cluster):
+def test_a_service_without_the_right_to_read_it(command, cluster):
     cluster.forbidden.add("inferenceservices")
     is_refused(rollout(*EVERY[command]), 'User "me" cannot get resource "inferenceservices"')
 
 
-def test_a_lease_that_one_may_not_take(cluster):
+def test_a_lease_without_the_right_to_take_it(cluster):
     cluster.forbidden.add("leases")
     is_refused(rollout(*START), 'resource "leases"')
     assert "content-arena/rollout" not in cluster.annotations
@@ -279,11 +317,11 @@ def test_a_state_that_can_not_be_read(command, cluster):
 
 
 @pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status"}))
-def test_before_there_was_a_rollout(command, cluster):
+def test_a_service_without_a_rollout(command, cluster):
     is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
 
 
-def test_before_there_was_a_rollout_status_shows_what_serves(cluster):
+def test_the_status_of_a_service_without_a_rollout_shows_what_serves(cluster):
     result = rollout(*EVERY["status"])
     assert result.exit_code == 0, result.output
     assert "Version 1 serves" in result.stdout
@@ -299,18 +337,18 @@ def test_before_there_was_a_rollout_status_shows_what_serves(cluster):
         (["--plan", "10,50"], ["steps go from 0"]),
         (["--plan", "0"], ["steps go from 0"]),
         (["--plan", "a bit"], ["--plan is 'a bit'"]),
-        (["--approve-before", "30"], ["approval is asked before [30]"]),
+        (["--approve-before", "30"], ["approvals are set for [30]"]),
         (["--bake", "20000"], ["the deadline is"]),
         (["--limit", "charm=1"], ["no limit 'charm'", "p95_seconds"]),
         (["--limit", "p95_seconds=slow"], ["limit p95_seconds is 'slow'"]),
         (["--limit", "p95_seconds=nan"], ["limit p95_seconds is 'nan'"]),
-        (["--prometheus", "prometheus:9090"], ["is no address of a Prometheus"]),
-        (["--prometheus", "http://[prometheus"], ["is no address of a Prometheus"]),
+        (["--prometheus", "prometheus:9090"], ["is not the address of a Prometheus"]),
+        (["--prometheus", "http://[prometheus"], ["is not the address of a Prometheus"]),
         (["--probe-corpus", "nowhere.parquet"], ["there is no corpus nowhere.parquet"]),
         (["--storage-uri", "s3://models/content-filter/1"], ["serves already"]),
     ],
 )
-def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
+def test_invalid_options_of_a_start_change_nothing(options, words, cluster):
     is_refused(rollout(*START, *options), *words)
     assert cluster.api.writes == 0
 
@@ -318,18 +356,18 @@ def test_a_start_that_makes_no_sense_leaves_no_trace(options, words, cluster):
 def test_an_approval_names_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
     rollout(*START, "--approve-before", "100")
     rollout("approve", "step-100", *WHERE, "--by", "carol")
-    said = rollout(*EVERY["approve"], "--by", "dave").stdout
-    assert "step-100 by carol is gone" in said
-    assert "No process runs the rollout: arena rollout resume" in said
+    output = rollout(*EVERY["approve"], "--by", "dave").stdout
+    assert "step-100 by carol is gone" in output
+    assert "No process runs the rollout: arena rollout resume" in output
 
 
 @pytest.mark.parametrize("limit", ["error_rate=-4", "latency=3", "p99_seconds=fast"])
-def test_a_bound_that_makes_no_sense_is_refused_by_a_dry_run_too(limit, cluster):
+def test_an_invalid_bound_is_refused_by_a_dry_run_too(limit, cluster):
     is_refused(rollout(*START, "--dry-run", "--limit", limit), limit.partition("=")[0])
     is_refused(rollout(*START, "--dry-run", "--probe-corpus", "/nope"), "/nope")
 
 
-def test_a_second_start_is_sent_to_the_first(cluster):
+def test_a_second_start_is_refused_and_names_the_command_that_watches_the_first(cluster):
     rollout(*START)
     is_refused(rollout(*START), "a rollout of version 2 is under way", "arena rollout watch")
 
@@ -342,6 +380,6 @@ def test_a_version_that_was_never_published(cluster, registry, make_bundle):
     is_refused(rollout("start", "99", *WHERE), "99")
 
 
-def test_no_registry_needs_an_address_and_a_registry_has_to_be_there(cluster):
+def test_no_registry_needs_an_address_and_a_missing_registry_is_an_error(cluster):
     is_refused(rollout("start", "2", *WHERE, "--no-registry"), "--no-registry needs --storage-uri")
     is_refused(rollout("start", "2", *WHERE), "there is no registry")

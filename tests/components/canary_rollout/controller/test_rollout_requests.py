@@ -1,4 +1,4 @@
-"""A rollout that people approve, abort and edit."""
+"""Approvals, aborts and edits during a rollout."""
 
 import logging
 
@@ -54,7 +54,7 @@ def test_an_abort_rolls_back_from_anywhere_and_records_why(mode):
         assert state.reason == "aborted: complaints: many (bob)"
 
 
-def test_an_abort_of_another_version_is_not_heard(mode):
+def test_an_abort_of_another_version_is_ignored(mode):
     bench = Bench(mode).begun()
     bench.api.annotate(abort="7 by bob: complaints")
     state = bench.end()
@@ -88,7 +88,7 @@ def test_an_edit_while_no_process_runs_is_noticed_too(mode):
     bench = Bench(mode).begun()
     bench.end(until=lambda state: state.percent == 25)
     edit(bench, timeout=7)
-    assert "not as the rollout left it" in bench.held().reason
+    assert "not as the rollout wrote it" in bench.held().reason
 
 
 def baking_at_25(bench):
@@ -97,13 +97,13 @@ def baking_at_25(bench):
     return process
 
 
-def test_a_record_that_somebody_takes_away_is_written_again_and_asked_about(mode):
+def test_a_record_that_was_removed_is_written_again_and_closes_a_gate(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
     bench.api.annotate(rollout=None)
     state = process.run(lambda state: state.phase is Phase.WAITING)
     assert (state, str(state.gate)) == (bench.state, "edit-1")
-    assert "content-arena/rollout was gone" in state.reason
+    assert "content-arena/rollout was removed" in state.reason
     bench.api.annotate(approve="2/edit-1 by alice")
     bench.check(bench.end())
 
@@ -117,7 +117,7 @@ def test_an_abort_works_although_the_record_was_removed(mode):
     assert state.reason == "aborted: broken (alice)"
 
 
-def test_a_record_that_is_taken_away_right_after_a_move_does_not_make_that_an_edit(mode):
+def test_a_record_that_is_removed_right_after_a_move_does_not_turn_the_move_into_an_edit(mode):
     bench = Bench(mode).begun()
     process, patch_service = bench.process(), bench.api.patch_service
 
@@ -146,7 +146,7 @@ def test_a_record_that_is_removed_again_and_again_is_reported_once(mode):
     assert (str(bench.state.gate), len(bench.api.events)) == ("edit-1", before)
 
 
-def test_a_record_that_is_taken_away_does_not_keep_it_from_going_back(mode):
+def test_a_record_that_is_removed_does_not_stop_a_rollback(mode):
     bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
     process = bench.process()
     process.run(lambda state: state.phase is Phase.ROLLING_BACK)
@@ -156,7 +156,7 @@ def test_a_record_that_is_taken_away_does_not_keep_it_from_going_back(mode):
     assert state.phase is Phase.ROLLED_BACK
 
 
-def test_an_abort_goes_back_over_an_edit(mode):
+def test_an_abort_rolls_back_despite_an_edit(mode):
     bench = Bench(mode).begun()
     bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
     edit(bench, timeout=7)
@@ -167,7 +167,7 @@ def test_an_abort_goes_back_over_an_edit(mode):
     assert bench.serves == ONE
 
 
-def test_a_service_that_is_deleted_ends_it():
+def test_a_deleted_service_ends_the_process():
     bench = Bench("Standard").begun()
 
     def gone(name):

@@ -1,4 +1,4 @@
-"""The stand-in bites: what loses requests with the real controllers loses them here, and what does not does not."""
+"""Naive patches lose requests with the simulated controllers exactly where they do with the real ones."""
 
 import time
 
@@ -24,11 +24,11 @@ def promotion():
 
 @pytest.fixture
 def at_half(installation):
-    """Version 2 has half of the traffic, as an obvious patch gives it."""
+    """Version 2 has half of the traffic, by a naive patch."""
     installation.storage.put("2")
     installation.patch(canary(50))
     installation.wait(lambda: installation.weights() == {"v1": 50, "v2": 50}, "the route says 50/50")
-    installation.wait(lambda: installation.users.versions(time.monotonic() - 1).keys() == {"1", "2"}, "both are met")
+    installation.wait(lambda: installation.users.versions(time.monotonic() - 1).keys() == {"1", "2"}, "both serve")
     return installation
 
 
@@ -54,7 +54,7 @@ class TestStandard:
         assert lost.get(503, 0) > lost[500]
         assert at_half.users.versions(time.monotonic() - 1).keys() == {"1"}
 
-    def test_stable_pays_for_the_canary_with_its_pods(self, at_half):
+    def test_a_canary_takes_its_pods_off_stable(self, at_half):
         at_half.wait(lambda: at_half.ready_pods("1") == 1, "stable has lost a pod")
         at_half.patch(canary(0))
         at_half.wait(lambda: at_half.weights() == {"v1": 100, "v2": 0}, "the share is 0")
@@ -70,14 +70,14 @@ class TestStandard:
 
     def test_what_the_webhook_refuses_is_refused(self, installation):
         entries = lambda *canaries: {"spec": {"canary": [each["spec"]["canary"][0] for each in canaries]}}  # noqa: E731
-        for patch, said in (
+        for patch, message in (
             (canary(10, maxReplicas=3), "replicas are fixed"),
             (canary(10, minReplicas=3), "must not exceed"),
             (canary(10, name="v1"), "stable predictor's name"),
             (entries(canary(60), canary(60, name="v3")), "sum"),
             (entries(canary(10), canary(10)), "unique"),
         ):
-            with pytest.raises(RefusedError, match=said):
+            with pytest.raises(RefusedError, match=message):
                 installation.patch(patch)
 
 
@@ -91,7 +91,9 @@ class TestKnative:
         installation.storage.put("2")
         installation.storage.tear("2")
         installation.patch(challenged(20))
-        installation.wait(lambda: "lastFailureInfo" in installation.service()["status"]["modelStatus"], "it is told")
+        installation.wait(
+            lambda: "lastFailureInfo" in installation.service()["status"]["modelStatus"], "it is reported"
+        )
         serving = installation.service()["status"]["components"]["predictor"]
         assert {entry["revisionName"]: entry["percent"] for entry in serving["traffic"]}.keys() == {
             serving["latestReadyRevision"]

@@ -1,4 +1,4 @@
-"""A wire to the API server that can be cut: what is not reached for a while is as good as away."""
+"""A TCP proxy to the API server whose connections can be cut, so that the server seems unavailable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import threading
 
 
-class Wire:
+class TcpProxy:
     """Passes bytes from ``port`` of this machine to a server; ``cut`` ends every connection and refuses new ones."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -23,7 +23,7 @@ class Wire:
         for end in list(self._ends):
             _close(end)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._is_cut = False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A rollout whose process is killed, and whose API server is away or refuses."""
+"""A rollout whose process is killed, or whose API server is unavailable or refuses."""
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ def is_held_at(state, kind):
 # Killed.
 
 
-def test_killed_before_and_after_every_write_the_end_is_the_same(mode):
+def test_a_kill_before_or_after_any_write_does_not_change_the_end(mode):
     for is_written in (False, True):
         for kill_at in range(100):
             bench = Bench(mode)
@@ -46,12 +46,12 @@ def test_killed_before_and_after_every_write_the_end_is_the_same(mode):
     st.lists(st.integers(0, 40), max_size=8),
     st.sampled_from([None, *QUICK.steps]),
 )
-def test_killed_at_any_moments_nothing_is_lost(mode, lives, failing):
-    """Each process lives for so many turns; the last one to the end."""
+def test_no_request_is_lost_by_kills_at_any_moments(mode, lifetimes, failing):
+    """Each process is killed after a number of iterations; the last one runs to the end."""
     bench = Bench(mode, verdicts={} if failing is None else {failing: Verdict.FAIL}).begun()
-    for turns in lives:
+    for iterations in lifetimes:
         process = bench.process()
-        for _ in range(turns):
+        for _ in range(iterations):
             process.reconcile_once()
             bench.world.tick()
     state = bench.end()
@@ -59,11 +59,11 @@ def test_killed_at_any_moments_nothing_is_lost(mode, lives, failing):
     assert (state.phase is Phase.PROMOTED) == (failing is None)
 
 
-# The API server's bad days.
+# An API server that is unavailable or refuses.
 
 
 @pytest.mark.parametrize("after", [0, 8, 20, 33, 45])
-def test_a_server_that_is_away_for_half_a_minute_is_waited_for(mode, after):
+def test_a_server_that_is_unavailable_for_half_a_minute_is_waited_for(mode, after):
     bench = Bench(mode).begun()
     process, start = bench.process(), bench.world.now
     process.run(lambda state: bench.world.now - start >= after)
@@ -73,7 +73,7 @@ def test_a_server_that_is_away_for_half_a_minute_is_waited_for(mode, after):
     assert state.phase is Phase.PROMOTED
 
 
-def test_a_server_that_stays_away_is_left_in_the_end(mode):
+def test_the_process_ends_if_the_server_stays_unavailable(mode):
     bench = Bench(mode).begun()
     process = bench.process(patience=20)
     bench.api.away_until = bench.world.now + 60
@@ -87,7 +87,7 @@ FORBIDDEN = "inferenceservices filter is forbidden"
 
 
 @pytest.mark.parametrize("call", ["service", "pods", "patch_service"])
-def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, call):
+def test_a_server_that_refuses_for_a_while_is_waited_for(mode, call):
     bench = Bench(mode).begun()
     allowed, until = getattr(bench.api, call), bench.world.now + 40
 
@@ -99,7 +99,7 @@ def test_a_server_that_forgets_for_a_while_what_is_allowed_is_waited_for(mode, c
     setattr(bench.api, call, forgets)
     state = bench.end(until=lambda state: is_held_at(state, GateKind.REFUSED))
     if state.gate:
-        # A move that is refused is a person's, as ever.
+        # A move that was refused needs a person's approval.
         bench.api.annotate(approve=f"2/{state.gate} by alice")
         state = bench.end()
     bench.check(state)
@@ -119,7 +119,7 @@ def test_a_right_that_is_missing_from_the_beginning_is_an_error_at_once(mode):
     assert bench.world.now == began
 
 
-def test_a_right_that_stays_away_is_left_in_the_end(mode):
+def test_the_process_ends_if_a_right_stays_missing(mode):
     bench = Bench(mode).begun()
     process, service, began = bench.process(patience=20), bench.api.service, bench.world.now
 
@@ -133,7 +133,7 @@ def test_a_right_that_stays_away_is_left_in_the_end(mode):
         process.run()
 
 
-def test_what_the_server_refuses_is_held_in_its_words_and_tried_again_once_approved(mode):
+def test_a_refusal_closes_a_gate_with_the_servers_message_and_is_tried_again_once_approved(mode):
     bench = Bench(mode).begun()
     bench.api.refusals = [ClusterError("admission webhook denied the request: no")]
     state = bench.held()
@@ -149,7 +149,7 @@ def denied(count):
     return [ClusterError("admission webhook denied the request: no")] * count
 
 
-def test_a_refusal_while_it_goes_back_is_tried_again_by_itself(mode):
+def test_a_refusal_during_a_rollback_is_tried_again_without_an_approval(mode):
     bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
     process = bench.process()
     process.run(lambda state: state.phase is Phase.ROLLING_BACK)
@@ -174,7 +174,7 @@ def test_after_a_long_refusal_the_registry_still_names_the_cause_of_the_rollback
     assert is_held_at(state, GateKind.REFUSED)
     assert (len(state.reason), state.cause) == (600, "failed at 25 %: errors: fail")
     assert state.reason.startswith("refused: admission webhook denied")
-    assert state.reason.endswith("it goes back because: failed at 25 %: errors: fail"), "people read both"
+    assert state.reason.endswith("it goes back because: failed at 25 %: errors: fail"), "the reason shows both"
     bench.api.patch_service = patch_service
     bench.api.annotate(approve=f"2/{state.gate} by alice")
     state = bench.end()

@@ -14,31 +14,31 @@ from urllib.parse import urlsplit
 import yaml
 
 from tests.components.canary_rollout.on_a_cluster.installation import SERVICE, Installation
-from tests.components.canary_rollout.on_a_cluster.wire import Wire
+from tests.components.canary_rollout.on_a_cluster.tcp_proxy import TcpProxy
 from tests.manifests.rendering import MANIFESTS, kubectl
 
 _ROLE = MANIFESTS / "base/arena/access/rollout-role.yaml"
 _ACCOUNT = "rollout"
-#: The tiny model reads whole words, so that every misspelt one evades it: only differences are of interest.
+#: The tiny model knows whole words only, so every misspelt one evades it. Only differences between versions matter.
 EVADED = {"evasion": 1.0}
-#: Few answers have to do: a rate of 20 % can be told from nothing by some twenty, a margin of 0.1 by 40 texts.
+#: Wide limits, because there are few answers: 20 answers can show a rate below 20 %, and 40 texts a margin of 0.1.
 LIMITS = EVADED | {
     "evasion_margin": 0.1, "benign_margin": 0.1, "f1_margin": 0.1, "slower": 20.0, "error_rate": 0.2,
     "error_margin": 0.2, "throttled_rate": 0.2, "flagged_margin": 0.6, "p95_seconds": 0.5, "p99_seconds": 2.5,
 }  # fmt: skip
-#: Short, but with something of every step; that no more than 1 % is slow can be told from 381 answers on.
+#: A short plan with every kind of step. 381 answers are the least that can show that at most 1 % are slow.
 QUICK = {"plan": "0,50,100", "bake": 6, "warmup": 1, "min-requests": 381, "move-timeout": 60, "start-timeout": 90}
 
 
-class Component:
-    """Runs ``arena rollout`` for one installation, one process at a time."""
+class RolloutCli:
+    """Runs ``arena rollout`` for one installation."""
 
     def __init__(self, installation: Installation, corpus: Path) -> None:
         self.installation, self._corpus = installation, corpus
-        self._log = installation.folder / "component.log"
-        self._begun: list[Process] = []
+        self._log = installation.folder / "rollout.log"
+        self._processes: list[Process] = []
         self.kubeconfig = str(installation.folder / "kubeconfig")
-        self.wire = self._connected()
+        self.api_proxy = self._connected()
         self._environment = os.environ | {
             "KUBECONFIG": self.kubeconfig,
             "ARENA_HOME": str(installation.folder / "home"),
@@ -46,12 +46,12 @@ class Component:
         }
 
     def close(self) -> None:
-        for process in self._begun:
+        for process in self._processes:
             process.kill()
-        self.wire.close()
+        self.api_proxy.close()
 
     def options(self, command: str, **given: Any) -> list[str]:
-        """The command line; ``start`` gets the quick plan unless told otherwise."""
+        """The command line; ``start`` has the quick plan unless ``given`` overrides it."""
         found: dict[str, Any] = {"service": SERVICE, "namespace": self.installation.namespace}
         if command in ("start", "resume"):
             found |= {"pod-access": "direct", "probe-corpus": self._corpus, "probe-texts": 40, "probe-budget": 1}
@@ -71,53 +71,53 @@ class Component:
         return line
 
     def begin(self, command: str = "start", **given: Any) -> Process:
-        self._begun.append(Process(self.options(command, **given), self._environment, self._log))
-        return self._begun[-1]
+        self._processes.append(Process(self.options(command, **given), self._environment, self._log))
+        return self._processes[-1]
 
     def run(self, command: str = "start", seconds: float = 600, **given: Any) -> Process:
-        """To its end."""
+        """Runs a command to its end."""
         process = self.begin(command, **given)
         process.wait(seconds)
         return process
 
     def state(self) -> dict[str, Any]:
-        """As recorded on the service; empty before there is one."""
+        """The state as recorded on the service; empty before there is one."""
         annotations = self.installation.service()["metadata"].get("annotations", {})
         return json.loads(annotations.get("content-arena/rollout", "{}"))
 
-    def reaches(self, phase: str, step: int, process: Process, seconds: float = 240) -> None:
-        """Waits until a rollout is there."""
+    def wait_for_phase(self, phase: str, step: int, process: Process, seconds: float = 240) -> None:
+        """Waits until the rollout is in a phase of a step."""
 
-        def is_there() -> bool:
+        def is_reached() -> bool:
             state = self.state()
             return process.is_over or (state.get("phase"), state.get("step")) == (phase, step)
 
-        self.installation.wait(is_there, f"{phase} of step {step}", seconds)
-        assert not process.is_over, self.said
+        self.installation.wait(is_reached, f"{phase} of step {step}", seconds)
+        assert not process.is_over, self.output
 
-    def carries(self, process: Process) -> None:
-        """Waits until a process holds the lease, or is over."""
+    def wait_for_lease(self, process: Process) -> None:
+        """Waits until a process holds the lease, or has ended."""
 
-        def is_so() -> bool:
+        def holds_lease() -> bool:
             lease = self.installation.api.get("leases", f"rollout-{SERVICE}") or {"spec": {}}
             return process.is_over or f"_{process.pid}_" in lease["spec"].get("holderIdentity", "")
 
-        self.installation.wait(is_so, "the process holds the lease", 120)
+        self.installation.wait(holds_lease, "the process holds the lease", 120)
 
     @property
-    def said(self) -> str:
-        """What all its processes said so far."""
+    def output(self) -> str:
+        """Standard output and error of all processes so far."""
         return self._log.read_text()
 
-    def forget_the_dead(self) -> None:
-        """Takes a dead process's lease away, as a person may who knows that it is dead; else it takes 30 s."""
+    def delete_lease(self) -> None:
+        """Deletes the lease of a killed process, so that the next one need not wait 30 s until it expires."""
         self.installation.api.delete("leases", f"rollout-{SERVICE}")
 
-    def take_rights_away(self) -> None:
+    def delete_role_binding(self) -> None:
         kubectl("delete", "rolebinding", _ACCOUNT, f"--namespace={self.installation.namespace}")
 
-    def _connected(self) -> Wire:
-        """Writes a kubeconfig that reaches the API server by a wire, as the Role's account."""
+    def _connected(self) -> TcpProxy:
+        """Writes a kubeconfig for the Role's account that connects through a proxy."""
         namespace = self.installation.namespace
         kubectl("create", "serviceaccount", _ACCOUNT, f"--namespace={namespace}")
         kubectl("apply", f"--namespace={namespace}", f"--filename={_ROLE}")
@@ -127,15 +127,15 @@ class Component:
         settings = yaml.safe_load(kubectl("config", "view", "--raw", "--flatten", "--minify"))
         cluster = settings["clusters"][0]["cluster"]
         server = urlsplit(cluster["server"])
-        wire = Wire(str(server.hostname), server.port or 443)
-        cluster |= {"server": f"https://127.0.0.1:{wire.port}", "tls-server-name": server.hostname}
+        proxy = TcpProxy(str(server.hostname), server.port or 443)
+        cluster |= {"server": f"https://127.0.0.1:{proxy.port}", "tls-server-name": server.hostname}
         settings["users"][0]["user"] = {"token": token}
         Path(self.kubeconfig).write_text(yaml.safe_dump(settings))
-        return wire
+        return proxy
 
 
 class Process:
-    """One process of the component."""
+    """One process of ``arena rollout``."""
 
     def __init__(self, line: list[str], environment: dict[str, str], log: Path) -> None:
         self._log = log
@@ -152,7 +152,7 @@ class Process:
             raise AssertionError(f"not over within {seconds:g} s:\n{self._log.read_text()[-3000:]}") from None
 
     def kill(self) -> None:
-        """With signal 9."""
+        """Sends SIGKILL and waits for the end."""
         self._process.kill()
         self._process.wait(30)
 
