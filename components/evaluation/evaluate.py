@@ -90,7 +90,7 @@ def evaluate_challenger(
         for name, model in models.items()
     }
     unseen_names = [strategy.name for strategy in unseen]
-    attacks = {name: metrics.judged(fight.attacks) for name, fight in fights.items()}
+    attacks = {name: metrics.judged(fight.attacks, models[name].reading) for name, fight in fights.items()}
     figures = {name: _figures(model, test, attacks[name], unseen_names) for name, model in models.items()}
     for name, (p50, p95) in _latencies(models, test["text"].tolist()).items():
         figures[name] |= {"latency_p50_ms": p50, "latency_p95_ms": p95}
@@ -153,6 +153,7 @@ def _strategy_rows(attacks: dict[str, pd.DataFrame], unseen: list[str]) -> list[
             "champion_fpr": old[name].benign_flagged.as_dict(),
             "challenger_fpr": new[name].benign_flagged.as_dict(),
             "undone": new[name].undone.as_dict(),
+            "restored": new[name].restored.as_dict(),
         }
         for name in sorted(old)
     ]

@@ -5,6 +5,7 @@ Attacks are judged first (:func:`judged`): what nobody can read counts neither f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,20 +59,32 @@ class StrategyFigures:
         evasion: Readable successes / toxic texts the victim caught before.
         benign_flagged: Flagged / benign texts the strategy changed and left readable.
         undone: Attacks that the canonicaliser turns back into the original / all attacks that changed a text.
+        restored: Attacks that the model reads as it reads the original / the same.
     """
 
     evasion: Rate
     benign_flagged: Rate
     undone: Rate
+    restored: Rate
 
 
-def judged(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Adds the bool columns ``readable`` and ``undone`` (the canonicaliser gives the original's canonical form back).
+def judged(attacks: pd.DataFrame, read: Callable[[str], str] | None = None) -> pd.DataFrame:
+    """Adds the bool columns ``readable``, ``undone`` and ``restored``.
+
+    Undone: the canonicaliser gives the original's canonical form back. Restored: the model reads both texts the same,
+    letters' case aside, so that no model could tell them apart.
 
     Args:
         attacks: Rows of Attack.
+        read: How the victim reads a text; where it is not known only what is undone counts as restored.
     """
-    return attacks.assign(readable=readability(attacks) >= MIN_READABILITY, undone=attacks["similarity"] == 1.0)
+    undone = attacks["similarity"] == 1.0
+    restored = undone
+    if read is not None:
+        pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
+        same = [read(original).casefold() == read(perturbed).casefold() for original, perturbed in pairs]
+        restored = undone | pd.Series(same, index=attacks.index, dtype=bool)
+    return attacks.assign(readable=readability(attacks) >= MIN_READABILITY, undone=undone, restored=restored)
 
 
 def evasion(attacks: pd.DataFrame) -> Rate:
@@ -95,6 +108,7 @@ def per_strategy(attacks: pd.DataFrame) -> dict[str, StrategyFigures]:
             wilson(got_through(toxic_caught(rows))),
             wilson(flagged(benign_perturbed(rows))),
             wilson(changed["undone"].to_numpy(dtype=bool)),
+            wilson(changed["restored"].to_numpy(dtype=bool)),
         )
     return found
 

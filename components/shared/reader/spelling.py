@@ -37,9 +37,11 @@ class Speller:
         self._sound = sound
         self._by_deletion: dict[str, list[str] | str] = {}
         by_sound: dict[str, list[str]] = defaultdict(list)
+        self._by_letters: dict[str, str] = {}
         for word in sorted(lexicon.costs, key=lexicon.costs.__getitem__):
             if not MIN_LENGTH <= len(word) <= _LONGEST or "'" in word:
                 continue
+            self._by_letters.setdefault(_shuffled(word), word)
             self._index(word, word)
             for shorter in _deletions(word):
                 self._index(shorter, word)
@@ -78,6 +80,19 @@ class Speller:
                 best, lowest = candidate, total
         return None if best is None else (best, lowest)
 
+    def one_edit(self, word: str, below: float) -> tuple[str, float] | None:
+        """The likeliest word one edit away, and its cost with the edit; None if none is cheaper than ``below``."""
+        best, lowest = None, below - self._price
+        for key in (word, *_deletions(word)):
+            for candidate in self._at(key):
+                # The cheapest come first.
+                if self._lexicon.costs[candidate] >= lowest:
+                    break
+                if distance(word, candidate) == 1:
+                    best, lowest = candidate, self._lexicon.costs[candidate]
+                    break
+        return None if best is None else (best, lowest + self._price)
+
     def _candidates(self, word: str) -> Iterator[tuple[str, float]]:
         shorter = _deletions(word)
         seen = set()
@@ -86,11 +101,18 @@ class Speller:
                 if candidate not in seen:
                     seen.add(candidate)
                     yield candidate, self._price * distance(word, candidate)
+        # Readers know a word by its ends and its letters, in whatever order (Rawlinson 1976).
+        anagram = self._by_letters.get(_shuffled(word))
+        if anagram is not None and anagram not in seen:
+            seen.add(anagram)
+            yield anagram, self._price
         if self._sound is not None:
             for candidate in self._by_sound.get(self._sound(word), ()):
                 # One slip of the ear may move several letters; the first is seldom one of them.
                 if candidate not in seen and candidate[0] == word[0]:
-                    yield candidate, self._price * (0.8 + 0.5 * distance(word, candidate))
+                    is_shortened = len(candidate) > len(word) and _holds(candidate, word)
+                    edits = 1.2 if is_shortened else 0.8 + 0.5 * distance(word, candidate)
+                    yield candidate, self._price * edits
         if len(word) >= _SECOND_EDIT_FROM:
             for key in {further for one in shorter for further in _deletions(one)}:
                 for candidate in self._at(key):
@@ -101,6 +123,17 @@ class Speller:
     def _at(self, key: str) -> Iterable[str]:
         found = self._by_deletion.get(key, ())
         return (found,) if isinstance(found, str) else found
+
+
+def _holds(word: str, letters: str) -> bool:
+    """Whether a word is these letters in their order with others left out between them."""
+    rest = iter(word)
+    return all(letter in rest for letter in letters)
+
+
+def _shuffled(word: str) -> str:
+    """The same for all words with the same ends and the same letters between them."""
+    return word[0] + "".join(sorted(word[1:-1])) + word[-1]
 
 
 def _deletions(word: str) -> list[str]:

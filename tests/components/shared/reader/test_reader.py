@@ -21,8 +21,8 @@ WORDS = (
     " then them these so some her would make like him into time has look two more write go see number no way could"
     " people my than first water been call who oil its now find long down day did get come made may part idiot stupid"
     " bitch shit trash moron hate dumb ass fuck ally schools love weather friend garden music coffee happy nice good"
-    " very great thanks please never always again world stop being such pathetic loser disgusting garbage everyone knows"
-    " well known"
+    " very great thanks please never always again world stop being such pathetic loser disgusting garbage"
+    " everyone knows well known"
 )
 
 
