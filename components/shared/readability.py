@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from rapidfuzz import fuzz
 
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import canonicalise, canonicaliser
 
 #: Below this readability nobody can tell what the text says.
 MIN_READABILITY = 0.5
@@ -30,8 +30,17 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
     return np.array([_legible(original, perturbed) for original, perturbed in pairs], dtype=float)
 
 
+def _read(text: str) -> str:
+    """As a person reads it: without disguises, and with digits and marks for letters where these stand among letters.
+
+    Both versions of the canonicaliser together, whichever one the filter under attack has: what counts as readable
+    does not change with it.
+    """
+    return canonicaliser("1")(canonicalise(text)).casefold()
+
+
 def _legible(original: str, perturbed: str) -> float:
-    original, perturbed = canonicalise(original).casefold(), canonicalise(perturbed).casefold()
+    original, perturbed = _read(original), _read(perturbed)
     if not original or not perturbed:
         return 0.0
     best = (
