@@ -12,14 +12,7 @@ from content_arena.components.shared.reader import lexicon as lexicons
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.reading import Reading
 
-WORDS = {
-    word: rank for rank, word in enumerate(["you", "are", "an", "idiot", "the", "a", "to", "is", "not", "very", "nice"])
-}
-    word: rank
-    for rank, word in enumerate(
-        ["you", "are", "an", "idiot", "the", "a", "to", "is", "not", "very", "nice", "day", "please", "write"]
-    )
-}
+WORDS = {word: rank for rank, word in enumerate(["you", "are", "an", "idiot", "the", "a", "to", "is", "not", "very"])}
 
 
 @pytest.mark.parametrize(
