@@ -67,13 +67,11 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon, prices: Prices | None = None, steps: Steps | None = None) -> None:
         """Builds the indexes, in about half a second for 25,000 words."""
-        import jellyfish
-
         self.lexicon = lexicon
         self._prices = prices or Prices()
         self._steps = steps or Steps()
         self._segmenter = Segmenter(lexicon)
-        self._speller = Speller(lexicon, lexicon.edit_price, jellyfish.metaphone) if self._steps.spell else None
+        self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
 
     def read(self, text: str) -> str:
