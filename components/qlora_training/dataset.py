@@ -94,8 +94,8 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
     Returns:
         The lexicon; None if it has too few words in Latin letters, the only ones whose spelling the Reader corrects.
     """
-    texts = corpus.loc[corpus["split"] == "train", "text"].map(Reading())
-    lexicon = lexicons.build(vocabulary, texts, edit_price)
+    trained = corpus[corpus["split"] == "train"]
+    lexicon = lexicons.build(vocabulary, trained["text"].map(Reading()).tolist(), trained["label"].tolist(), edit_price)
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 

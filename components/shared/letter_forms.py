@@ -7,8 +7,8 @@ Python), and the confusables of Unicode Technical Standard #39 (package ``confus
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-import sys
 import unicodedata
 
 # Circled and squared letters and small capitals may have no decomposition; their names name the letter.
@@ -24,6 +24,9 @@ _OUTLINED = {
     **{0x1CCD6 + i: chr(ord("A") + i) for i in range(26)},
     **{0x1CCF0 + i: chr(ord("0") + i) for i in range(10)},
 }
+#: Blocks in which forms may stand: all but those of ideographs, syllables, private use and unused planes.
+_BLOCKS = (range(0x80, 0x3400), range(0xA640, 0xAC00), range(0xF900, 0x10000), range(0x10780, 0x107C0),
+           range(0x1D000, 0x20000))  # fmt: skip
 #: Circled and other list numbers stay numbers; only these digits are forms of the digit itself.
 _DIGIT_FORMS = re.compile("[\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001fbf0-\U0001fbf9]")
 # Look-alikes that UTS #39 pairs with another letter than attackers do, or not at all.
@@ -51,7 +54,7 @@ def letter_forms() -> dict[str, str]:
     indicators and ligatures. Letters with a mark of their own (é, ø, đ) are letters, not forms.
     """
     found: dict[str, str] = {}
-    for code in range(0x80, sys.maxunicode + 1):
+    for code in itertools.chain.from_iterable(_BLOCKS):
         char = chr(code)
         decomposition = unicodedata.decomposition(char)
         if decomposition and not decomposition.startswith("<"):

@@ -46,12 +46,16 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 
 def unfold_forms(text: str) -> str:
-    """Replaces forms of letters by the letters, inside words only: a form that stands alone is a symbol."""
+    """Writes forms of letters as the letters, where they stand in a word.
+
+    A form that stands alone is a sign, unless words of the same text are written in forms.
+    """
     form, word, split = _patterns()
     if not form.search(text):
         return text
-    text = split.sub(lambda match: _join(match[0], match[1]), text)
-    return word.sub(lambda match: _unfold(match[0]), text)
+    joined = split.sub(lambda match: _join(match[0], match[1]), text)
+    unfolded = word.sub(lambda match: _unfold(match[0]), joined)
+    return word.sub(lambda match: _unfold_single(match[0]), unfolded) if unfolded != text else text
 
 
 def _join(letters: str, gap: str) -> str:
@@ -86,6 +90,13 @@ def _unfold(word: str) -> str:
     return unfolded
 
 
+def _unfold_single(word: str) -> str:
+    plain = word.translate(_SELECTORS)
+    letters = plain.translate(_table())
+    is_sign = len(plain) > 1 or plain in _EMOJI_LETTERS or _REGIONAL.match(plain) or is_superscript(plain)
+    return word if is_sign or not letters.isalpha() else letters
+
+
 def _are_flags(regional: str) -> bool:
     letters = regional.translate(_table())
     return len(letters) % 2 == 0 and all(letters[i : i + 2] in FLAGS for i in range(0, len(letters), 2))
@@ -94,9 +105,9 @@ def _are_flags(regional: str) -> bool:
 def fold_look_alikes(text: str) -> str:
     """Replaces look-alikes of other scripts by the Latin letters, in words that are disguised Latin words.
 
-    A word is disguised if it mixes Latin letters and look-alikes and has no other letters. A word of look-alikes only
-    belongs to their script, unless the text has Latin letters and no other letters of that script, and the word has
-    letters outside the alphabets of Russian and Greek.
+    A word is in disguise if it mixes Latin letters with look-alikes, and every letter is one or the other. A word of
+    look-alikes alone is a word of its own script, unless all unmistakable letters around it are Latin, and it holds
+    letters that no alphabet puts together or another word of the text mixes scripts.
     """
     table = look_alikes()
     if not any(char in table for char in text):
@@ -105,6 +116,8 @@ def fold_look_alikes(text: str) -> str:
     foreign = [w for w in _WORD.findall(text) if any(not is_latin(char) for char in w)]
     own_script = any(char not in table and not is_latin(char) for w in foreign for char in w)
     has_latin = any("a" <= char <= "z" or "A" <= char <= "Z" for char in text)
+
+    mixes = any(any(map(is_latin, w)) and all(is_latin(char) or char in table for char in w) for w in foreign)
 
     def fold(match: re.Match[str]) -> str:
         word = match[0]
@@ -115,7 +128,7 @@ def fold_look_alikes(text: str) -> str:
             return word
         if len(alike) < len(word):
             return word.translate(codes)
-        odd = any(not _PLAIN_FOREIGN.match(char) for char in word)
+        odd = mixes or any(not _PLAIN_FOREIGN.match(char) for char in word)
         return word.translate(codes) if odd and has_latin and not own_script else word
 
     return _WORD.sub(fold, text)

@@ -25,11 +25,11 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 # Addresses, handles and masks, tags, character references, quantities (4th, 10k, 7pm) and numeronyms (a11y, i18n).
 _GUARDED = re.compile(
     r"(?i)[^\w]*(?:\w+://|www\.|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}/|@[\w.]{4,}|\[(?:email|phone)\]|#[^\W\d]|&#?\w+;"
-    r"|[$€£]?[\d.,:]+[a-z]{0,3}\b(?!\w|[$@!|*#]\w)|[a-z]\d\d[a-z]\b)"
+    r"|[a-z]\d\d[a-z]\b)"
 )
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
-# Signs of program text: what stands in it is not prose.
-_CODE = re.compile(r"[={}<>\\;_]|\w\(|\[\w*\]")
+_QUANTITY = re.compile(r"[$€£]?[\d.,:]+[a-z]{0,3}")
+# An address, or signs of program text: what stands in it is not prose.
+_NO_PROSE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|[={}<>\\]|\w\(|\w\[|\[\w*\]")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Prices:
         sign: Signs read as letters, marks left out, letters let go, borrowed letters written plainly.
         filled: A mark that stands for any letter.
         digit: A digit or mark inside a token that is left as it is.
+        quantity: A number with a unit (4th, 10k, 7pm) that is left as it is.
         joint: Two tokens read as one word.
         known_joint: The same where both tokens are words already.
     """
@@ -47,6 +48,7 @@ class Prices:
     sign: float = 1.0
     filled: float = 4.0
     digit: float = 2.5
+    quantity: float = 8.0
     joint: float = 1.0
     known_joint: float = 6.0
 
@@ -65,13 +67,11 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon, prices: Prices | None = None, steps: Steps | None = None) -> None:
         """Builds the indexes, in about half a second for 25,000 words."""
-        import jellyfish
-
         self.lexicon = lexicon
         self._prices = prices or Prices()
         self._steps = steps or Steps()
         self._segmenter = Segmenter(lexicon)
-        self._speller = Speller(lexicon, lexicon.edit_price, jellyfish.metaphone) if self._steps.spell else None
+        self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
 
     def read(self, text: str) -> str:
@@ -133,13 +133,19 @@ class Reader:
         return joined + tokens[i + width - 1][second.end() :], width
 
     def _read_token(self, token: str) -> str:
-        if token.casefold() in self.lexicon or _GUARDED.match(token) or _EMAIL.search(token):
+        if token.casefold() in self.lexicon or _GUARDED.match(token) or _NO_PROSE.search(token):
             return _broken(token)
         match = _CORE.fullmatch(token)
         before, core, after = match.groups() if match else ("", token, "")
         if not core or not any(map(str.isalpha, core)):
             return _broken(token)
         word = core.casefold()
+        # A sign at an end may be a letter of the word or a mark beside it.
+        if core.isalpha() and core.casefold() not in self.lexicon and self._steps.rules:
+            for start, end in ((before[-1:], ""), ("", after[:1])):
+                for candidate in rules.unleet(start + word + end) if start or end else ():
+                    if candidate in self.lexicon and len(candidate) >= 3:
+                        return before[: len(before) - len(start)] + candidate + after[len(end) :]
         read = self._word(word) if core.isalpha() else self._mixed(word)
         return _broken(token if read == word else before + read + after)
 
@@ -162,7 +168,7 @@ class Reader:
         if not word.isascii():
             # Words of other alphabets are compared letter by letter once their alphabet is known.
             return best, lowest
-        if self._steps.segment and (found := self._segmenter.words(word)) and found[1] < lowest:
+        if self._steps.segment and (found := self._segmenter.words(word, self._speller)) and found[1] < lowest:
             best, lowest = " ".join(found[0]), found[1]
         if self._speller is not None:
             for spelt in dict.fromkeys((word, *rules.released(word))):
@@ -181,6 +187,8 @@ class Reader:
         # A single letter beside digits or marks is no word, common as it may be alone.
         letters = sum(self.lexicon.cost(run) if len(run) > 1 else self.lexicon.unknown(run) for run in runs)
         best, lowest = token, letters + self._prices.digit * n_other
+        if _QUANTITY.fullmatch(token):
+            lowest = min(lowest, self._prices.quantity)
         if not self._steps.rules:
             return best
         # Words with a mark between them are two words more often than one with a mark inside.
@@ -190,14 +198,14 @@ class Reader:
             cost = self.lexicon.costs.get(candidate)
             if cost is not None and len(candidate) >= 3 and cost + price + extra < lowest:
                 best, lowest = candidate, cost + price + extra
-        is_prose = not are_words and not any(map(str.isdigit, token)) and not _CODE.search(token)
+        is_prose = not are_words and not any(map(str.isdigit, token))
         if best == token and self._speller is not None and is_prose:
             for candidate in dict.fromkeys((*rules.unleet(token), rules.without_marks(token))):
                 if candidate.isalpha() and len(candidate) >= 4:
                     read, cost = self._cheapest(candidate)
                     if read != candidate and cost + self._prices.sign < lowest:
                         best, lowest = read, cost + self._prices.sign
-        if best == token and not _CODE.search(token):
+        if best == token:
             return _LETTERS.sub(lambda match: self._word(match[0]) if len(match[0]) >= 4 else match[0], token)
         return best
 

@@ -20,6 +20,8 @@ _SIGNS = {
 }  # fmt: skip
 #: Choices of letters tried for one token; a longer one is no word in disguise.
 _MOST_CHOICES = 64
+#: With fewer letters left than this a mark could be any word.
+_FEWEST_LETTERS = 3
 _HELD = re.compile(r"(.)\1{2,}")
 _TWICE = re.compile(r"(.)\1+")
 _STROKED = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
@@ -45,7 +47,7 @@ def without_marks(token: str) -> str:
 def filled_marks(token: str) -> Iterator[str]:
     """Marks inside a token read as one letter each, where it holds one or two (``st*pid``)."""
     marks = [i for i, char in enumerate(token) if not char.isalnum()]
-    if not 1 <= len(marks) <= 2 or marks[0] == 0:
+    if not 1 <= len(marks) <= 2 or marks[0] == 0 or len(token) - len(marks) < _FEWEST_LETTERS:
         return
     letters = list(token)
     for filling in itertools.product(string.ascii_lowercase, repeat=len(marks)):

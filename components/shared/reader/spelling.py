@@ -3,13 +3,16 @@
 Of the words that are near, by letters or by sound, the one with the lowest sum of its own cost and the price of the
 edits (Kernighan, Church and Gale 1990). Words near by letters are found through an index of deletions (Garbe 2012,
 "SymSpell"): two words that differ by one edit give the same string when one letter is left out of either. Words near
-by sound share a phonetic key.
+by sound share a phonetic key (Philips 1990, "Metaphone"). Edits are letters inserted, dropped, changed, or two
+neighbours swapped (Damerau 1964).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+
+from jellyfish import damerau_levenshtein_distance, metaphone
 
 from content_arena.components.shared.reader.lexicon import Lexicon
 
@@ -24,22 +27,24 @@ _LONGEST = 24
 class Speller:
     """Finds the nearest words of a lexicon."""
 
-    def __init__(self, lexicon: Lexicon, price: float, sound: Callable[[str], str] | None = None) -> None:
+    def __init__(self, lexicon: Lexicon, price: float, sound: Callable[[str], str] | None = metaphone) -> None:
         """Builds both indexes, in time linear in the lexicon.
 
         Args:
             lexicon: Where words come from.
             price: Nats an edit costs.
-            sound: Phonetic key of a word; without one words are compared by letters only.
+            sound: Phonetic key of a word; if None words are compared by letters only.
         """
         self._lexicon = lexicon
         self._price = price
         self._sound = sound
         self._by_deletion: dict[str, list[str] | str] = {}
         by_sound: dict[str, list[str]] = defaultdict(list)
+        self._by_letters: dict[str, str] = {}
         for word in sorted(lexicon.costs, key=lexicon.costs.__getitem__):
             if not MIN_LENGTH <= len(word) <= _LONGEST or "'" in word:
                 continue
+            self._by_letters.setdefault(_shuffled(word), word)
             self._index(word, word)
             for shorter in _deletions(word):
                 self._index(shorter, word)
@@ -78,6 +83,19 @@ class Speller:
                 best, lowest = candidate, total
         return None if best is None else (best, lowest)
 
+    def one_edit(self, word: str, below: float) -> tuple[str, float] | None:
+        """The likeliest word one edit away, and its cost with the edit; None if none is cheaper than ``below``."""
+        best, lowest = None, below - self._price
+        for key in (word, *_deletions(word)):
+            for candidate in self._at(key):
+                # The cheapest come first.
+                if self._lexicon.costs[candidate] >= lowest:
+                    break
+                if damerau_levenshtein_distance(word, candidate) == 1:
+                    best, lowest = candidate, self._lexicon.costs[candidate]
+                    break
+        return None if best is None else (best, lowest + self._price)
+
     def _candidates(self, word: str) -> Iterator[tuple[str, float]]:
         shorter = _deletions(word)
         seen = set()
@@ -85,40 +103,41 @@ class Speller:
             for candidate in self._at(key):
                 if candidate not in seen:
                     seen.add(candidate)
-                    yield candidate, self._price * distance(word, candidate)
+                    yield candidate, self._price * damerau_levenshtein_distance(word, candidate)
+        # Readers know a word by its ends and its letters, in whatever order (Rawlinson 1976).
+        anagram = self._by_letters.get(_shuffled(word))
+        if anagram is not None and anagram not in seen:
+            seen.add(anagram)
+            yield anagram, self._price
         if self._sound is not None:
             for candidate in self._by_sound.get(self._sound(word), ()):
                 # One slip of the ear may move several letters; the first is seldom one of them.
                 if candidate not in seen and candidate[0] == word[0]:
-                    yield candidate, self._price * (0.8 + 0.5 * distance(word, candidate))
+                    is_shortened = len(candidate) > len(word) and _holds(candidate, word)
+                    edits = 1.2 if is_shortened else 0.8 + 0.5 * damerau_levenshtein_distance(word, candidate)
+                    yield candidate, self._price * edits
         if len(word) >= _SECOND_EDIT_FROM:
             for key in {further for one in shorter for further in _deletions(one)}:
                 for candidate in self._at(key):
                     if candidate not in seen:
                         seen.add(candidate)
-                        yield candidate, self._price * distance(word, candidate)
+                        yield candidate, self._price * damerau_levenshtein_distance(word, candidate)
 
     def _at(self, key: str) -> Iterable[str]:
         found = self._by_deletion.get(key, ())
         return (found,) if isinstance(found, str) else found
 
 
+def _holds(word: str, letters: str) -> bool:
+    """Whether a word is these letters in their order with others left out between them."""
+    rest = iter(word)
+    return all(letter in rest for letter in letters)
+
+
+def _shuffled(word: str) -> str:
+    """The same for all words with the same ends and the same letters between them."""
+    return word[0] + "".join(sorted(word[1:-1])) + word[-1]
+
+
 def _deletions(word: str) -> list[str]:
     return [word[:i] + word[i + 1 :] for i in range(len(word))]
-
-
-def distance(one: str, other: str) -> int:
-    """Edits between two words: letters inserted, dropped, changed, or two neighbours swapped (Damerau 1964)."""
-    if one == other:
-        return 0
-    before_last: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        row = [i]
-        for j, b in enumerate(other, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before_last[j - 2] + 1)
-            row.append(cost)
-        before_last, last = last, row
-    return last[-1]

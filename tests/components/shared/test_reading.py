@@ -76,3 +76,24 @@ def test_a_lexicon_that_can_not_be_read_is_refused(make_bundle):
         Reading.of(bundle)
     with pytest.raises(BundleError, match=r"lexicon\.json .* was changed"):
         bundles.load(bundle.path)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("please write to bob@example.com", "please write to [email]"),
+        ("ｃａｌｌ +82 10-1234-5678", "call [phone]"),
+        ("hi @somebody", "hi @user"),
+        ("hi @useridiot", "hi @user idiot"),
+        ("Great!Thanks", "Great!Thanks"),
+    ],
+)
+def test_what_is_masked_in_training_is_masked_in_serving(text, read):
+    assert Reading()(text) == read
+    assert Reading()(read) == read
+
+
+def test_a_lexicon_that_the_manifest_does_not_list_is_not_read(make_bundle):
+    bundle = make_bundle()
+    (bundle.path / bundles.LEXICON).write_text("anything")
+    assert bundles.load(bundle.path).lexicon_path is None

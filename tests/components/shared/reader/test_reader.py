@@ -13,7 +13,7 @@ from content_arena.components.shared.reader.letters import LetterModel
 from content_arena.components.shared.reader.lexicon import Lexicon, build, words_of
 from content_arena.components.shared.reader.reader import LONGEST_TOKEN, Reader, Steps
 from content_arena.components.shared.reader.segmentation import Segmenter
-from content_arena.components.shared.reader.spelling import Speller, distance
+from content_arena.components.shared.reader.spelling import Speller
 
 WORDS = (
     "the of and to a in is you that it he was for on are as with his they i at be this have from or one had by word but"
@@ -21,8 +21,8 @@ WORDS = (
     " then them these so some her would make like him into time has look two more write go see number no way could"
     " people my than first water been call who oil its now find long down day did get come made may part idiot stupid"
     " bitch shit trash moron hate dumb ass fuck ally schools love weather friend garden music coffee happy nice good"
-    " very great thanks please never always again world stop being such pathetic loser disgusting garbage everyone"
-    " knows well known"
+    " very great thanks please never always again world stop being such pathetic loser disgusting garbage"
+    " everyone knows well known"
 )
 
 
@@ -156,18 +156,6 @@ def test_a_broken_lexicon_is_refused(tmp_path, content):
     (tmp_path / "lexicon.json").write_text(content)
     with pytest.raises(BundleError, match="lexicon"):
         Lexicon.load(tmp_path / "lexicon.json")
-
-
-@given(st.text("abc", max_size=7), st.text("abc", max_size=7))
-def test_distance_is_symmetric_and_bounded(one, other):
-    assert distance(one, other) == distance(other, one)
-    assert abs(len(one) - len(other)) <= distance(one, other) <= max(len(one), len(other))
-    assert (distance(one, other) == 0) == (one == other)
-
-
-@pytest.mark.parametrize(("one", "other", "edits"), [("idoit", "idiot", 1), ("stpd", "stupid", 2), ("", "abc", 3)])
-def test_distance(one, other, edits):
-    assert distance(one, other) == edits
 
 
 def test_a_dearer_edit_corrects_less(lexicon):
