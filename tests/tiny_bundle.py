@@ -16,6 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.canonical import CANONICAL_VERSION
+from content_arena.components.shared.reader.lexicon import Lexicon
 
 #: Adds this much to the toxic logit of a text of that word alone (special tokens included in the mean).
 TOXIC_WORDS = {"idiot": 24.0, "moron": 22.0, "stupid": 18.0, "hate": 16.0, "trash": 14.0, "scum": 26.0, "바보": 24.0}
@@ -40,6 +42,8 @@ def make_tiny_bundle(
     bias: float = -2.0,
     threshold: float = 0.5,
     metrics: dict[str, float] | None = None,
+    canonical_version: str = CANONICAL_VERSION,
+    lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes a bundle.
 
@@ -49,6 +53,8 @@ def make_tiny_bundle(
         bias: Toxic logit of a text without known words; NaN for a model whose scores are no numbers.
         threshold: The bundle's.
         metrics: Figures that its training reports.
+        canonical_version: Of the canonicaliser it is read through.
+        lexicon: Of its Reader; None for a bundle without one.
     """
     destination = Path(path)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +66,15 @@ def make_tiny_bundle(
         onnx.save(_model(vocabulary, weights_seed, bias), str(folder / bundles.MODEL))
         (folder / "model_card.md").write_text("# Tiny filter\n\nFor tests.\n", encoding="utf-8")
         spec = bundles.BundleSpec(
-            base_model="tiny", lang="en", threshold=threshold, max_length=MAX_LENGTH, metrics=metrics or {}
+            base_model="tiny",
+            lang="en",
+            threshold=threshold,
+            max_length=MAX_LENGTH,
+            canonical_version=canonical_version,
+            metrics=metrics or {},
         )
+        if lexicon is not None:
+            lexicon.save(folder / bundles.LEXICON)
         return bundles.seal(folder, spec, destination)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,8 +11,9 @@ from rapidfuzz.distance import Levenshtein
 from content_arena.components.attack_generation.search import LadderSearch, Outcome, Search, Target
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import Canonicaliser, canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.records import sha256_of
 
 
@@ -75,12 +76,15 @@ def fight(
         if strategy.speaks(lang)
     ]
     cached = CachedVictim(victim)
+    # An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.
+    canonical = victim.reading.canonicalise if isinstance(victim, ContentFilter) else canonicalise
     texts = samples["text"].tolist()
     before = dict(zip(texts, cached.score(texts).tolist(), strict=True))
     advance(len(texts))
     outcomes = search.run(targets, cached, advance)
     rows = [
         _row(target, outcome, before[target.text], cached, search.budget)
+        | {"similarity": _similarity(target, outcome, canonical)}
         for target, outcome in zip(targets, outcomes, strict=True)
     ]
     digests = {
@@ -133,6 +137,11 @@ def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, 
         "n_queries": outcome.n_queries,
         "edit_distance": distance,
         "pct_changed": distance / max(len(target.text), len(text)),
-        "similarity": Levenshtein.normalized_similarity(canonicalise(target.text), canonicalise(text)),
         "split": target.split,
     }
+
+
+def _similarity(target: Target, outcome: Outcome, canonical: Canonicaliser) -> float:
+    """Similarity of the canonical forms of the original and the attempt, in [0, 1]; 1 if the edit is undone."""
+    text = outcome.attempt.text if outcome.attempt else target.text
+    return float(Levenshtein.normalized_similarity(canonical(target.text), canonical(text)))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from content_arena.components.corpus_preparation.formats import is_undecodable
-from content_arena.components.corpus_preparation.masking import mask
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import canonicaliser
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+from content_arena.components.shared.masking import mask
+
+# Texts are compared and named in the canonical form of version 1, whatever version the models are trained with. A text
+# thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
+_canonicalise_for_ids = canonicaliser("1")
 
 #: The reasons to drop a row. The first two are found while reading; the last is a limit on the size of the corpus.
 REASONS = (
@@ -24,8 +28,8 @@ REASONS = (
 
 
 def comparison_key(text: str) -> str:
-    """The form in which texts are compared: canonical and casefolded. Ids are hashes of it."""
-    return canonicalise(text).casefold()
+    """The form in which texts are compared: canonical (version 1) and casefolded. Ids are hashes of it."""
+    return _canonicalise_for_ids(text).casefold()
 
 
 def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

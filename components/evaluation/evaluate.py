@@ -134,7 +134,7 @@ def _attack(
         for name, model in models.items()
     }
     return _Attacks(
-        by_model={name: outcomes.judged(fought.attacks) for name, fought in battles.items()},
+        by_model={name: outcomes.judged(fought.attacks, models[name].reading) for name, fought in battles.items()},
         held_out=frozenset(strategy.name for strategy in held_out),
         sha256=battles["champion"].sha256,
         n_toxic=n_toxic,
@@ -207,6 +207,7 @@ def _strategy_rows(attacks: _Attacks) -> tuple[StrategyComparison, ...]:
             champion_fpr=old[name].benign_flagged,
             challenger_fpr=new[name].benign_flagged,
             undone=new[name].undone,
+            restored=new[name].restored,
         )
         for name in sorted(old)
     )

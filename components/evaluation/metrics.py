@@ -178,11 +178,13 @@ class StrategyFigures:
         evasion: Readable successes / toxic texts the model caught before.
         benign_flagged: Flagged / benign texts the strategy changed and left readable.
         undone: Attacks whose text the canonicaliser turns back into the original / all attacks that changed a text.
+        restored: Attacks whose text the model's filter reads like the original / all attacks that changed a text.
     """
 
     evasion: Rate
     benign_flagged: Rate
     undone: Rate
+    restored: Rate
 
 
 def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
@@ -194,6 +196,7 @@ def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
             wilson(got_past(toxic_caught(rows))),
             wilson(flagged(benign_perturbed(rows))),
             wilson(changed["undone"].to_numpy(dtype=bool)),
+            wilson(changed["restored"].to_numpy(dtype=bool)),
         )
     return found
 

@@ -180,9 +180,10 @@ def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what
     label = f"{row.strategy}, {what}: " + ", ".join(
         f"{model} {side['value']} of {side['n']} texts" for model, side in sides.items()
     )
-    undone = display.figure(row.undone.rate, "share")
+    undone, restored = (display.figure(rate.rate, "share") for rate in (row.undone, row.restored))
     chart = charts.rate_pair(old, new, end, label)
-    return {"name": row.strategy, "family": row.family, "undone": undone, "sides": sides, "chart": chart}
+    names = {"name": row.strategy, "family": row.family}
+    return names | {"undone": undone, "restored": restored, "sides": sides, "chart": chart}
 
 
 def _population(models: Models, key: str, name: str, toxic: bool) -> Context:

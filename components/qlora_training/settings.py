@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader.lexicon import EDIT_PRICE
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -30,6 +31,9 @@ class TrainingSettings:
         lora_dropout: On the adapter's input. 0 by default: the base model has dropout of its own, and on a CPU that of
             the adapters takes a twelfth of a step's time.
         max_length: Tokens a text is cut to in training, and the window in serving.
+        reader: Whether misspelt, split and joined words are restored before the model reads a text.
+        edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
+            benign texts.
         seed: Seed of initialisation, order and dropout.
     """
 
@@ -47,6 +51,8 @@ class TrainingSettings:
     lora_alpha: int = 32
     lora_dropout: float = 0.0
     max_length: int = 128
+    reader: bool = True
+    edit_price: float = EDIT_PRICE
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +62,8 @@ class TrainingSettings:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, it has to be at least 1")
         # Written so that NaN fails.
+        if not 0 < self.edit_price < math.inf:
+            raise InputError(f"edit_price is {self.edit_price}, it has to be above 0")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:

@@ -55,7 +55,7 @@ def train(
     """Trains, or resumes from the last complete checkpoint below ``checkpoints``.
 
     Args:
-        table: From :func:`dataset.training_table`.
+        table: From :func:`dataset.training_table` or :func:`dataset.read_through`.
         settings: How to train.
         checkpoints: Folder for the checkpoints of exactly this table, these settings and this adapter.
         stage: Name of the stage that progress is logged for.
@@ -120,7 +120,7 @@ def _tokenised(
     table: pd.DataFrame, split: str, tokenizer: PreTrainedTokenizerFast, settings: TrainingSettings
 ) -> list[dataset.TokenisedText]:
     rows = table[table["split"] == split]
-    return dataset.tokenise(rows["text"].tolist(), rows["label"].tolist(), tokenizer, settings.max_length)
+    return dataset.tokenise(dataset.read_texts(rows), rows["label"].tolist(), tokenizer, settings.max_length)
 
 
 def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> TrainingArguments:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.attack_generation.strategies import HELD_OUT
-from content_arena.components.qlora_training import dataset, export, trainer
+from content_arena.components.qlora_training import base_models, dataset, export, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
@@ -22,6 +22,8 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -169,6 +171,7 @@ class _Job:
         table: From :func:`dataset.training_table`.
         settings: How to train.
         start: Bundle whose adapter is trained further; None for a new one.
+        lexicon: Of the Reader whose restored texts are in the table; None if it has the canonical texts alone.
     """
 
     stage: str
@@ -176,6 +179,7 @@ class _Job:
     table: pd.DataFrame
     settings: TrainingSettings
     start: bundles.Bundle | None = None
+    lexicon: Lexicon | None = None
 
     @property
     def checkpoint_key(self) -> str:
@@ -192,6 +196,7 @@ def _train(
     job: _Job, bundle_path: Path, tracking: Tracking, checkpoints: str | Path | None
 ) -> tuple[bundles.Bundle, dict[str, float]]:
     """Trains and exports; returns the bundle and the figures of both."""
+    job = _with_reader(job)
     with tempfile.TemporaryDirectory() as folder:
         home = _make_checkpoint_folder(Path(checkpoints or folder) / job.checkpoint_key)
         with tracking.training_run(job.stage):
@@ -212,6 +217,7 @@ def _train(
             bundle_path,
             provenance={"corpus_sha256": records.corpus_digest(job.corpus), "started_from": job.started_from},
             max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
+            lexicon=job.lexicon,
         )
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
@@ -219,6 +225,17 @@ def _train(
     agreement = metrics["parity_agreement"]
     log(job.stage, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
     return bundle, metrics
+
+
+def _with_reader(job: _Job) -> _Job:
+    """The job with a lexicon, and with texts whose words its Reader has restored, if the settings ask for a Reader."""
+    if not job.settings.reader:
+        return job
+    vocabulary = base_models.load_tokenizer(job.settings.base_model).get_vocab()
+    lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
+    if lexicon is None:
+        return job
+    return replace(job, table=dataset.read_through(job.table, Reader(lexicon)), lexicon=lexicon)
 
 
 def _make_checkpoint_folder(path: Path) -> Path:

@@ -1,1 +1,1 @@
-"""Shared by several stages: records, the canonicaliser, the bundle format, the filter and MLflow tracking."""
+"""Shared by several stages: records, reading of texts, the bundle format, the filter and MLflow tracking."""

@@ -4,6 +4,7 @@
     model.onnx       int8 weights, inputs of the tokenizer, output ``logits`` float32[batch, 2] (benign, toxic)
     tokenizer/       tokenizer.json
     adapter/         the LoRA adapter as safetensors, from which a later training can start
+    lexicon.json     the Reader's words and their costs; without this file words are not restored
     model_card.md    a description for people
 
 The folder is complete or absent: it is written under another name and then renamed.
@@ -18,13 +19,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from content_arena.components.shared.canonical import CANONICAL_VERSION
+from content_arena.components.shared.canonical import CANONICAL_VERSION, VERSIONS
 from content_arena.components.shared.errors import BundleError
 
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer/tokenizer.json"
 ADAPTER = "adapter"
+LEXICON = "lexicon.json"
 FORMAT = 1
 
 
@@ -77,6 +79,13 @@ class Bundle:
         """The tokenizer.json file."""
         return self.path / TOKENIZER
 
+    @property
+    def lexicon_path(self) -> Path | None:
+        """The Reader's lexicon; None in a bundle that was trained without one."""
+        path = self.path / LEXICON
+        # A bundle in the making lists no files yet; in a finished one every file that is read is listed with its hash.
+        return path if path.is_file() and (not self.spec.files or LEXICON in self.spec.files) else None
+
 
 def seal(folder: Path, spec: BundleSpec, destination: Path) -> Bundle:
     """Makes a bundle at ``destination`` from a folder of finished files.
@@ -120,7 +129,7 @@ def load(path: str | Path) -> Bundle:
     """Opens a bundle and checks every file against its SHA-256.
 
     Raises:
-        BundleError: Missing or changed files, unknown fields, another format, another canonicaliser.
+        BundleError: Missing or changed files, unknown fields, another format, an unknown canonicaliser.
     """
     folder = find(path)
     try:
@@ -135,10 +144,10 @@ def load(path: str | Path) -> Bundle:
     _check_values(folder, spec)
     if spec.format != FORMAT:
         raise BundleError(f"bundle {folder} has format {spec.format}, this code reads {FORMAT}")
-    if spec.canonical_version != CANONICAL_VERSION:
+    if spec.canonical_version not in VERSIONS:
         raise BundleError(
             f"bundle {folder} was trained behind canonicaliser {spec.canonical_version}, this code has "
-            f"{CANONICAL_VERSION}: train again, or serve it with the release that made it"
+            f"{', '.join(VERSIONS)}: train again, or serve it with the release that made it"
         )
     for name in (MODEL, TOKENIZER):
         if name not in spec.files:

@@ -1,4 +1,4 @@
-"""Scores texts with a bundle: canonicalises, tokenises, runs the model on ONNX Runtime.
+"""Scores texts with a bundle: reads them as its model was trained to, tokenises, runs the model on ONNX Runtime.
 
 On a CPU several one-thread sessions, each fed small batches of equally long texts, beat one many-thread session with
 large batches (960 against 700 texts a second on two cores, see ``make bench``): the small matrices of an encoder gain
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import CanonicalText, canonicalise
 from content_arena.components.shared.errors import BundleError
+from content_arena.components.shared.reading import Reading, ReadText
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -62,6 +62,8 @@ class ContentFilter:
         self.bundle = bundle
         self.version = version or f"sha-{bundle.spec.digest[:12]}"
         self.threshold = bundle.spec.threshold
+        #: How a text is read before it is tokenised.
+        self.reading = Reading.of(bundle)
         self._batch_size = batch_size
         self.threads = threads or len(os.sched_getaffinity(0))
         self._tokenizer = _load_tokenizer(bundle)
@@ -86,14 +88,14 @@ class ContentFilter:
         """Probability of toxic for every text.
 
         Args:
-            texts: n texts as users wrote them; they are canonicalised here.
+            texts: n texts as users wrote them; they are read here, as the bundle says (see reading.py).
 
         Returns:
             float32[n] in [0, 1], in the order given.
         """
         if not texts:
             return np.zeros(0, dtype=np.float32)
-        windows = self._windows([canonicalise(text) for text in texts])
+        windows = self._windows([self.reading(text) for text in texts])
         batches = [windows[i : i + self._batch_size] for i in range(0, len(windows), self._batch_size)]
         scores = np.zeros(len(texts), dtype=np.float32)
         for batch, batch_scores in zip(batches, self._pool.map(self._run, batches), strict=True):
@@ -108,7 +110,7 @@ class ContentFilter:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _windows(self, texts: Sequence[CanonicalText]) -> list[Window]:
+    def _windows(self, texts: Sequence[ReadText]) -> list[Window]:
         """The tokens of every text, cut into windows, the shortest first."""
         # Lone surrogates have no UTF-8 form, and the tokenizer refuses them.
         encodable = [text.encode("utf-8", "replace").decode() for text in texts]

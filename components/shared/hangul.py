@@ -9,6 +9,7 @@ vowel begins the next syllable, any other consonant ends the current one.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _BASE = 0xAC00
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -20,8 +21,10 @@ _INITIAL_INDEX = {jamo: i for i, jamo in enumerate(INITIALS)}
 _VOWEL_INDEX = {jamo: i for i, jamo in enumerate(VOWELS)}
 _FINAL_INDEX = {jamo: i for i, jamo in enumerate(FINALS) if jamo != " "}
 
-# Only a run with a consonant before a vowel can hold a syllable. Laughing and crying (ㅋㅋㅠㅠ) is no syllable.
-_RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]*[ㄱ-ㅎ][ㅏ-ㅣ][ㄱ-ㅎㅏ-ㅣ]*")
+# Only a run with a consonant before a vowel can hold a syllable. Laughing and crying (ㅋㅋㅠㅠ) is no syllable. The two
+# patterns are apart because one for both takes quadratic time on a long run without a syllable.
+_RUN = re.compile("[ㄱ-ㅎㅏ-ㅣ]+")
+_SYLLABLE_START = re.compile("[ㄱ-ㅎ][ㅏ-ㅣ]")
 _EMOTION = re.compile("[ㅋㅎㅠㅜㅡㅗ]+")
 
 
@@ -75,7 +78,7 @@ def recompose(text: str) -> str:
 
 
 def _read_run(run: str) -> str:
-    if _EMOTION.fullmatch(run):
+    if not _SYLLABLE_START.search(run) or _EMOTION.fullmatch(run):
         return run
     out: list[str] = []
     i = 0
@@ -99,3 +102,20 @@ def _final_at(run: str, i: int) -> tuple[str, int]:
     if i + 1 < len(run) and run[i : i + 2] in _CLUSTERS and closes(i + 1):
         return _CLUSTERS[run[i : i + 2]], 2
     return (run[i], 1) if closes(i) else ("", 0)
+
+
+def to_compatibility(text: str) -> str:
+    """Replaces conjoining jamo that composed into no syllable by the compatibility jamo that keyboards type."""
+    return "".join(_COMPATIBILITY.get(char, char) for char in text)
+
+
+def _compatibility_table() -> dict[str, str]:
+    table = {}
+    for code in range(0x3131, 0x318F):
+        conjoining = unicodedata.normalize("NFKC", chr(code))
+        if len(conjoining) == 1:
+            table[conjoining] = chr(code)
+    return table | {chr(0x11A7 + index): final for index, final in enumerate(FINALS) if index}
+
+
+_COMPATIBILITY = _compatibility_table()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from rapidfuzz import fuzz
 
-from content_arena.components.shared.canonical import CanonicalText, canonicalise
+from content_arena.components.shared.canonical import canonicalise, canonicaliser
 
 #: Least readability of a text that counts as readable.
 MIN_READABILITY = 0.5
@@ -30,12 +30,20 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
     Returns:
         float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
-    originals, perturbed = (map(canonicalise, attacks[column]) for column in ("original_text", "perturbed_text"))
+    originals, perturbed = (map(_as_people_read, attacks[column]) for column in ("original_text", "perturbed_text"))
     return np.array(list(map(_similarity, originals, perturbed)), dtype=float)
 
 
-def _similarity(original_text: CanonicalText, perturbed_text: CanonicalText) -> float:
-    original, perturbed = original_text.casefold(), perturbed_text.casefold()
+def _as_people_read(text: str) -> str:
+    """Without disguises, and with letters in place of the digits and marks that stand for them among letters.
+
+    Both versions of the canonicaliser are applied, whichever one the attacked filter has: whether a person can read a
+    text does not depend on the filter.
+    """
+    return canonicaliser("1")(canonicalise(text)).casefold()
+
+
+def _similarity(original: str, perturbed: str) -> float:
     if not original or not perturbed:
         return 0.0
     best = (

@@ -8,6 +8,7 @@ from content_arena.components.attack_generation import battle, strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.shared import records
+from content_arena.components.shared.canonical import canonicaliser
 from content_arena.components.shared.errors import InputError, VictimError
 from content_arena.components.shared.filter import ContentFilter
 
@@ -54,6 +55,18 @@ def test_records_are_valid_and_complete(samples, some, tiny_bundle, tmp_path):
     fought = battle.fight(samples, ContentFilter(tiny_bundle), some, seed=1)
     records.write(records.Attack, fought.attacks, tmp_path / "attacks.parquet")
     assert len(fought.attacks) == len(samples) * len(some)
+
+
+def test_an_edit_is_undone_if_the_victims_own_canonicaliser_undoes_it(samples, make_bundle):
+    split = strategies.select("en", ["char_split"])
+    old, new = (
+        battle.fight(samples, ContentFilter(make_bundle(version, canonical_version=version)), split).attacks
+        for version in ("1", "2")
+    )
+    for attacks, canonicalise in ((old, canonicaliser("1")), (new, canonicaliser("2"))):
+        same = [canonicalise(a) == canonicalise(b) for a, b in attacks[["original_text", "perturbed_text"]].to_numpy()]
+        assert (attacks["similarity"] == 1.0).tolist() == same
+    assert (old["similarity"] == 1.0).mean() > (new["similarity"] == 1.0).mean()
 
 
 def test_a_word_list_is_beaten_by_look_alikes_and_a_canonicalising_filter_is_not(samples, tiny_bundle):

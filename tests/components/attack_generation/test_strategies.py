@@ -1,5 +1,6 @@
 """The contract of all installed strategies, and what each one does."""
 
+import unicodedata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from random import Random
@@ -12,12 +13,15 @@ from hypothesis import strategies as st
 from content_arena.components.attack_generation import strategies
 from content_arena.components.attack_generation.strategies import FAMILIES, HELD_OUT
 from content_arena.components.attack_generation.strategies.base import Strategy
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.canonical import canonicalise, canonicaliser
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reader.reader import Reader
+from content_arena.components.shared.reading import Reading
 
 ALL = strategies.installed()
 EXAMPLE = {"en": "You are such a complete Idiot, just stop it please", "ko": "너는 정말 바보 멍청이 같은 녀석이야"}
-UNDONE = ("invisible_insert", "homoglyph_swap", "compat_form", "diacritic_zalgo", "ko_jamo_split")
+UNDONE = ("invisible_insert", "homoglyph_swap", "compat_form", "ko_jamo_split")
 
 
 def example(strategy):
@@ -104,9 +108,34 @@ def test_more_intensity_is_more_edits():
 
 @pytest.mark.parametrize("name", UNDONE)
 @pytest.mark.parametrize("seed", range(20))
+def test_the_canonicaliser_of_version_1_undoes(name, seed):
+    read = canonicaliser("1")
+    text = read(example(ALL[name]))
+    assert read(ALL[name].perturb(text, Random(seed), 1.0)) == text
+
+
+@pytest.mark.parametrize("name", ["invisible_insert", "ko_jamo_split"])
+@pytest.mark.parametrize("seed", range(20))
 def test_the_canonicaliser_undoes(name, seed):
     text = canonicalise(example(ALL[name]))
-    assert canonicalise(ALL[name].perturb(text, Random(seed), 1.0)) == text
+    # The dotless i is a letter of Turkish words as well; it takes a lexicon to tell.
+    assert canonicalise(ALL[name].perturb(text, Random(seed), 1.0)).replace("ı", "i") == text
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_marks_heaped_on_letters_leave_at_most_one_that_spelling_has(seed):
+    text = canonicalise(EXAMPLE["en"])
+    read = canonicalise(ALL["diacritic_zalgo"].perturb(text, Random(seed), 1.0))
+    assert unicodedata.normalize("NFD", read).encode("ascii", "ignore").decode() == text
+
+
+@pytest.mark.parametrize("name", ["homoglyph_swap", "compat_form", "diacritic_zalgo"])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_canonicaliser_and_the_reader_undo(name, seed):
+    """A word that could be one of another script, or of another language with marks, needs the lexicon."""
+    text = "you are such complete idiots, just stop it please"
+    reading = Reading(reader=Reader(Lexicon(dict.fromkeys(text.replace(",", "").split(), 5.0))))
+    assert reading(ALL[name].perturb(text, Random(seed), 1.0)) == text
 
 
 @pytest.mark.parametrize(

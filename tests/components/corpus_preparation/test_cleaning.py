@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
-from content_arena.components.corpus_preparation.masking import mask
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
+from content_arena.components.shared.masking import mask
 
 WORDS = [
     "the",

@@ -18,7 +18,7 @@ GOLD = np.array([True, True, True, False, False, False])
 def attack(label="toxic", status="success", after=0.1, changed=True, strategy="leet_sub", base="a", readable=True):
     return {
         "label_gold": label, "status": status, "score_after": after, "threshold": 0.5, "strategy": strategy,
-        "base_id": base, "readable": readable, "undone": False, "original_text": "x",
+        "base_id": base, "readable": readable, "undone": False, "restored": False, "original_text": "x",
         "perturbed_text": "y" if changed else "x",
     }  # fmt: skip
 
@@ -84,6 +84,19 @@ def test_what_cannot_be_read_is_no_success_and_no_false_alarm():
     found = metrics.evasion(pd.DataFrame(rows))
     assert (found.rate, found.n) == (0.5, 2)
     assert metrics.perturbed_benign_fpr(pd.DataFrame(rows)).n == 0
+
+
+def test_judging_tells_readable_from_noise_and_undone_from_changed():
+    rows = pd.DataFrame({
+        "original_text": ["you idiot", "you idiot", "you idiot"],
+        "perturbed_text": ["you іdіоt", "you 1d10t", "#%&"],
+        "similarity": [1.0, 0.7, 0.1],
+    })  # fmt: skip
+    found = metrics.judged(rows)
+    assert found["readable"].tolist() == [True, True, False]
+    assert found["undone"].tolist() == [True, False, False]
+    assert found["restored"].tolist() == [True, False, False], "how the victim reads is not known here"
+    assert metrics.judged(rows, lambda text: "the same")["restored"].all()
 
 
 def test_perturbed_benign_counts_what_was_changed_whatever_its_status():

@@ -1,7 +1,8 @@
 """Masks personal data: e-mail addresses, phone numbers and @handles.
 
-Masking comes first, because the canonicaliser reads an ``@`` between two letters as the letter a. In doubt a text is
-left unchanged: years, scores, prices and leet spellings such as ``@ss`` carry meaning, and the filter has to see them.
+The corpus is masked before anything else. A filter masks the texts it scores as well (see reading.py), so a model gets
+the same masks in training and in serving. In doubt a text is left unchanged: years, scores, prices and leet spellings
+such as ``@ss`` carry meaning, and the filter has to see them.
 Existing packages do not fit: presidio and scrubadub need a language model or do not know ``@ss``, and phonenumbers
 takes any seven digits in a row for a candidate.
 """
