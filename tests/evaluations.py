@@ -84,7 +84,7 @@ def model(version: str, evasion: float, *, better: bool = False) -> dict[str, An
 
 def strategy(name: str = "leet_sub", held_out: bool = False, **rates: Any) -> dict[str, Any]:
     """A row of the comparison by strategy."""
-    names = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone")
+    names = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone", "restored")
     return {"strategy": name, "family": "char", "held_out": held_out} | {key: rate(0.3) for key in names} | rates
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from content_arena.components.shared import figures
 from content_arena.components.shared.documents import Fields, Json
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.figures import NOTHING, Measured, Rate
+from content_arena.components.shared.figures import Measured, Rate
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ class StrategyComparison:
         champion_fpr: Benign texts that the champion flags after the strategy.
         challenger_fpr: Benign texts that the challenger flags after the strategy.
         undone: Share of its edits that the canonicaliser undoes.
-        restored: Share of its attacks that the challenger's filter reads like the original; not measured in evaluations
-            written before there was a Reader.
+        restored: Share of its attacks that the challenger's filter reads like the original.
     """
 
     strategy: str
@@ -128,7 +127,7 @@ class StrategyComparison:
     champion_fpr: Rate
     challenger_fpr: Rate
     undone: Rate
-    restored: Rate = NOTHING
+    restored: Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,12 +262,11 @@ def _histogram(fields: Fields) -> Histogram:
 
 
 def _strategy(fields: Fields) -> StrategyComparison:
-    rates = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone")
+    rates = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone", "restored")
     return StrategyComparison(
         strategy=fields.text("strategy"),
         family=fields.text("family"),
         held_out=fields.flag("held_out"),
-        restored=fields.rate("restored") if fields.has("restored") else NOTHING,
         **{name: fields.rate(name) for name in rates},
     )
 
