@@ -58,8 +58,13 @@ def training_table(
         InputError: A class is missing in training or validation.
     """
     parts = [corpus[_COLUMNS]]
+    by_id, by_text = _splits(corpus)
     for table in attacks:
-        usable = _split_is_unchanged(table, corpus) & ~table["needs_review"] & ~table["strategy"].isin(list(held_out))
+        usable = (
+            _split_is_unchanged(table, by_id, by_text)
+            & ~table["needs_review"]
+            & ~table["strategy"].isin(list(held_out))
+        )
         chosen = _few_per_text(table[usable], attacks_per_text)
         parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
     joined = pd.concat(parts, ignore_index=True)
@@ -116,15 +121,23 @@ def read_through(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     return read
 
 
-def _split_is_unchanged(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Series:
-    """Whether each attack's original has the same split in this corpus, or is not in it."""
-    split_of = corpus.drop_duplicates("base_id").set_index("base_id")["split"]
-    # Two data sets may give one text different ids, so its canonical form is looked up as well.
+def _splits(corpus: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The split of every text of a corpus: by its base_id, and by its canonical form.
+
+    Two data sets may give one text different ids, so its canonical form is looked up as well.
+    """
     canonical = corpus.assign(text=corpus["text"].map(canonicalise))
-    split_of_text = canonical.drop_duplicates("text").set_index("text")["split"]
-    by_id = attacks["base_id"].map(split_of)
-    by_text = attacks["original_text"].map(canonicalise).map(split_of_text)
-    return (by_id.isna() | (by_id == attacks["split"])) & (by_text.isna() | (by_text == attacks["split"]))
+    return (
+        corpus.drop_duplicates("base_id").set_index("base_id")["split"],
+        canonical.drop_duplicates("text").set_index("text")["split"],
+    )
+
+
+def _split_is_unchanged(attacks: pd.DataFrame, by_id: pd.Series, by_text: pd.Series) -> pd.Series:
+    """Whether each attack's original has the same split in the corpus of :func:`_splits`, or is not in it."""
+    of_id = attacks["base_id"].map(by_id)
+    of_text = attacks["original_text"].map(canonicalise).map(by_text)
+    return (of_id.isna() | (of_id == attacks["split"])) & (of_text.isna() | (of_text == attacks["split"]))
 
 
 def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
