@@ -31,9 +31,10 @@ def judged(attacks: pd.DataFrame, read: Callable[[str], str] | None = None) -> p
     undone = attacks["similarity"] == 1.0
     restored = undone
     if read is not None:
-        pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
-        alike = [read(original).casefold() == read(perturbed).casefold() for original, perturbed in pairs]
-        restored = undone | pd.Series(alike, index=attacks.index, dtype=bool)
+        # Every strategy attacks the same originals, so each of them is read once.
+        originals = {text: read(text).casefold() for text in attacks["original_text"].unique()}
+        perturbed = attacks["perturbed_text"].map(lambda text: read(text).casefold())
+        restored = undone | (attacks["original_text"].map(originals) == perturbed)
     return attacks.assign(readable=_is_readable(attacks), undone=undone, restored=restored)
 
 
