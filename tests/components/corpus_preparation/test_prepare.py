@@ -31,7 +31,7 @@ WORDS = [
     "engine",
     "pocket",
 ]
-EMBEDDED = sorted(Path(corpus_preparation.__file__).with_name("corpus").glob("*.jsonl"))
+EMBEDDED = sorted(Path(corpus_preparation.__file__).with_name("corpus").glob("??.jsonl"))
 
 
 def rows(n_toxic=120, n_benign=180):
