@@ -11,7 +11,7 @@ import pandas as pd
 from content_arena.components.corpus_preparation.cleaning import REASONS, clean
 from content_arena.components.corpus_preparation.ingest import ingest
 from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
+from content_arena.components.corpus_preparation.splits import RARE_SHARE, assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import log, stage
@@ -39,7 +39,8 @@ def prepare(
         corpus_path: Where the Parquet file goes.
         text_column: Column of the texts; None to find it by its usual names.
         label_column: Column of the labels; None to find it by its usual names.
-        max_texts: Largest number of texts, at least 100; a sample is drawn of more. None keeps all.
+        max_texts: Largest number of texts, at least 100; of more a sample is drawn, in which the rarer label has up to
+            40 % (see splits.sample_texts). None keeps all.
         split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
 
     Returns:
@@ -63,15 +64,23 @@ def prepare(
 
     table = name_texts(table)
     if max_texts is not None and len(table) > max_texts:
-        n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
-        dropped["over_max_texts"] = n_before - len(table)
-        log(NAME, f"drew {len(table):,} of {n_before:,} texts, the limit of {named('max_texts')}")
+        whole, table = table, sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
+        dropped["over_max_texts"] = len(whole) - len(table)
+        log(
+            NAME,
+            f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
+            f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {RARE_SHARE:.0%})",
+        )
     table = assign_splits(table, split_seed)
     records.write(records.Sample, table.drop(columns="key"), corpus_path)
 
     counts = _count(table, ingested.n_read, dropped)
     log(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
     return counts | {"seconds": round(time.perf_counter() - started, 3)}
+
+
+def _share_toxic(table: pd.DataFrame) -> str:
+    return f"{(table['label'] == 'toxic').mean():.0%}"
 
 
 def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict[str, float | int]:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.qlora_training import dataset
+from content_arena.components.qlora_training import dataset, ngram_branch, noise
+from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.thresholds import Parity, compare, good_thresholds
@@ -24,13 +25,15 @@ from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
+from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
+from content_arena.components.shared.ngrams import NGRAM_VERSION, ngram_ids, padded
 from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.reading import ReadText
+from content_arena.components.shared.windows import Window, cut, limit
 
 if TYPE_CHECKING:
     import torch
-    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 #: Least share of validation texts with the same verdict of the exported and the trained model.
@@ -51,6 +54,15 @@ class _Choice(NamedTuple):
     threshold: float
     scores: npt.NDArray[np.float32]
     parity: Parity
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Validation texts, the same under generic noise, and float32[n] scores of the trained model for the former."""
+
+    clean: pd.DataFrame
+    perturbed: pd.DataFrame
+    reference: npt.NDArray[np.float32]
 
 
 def export(
@@ -83,17 +95,26 @@ def export(
     destination.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        reference = _torch_scores(trained.model, trained.tokenizer, dataset.read_texts(validation), settings.max_length)
+        perturbed = noise.perturbed(validation, Reader(lexicon) if lexicon else None, settings.seed)
+        encoder = _Encoder(trained, settings.max_length)
+        branch = _fused(trained, encoder, pd.concat([validation, perturbed]))
+        reference = _torch_scores(*encoder.logits(dataset.read_texts(validation)), branch, len(validation))
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
         if lexicon is not None:
             lexicon.save(folder / bundles.LEXICON)
         full = folder / "full.onnx"
-        _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, full)
+        _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
         spec = bundles.BundleSpec(
-            base_model=settings.base_model, lang=settings.lang, threshold=0.5, max_length=settings.max_length
+            base_model=settings.base_model,
+            lang=settings.lang,
+            threshold=0.5,
+            max_length=settings.max_length,
+            ngram_version=NGRAM_VERSION if branch is not None else None,
         )
-        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), validation, reference, max_fpr)
+        choice = _quantise_in_parity(
+            full, bundles.Bundle(folder, spec), _Evidence(validation, perturbed, reference), max_fpr
+        )
         full.unlink()
         spec = replace(
             spec,
@@ -112,31 +133,26 @@ def export(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _quantise_in_parity(
-    full: Path,
-    bundle: bundles.Bundle,
-    validation: pd.DataFrame,
-    reference: npt.NDArray[np.float32],
-    max_fpr: float,
-) -> _Choice:
+def _quantise_in_parity(full: Path, bundle: bundles.Bundle, evidence: _Evidence, max_fpr: float) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
     Args:
         full: The float32 model.
         bundle: Has everything but the model.
-        validation: Columns text and label.
-        reference: float32[n], the trained model's scores.
+        evidence: What to choose by.
         max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
     """
-    texts, labels = validation["text"].tolist(), validation["label"].to_numpy()
+    labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores = _bundle_scores(bundle, texts)
-        cuts = good_thresholds(scores, labels, max_fpr)
-        choices = [_Choice(cut, scores, compare(reference, scores, cut)) for cut in cuts]
+        scores, perturbed = (
+            _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
+        )
+        thresholds = good_thresholds(scores, labels, max_fpr, perturbed)
+        choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]
         if agreeing:
@@ -148,30 +164,56 @@ def _quantise_in_parity(
     )
 
 
+class _Encoder:
+    """The trained encoder in torch, for the windows of texts."""
+
+    def __init__(self, trained: Trained, max_length: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._model = trained.model.eval()
+        self._pad = trained.tokenizer.pad
+        # A copy: the trained tokenizer is saved with its own state.
+        self._tokenizer = Tokenizer.from_str(trained.tokenizer.backend_tokenizer.to_str())
+        limit(self._tokenizer, max_length)
+
+    def logits(self, texts: Sequence[ReadText]) -> tuple[list[Window], npt.NDArray[np.float32]]:
+        """The windows of the texts, and their logits float32[windows, 2] (benign, toxic)."""
+        import torch
+
+        windows = cut(self._tokenizer, texts)
+        found = []
+        for start in range(0, len(windows), 32):
+            batch = self._pad({"input_ids": [w.ids for w in windows[start : start + 32]]}, return_tensors="pt")
+            device = self._model.device
+            with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
+                found.append(self._model(**batch.to(device)).logits.float().cpu().numpy())
+        return windows, np.concatenate(found)
+
+
 def _torch_scores(
-    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[ReadText], max_length: int
+    windows: Sequence[Window], logits: npt.NDArray[np.float32], branch: NgramBranch | None, n_texts: int
 ) -> npt.NDArray[np.float32]:
+    """The trained model's score of each text: that of its highest window."""
     import torch
 
-    model.eval()
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    scores = np.zeros(len(texts), dtype=np.float32)
-    for start in range(0, len(order), 32):
-        rows = order[start : start + 32]
-        batch = tokenizer(
-            [texts[i] for i in rows],
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=max_length,
-            stride=WINDOW_STRIDE,
-            return_overflowing_tokens=True,
-        )
-        windows = batch.pop("overflow_to_sample_mapping").tolist()
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
-            logits = model(**batch.to(model.device)).logits
-        np.maximum.at(scores, [rows[i] for i in windows], logits.float().softmax(-1)[:, 1].cpu().numpy())
+    raw = torch.from_numpy(logits)
+    if branch is not None:
+        with torch.inference_mode():
+            raw = ngram_branch.layer(branch)(raw, torch.from_numpy(padded([ngram_ids(w.text) for w in windows])))
+    scores = np.zeros(n_texts, dtype=np.float32)
+    np.maximum.at(scores, [window.text_index for window in windows], raw.softmax(-1)[:, 1].numpy())
     return scores
+
+
+def _fused(trained: Trained, encoder: _Encoder, rows: pd.DataFrame) -> NgramBranch | None:
+    """The n-gram branch with its weight beside the encoder, or None if there is none."""
+    if trained.ngrams is None:
+        return None
+    texts = dataset.read_texts(rows)
+    windows, logits = encoder.logits(texts)
+    toxic = np.full(len(texts), -np.inf)
+    np.maximum.at(toxic, [window.text_index for window in windows], logits[:, 1] - logits[:, 0])
+    return ngram_branch.fuse(trained.ngrams, toxic, texts, rows["label"].tolist())
 
 
 def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
@@ -187,32 +229,41 @@ def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
     return merged
 
 
-def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
-    """Writes the float32 model, with the inputs that tokenizer and model have in common, of any batch and length."""
+def _write_onnx(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, branch: NgramBranch | None, path: Path
+) -> None:
+    """Writes the float32 model, for batches of any size and length.
+
+    Its inputs are those that tokenizer and model have in common, and the n-grams if there is a branch.
+    """
     import torch
 
     accepted = set(inspect.signature(model.forward).parameters)
     encoded = tokenizer(["a text", "another, longer text"], return_tensors="pt", padding=True)
     names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted and name in encoded]
+    extra = {NGRAM_INPUT: torch.zeros((2, 3), dtype=torch.int64)} if branch is not None else {}
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
+            self.fusion = ngram_branch.layer(branch) if branch is not None else None
 
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
-            return logits
+            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=False))).logits
+            return self.fusion(logits, inputs[-1]) if self.fusion is not None else logits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Logits(),
-            tuple(encoded[name] for name in names),
+            (*(encoded[name] for name in names), *extra.values()),
             str(path),
-            input_names=names,
+            input_names=[*names, *extra],
             output_names=["logits"],
-            dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}},
+            dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names}
+            | {name: {0: "batch", 1: "width"} for name in extra}
+            | {"logits": {0: "batch"}},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -34,6 +34,7 @@ class TrainingSettings:
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
+        ngrams: Whether a linear model of character n-grams decides together with the encoder.
         seed: Seed of initialisation, order and dropout.
     """
 
@@ -53,6 +54,7 @@ class TrainingSettings:
     max_length: int = 128
     reader: bool = True
     edit_price: float = EDIT_PRICE
+    ngrams: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:

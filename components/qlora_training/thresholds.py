@@ -13,6 +13,8 @@ _BFLOAT16_ROUNDING = 2.0**-8
 #: over the few hundred texts of a validation split is about 0.04. The limit follows the one-standard-error rule of
 #: Breiman et al. 1984, and is a little stricter.
 _MCC_TOLERANCE = 0.03
+#: Most by which noise may raise the share of benign texts flagged.
+MAX_RISE = 0.02
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class Parity:
 
 
 def good_thresholds(
-    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], max_fpr: float = 1.0
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    max_fpr: float = 1.0,
+    perturbed: npt.NDArray[np.float32] | None = None,
 ) -> list[float]:
     """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
 
@@ -46,6 +51,8 @@ def good_thresholds(
         max_fpr: Share of the benign texts that may be flagged, in [0, 1]; thresholds that flag more come last. The
             champion's share on the same texts gives both models the same operating point: a challenger has to catch
             more toxic texts without flagging more benign ones.
+        perturbed: float32[n], the scores of the same texts under noise. Thresholds at which it makes the filter flag
+            over two points more of the benign texts come behind those that hold.
     """
     from sklearn.metrics import roc_curve
 
@@ -59,7 +66,12 @@ def good_thresholds(
     below = np.append(cuts[1:], 0.0)
     middles = (np.minimum(cuts, 1.0) + below) / 2
     good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
-    return [float(middles[i]) for i in sorted(good, key=lambda i: (fpr[i] > max_fpr, abs(middles[i] - 0.5)))]
+    rise = np.zeros(len(middles))
+    if perturbed is not None:
+        flagged = np.searchsorted(np.sort(perturbed[labels == 0]), middles, side="left")
+        rise = (n_benign - flagged) / n_benign - fpr
+    order = sorted(good, key=lambda i: (fpr[i] > max_fpr, rise[i] > MAX_RISE, abs(middles[i] - 0.5)))
+    return [float(middles[i]) for i in order]
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:

@@ -87,7 +87,12 @@ _ALL = (
         "training",
     ),
     Parameter("seed", int, TrainingSettings.seed, "Seed of attacks and training; the same seed, the same attacks."),
-    Parameter("max_texts", int, 100_000, "Draw at most this many texts from the data, in its proportions."),
+    Parameter(
+        "max_texts",
+        int,
+        100_000,
+        "Draw at most this many texts from the data. The rarer label gets up to 40 % of them, where there are so many.",
+    ),
     Parameter(
         "max_evasion",
         float,

@@ -1,8 +1,8 @@
-"""The words a Reader knows, with what it costs to meet them.
+"""The lexicon of a Reader: the words it knows, each with a cost.
 
-A word's cost is its surprisal in nats, -ln p: common words cost about 4, rare ones 13. Costs add up, so a reading of a
-text is compared with another one by their sums. A string of letters that is no word costs what a model of letters says,
-and a fixed amount for being unknown.
+The cost of a word is its surprisal in nats, -ln p: about 4 for a common word, 13 for a rare one. The cost of a reading
+is the sum of the costs of its words, so two readings of the same letters can be compared. A string that is not in the
+lexicon costs its surprisal under a model of letters (letters.py) and a fixed amount for being unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ MIN_TEXTS = 3
 EDIT_PRICE = 5.5
 #: Share of the probability that goes by the training texts' own counts; the rest goes by rank in the vocabulary.
 _TRAINING_SHARE = 0.5
-#: Rank shift of the Zipf-Mandelbrot law (Mandelbrot 1953) that gives ranks their probabilities.
+#: Rank shift of the Zipf-Mandelbrot law (Mandelbrot 1953), by which a word of rank r has a probability of about
+#: 1 / (r + shift).
 _ZIPF_SHIFT = 2.7
 _LONGEST_ENDING = 3
 _SHORTEST_STEM = 3
@@ -42,7 +43,8 @@ class Lexicon:
     Attributes:
         costs: Surprisal in nats, by casefolded word.
         unknown_cost: Nats that an unknown word costs beside its letters: -ln of their share among all words met.
-        edit_price: Nats that one slip of fingers or ear costs: the knob between recall and false positives.
+        edit_price: Nats that one wrong letter costs. With a lower price more words are restored, and more benign words
+            are taken for others.
         alphabet: Which spelling the words are compared in; ``letters`` is the letters as they are.
     """
 
@@ -77,7 +79,7 @@ class Lexicon:
 
     @functools.cached_property
     def _endings(self) -> dict[str, float]:
-        """What many known words have more than another known word, with its cost: -s, -ing, -er."""
+        """Endings such as -s, -ing and -er, with their costs: many known words are another known word with one."""
         counts = Counter(
             word[-n:]
             for word in self.costs
@@ -131,7 +133,7 @@ def build(
         vocabulary: Tokens of the tokenizer with their ids; the more common a word, the lower its id.
         texts: Canonical training texts.
         labels: Their labels. Each label's words get the same weight in all: where most texts are toxic, a benign word
-            with a slip in it is not to be read as a toxic one.
+            with a wrong letter would else be read as a toxic one.
         edit_price: See :class:`Lexicon`.
     """
     n_texts: Counter[str] = Counter()
@@ -152,7 +154,7 @@ def build(
     share = _TRAINING_SHARE if known else 0.0
     costs = {}
     for word in known.keys() | ranks.keys():
-        # One letter is a word where people write it as one; every letter stands in a vocabulary.
+        # Every single letter is a token of a vocabulary. It is a word only if the training texts use it as one.
         if len(word) == 1 and word not in known:
             continue
         by_rank = 1 / (ranks[word] + _ZIPF_SHIFT) / harmonic if word in ranks else 0.0
@@ -166,7 +168,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _ranks(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Rank of every whole word of a vocabulary: WordPiece marks what goes on with ##, others mark what begins."""
+    """Rank of every whole word of a vocabulary. WordPiece marks inner pieces (##), other tokenizers a word's start."""
     marks = [mark for mark in ("▁", "Ġ") if sum(token.startswith(mark) for token in vocabulary) > len(vocabulary) / 10]
     ordered = sorted(vocabulary, key=vocabulary.__getitem__)
     ranks: dict[str, int] = {}

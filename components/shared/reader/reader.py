@@ -1,7 +1,8 @@
 """Restores the words of a text, one token at a time, and only into words.
 
-Every reading of a token has a cost in nats: that of its words, and of what has to have happened to them. The cheapest
-is taken, and the token as it stands is one of them, so a word stays a word and ``mp3`` stays ``mp3``.
+Every reading of a token has a cost in nats: the cost of its words (lexicon.py) and the prices of the edits that turn
+them into the token. The cheapest reading is taken. The unchanged token is one of the readings, so a known word is never
+changed, and ``mp3`` stays ``mp3``.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _NO_PROSE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|[={}<>\\]|\w\(|\w\[|\[\w*\]")
 
 @dataclass(frozen=True)
 class Prices:
-    """What has to have happened to a word, in nats.
+    """What each kind of edit costs, in nats.
 
     Attributes:
-        sign: Signs read as letters, marks left out, letters let go, borrowed letters written plainly.
-        filled: A mark that stands for any letter.
+        sign: Signs read as letters, marks left out, repeated letters reduced, accented letters written plainly.
+        filled: A mark read as any one letter (``st*pid``).
         digit: A digit or mark inside a token that is left as it is.
         quantity: A number with a unit (4th, 10k, 7pm) that is left as it is.
         joint: Two tokens read as one word.
@@ -86,7 +87,7 @@ class Reader:
         return " ".join(self._token(token) for token in tokens)
 
     def _joined(self, tokens: list[str]) -> Iterator[str]:
-        """Tokens with letters set apart, and words cut in two, as one."""
+        """The tokens, with words that were written letter by letter or in two halves put together."""
         i = 0
         while i < len(tokens):
             word, width = self._spelt_out(tokens, i)
@@ -226,7 +227,7 @@ def _is_glue(token: str) -> bool:
 
 
 def _broken(token: str) -> str:
-    """A token that a tokenizer would give up on, in pieces that it reads."""
+    """A token, divided by spaces if it is too long for a tokenizer."""
     if len(token) <= LONGEST_TOKEN:
         return token
     return " ".join(

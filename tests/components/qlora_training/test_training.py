@@ -18,6 +18,7 @@ from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.ngrams import NGRAM_VERSION
 
 SETTINGS = TrainingSettings(base_model=EMBEDDED, device="cpu", epochs=2, batch_size=8, max_length=32)
 SUBJECTS = ["the harbour", "my sister", "this recipe", "the referee", "our bus", "that film", "the server", "a goat"]
@@ -67,8 +68,27 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
     assert (bundle.path / "adapter" / "adapter_model.safetensors").is_file()
     scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
     assert scores[0] > scores[1]
+    assert bundle.spec.ngram_version == NGRAM_VERSION
     pickles = [path for path in bundle.path.rglob("*") if path.suffix in (".bin", ".pkl", ".pt", ".pth")]
     assert not pickles
+
+
+@pytest.mark.slow
+def test_a_long_text_is_scored_window_by_window_with_the_n_grams_of_each(trained, tmp_path):
+    validation = table().query("split == 'validation'")
+    scorer = ContentFilter(export.export(trained, SETTINGS, validation, tmp_path / "bundle"))
+    hidden = "The harbour was lovely today, thanks. " * 20 + "You pathetic worthless idiot, shut up."
+    alone, benign, whole = scorer.score(["You pathetic worthless idiot, shut up.", "Lovely day, thanks.", hidden])
+    assert abs(whole - alone) < abs(whole - benign)
+
+
+@pytest.mark.slow
+def test_without_n_grams_the_encoder_decides_alone(trained, tmp_path):
+    validation = table().query("split == 'validation'")
+    bundle = export.export(trained._replace(ngrams=None), SETTINGS, validation, tmp_path / "bundle")
+    assert bundle.spec.ngram_version is None
+    scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
+    assert scores[0] > scores[1]
 
 
 @pytest.mark.slow
@@ -78,11 +98,11 @@ def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
     # With this learning rate nothing is learnt, so what the model knows comes from the adapter.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
-    warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
+    warmed = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
+    warm = warmed.model
+    again = export.export(warmed, SETTINGS, validation, tmp_path / "again")
     texts = validation["text"].tolist()
-    before, after = (
-        export._torch_scores(model, trained.tokenizer, texts, SETTINGS.max_length) for model in (trained.model, warm)
-    )
+    before, after = (ContentFilter(made).score(texts) for made in (bundle, again))
     assert np.abs(before - after).max() < 0.02
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "lora" in name)
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "modules_to_save" in name)
@@ -119,7 +139,7 @@ def test_a_killed_training_resumes_from_its_checkpoint(tmp_path, capsys):
     assert last is not None
     step = int(last.name.rpartition("-")[2])
     epochs = step // 3 + 1
-    _, _, metrics = trainer.train(table(), replace(SETTINGS, epochs=epochs, patience=40), tmp_path)
+    metrics = trainer.train(table(), replace(SETTINGS, epochs=epochs, patience=40), tmp_path).metrics
     assert f"resuming from {last.name}" in capsys.readouterr().out
     assert metrics["steps"] == 3 * epochs
 
@@ -156,6 +176,17 @@ def test_a_base_model_that_cannot_be_loaded_is_one_line(tmp_path):
 )
 def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, low, high):
     assert low < thresholds.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
+
+
+def test_of_equally_good_thresholds_one_that_holds_under_noise_comes_first():
+    labels = np.array([0] * 100 + [1] * 100)
+    scores = np.concatenate([np.linspace(0.0, 0.5, 100), np.linspace(0.48, 1.0, 100)]).astype(np.float32)
+    noisy = scores + np.float32(0.02) * (labels == 0)
+    assert thresholds.good_thresholds(scores, labels, perturbed=scores) == thresholds.good_thresholds(scores, labels)
+    first = thresholds.good_thresholds(scores, labels, perturbed=noisy.astype(np.float32))[0]
+    assert first > thresholds.good_thresholds(scores, labels)[0]
+    rise = (noisy[labels == 0] >= first).mean() - (scores[labels == 0] >= first).mean()
+    assert rise <= thresholds.MAX_RISE
 
 
 def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
