@@ -75,6 +75,7 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
+    ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
 }

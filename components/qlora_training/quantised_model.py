@@ -34,7 +34,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
     set_seed(settings.seed)
     try:
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            base_models.resolve(settings.base_model),
+            base_models.resolve(settings.base_model, settings.lang),
             num_labels=2,
             id2label={0: "benign", 1: "toxic"},
             label2id={"benign": 0, "toxic": 1},

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
+from content_arena.components.qlora_training.encoders import AUTO, named
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.reader.lexicon import EDIT_PRICE
 
@@ -17,7 +18,8 @@ class TrainingSettings:
     """How to train; see Dettmers et al. 2023, "QLoRA", for the quantisation and the adapter.
 
     Attributes:
-        base_model: Embedded name, folder or hub id of the encoder.
+        base_model: Encoder to train from: all-MiniLM-L6-v2, multilingual-e5-small, a folder or a hub id. ``auto`` is
+            replaced by the name of the language's default encoder.
         lang: ISO 639-1 code of the corpus.
         device: ``auto`` takes a GPU where there is one.
         epochs: Passes over the data at most; early stopping may end sooner.
@@ -39,7 +41,7 @@ class TrainingSettings:
     """
 
     SECTION: ClassVar[str] = "training"
-    base_model: str = "all-MiniLM-L6-v2"
+    base_model: str = AUTO
     lang: str = "en"
     device: str = "auto"
     epochs: int = 4
@@ -58,6 +60,7 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "base_model", named(self.base_model, self.lang))
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r} is none of {', '.join(DEVICES)}")
         for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):

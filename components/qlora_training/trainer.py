@@ -73,7 +73,7 @@ def train(
     from transformers.trainer_callback import PrinterCallback
 
     _silence_transformers()
-    tokenizer = base_models.load_tokenizer(settings.base_model)
+    tokenizer = base_models.load_tokenizer(settings.base_model, settings.lang)
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
     training, validation = (_tokenised(table, split, tokenizer, settings) for split in ("train", "validation"))
     trainer = Trainer(

@@ -231,7 +231,7 @@ def _with_reader(job: _Job) -> _Job:
     """The job with a lexicon, and with texts whose words its Reader has restored, if the settings ask for a Reader."""
     if not job.settings.reader:
         return job
-    vocabulary = base_models.load_tokenizer(job.settings.base_model).get_vocab()
+    vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
     lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
     if lexicon is None:
         return job

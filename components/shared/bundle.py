@@ -6,6 +6,7 @@
     tokenizer/       tokenizer.json
     adapter/         the LoRA adapter as safetensors, from which a later training can start
     lexicon.json     the Reader's words and their costs; without this file words are not restored
+    LICENSE.encoder  the licence of the encoder it was trained from, where the encoder came with one
     model_card.md    a description for people
 
 The folder is complete or absent: it is written under another name and then renamed.
@@ -29,6 +30,7 @@ MODEL = "model.onnx"
 TOKENIZER = "tokenizer/tokenizer.json"
 ADAPTER = "adapter"
 LEXICON = "lexicon.json"
+ENCODER_LICENCE = "LICENSE.encoder"
 FORMAT = 1
 
 

@@ -67,10 +67,10 @@ def run(
 
     The first run trains the first champion. Exit code 0 once there is a verdict, yes or no.
     """
-    from content_arena.components.qlora_training import base_models
+    from content_arena.components.qlora_training import base_models, encoders
 
     # The stage would refuse it as well, a minute later.
-    base_models.resolve(base_model)
+    base_models.check(encoders.named(base_model, corpus.lang), corpus.lang)
     home = ArenaHome.from_environment()
     arguments = {
         **_arguments(settings, ARENA, corpus, attack, has_gpu=_has_gpu(device)),

@@ -59,7 +59,8 @@ _ALL = (
         "base_model",
         str,
         TrainingSettings.base_model,
-        "Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.",
+        "Encoder to train from: auto (all-MiniLM-L6-v2, or multilingual-e5-small for ko), one of "
+        "these names, a folder, or a hub id such as klue/bert-base.",
         "training",
     ),
     Parameter("budget", int, AttackSettings.budget, "Queries an attack may spend on each text and strategy.", "attack"),

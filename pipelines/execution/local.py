@@ -107,7 +107,11 @@ def run(
         )
         try:
             # kfp.local has no callback for progress, but prints what the stages print: standard output is read instead.
-            with _environment(QUIET, TMPDIR=str(temporary)), contextlib.redirect_stdout(log), warnings.catch_warnings():
+            with (
+                _environment(QUIET, TMPDIR=str(temporary), ARENA_HOME=str(home.path)),
+                contextlib.redirect_stdout(log),
+                warnings.catch_warnings(),
+            ):
                 # Display names and node selectors have no effect here, and kfp warns about that for every task.
                 warnings.simplefilter("ignore")
                 pipeline(**given)
