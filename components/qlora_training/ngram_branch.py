@@ -102,12 +102,15 @@ def layer(branch: NgramBranch) -> torch.nn.Module:
     class Fusion(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.table = torch.nn.Embedding.from_pretrained(torch.from_numpy(branch.weights).reshape(-1, 1))
+            self.table = torch.nn.Parameter(torch.from_numpy(branch.weights).reshape(-1, 1), requires_grad=False)
 
         def forward(self, logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
             encoder = (logits[:, 1] - logits[:, 0]).clamp(-MAX_LOGIT, MAX_LOGIT)
             number = (ids < BUCKETS).to(torch.float32).sum(1).clamp(min=1.0)
-            toxic = branch.scale * encoder + self.table(ids).squeeze(-1).sum(1) / number.sqrt() + branch.offset
+            toxic = branch.scale * encoder + self._sum(ids) / number.sqrt() + branch.offset
             return torch.stack([-toxic / 2, toxic / 2], dim=1)
+
+        def _sum(self, ids: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.embedding(ids, self.table).squeeze(-1).sum(1)
 
     return Fusion()
