@@ -39,7 +39,7 @@ def prepare_corpus(
         split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed:
             otherwise a champion is judged on texts it was trained on.
         guard: Labelled texts from elsewhere, for the guard set: as `data`, "embedded" for the one of the language. They
-            are added with the split guard, and nothing is trained on them.
+            are added with the split guard, and nothing is trained on them. `data_version` is theirs, too.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
 

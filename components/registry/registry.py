@@ -245,6 +245,9 @@ class Registry:
 
     def record_verdict(self, version: int, verdict: RecordedVerdict) -> None:
         """Records how floors and gates decided about a version."""
+        self._tag(version, tags.GUARD_SET, verdict.guard.described if verdict.guard else "none")
+        failed = [floor.metric for floor in verdict.floors if not floor.passed]
+        self._tag(version, tags.FLOORS, f"failed {', '.join(failed)}" if failed else "passed")
         self._tag(version, tags.VERDICT, json.dumps(verdict.as_json()))
 
     def verdict(self, version: int) -> RecordedVerdict | None:

@@ -167,6 +167,11 @@ class GuardSet:
     n_toxic: int
     sha256: str
 
+    @property
+    def described(self) -> str:
+        """The guard set for people, on one line."""
+        return f"{self.name}: {self.n_texts:,} texts, {self.n_toxic:,} of them toxic, sha256 {self.sha256}"
+
     @classmethod
     def from_fields(cls, fields: Fields) -> GuardSet:
         """Reads it from a document.

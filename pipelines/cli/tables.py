@@ -113,7 +113,7 @@ def _verdict(verdict: RecordedVerdict | None) -> str:
 def _guard(verdict: RecordedVerdict | None) -> str:
     if verdict is None:
         return ""
-    return f"{verdict.guard.name} ({verdict.guard.n_texts:,})" if verdict.guard else "none"
+    return f"{verdict.guard.name}, {verdict.guard.n_texts:,} texts" if verdict.guard else "none"
 
 
 def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, RegisteredVersion]) -> str:
