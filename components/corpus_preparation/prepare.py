@@ -118,7 +118,8 @@ def _apart(table: pd.DataFrame, guard: pd.DataFrame) -> tuple[pd.DataFrame, int]
 
 def _count_guard(guard: pd.DataFrame | None) -> dict[str, float | int]:
     labels = [] if guard is None else guard["label"].tolist()
-    return {records.GUARD: len(labels)} | {f"{records.GUARD}_{label}": labels.count(label) for label in records.LABELS}
+    counts: dict[str, float | int] = {records.GUARD: len(labels)}
+    return counts | {f"{records.GUARD}_{label}": labels.count(label) for label in records.LABELS}
 
 
 def _guard_line(guard: pd.DataFrame | None, dropped: Mapping[str, int]) -> str:

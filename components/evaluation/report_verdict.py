@@ -29,8 +29,10 @@ def verdict_section(verdict: PromotionVerdict | None, models: Models) -> Context
     """
     gates = sorted(verdict.gates, key=lambda gate: _ORDER.index(gate.passed)) if verdict else []
     floors = sorted(verdict.floors, key=lambda floor: floor.passed) if verdict else []
-    reasons = {passed: [result.reason for result in (*floors, *gates) if result.passed is passed] for passed in _ORDER}
-    versions = {name: model.version for name, model in models.items()}
+    decided: list[tuple[bool | None, str]] = [(floor.passed, floor.reason) for floor in floors]
+    decided += [(gate.passed, gate.reason) for gate in gates]
+    reasons = {passed: [reason for result, reason in decided if result is passed] for passed in _ORDER}
+    versions: dict[str, str | None] = {name: model.version for name, model in models.items()}
     if verdict:
         versions = {"champion": verdict.champion_version, "challenger": verdict.challenger_version}
     return {

@@ -107,7 +107,7 @@ def _verdict(
 ) -> PromotionVerdict:
     """The verdict that follows from the results of gates and floors; pure."""
     passed = gating.is_promoted(recorded.gates) and all(floor.passed for floor in recorded.floors)
-    every = [result.reason for result in (*recorded.gates, *recorded.floors)]
+    every = [*(gate.reason for gate in recorded.gates), *(floor.reason for floor in recorded.floors)]
     return PromotionVerdict(
         passed=passed,
         promoted=None if passed and not move_champion else passed,

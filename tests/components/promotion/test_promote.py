@@ -57,7 +57,7 @@ def test_what_the_training_measured_is_kept_with_the_version(world):
 
 def test_a_refused_challenger_is_registered_with_the_reason(world):
     registry, promote, report = world
-    verdict = promote(evaluation(challenger={"clean_f1": 0.1}))
+    verdict = promote(evaluation(challenger={"clean_f1": 0.8}))
     assert not verdict.promoted
     assert [reason.split()[0] for reason in verdict.reasons] == ["clean_f1"]
     assert registry.version_of("champion") == 1
@@ -71,7 +71,7 @@ def test_where_a_rollout_decides_passing_the_gates_makes_no_champion(world):
     assert (verdict.passed, verdict.promoted) == (True, None)
     assert (registry.version_of("champion"), registry.version_of("challenger")) == (1, 2)
     assert "Not decided yet" in report.read_text()
-    verdict = promote(evaluation(challenger={"clean_f1": 0.1}), move_champion=False)
+    verdict = promote(evaluation(challenger={"clean_f1": 0.8}), move_champion=False)
     assert (verdict.passed, verdict.promoted) == (False, False)
 
 

@@ -1,6 +1,7 @@
 """``--guard`` and ``--require-guard``, and what a run prints about guard set and floors."""
 
 import io
+import json
 from dataclasses import asdict
 
 import pytest
@@ -10,12 +11,16 @@ from typer.testing import CliRunner
 from content_arena.components.corpus_preparation import ingest
 from content_arena.components.registry import gates
 from content_arena.components.registry.floors import ADVICE, judge_floors
+from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.evaluation_record import GuardSet
+from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli import run as commands
 from content_arena.pipelines.cli import tables
 from content_arena.pipelines.cli.app import app
+from content_arena.pipelines.execution.home import ArenaHome
+from content_arena.pipelines.execution.local import LocalRun
 from content_arena.pipelines.execution.stage_log import StageRefusedError
 from tests.evaluations import parsed
 
@@ -86,6 +91,41 @@ def test_a_required_guard_set_that_the_language_does_not_have_is_said_before_any
 def test_a_battle_has_no_guard_set(started):
     assert "--guard" not in arena("battle", "--help").stdout
     assert "--require-guard" in arena("run", "--help").stdout
+
+
+def test_the_answer_to_a_refused_first_version_has_the_keys_of_a_refused_challenger(monkeypatch, tmp_path, make_bundle):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    home = ArenaHome.from_environment()
+    home.runs.mkdir(parents=True)
+    registry = Registry(home.tracking_uri)
+    judged = {"clean_f1": 0.86, "clean_auroc": 0.51}
+    version = registry.register(make_bundle("first"), Tracking(home.tracking_uri, "run").run_id, generation=0).version
+    registry.record_metrics(version, judged)
+    verdict = PromotionVerdict(
+        passed=False, promoted=False, champion_version=None, challenger_version=str(version), generation=0,
+        reasons=("clean_auroc 0.5100 is below the floor 0.8",), gates=(), margins={}, floors=judge_floors(judged),
+        seconds={"bootstrap_champion": 70.0},
+    )  # fmt: skip
+    stage = tmp_path / "artifacts" / "run" / "bootstrap-champion"
+    stage.mkdir(parents=True)
+    (stage / "report").write_text("<html>")
+    outputs = {"parameterValues": {"champion_version": "", "verdict": verdict.as_json()},
+               "artifacts": {"report": {"artifacts": [{"uri": str(stage / "report")}]}}}  # fmt: skip
+    (stage / "executor_output.json").write_text(json.dumps(outputs))
+
+    def follow(*_):
+        raise StageRefusedError("no champion", LocalRun("a-run", tmp_path / "log.txt", tmp_path / "artifacts"))
+
+    monkeypatch.setattr(commands, "_follow", follow)
+    result = arena("run", "--generations", "2", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["promoted"], found["champion_version"], found["generation"]) == (False, None, 0)
+    assert found["metrics"] == {"champion": None, "challenger": judged}
+    assert (found["attack_set_sha256"], found["guard"], len(found["generations"])) == (None, None, 1)
+    assert found["seconds"]["bootstrap_champion"] == 70.0
+    assert (home.reports / "a-run.html").read_text() == "<html>"
+    assert set(answer()) < set(found)
 
 
 def test_a_failure_for_another_reason_stays_one(monkeypatch, tmp_path):
