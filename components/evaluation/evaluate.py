@@ -250,10 +250,10 @@ def _latencies(models: Mapping[str, ContentFilter], texts: list[str], n_texts: i
 
 def _parameters(evaluation: Evaluation) -> dict[str, object]:
     """What goes into MLflow beside the figures."""
-    guard = (
-        {} if evaluation.guard is None else {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
-    )
-    return {"attack_set_sha256": evaluation.attack_set_sha256} | guard
+    parameters: dict[str, object] = {"attack_set_sha256": evaluation.attack_set_sha256}
+    if evaluation.guard is not None:
+        parameters |= {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
+    return parameters
 
 
 def _logged(evaluation: Evaluation) -> dict[str, float | None]:
