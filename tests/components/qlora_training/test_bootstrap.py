@@ -33,10 +33,10 @@ def world(tmp_path, make_bundle, monkeypatch):
             text = f"{word} {BENIGN_WORDS[i % 20]} {BENIGN_WORDS[i // 20]} {i}"
             rows.append({"text": text, "label": "toxic" if bool(i % 2) is labels_are_right else "benign"})
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        prepare(str(path), "sv", tmp_path / "corpus")
+        prepare(str(path), "en", tmp_path / "corpus")
         return training.bootstrap_champion(
             tmp_path / "corpus",
-            settings=TrainingSettings(lang="sv"),
+            settings=TrainingSettings(),
             pipeline_run="run",
             report_path=tmp_path / "pages" / "report.html",
             tracking_uri=uri,
