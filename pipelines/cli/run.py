@@ -71,7 +71,7 @@ def run(
     """Run a generation: attack the champion, label, train a challenger, compare the two, promote it or refuse.
 
     The first run trains the first champion. Exit code 0 once a challenger has its verdict, yes or no; 1 if the first
-    champion does not reach the floors ([floors] of the settings file), and then nothing serves.
+    champion does not reach the floors (section "floors" of the settings file), and then nothing serves.
     """
     from content_arena.components.qlora_training import base_models
 

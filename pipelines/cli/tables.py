@@ -51,7 +51,7 @@ def _print_refused_first(out: Console, result: Mapping[str, Any]) -> None:
     for reason in result["reasons"]:
         out.print(f"  {reason}", highlight=False)
     out.print(f"Report: {result['report']}", highlight=False, soft_wrap=True)
-    out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True)
+    out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True, markup=False)
 
 
 def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int) -> Table:
