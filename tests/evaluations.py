@@ -47,6 +47,7 @@ def evaluation(
         "attack_set_sha256": "ab" * 32,
         "n_toxic": 50,
         "n_benign": 50,
+        "guard": {"name": "elsewhere.csv", "n_texts": 120, "n_toxic": 60, "sha256": "cd" * 32},
         "champion": model("1", 0.3) | (champion or {}),
         "challenger": model("sha-1", 0.1, better=True) | (challenger or {}),
         "strategies": [],

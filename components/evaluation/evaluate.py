@@ -15,6 +15,7 @@ from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
 from content_arena.components.evaluation import metrics
+from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry.registry import Registry
@@ -72,7 +73,7 @@ def evaluate_challenger(
     """Compares a challenger with the champion.
 
     Args:
-        corpus_path: Parquet of Sample; only its test split is used.
+        corpus_path: Parquet of Sample; its test split and its guard set are used.
         challenger_path: The challenger's bundle.
         evaluation_path: Where to write the evaluation as JSON.
         champion_version: Registry version to compare with.
@@ -88,29 +89,29 @@ def evaluate_challenger(
     Returns:
         The evaluation, as in the JSON.
     """
-    test, attacked = _texts(corpus_path, texts_per_label, seed)
+    corpus = records.read(records.Sample, corpus_path)
+    texts, attacked = _texts(corpus), battle.sample_texts(corpus, "test", texts_per_label, seed)
     champion = Registry(tracking_uri).download(int(champion_version))
     models = {
         "champion": ContentFilter.open(champion, version=champion_version),
         "challenger": ContentFilter.open(challenger_path),
     }
-    log(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
+    n_guard = 0 if texts.guard is None else texts.guard.n_texts
+    log(STAGE, f"{len(texts.test)} clean texts, {n_guard} guard texts; {len(attacked)} attacked, against both models")
     attacks = _attack(models, attacked, split_strategies(lang, held_out), budget=budget, seed=seed)
-    evaluation = _evaluation(models, test, attacks, lang, settings)
+    evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(STAGE, _logged(evaluation), {"attack_set_sha256": evaluation.attack_set_sha256})
+    tracking.log(STAGE, _logged(evaluation), _parameters(evaluation))
     log(STAGE, _summary(evaluation))
     return evaluation
 
 
-def _texts(corpus_path: Path, per_label: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The test split, and those of its texts that are attacked."""
-    corpus = records.read(records.Sample, corpus_path)
-    test = corpus[corpus["split"] == "test"].reset_index(drop=True)
-    if test["label"].nunique() < 2:
+def _texts(corpus: pd.DataFrame) -> JudgedTexts:
+    texts = JudgedTexts.of(corpus)
+    if texts.test["label"].nunique() < 2:
         raise InputError("the test split needs toxic and benign texts to compare two models on")
-    return test, battle.sample_texts(corpus, "test", per_label, seed)
+    return texts
 
 
 def _attack(
@@ -146,12 +147,12 @@ def _attack(
 
 def _evaluation(
     models: Mapping[str, ContentFilter],
-    test: pd.DataFrame,
+    texts: JudgedTexts,
     attacks: _Attacks,
     lang: str,
     settings: EvaluationSettings,
 ) -> Evaluation:
-    measured = _measure(models, test, attacks, settings.latency_texts)
+    measured = _measure(models, texts, attacks, settings.latency_texts)
     return Evaluation(
         lang=lang,
         seed=attacks.seed,
@@ -159,6 +160,7 @@ def _evaluation(
         attack_set_sha256=attacks.sha256,
         n_toxic=attacks.n_toxic,
         n_benign=attacks.n_benign,
+        guard=texts.guard,
         champion=measured["champion"],
         challenger=measured["challenger"],
         strategies=_strategy_rows(attacks),
@@ -167,20 +169,20 @@ def _evaluation(
 
 
 def _measure(
-    models: Mapping[str, ContentFilter], test: pd.DataFrame, attacks: _Attacks, n_latency_texts: int
+    models: Mapping[str, ContentFilter], texts: JudgedTexts, attacks: _Attacks, n_latency_texts: int
 ) -> dict[str, ModelEvaluation]:  # fmt: skip
-    texts, is_toxic = test["text"].tolist(), (test["label"] == "toxic").to_numpy()
-    scores = {name: model.score(texts) for name, model in models.items()}
-    latencies = _latencies(models, texts, n_latency_texts)
+    clean = {name: texts.scored_by(model) for name, model in models.items()}
+    latencies = _latencies(models, texts.test["text"].tolist(), n_latency_texts)
     found = {}
     for name, model in models.items():
         measured = Measurements(
-            scores=scores[name],
-            is_toxic=is_toxic,
+            scores=clean[name].scores,
+            is_toxic=clean[name].is_toxic,
             threshold=model.threshold,
             attacks=attacks.by_model[name],
             held_out=attacks.held_out,
             latencies_ms=latencies[name],
+            guard=texts.guard_scored_by(model),
         )
         found[name] = ModelEvaluation(
             version=model.version,
@@ -244,6 +246,14 @@ def _latencies(models: Mapping[str, ContentFilter], texts: list[str], n_texts: i
             model.score([text])
             taken[name].append((time.perf_counter() - start) * 1000)
     return taken
+
+
+def _parameters(evaluation: Evaluation) -> dict[str, object]:
+    """What goes into MLflow beside the figures."""
+    parameters: dict[str, object] = {"attack_set_sha256": evaluation.attack_set_sha256}
+    if evaluation.guard is not None:
+        parameters |= {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
+    return parameters
 
 
 def _logged(evaluation: Evaluation) -> dict[str, float | None]:

@@ -33,6 +33,27 @@ _BINS = np.linspace(0.0, 1.0, 21)
 _ROC_POINTS = 200
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Labelled texts that a model scored.
+
+    Attributes:
+        scores: float32[n], probability of toxic.
+        is_toxic: bool[n], the gold labels.
+    """
+
+    scores: Scores
+    is_toxic: Flags
+
+    @property
+    def auroc(self) -> float | None:
+        """The chance that a toxic text scores above a benign one; None with one class only."""
+        from sklearn.metrics import roc_auc_score
+
+        has_both = self.is_toxic.any() and not self.is_toxic.all()
+        return float(roc_auc_score(self.is_toxic, self.scores)) if has_both else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
     """What one model did in an evaluation: everything that figures are computed from.
@@ -44,6 +65,7 @@ class Measurements:
         attacks: Judged attacks, see :func:`content_arena.components.attack_generation.outcomes.judged`.
         held_out: Names of the strategies that neither model was trained on.
         latencies_ms: Milliseconds that one text took, once a text.
+        guard: Scores and gold labels of the guard set; None if there is none.
     """
 
     scores: Scores
@@ -52,6 +74,7 @@ class Measurements:
     attacks: pd.DataFrame
     held_out: frozenset[str] = frozenset()
     latencies_ms: Sequence[float] = ()
+    guard: Scored | None = None
 
     @property
     def verdicts(self) -> Flags:
@@ -76,9 +99,12 @@ class Measurements:
 
 def clean_auroc(measured: Measurements) -> float | None:
     """The chance that a clean toxic text scores above a clean benign one; None with one class only."""
-    from sklearn.metrics import roc_auc_score
+    return Scored(measured.scores, measured.is_toxic).auroc
 
-    return float(roc_auc_score(measured.is_toxic, measured.scores)) if measured.has_both_labels else None
+
+def guard_auroc(measured: Measurements) -> float | None:
+    """The same on the guard set; None without one."""
+    return measured.guard.auroc if measured.guard else None
 
 
 def clean_fpr(measured: Measurements) -> Rate:
@@ -115,6 +141,7 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
     "clean_precision": lambda measured: measured.precision_recall_f1[0],
     "clean_recall": lambda measured: measured.precision_recall_f1[1],
     "clean_auroc": clean_auroc,
+    "guard_auroc": guard_auroc,
     "evasion": lambda measured: evasion(measured.attacks),
     "evasion_seen": lambda measured: evasion_of(measured, held_out=False),
     "evasion_unseen": lambda measured: evasion_of(measured, held_out=True),
@@ -128,6 +155,20 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
 def compute(measured: Measurements) -> dict[str, Measured]:
     """Every figure of the table, by name."""
     return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES}
+
+
+def compute_without_attacks(scored: Scored, threshold: float, guard: Scored | None = None) -> dict[str, Measured]:
+    """The figures that rest on clean texts or on the guard set, by name: what is known of a model before any attack.
+
+    Args:
+        scored: Clean texts.
+        threshold: Scores from here on are flagged.
+        guard: The guard set; None if there is none.
+    """
+    measured = Measurements(
+        scores=scored.scores, is_toxic=scored.is_toxic, threshold=threshold, attacks=pd.DataFrame(), guard=guard
+    )
+    return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES if figure.basis is not None}
 
 
 def confusion(measured: Measurements) -> tuple[tuple[int, int], tuple[int, int]]:

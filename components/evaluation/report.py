@@ -7,15 +7,13 @@ as 0.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from content_arena.components.evaluation import charts, display
 from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
+from content_arena.components.evaluation.templates import template
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
@@ -51,7 +49,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     """
     facts, decision = display.printable(evaluation), display.printable(verdict)
     models = facts.models
-    return _template().render(
+    return template("report.html").render(
         about={
             "lang": facts.lang,
             "seed": facts.seed,
@@ -59,10 +57,11 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "attack_set_sha256": facts.attack_set_sha256,
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
+            "guard": _guard(facts),
         },
         verdict=verdict_section(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
-        figures=[_figure(models, figure) for figure in figures.FIGURES],
+        figures=[_figure(facts, figure) for figure in figures.FIGURES],
         clean=_clean_texts(models["challenger"]),
         clear={"ms": f"{CLEAR_MS:g}", "share": f"{100 * CLEAR_SHARE:g}%"},
         comparisons=_comparisons(facts.strategies),
@@ -76,23 +75,24 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     )
 
 
-@functools.cache
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("report.html")
+def _guard(facts: Evaluation) -> Context | None:
+    """The guard set; None if there is none."""
+    guard = facts.guard
+    if guard is None:
+        return None
+    return {"name": guard.name, "n": f"{guard.n_texts:,}", "n_toxic": f"{guard.n_toxic:,}", "sha256": guard.sha256}
 
 
-def _figure(models: Models, figure: Figure) -> Context:
+def _figure(facts: Evaluation, figure: Figure) -> Context:
     """A row of the key figures."""
+    models = facts.models
+    n_guard = facts.guard.n_texts if facts.guard else None
     rates = {name: _as_rate(model.figures[figure.name]) for name, model in models.items()}
     sides = {
         name: {
             "value": display.figure(rate.rate, figure.unit),
             "interval": display.interval(rate),
-            "n": rate.n if figure.unit == "share" else _basis(models[name], figure),
+            "n": rate.n if figure.unit == "share" else n_guard if figure.on_guard else _basis(models[name], figure),
         }
         for name, rate in rates.items()
     }
@@ -113,10 +113,8 @@ def _as_rate(measured: Measured) -> Rate:
 
 def _basis(model: ModelEvaluation, figure: Figure) -> int | None:
     """How many clean texts a score rests on; None if it does not rest on clean texts."""
-    if figure.basis is None:
-        return None
     (tn, fp), (fn, tp) = model.confusion
-    return {"texts": tn + fp + fn + tp, "flagged": fp + tp, "toxic": fn + tp}[figure.basis]
+    return {"texts": tn + fp + fn + tp, "flagged": fp + tp, "toxic": fn + tp}.get(figure.basis or "")
 
 
 def _clean_texts(model: ModelEvaluation) -> Context:

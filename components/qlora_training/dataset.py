@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
+from content_arena.components.corpus_preparation.guard import apart_from
 from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
@@ -40,9 +41,9 @@ def training_table(
 ) -> pd.DataFrame:
     """Joins corpus and labelled attacks.
 
-    Three kinds of attacks are left out: those that wait for a review, those with a held-out strategy, and those whose
-    original is in another split of this corpus than it was when the attack was made. Evaluation texts are thus never
-    trained on.
+    Four kinds of attacks are left out: those that wait for a review, those with a held-out strategy, those whose
+    original is in another split of this corpus than it was when the attack was made, and those whose original is a
+    near-duplicate of a guard text. Evaluation texts are thus never trained on.
 
     Args:
         corpus: Rows of Sample.
@@ -64,11 +65,12 @@ def training_table(
             _split_is_unchanged(table, by_id, by_text)
             & ~table["needs_review"]
             & ~table["strategy"].isin(list(held_out))
+            & _is_apart_from_guard(table, corpus)
         )
         chosen = _few_per_text(table[usable], attacks_per_text)
         parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
     joined = pd.concat(parts, ignore_index=True)
-    joined = joined[joined["split"] != "test"]
+    joined = joined[joined["split"].isin(["train", "validation"])]
     joined["text"] = joined["text"].map(Reading())
     joined["label"] = (joined["label"] == "toxic").astype(int)
     # An edit that the canonicaliser undoes gives the original again: it would count twice in validation, and only cost
@@ -126,6 +128,7 @@ def _splits(corpus: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
     Two data sets may give one text different ids, so its canonical form is looked up as well.
     """
+    corpus = corpus[corpus["split"] != records.GUARD]
     canonical = corpus.assign(text=corpus["text"].map(canonicalise))
     return (
         corpus.drop_duplicates("base_id").set_index("base_id")["split"],
@@ -138,6 +141,15 @@ def _split_is_unchanged(attacks: pd.DataFrame, by_id: pd.Series, by_text: pd.Ser
     of_id = attacks["base_id"].map(by_id)
     of_text = attacks["original_text"].map(canonicalise).map(by_text)
     return (of_id.isna() | (of_id == attacks["split"])) & (of_text.isna() | (of_text == attacks["split"]))
+
+
+def _is_apart_from_guard(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Series:
+    """Whether each attack's original is no near-duplicate of a guard text of the corpus."""
+    guard = corpus.loc[corpus["split"] == records.GUARD, "text"]
+    if guard.empty:
+        return pd.Series(True, index=attacks.index)
+    originals = attacks["original_text"].drop_duplicates()
+    return attacks["original_text"].isin(originals[apart_from(originals, guard)])
 
 
 def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:

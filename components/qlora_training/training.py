@@ -7,17 +7,20 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from content_arena.components.attack_generation.strategies import HELD_OUT
-from content_arena.components.qlora_training import base_models, dataset, export, trainer
+from content_arena.components.evaluation import first_version_report
+from content_arena.components.qlora_training import base_models, dataset, export, first_version, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -25,7 +28,7 @@ from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.reader.lexicon import Lexicon
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log, stage
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
@@ -79,31 +82,55 @@ def train_qlora(
     return metrics
 
 
+@dataclass(frozen=True)
+class Bootstrapped:
+    """What bootstrap_champion found or made.
+
+    Attributes:
+        champion: The champion's version; None if the first one was refused.
+        verdict: On the version that was trained; None if there was a champion.
+        metrics: Figures of the version that was trained; empty if there was a champion.
+    """
+
+    champion: int | None
+    verdict: PromotionVerdict | None
+    metrics: Mapping[str, float]
+
+
 @stage(BOOTSTRAP)
 def bootstrap_champion(
     corpus_path: Path,
     *,
     settings: TrainingSettings,
     pipeline_run: str,
+    report_path: Path,
+    floors: Mapping[str, float] | None = None,
     corpus_seconds: float | None = None,
     checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
-) -> tuple[int, dict[str, float]]:
+) -> Bootstrapped:
     """Trains the first champion on the corpus alone, unless the registry has a champion.
+
+    A version that does not reach the floors is registered, rejected and gets no alias. The stage succeeds all the same,
+    so that its page and its figures are kept; the next stage finds no champion, and the run ends there.
 
     Args:
         corpus_path: Parquet of Sample.
         settings: How to train.
         pipeline_run: Id of the pipeline run.
+        report_path: Where to write the page about a version that was trained.
+        floors: Least values by name of their figure, see
+            :func:`content_arena.components.registry.floors.floors_from`; the defaults if None.
         corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
-    Returns:
-        The champion's version, and the training's figures (empty if there was a champion).
+    Raises:
+        InputError: The corpus or a floor cannot be used; nothing was registered.
     """
+    least = floors_from(floors)
     corpus = records.read(records.Sample, corpus_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     if corpus_seconds is not None:
@@ -111,6 +138,7 @@ def bootstrap_champion(
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}
+    verdict = None
     if version is not None:
         _check_language(registry, version, settings.lang)
     else:
@@ -119,14 +147,21 @@ def bootstrap_champion(
         with tempfile.TemporaryDirectory() as folder:
             job = _Job(BOOTSTRAP, corpus, table, settings)
             bundle, metrics = _train(job, Path(folder) / "bundle", tracking, checkpoints)
+            judged = first_version.judge(bundle, corpus, least)
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
-        registry.promote(version, expected_champion=None)
+        first_version.admit(registry, version, judged)
+        seconds = tracking.seconds() | {BOOTSTRAP: seconds_since_start()}
+        verdict = replace(judged.verdict(version), seconds=seconds)
+        metrics |= {name: value for name, value in judged.figures.items() if value is not None}
+        report_path.parent.mkdir(parents=True, exist_ok=True)
+        report_path.write_text(first_version_report.render(verdict, judged.figures, settings), encoding="utf-8")
     for line in publish(registry, models_uri):
         log(BOOTSTRAP, line)
     tracking.log(BOOTSTRAP, metrics)
-    log(BOOTSTRAP, f"champion is version {version}")
-    return version, metrics
+    is_refused = verdict is not None and not verdict.passed
+    log(BOOTSTRAP, f"version {version} is refused" if is_refused else f"champion is version {version}")
+    return Bootstrapped(None if is_refused else version, verdict, metrics)
 
 
 def _check_language(registry: Registry, version: int, lang: str) -> None:

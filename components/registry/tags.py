@@ -24,7 +24,9 @@ OVERRIDE = "override_reason"
 REJECTED = "rejected"
 #: Tag with when a version was rejected (Unix time, seconds).
 REJECTED_AT = "rejected_at"
-#: Tag with how the gates decided about a version, as JSON.
+#: Tag with how floors and gates decided about a version, and on which guard set, as JSON.
 VERDICT = "verdict"
+#: Tags with the same for people who look at the version in MLflow: the guard set, and which floors failed.
+GUARD_SET, FLOORS = "guard_set", "floors"
 #: Tag with the rollout that rejected a version. If a person overrides the rejection, a later rollout is another one.
 REJECTED_BY = "rejected_by_rollout"

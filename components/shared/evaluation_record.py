@@ -152,6 +152,47 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuardSet:
+    """The texts from elsewhere that both models were judged on.
+
+    Attributes:
+        name: Of the file or data set, or "embedded-en-guard".
+        n_texts: How many.
+        n_toxic: How many of them are toxic.
+        sha256: Of ids, texts and labels; two guard sets with the same hash are the same.
+    """
+
+    name: str
+    n_texts: int
+    n_toxic: int
+    sha256: str
+
+    @property
+    def described(self) -> str:
+        """The guard set for people, on one line."""
+        return f"{self.name}: {self.n_texts:,} texts, {self.n_toxic:,} of them toxic, sha256 {self.sha256}"
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> GuardSet:
+        """Reads it from a document.
+
+        Raises:
+            InputError: A field is missing or of a wrong type.
+        """
+        return cls(
+            name=fields.text("name"),
+            n_texts=fields.whole("n_texts"),
+            n_toxic=fields.whole("n_toxic"),
+            sha256=fields.text("sha256"),
+        )
+
+    @classmethod
+    def read(cls, fields: Fields) -> GuardSet | None:
+        """The field ``guard`` of a document; None where it is null: there was no guard set."""
+        return None if fields.raw("guard") is None else cls.from_fields(fields.fields("guard"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Champion and challenger on the same texts under the same attacks.
 
@@ -162,6 +203,7 @@ class Evaluation:
         attack_set_sha256: Two evaluations with the same hash made the same attempts.
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
+        guard: The guard set; None if there is none.
         champion: What was measured on the champion.
         challenger: What was measured on the challenger.
         strategies: A row a strategy.
@@ -174,6 +216,7 @@ class Evaluation:
     attack_set_sha256: str
     n_toxic: int
     n_benign: int
+    guard: GuardSet | None
     champion: ModelEvaluation
     challenger: ModelEvaluation
     strategies: tuple[StrategyComparison, ...]
@@ -193,6 +236,7 @@ class Evaluation:
             "attack_set_sha256": self.attack_set_sha256,
             "n_toxic": self.n_toxic,
             "n_benign": self.n_benign,
+            "guard": asdict(self.guard) if self.guard else None,
             **{name: model.as_json() for name, model in self.models.items()},
             "strategies": [asdict(row) for row in self.strategies],
             "examples": [asdict(example) for example in self.examples],
@@ -213,6 +257,7 @@ class Evaluation:
             attack_set_sha256=fields.text("attack_set_sha256"),
             n_toxic=fields.whole("n_toxic"),
             n_benign=fields.whole("n_benign"),
+            guard=GuardSet.read(fields),
             champion=ModelEvaluation.from_fields(fields.fields("champion")),
             challenger=ModelEvaluation.from_fields(fields.fields("challenger")),
             strategies=tuple(_strategy(row) for row in fields.list_of_fields("strategies")),

@@ -14,8 +14,8 @@ from typing import Literal
 Better = Literal["higher", "lower"]
 #: ``share`` is a rate with an interval, ``score`` a number in [0, 1] without one, ``ms`` milliseconds.
 Unit = Literal["share", "score", "ms"]
-#: Which of the clean test texts a score rests on.
-Basis = Literal["texts", "flagged", "toxic"]
+#: Which texts a score rests on: clean test texts (all, those that are flagged, those that are toxic), or the guard set.
+Basis = Literal["texts", "flagged", "toxic", "guard"]
 
 NOT_MEASURED = "not measured"
 
@@ -90,8 +90,9 @@ class Figure:
         unit: What it is measured in.
         better: Which way is better.
         gate: The gate it has by default; None if it has none.
+        floor: The least value with which any version may become champion, by default; None if it has no floor.
         in_headline: Whether registry, MLflow and the command line show it; the report shows every figure.
-        basis: Which clean texts a score rests on; None if it does not rest on clean texts.
+        basis: Which texts a score rests on; None if it rests on none of these.
         exported: Its gauge; None if it has none of its own.
     """
 
@@ -100,24 +101,39 @@ class Figure:
     unit: Unit
     better: Better
     gate: GateRule | None = None
+    floor: float | None = None
     in_headline: bool = False
     basis: Basis | None = None
     exported: Exported | None = None
 
     def __post_init__(self) -> None:
-        if (self.gate or self.exported) and not self.in_headline:
+        if (self.gate or self.floor or self.exported) and not self.in_headline:
             raise ValueError(f"figure {self.name}: what is gated or exported has to be in the headline")
+        if self.floor is not None and self.better != "higher":
+            raise ValueError(f"figure {self.name}: a floor is for figures of which higher is better")
+
+    @property
+    def on_guard(self) -> bool:
+        """Whether it is measured on the guard set, and on nothing where there is none."""
+        return self.basis == "guard"
 
 
 #: In the order of the report's rows.
 FIGURES: tuple[Figure, ...] = (
     Figure(
         name="clean_f1", label="Clean F1", unit="score", better="higher", basis="texts", in_headline=True,
-        gate=GateRule(margin=0.005),
+        gate=GateRule(margin=0.005), floor=0.70,
     ),
     Figure(name="clean_precision", label="Clean precision", unit="score", better="higher", basis="flagged"),
     Figure(name="clean_recall", label="Clean recall", unit="score", better="higher", basis="toxic"),
-    Figure(name="clean_auroc", label="Clean AUROC", unit="score", better="higher", basis="texts"),
+    Figure(
+        name="clean_auroc", label="Clean AUROC", unit="score", better="higher", basis="texts", in_headline=True,
+        floor=0.80,
+    ),
+    Figure(
+        name="guard_auroc", label="AUROC, guard set", unit="score", better="higher", basis="guard", in_headline=True,
+        gate=GateRule(margin=0.01),
+    ),
     Figure(
         name="evasion", label="Evasion, all strategies", unit="share", better="lower", in_headline=True,
         gate=GateRule(),

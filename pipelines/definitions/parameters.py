@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, List  # noqa: UP035 - KFP's type parser
 
 from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
 
@@ -53,6 +54,21 @@ _ALL = (
         "",
         "Version of what `data` holds, such as a date or a digest. A corpus that was prepared before is reused if "
         "data, version and options are the same.",
+    ),
+    Parameter(
+        "guard",
+        str,
+        PromotionSettings.guard,
+        "Guard set: labelled text from elsewhere than `data`, in the same formats, that nothing is trained on. A "
+        "challenger whose AUROC on it is worse is refused. embedded: the one of the language, if there is one.",
+        "promotion",
+    ),
+    Parameter(
+        "require_guard",
+        bool,
+        PromotionSettings.require_guard,
+        "Whether a challenger is refused where there is no guard set.",
+        "promotion",
     ),
     Parameter("lang", str, TrainingSettings.lang, "Language of the texts, ISO 639-1."),
     Parameter(
@@ -132,6 +148,7 @@ _ALL = (
 PARAMETERS = {parameter.name: parameter for parameter in _ALL}
 _TRAINING = ("base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri")
 _POLICY = ("max_evasion", "max_age_days")
+_GUARD = ("guard", "require_guard")
 
 
 def _without(*names: str) -> tuple[Parameter, ...]:
@@ -139,6 +156,6 @@ def _without(*names: str) -> tuple[Parameter, ...]:
 
 
 #: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
-BATTLE = _without(*_TRAINING, *_POLICY)
+BATTLE = _without(*_TRAINING, *_POLICY, *_GUARD)
 ARENA = _without("victim", *_POLICY)
 RETRAIN = _without("victim", "data_version")

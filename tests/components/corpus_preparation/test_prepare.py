@@ -31,7 +31,8 @@ WORDS = [
     "engine",
     "pocket",
 ]
-EMBEDDED = sorted(Path(corpus_preparation.__file__).with_name("corpus").glob("??.jsonl"))
+CORPORA = Path(corpus_preparation.__file__).with_name("corpus")
+EMBEDDED = sorted(path for path in CORPORA.glob("*.jsonl") if "." not in path.stem)
 
 
 def rows(n_toxic=120, n_benign=180):
@@ -50,7 +51,7 @@ def write(path, content):
 
 def test_writes_a_sample_table_and_counts_it(tmp_path, capsys):
     content = [*rows(), {"text": "  ", "label": "toxic"}, {"text": "mail me: a@example.com", "label": "benign"}]
-    counts = prepare(write(tmp_path / "in.csv", content), "en", tmp_path / "new" / "corpus.parquet")
+    counts = prepare(write(tmp_path / "in.csv", content), "sv", tmp_path / "new" / "corpus.parquet")
     table = records.read(records.Sample, tmp_path / "new" / "corpus.parquet")
     assert "mail me: [email]" in set(table["text"])
     assert counts["read"] == 302

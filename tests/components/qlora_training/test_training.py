@@ -225,6 +225,7 @@ def test_checkpoints_that_cannot_be_kept_are_refused_before_the_training(tmp_pat
             tmp_path / "corpus",
             settings=SETTINGS,
             pipeline_run="run",
+            report_path=tmp_path / "report.html",
             checkpoints=tmp_path / "claim",
             tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
         )

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 
@@ -171,7 +172,8 @@ def challenger(registry, register):
 
     def judged(clean_f1, champion=1):
         rule = [gates.Gate(metric="clean_f1", better="higher")]
-        registry.record_verdict(version, champion, gates.judge({"clean_f1": 0.5}, {"clean_f1": clean_f1}, rule))
+        results = gates.judge({"clean_f1": 0.5}, {"clean_f1": clean_f1}, rule)
+        registry.record_verdict(version, RecordedVerdict(champion=champion, gates=tuple(results)))
 
     return judged
 
