@@ -97,7 +97,7 @@ def resolve(lang: str, seed: int, given: Sequence[str], version: RegisteredVersi
 
 
 def resolve_for(spec: str, lang: str, seed: int, given: Sequence[str], tracking_uri: str | None) -> HeldOut:
-    """See :func:`resolve`, for a victim.
+    """See :func:`resolve`, for a victim. For one that the registry does not know, the champion's choice is shown.
 
     Args:
         spec: As of :func:`content_arena.components.attack_generation.victims.open_victim`.
@@ -110,10 +110,13 @@ def resolve_for(spec: str, lang: str, seed: int, given: Sequence[str], tracking_
         InputError: See :func:`resolve`.
         RegistryError: The registry has no such alias or version.
     """
-    if spec not in Registry.ALIASES and not spec.isdecimal():
-        return resolve(lang, seed, given, None)
     registry = Registry(tracking_uri)
-    return resolve(lang, seed, given, registry.get(registry.resolve(spec)))
+    if spec in Registry.ALIASES or spec.isdecimal():
+        version: int | None = registry.resolve(spec)
+    else:
+        # What the champion was trained on says nothing about another filter, so the user may name any strategy.
+        version = None if given else registry.version_of(Registry.CHAMPION)
+    return resolve(lang, seed, given, None if version is None else registry.get(version))
 
 
 def trained_on(version: RegisteredVersion) -> frozenset[str]:

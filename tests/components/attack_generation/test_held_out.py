@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from content_arena.components.attack_generation import held_out, reach, strategies
 from content_arena.components.attack_generation.strategies import FAMILIES
 from content_arena.components.registry import tags
+from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -120,5 +122,19 @@ def test_what_an_older_release_trained_on():
     }
 
 
-def test_a_url_has_no_line_of_champions():
-    assert held_out.resolve_for("http://127.0.0.1:9", "en", 3, (), None) == held_out.resolve("en", 3, (), None)
+def test_the_choice_is_recorded_with_the_version_and_found_by_every_victim(tmp_path, make_bundle):
+    uri, url = f"sqlite:///{tmp_path / 'mlflow.db'}", "http://127.0.0.1:9"
+    registry, run_id = Registry(uri), Tracking(uri, "run").run_id
+    assert held_out.resolve_for(url, "en", 3, (), uri) == held_out.resolve("en", 3, (), None)
+    facts = {tags.HELD_OUT: "char_split,char_typo", tags.TRAINED_ON: "leet_sub"}
+    first = registry.register(make_bundle("first"), run_id, generation=0)
+    registry.promote(first.version, None)
+    assert held_out.resolve_for("champion", "en", 3, (), uri).reason == "chosen by seed 3"
+    second = registry.register(make_bundle("second", weights_seed=2, training=facts), run_id)
+    assert (second.held_out, second.trained_on) == (("char_split", "char_typo"), {"leet_sub"})
+    registry.promote(second.version, first.version)
+    for victim in ("champion", "2", url, str(tmp_path / "second")):
+        assert held_out.resolve_for(victim, "en", 3, (), uri).names == ("char_split", "char_typo")
+    assert held_out.resolve_for(url, "en", 3, ["leet_sub"], uri).names == ("leet_sub",)
+    with pytest.raises(InputError, match="was trained on leet_sub"):
+        held_out.resolve_for("champion", "en", 3, ["leet_sub"], uri)
