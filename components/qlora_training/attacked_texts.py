@@ -65,7 +65,7 @@ def balanced(battles: Sequence[pd.DataFrame], corpus: pd.DataFrame, share: float
         for split in ("train", "validation")
         for label, n_of_label in _places(joined, corpus, split, share).items()
         for group in [joined[(joined["split"] == split) & (joined["label"] == label)]]
-        for family, n in _divide(n_of_label, group["family"].value_counts().to_dict()).items()
+        for family, n in _divide(n_of_label, _counts(group["family"])).items()
     ]
     return pd.concat([joined.head(0), *chosen], ignore_index=True)[COLUMNS]
 
@@ -77,15 +77,18 @@ def _renamed(attacks: pd.DataFrame) -> pd.DataFrame:
 
 def _places(attacks: pd.DataFrame, corpus: pd.DataFrame, split: str, share: float) -> dict[str, int]:
     """How many attacked texts of each label are taken for a split."""
-    in_corpus, offered = (
-        table.loc[table["split"] == split, "label"].value_counts().to_dict() for table in (corpus, attacks)
-    )
+    in_corpus, offered = (_counts(table.loc[table["split"] == split, "label"]) for table in (corpus, attacks))
     offered = {label: n for label, n in offered.items() if label in in_corpus}
     places = _divide(math.ceil(share * sum(in_corpus.values())), offered, in_corpus)
     if in_corpus.get("benign") and "toxic" in places:
         ratio = in_corpus.get("toxic", 0) / in_corpus["benign"]
         places["toxic"] = min(places["toxic"], math.ceil(ratio * places.get("benign", 0)))
     return places
+
+
+def _counts(names: pd.Series) -> dict[str, int]:
+    """How often each name occurs."""
+    return {str(name): int(n) for name, n in names.value_counts().items()}
 
 
 def _divide(total: int, offered: Mapping[str, int], weights: Mapping[str, int] | None = None) -> dict[str, int]:
