@@ -69,6 +69,8 @@ def pairs(attempts: pd.DataFrame) -> Pairs:
 def perturbed_auroc(found: Pairs) -> Rate:
     """The chance that a perturbed toxic text, at its worst, scores above a perturbed benign one; ties count half.
 
+    Scores that tell nothing give less than 1/2, because the lowest of several attempts counts: 1/4 for three of them.
+
     Returns:
         With n, the number of perturbed texts compared, and an interval over whole texts. Not measured without a
         readable text of either label.
