@@ -22,10 +22,11 @@ from content_arena.components.attack_generation.outcomes import (
     judged,
     toxic_caught,
 )
+from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Histogram, RocCurve
-from content_arena.components.shared.figures import Measured, Rate
+from content_arena.components.shared.figures import NOTHING, Measured, Rate
 
 Scores = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -63,7 +64,10 @@ class Measurements:
         is_toxic: bool[n], the gold labels of these texts.
         threshold: Scores from here on are flagged.
         attacks: Judged attacks, see :func:`content_arena.components.attack_generation.outcomes.judged`.
+        attempts: Every attempt with its scores, see
+            :func:`content_arena.components.attack_generation.attempts.scored`.
         held_out: Names of the strategies that neither model was trained on.
+        undone: Names of the strategies that the canonicaliser undoes; they are in no mean.
         latencies_ms: Milliseconds that one text took, once a text.
         guard: Scores and gold labels of the guard set; None if there is none.
     """
@@ -72,7 +76,9 @@ class Measurements:
     is_toxic: Flags
     threshold: float
     attacks: pd.DataFrame
+    attempts: pd.DataFrame
     held_out: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     latencies_ms: Sequence[float] = ()
     guard: Scored | None = None
 
@@ -80,6 +86,16 @@ class Measurements:
     def verdicts(self) -> Flags:
         """Which clean texts the model flags, bool[n]."""
         return self.scores >= self.threshold
+
+    @cached_property
+    def reached(self) -> pd.DataFrame:
+        """The judged attacks of the strategies that reach the model."""
+        return self.attacks[~self.attacks["strategy"].isin(list(self.undone))]
+
+    @cached_property
+    def pairs(self) -> separation.Pairs:
+        """The attempts of the strategies that reach the model, by text and strategy."""
+        return separation.pairs(self.attempts[~self.attempts["strategy"].isin(list(self.undone))])
 
     @property
     def has_both_labels(self) -> bool:
@@ -119,8 +135,8 @@ def evasion(attacks: pd.DataFrame) -> Rate:
 
 
 def evasion_of(measured: Measurements, *, held_out: bool) -> Rate:
-    """Evasion over the held-out strategies, or over all others."""
-    attacks = measured.attacks
+    """Evasion over the held-out strategies that reach the model, or over all others that do."""
+    attacks = measured.reached
     return evasion(attacks[attacks["strategy"].isin(measured.held_out) == held_out])
 
 
@@ -128,6 +144,16 @@ def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
     """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
     benign = benign_perturbed(attacks)
     return cluster_bootstrap(flagged(benign), benign["base_id"].tolist())
+
+
+def evasion_matched(measured: Measurements) -> Rate:
+    """Evasion at the threshold at which perturbed benign texts are flagged 2 points more than clean ones.
+
+    See :func:`content_arena.components.evaluation.separation.evasion_at_matched_rate`. The share of clean benign texts
+    that counts is the one that the model flags at its own threshold.
+    """
+    clean = clean_fpr(measured).rate
+    return NOTHING if clean is None else separation.evasion_at_matched_rate(measured.pairs, clean)
 
 
 def latency(measured: Measurements, percentile: float) -> float | None:
@@ -142,10 +168,12 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
     "clean_recall": lambda measured: measured.precision_recall_f1[1],
     "clean_auroc": clean_auroc,
     "guard_auroc": guard_auroc,
-    "evasion": lambda measured: evasion(measured.attacks),
+    "evasion": lambda measured: evasion(measured.reached),
     "evasion_seen": lambda measured: evasion_of(measured, held_out=False),
     "evasion_unseen": lambda measured: evasion_of(measured, held_out=True),
-    "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.attacks),
+    "evasion_matched": evasion_matched,
+    "perturbed_auroc": lambda measured: separation.perturbed_auroc(measured.pairs),
+    "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.reached),
     "clean_fpr": clean_fpr,
     "latency_p50_ms": lambda measured: latency(measured, 50),
     "latency_p95_ms": lambda measured: latency(measured, 95),

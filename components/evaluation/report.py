@@ -24,6 +24,8 @@ MODELS = ("champion", "challenger")
 CLEAR_MS, CLEAR_SHARE = 1.0, 0.3
 #: With fewer clean test texts than this, one text moves a figure by more than half a point.
 FEW_TEXTS = 200
+#: Headings of the strategies.
+SEEN, HELD_OUT, UNDONE = "Seen in training", "Held out: never trained on", "Undone by the canonicaliser: in no mean"
 #: How a change is shown, by the figure's unit: the factor, the decimals and the name of the unit.
 _CHANGE_UNITS: Mapping[Unit, tuple[float, int, str]] = {
     "share": (100.0, 1, " points"),
@@ -58,6 +60,10 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
             "guard": _guard(facts),
+            "held_out": ", ".join(facts.held_out) or "none",
+            "held_out_reason": facts.held_out_reason,
+            "undone": ", ".join(facts.undone) or "none",
+            "n_undone": f"{len(facts.undone)} of {len(facts.strategies)}",
         },
         verdict=verdict_section(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
@@ -92,7 +98,7 @@ def _figure(facts: Evaluation, figure: Figure) -> Context:
         name: {
             "value": display.figure(rate.rate, figure.unit),
             "interval": display.interval(rate),
-            "n": rate.n if figure.unit == "share" else n_guard if figure.on_guard else _basis(models[name], figure),
+            "n": rate.n if figure.is_rate else n_guard if figure.on_guard else _basis(models[name], figure),
         }
         for name, rate in rates.items()
     }
@@ -159,15 +165,22 @@ def _comparisons(strategies: Iterable[StrategyComparison]) -> list[Context]:
 
 
 def _comparison(rows: list[tuple[StrategyComparison, Rate, Rate]], title: str, what: str) -> Context:
-    """Rates per strategy, seen and held-out apart, those that are worst for the challenger first."""
+    """Rates per strategy: seen, held out, undone; those that are worst for the challenger come first."""
     end = charts.axis_end(rate for _, old, new in rows for rate in (old, new))
     worst_first = sorted(rows, key=lambda row: (1.0 if row[2].rate is None else -row[2].rate, row[0].strategy))
     groups = []
-    for held_out, group in ((False, "Seen in training"), (True, "Held out: never trained on")):
-        chosen = [row for row in worst_first if row[0].held_out is held_out]
+    for group in (SEEN, HELD_OUT, UNDONE):
+        chosen = [row for row in worst_first if _group(row[0]) == group]
         groups.append({"title": group, "rows": [_strategy(*row, end=end, what=what) for row in chosen]})
     axis = {"axis": charts.rate_axis(end), "end": f"{100 * end:g}%"}
     return axis | {"title": title, "what": what, "groups": groups, "has_rows": bool(rows)}
+
+
+def _group(row: StrategyComparison) -> str:
+    """Under which heading a strategy is shown."""
+    if row.is_undone:
+        return UNDONE
+    return HELD_OUT if row.held_out else SEEN
 
 
 def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what: str) -> Context:

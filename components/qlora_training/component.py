@@ -41,7 +41,7 @@ def train_qlora(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        held_out_strategies: Strategies that are never trained on.
+        held_out_strategies: Strategies that are never trained on; the champion's, or chosen by the seed, if empty.
         champion_version: Registry version of the champion.
         warm_start: Whether to continue from the champion's adapter; false for a new one.
         settings: Further settings by section; [training] is read.

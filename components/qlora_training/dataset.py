@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypedDict
 import pandas as pd
 
 from content_arena.components.corpus_preparation.guard import apart_from
+from content_arena.components.qlora_training.attacked_texts import balanced, few_per_text
+from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 TOXIC = 1
 BENIGN = 0
-_COLUMNS = ["text", "label", "split"]
 #: Least number of words in Latin letters that a lexicon needs to correct spelling.
 _MIN_WORDS = 5_000
 
@@ -37,39 +38,42 @@ def training_table(
     corpus: pd.DataFrame,
     attacks: Sequence[pd.DataFrame],
     held_out: Sequence[str],
-    attacks_per_text: int = 2,
+    attacked_share: float = TrainingSettings.attacked_share,
 ) -> pd.DataFrame:
     """Joins corpus and labelled attacks.
 
     Four kinds of attacks are left out: those that wait for a review, those with a held-out strategy, those whose
     original is in another split of this corpus than it was when the attack was made, and those whose original is a
-    near-duplicate of a guard text. Evaluation texts are thus never trained on.
+    near-duplicate of a guard text. Evaluation texts are thus never trained on. Of the others some are chosen, see
+    :func:`content_arena.components.qlora_training.attacked_texts.balanced`.
 
     Args:
         corpus: Rows of Sample.
         attacks: Tables of LabelledAttack, oldest first.
         held_out: Strategies that are judged only.
-        attacks_per_text: Most attacks of one battle on one text. A model that sees a text in ten disguises learns the
-            text and not the disguises.
+        attacked_share: Attacked texts of a split, as a share of the corpus' own, at most.
 
     Returns:
-        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); every text once.
+        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation), strategy and family (of the
+        attack; empty for a text of the corpus); every text once.
 
     Raises:
         InputError: A class is missing in training or validation.
     """
-    parts = [corpus[_COLUMNS]]
     by_id, by_text = _splits(corpus)
-    for table in attacks:
-        usable = (
-            _split_is_unchanged(table, by_id, by_text)
-            & ~table["needs_review"]
-            & ~table["strategy"].isin(list(held_out))
-            & _is_apart_from_guard(table, corpus)
+    usable = [
+        few_per_text(
+            table[
+                _split_is_unchanged(table, by_id, by_text)
+                & ~table["needs_review"]
+                & ~table["strategy"].isin(list(held_out))
+                & _is_apart_from_guard(table, corpus)
+            ]
         )
-        chosen = _few_per_text(table[usable], attacks_per_text)
-        parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
-    joined = pd.concat(parts, ignore_index=True)
+        for table in attacks
+    ]
+    unattacked = corpus[["text", "label", "split"]].assign(strategy="", family="")
+    joined = pd.concat([unattacked, balanced(usable, corpus, attacked_share)], ignore_index=True)
     joined = joined[joined["split"].isin(["train", "validation"])]
     joined["text"] = joined["text"].map(Reading())
     joined["label"] = (joined["label"] == "toxic").astype(int)
@@ -78,6 +82,22 @@ def training_table(
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
     _check_classes(joined)
     return joined
+
+
+def strategies_in(table: pd.DataFrame) -> frozenset[str]:
+    """Names of the strategies whose attacks are in a training table, for training or for validation."""
+    return frozenset(table["strategy"]) - {""}
+
+
+def describe(table: pd.DataFrame) -> str:
+    """A line for the log: how many attacked texts are trained on, by class and by family."""
+    train = table[table["split"] == "train"]
+    attacked = train[train["strategy"] != ""]
+    if attacked.empty:
+        return "no attacked texts among them"
+    n_toxic = int((attacked["label"] == TOXIC).sum())
+    families = ", ".join(f"{n} {family}" for family, n in sorted(attacked["family"].value_counts().items()))
+    return f"{len(attacked)} attacked texts among them: {n_toxic} toxic, {len(attacked) - n_toxic} benign; {families}"
 
 
 def _check_classes(joined: pd.DataFrame) -> None:
@@ -150,16 +170,6 @@ def _is_apart_from_guard(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Seri
         return pd.Series(True, index=attacks.index)
     originals = attacks["original_text"].drop_duplicates()
     return attacks["original_text"].isin(originals[apart_from(originals, guard)])
-
-
-def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """At most ``limit`` attacks on each text, drawn by hash.
-
-    Successful attacks are not preferred. A training set of texts chosen for having passed the champion resembles no
-    ordinary texts, and a challenger trained on it flags more of everything.
-    """
-    undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
-    return attacks[~undone].sort_values("attack_id").groupby(["base_id", "original_text"], sort=False).head(limit)
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -33,6 +33,7 @@ class TrainingSettings:
         lora_dropout: On the adapter's input. 0 by default: the base model has dropout of its own, and on a CPU that of
             the adapters takes a twelfth of a step's time.
         max_length: Tokens a text is cut to in training, and the window in serving.
+        attacked_share: Attacked texts to train on, as a share of the corpus' own training texts, at most.
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
@@ -54,6 +55,7 @@ class TrainingSettings:
     lora_alpha: int = 32
     lora_dropout: float = 0.0
     max_length: int = 128
+    attacked_share: float = 0.5
     reader: bool = True
     edit_price: float = EDIT_PRICE
     ngrams: bool = True
@@ -69,6 +71,8 @@ class TrainingSettings:
         # Written so that NaN fails.
         if not 0 < self.edit_price < math.inf:
             raise InputError(f"edit_price is {self.edit_price}, it has to be above 0")
+        if not 0 <= self.attacked_share < math.inf:
+            raise InputError(f"attacked_share is {self.attacked_share}, it has to be 0 or more")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:

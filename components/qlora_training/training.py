@@ -8,15 +8,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation.strategies import HELD_OUT
+from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.evaluation import first_version_report
 from content_arena.components.qlora_training import base_models, dataset, export, first_version, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.registry import tags
 from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
@@ -47,7 +48,7 @@ def train_qlora(
     champion_version: str | None = None,
     warm_start: bool = True,
     checkpoints: str | Path | None = None,
-    held_out: Sequence[str] = HELD_OUT,
+    held_out: Sequence[str] = (),
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
@@ -63,7 +64,8 @@ def train_qlora(
         champion_version: Registry version of the champion; None if there is none to continue from.
         warm_start: Whether to continue from the champion's adapter; False for a new one.
         checkpoints: Folder that outlives the process: a killed training resumes from it.
-        held_out: Strategies that are never trained on.
+        held_out: Strategies that are never trained on; if empty, see
+            :func:`content_arena.components.attack_generation.held_out.resolve`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -72,13 +74,21 @@ def train_qlora(
     corpus = records.read(records.Sample, corpus_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
-    table = dataset.training_table(corpus, battles, held_out)
+    registry = Registry(tracking_uri)
+    champion = registry.get(int(champion_version)) if champion_version else None
+    chosen = choices.resolve(settings.lang, settings.seed, held_out, champion)
+    log(TRAIN, f"held out: {chosen}")
+    table = dataset.training_table(corpus, battles, chosen.names, attacked_share=settings.attacked_share)
     n_train = int((table["split"] == "train").sum())
     log(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version and warm_start else None
+    log(TRAIN, dataset.describe(table))
+    start = _start(registry, champion_version, settings) if champion_version and warm_start else None
+    trained_on = dataset.strategies_in(table)
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
-    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start), bundle_path, tracking, checkpoints)
+        trained_on |= choices.trained_on(champion) if champion else frozenset()
+    facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
+    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
     return metrics
 
 
@@ -207,6 +217,7 @@ class _Job:
         settings: How to train.
         start: Bundle whose adapter is trained further; None for a new one.
         lexicon: Of the Reader whose restored texts are in the table; None if it has the canonical texts alone.
+        facts: What else the bundle, and with it the registry, is to record of the training.
     """
 
     stage: str
@@ -215,6 +226,7 @@ class _Job:
     settings: TrainingSettings
     start: bundles.Bundle | None = None
     lexicon: Lexicon | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def checkpoint_key(self) -> str:
@@ -250,13 +262,17 @@ def _train(
             job.settings,
             validation,
             bundle_path,
-            provenance={"corpus_sha256": records.corpus_digest(job.corpus), "started_from": job.started_from},
+            provenance={
+                "corpus_sha256": records.corpus_digest(job.corpus),
+                "started_from": job.started_from,
+                **job.facts,
+            },
             max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
             lexicon=job.lexicon,
         )
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
-    tracking.log(job.stage, metrics, job.settings.as_dict())
+    tracking.log(job.stage, metrics, job.settings.as_dict() | dict(job.facts))
     agreement = metrics["parity_agreement"]
     log(job.stage, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
     return bundle, metrics

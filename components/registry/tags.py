@@ -12,6 +12,10 @@ METRIC = "metric."
 LANG = "lang"
 #: Tag with the digest of the corpus that a version was trained on.
 CORPUS_SHA256 = "corpus_sha256"
+#: Tags with the strategies that a version's line of champions never trained on, and with those that it was trained on,
+#: joined by commas. A version that was trained on no attacks has neither; nor has one of a release before these tags.
+HELD_OUT = "held_out_strategies"
+TRAINED_ON = "trained_on_strategies"
 #: Tag with the address in object storage that a version was published at.
 STORAGE_URI = "storage_uri"
 #: Tag with the champion that a version succeeded.

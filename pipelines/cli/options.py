@@ -139,7 +139,7 @@ class AttackOptions:
             "--held-out",
             metavar="STRATEGY",
             help="Strategy that is judged and never trained on; repeat for more.",
-            show_default=", ".join(AttackSettings.held_out_strategies),
+            show_default="the champion's, at first chosen by the seed",
         ),
     ] = None
 

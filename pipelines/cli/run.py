@@ -224,6 +224,9 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
     evaluation = evaluation_record.read(finished.artifact("evaluate_challenger", "evaluation"))
     return _answer(verdict) | {
         "metrics": {role: model.headline() for role, model in evaluation.models.items()},
+        "held_out_strategies": list(evaluation.held_out),
+        "held_out_reason": evaluation.held_out_reason,
+        "undone_strategies": list(evaluation.undone),
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation.attack_set_sha256,
         "report": str(_keep_report(home, finished, "promote_challenger")),

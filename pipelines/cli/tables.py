@@ -29,6 +29,9 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
         new = result["metrics"]["challenger"][name]
         table.add_row(name.replace("_", " "), in_percent(name, old), in_percent(name, new))
     out.print(table)
+    held_out, undone = (", ".join(result[key]) or "none" for key in ("held_out_strategies", "undone_strategies"))
+    out.print(f"Held out of training ({result['held_out_reason']}): {held_out}", highlight=False)
+    out.print(f"Undone before a model reads them, in no figure: {undone}", highlight=False)
     verdict = "[green]promoted[/]" if result["promoted"] else "[yellow]not promoted[/]"
     out.print(f"The challenger is {verdict}:")
     not_judged = [gate["reason"] for gate in result.get("gates", ()) if gate["passed"] is None]
@@ -132,6 +135,7 @@ def version_json(version: RegisteredVersion, verdict: RecordedVerdict | None = N
         "bundle_sha256": version.digest,
         "metrics": version.metrics,
         "verdict": verdict.as_json() if verdict else None,
+        "held_out_strategies": None if version.held_out is None else list(version.held_out),
     }
 
 

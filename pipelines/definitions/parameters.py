@@ -126,7 +126,8 @@ _ALL = (
         "held_out_strategies",
         List[str],  # noqa: UP006
         list(AttackSettings.held_out_strategies),
-        "Strategies that are judged and never trained on.",
+        "Strategies that are judged and never trained on; if empty, the champion's choice is kept, and at first the "
+        "seed chooses.",
         "attack",
     ),
     Parameter(

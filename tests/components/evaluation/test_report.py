@@ -212,7 +212,7 @@ def test_what_is_left_to_a_rollout_is_undecided():
 def test_what_was_not_measured_is_said_everywhere():
     facts = document()
     for who in ("champion", "challenger"):
-        nothing = {f.name: rate(None, n=0) if f.unit == "share" else None for f in figures.FIGURES}
+        nothing = {f.name: rate(None, n=0) if f.is_rate else None for f in figures.FIGURES}
         facts[who] |= nothing | {"roc": {"fpr": [], "tpr": [], "thresholds": []}, "confusion": [[0, 0], [0, 0]]}
         facts[who]["histogram"] |= {key: [0] * 20 for key in facts[who]["histogram"] if key != "edges"}
     text = Page(render(facts, verdict(facts))).text
@@ -223,9 +223,18 @@ def test_what_was_not_measured_is_said_everywhere():
 def test_zero_strategies_examples_and_gates():
     facts = document(strategies=[], examples=[])
     text = Page(render(facts, verdict(facts, (), promoted=False))).text
-    assert text.count("No strategies of this kind.") == 4
+    assert text.count("No strategies of this kind.") == 6
     assert "without gates nothing is promoted" in text
     assert "no attack in this evaluation got past" in text
+
+
+def test_undone_strategies_and_the_choice_of_the_held_out_ones_are_shown():
+    rows = [strategy(), strategy("space_join", held_out=True), strategy("invisible_insert", is_undone=True)]
+    facts = document(strategies=rows, held_out_strategies=["space_join"], held_out_reason="chosen by seed 7")
+    text = " ".join(Page(render(facts, verdict(facts))).text.split())
+    assert "Undone by the canonicaliser: in no mean (1)" in text
+    assert "Undone: 1 of 3 strategies, invisible_insert ." in text
+    assert "Held out: space_join ( chosen by seed 7 )." in text
 
 
 @pytest.mark.parametrize(
