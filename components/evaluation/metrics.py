@@ -193,8 +193,14 @@ def compute_without_attacks(scored: Scored, threshold: float, guard: Scored | No
         threshold: Scores from here on are flagged.
         guard: The guard set; None if there is none.
     """
+    nothing = pd.DataFrame()
     measured = Measurements(
-        scores=scored.scores, is_toxic=scored.is_toxic, threshold=threshold, attacks=pd.DataFrame(), guard=guard
+        scores=scored.scores,
+        is_toxic=scored.is_toxic,
+        threshold=threshold,
+        attacks=nothing,
+        attempts=nothing,
+        guard=guard,
     )
     return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES if figure.basis is not None}
 

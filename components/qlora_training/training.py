@@ -15,7 +15,14 @@ import pandas as pd
 
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.evaluation import first_version_report
-from content_arena.components.qlora_training import base_models, dataset, export, first_version, trainer
+from content_arena.components.qlora_training import (
+    base_models,
+    dataset,
+    export,
+    first_version,
+    mean_pooling,
+    trainer,
+)
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry import tags
 from content_arena.components.registry.floors import floors_from
@@ -34,7 +41,7 @@ from content_arena.components.shared.tracking import Tracking, seconds_since_sta
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
 #: An adapter can be trained further only with the same values of these.
-_ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha")
+_ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha", "pooling")
 
 
 @stage(TRAIN)
@@ -190,13 +197,19 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
 def _start(registry: Registry, version: str, settings: TrainingSettings) -> bundles.Bundle | None:
     """The version's bundle; None if its adapter has another base model or another size than the settings."""
     bundle = bundles.load(registry.download(int(version)))
-    had = {"base_model": bundle.spec.base_model} | bundle.spec.training
-    changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != getattr(settings, name)]
+    # Up to 0.1.0 every classifier read the first token, and no bundle recorded it.
+    had = {"base_model": bundle.spec.base_model, "pooling": "first"} | bundle.spec.training
+    wanted = settings.as_dict() | {"pooling": _pooling(settings)}
+    changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != wanted[name]]
     if changed:
         log(TRAIN, f"a new adapter: version {version} was trained with another {', '.join(changed)}")
         return None
     log(TRAIN, f"continuing from the adapter of version {version}")
     return bundle
+
+
+def _pooling(settings: TrainingSettings) -> str:
+    return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
 
 
 def _false_positive_rate(bundle: bundles.Bundle, validation: pd.DataFrame) -> float:
@@ -265,6 +278,7 @@ def _train(
             provenance={
                 "corpus_sha256": records.corpus_digest(job.corpus),
                 "started_from": job.started_from,
+                "pooling": _pooling(job.settings),
                 **job.facts,
             },
             max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
