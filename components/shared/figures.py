@@ -156,7 +156,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         name="perturbed_auroc", label="AUROC, perturbed texts", unit="score", better="higher", in_headline=True,
-        has_interval=True, gate=GateRule(margin=0.01),
+        has_interval=True, gate=GateRule(margin=0.005),
         exported=Exported("perturbed_auroc", "AUROC of perturbed toxic against perturbed benign texts."),
     ),
     Figure(
