@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, dataset, four_bits, ngram_branch, noise
+from content_arena.components.qlora_training import base_models, four_bits, ngram_branch, noise, reference
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
@@ -26,11 +26,9 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
-from content_arena.components.shared.ngrams import NGRAM_VERSION, ngram_ids, padded
+from content_arena.components.shared.ngrams import NGRAM_VERSION
 from content_arena.components.shared.reader.lexicon import Lexicon
 from content_arena.components.shared.reader.reader import Reader
-from content_arena.components.shared.reading import ReadText
-from content_arena.components.shared.windows import Window, cut, limit
 
 if TYPE_CHECKING:
     import torch
@@ -96,9 +94,7 @@ def export(
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
         perturbed = noise.perturbed(validation, Reader(lexicon) if lexicon else None, settings.seed)
-        encoder = _Encoder(trained, settings.max_length)
-        branch = _fused(trained, encoder, pd.concat([validation, perturbed]))
-        reference = _torch_scores(*encoder.logits(dataset.read_texts(validation)), branch, len(validation))
+        branch, scores = reference.weigh(trained, validation, perturbed, settings.max_length)
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
         licence = base_models.licence(settings.base_model, settings.lang)
@@ -108,16 +104,9 @@ def export(
             lexicon.save(folder / bundles.LEXICON)
         full = folder / "full.onnx"
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
-        spec = bundles.BundleSpec(
-            base_model=settings.base_model,
-            lang=settings.lang,
-            threshold=0.5,
-            max_length=settings.max_length,
-            ngram_version=NGRAM_VERSION if branch is not None else None,
-        )
-        choice = _quantise_in_parity(
-            full, bundles.Bundle(folder, spec), _Evidence(validation, perturbed, reference), max_fpr
-        )
+        spec = _provisional(settings, branch)
+        evidence = _Evidence(validation, perturbed, scores)
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, max_fpr)
         full.unlink()
         spec = replace(
             spec,
@@ -134,6 +123,17 @@ def export(
         return bundles.seal(folder, spec, destination)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bundles.BundleSpec:
+    """What is known of the bundle before its threshold is chosen."""
+    return bundles.BundleSpec(
+        base_model=settings.base_model,
+        lang=settings.lang,
+        threshold=0.5,
+        max_length=settings.max_length,
+        ngram_version=NGRAM_VERSION if branch is not None else None,
+    )
 
 
 def _quantise_in_parity(full: Path, bundle: bundles.Bundle, evidence: _Evidence, max_fpr: float) -> _Choice:
@@ -165,58 +165,6 @@ def _quantise_in_parity(full: Path, bundle: bundles.Bundle, evidence: _Evidence,
         f"the int8 model agrees with the trained one on {parity.agreement:.1%} of {parity.n} validation texts, "
         f"at least {MIN_AGREEMENT:.0%} are needed (largest score difference {parity.max_difference:.3f})"
     )
-
-
-class _Encoder:
-    """The trained encoder in torch, for the windows of texts."""
-
-    def __init__(self, trained: Trained, max_length: int) -> None:
-        from tokenizers import Tokenizer
-
-        self._model = trained.model.eval()
-        self._pad = trained.tokenizer.pad
-        # A copy: the trained tokenizer is saved with its own state.
-        self._tokenizer = Tokenizer.from_str(trained.tokenizer.backend_tokenizer.to_str())
-        limit(self._tokenizer, max_length)
-
-    def logits(self, texts: Sequence[ReadText]) -> tuple[list[Window], npt.NDArray[np.float32]]:
-        """The windows of the texts, and their logits float32[windows, 2] (benign, toxic)."""
-        import torch
-
-        windows = cut(self._tokenizer, texts)
-        found = []
-        for start in range(0, len(windows), 32):
-            batch = self._pad({"input_ids": [w.ids for w in windows[start : start + 32]]}, return_tensors="pt")
-            device = self._model.device
-            with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
-                found.append(self._model(**batch.to(device)).logits.float().cpu().numpy())
-        return windows, np.concatenate(found)
-
-
-def _torch_scores(
-    windows: Sequence[Window], logits: npt.NDArray[np.float32], branch: NgramBranch | None, n_texts: int
-) -> npt.NDArray[np.float32]:
-    """The trained model's score of each text: that of its highest window."""
-    import torch
-
-    raw = torch.from_numpy(logits)
-    if branch is not None:
-        with torch.inference_mode():
-            raw = ngram_branch.layer(branch)(raw, torch.from_numpy(padded([ngram_ids(w.text) for w in windows])))
-    scores = np.zeros(n_texts, dtype=np.float32)
-    np.maximum.at(scores, [window.text_index for window in windows], raw.softmax(-1)[:, 1].numpy())
-    return scores
-
-
-def _fused(trained: Trained, encoder: _Encoder, rows: pd.DataFrame) -> NgramBranch | None:
-    """The n-gram branch with its weight beside the encoder, or None if there is none."""
-    if trained.ngrams is None:
-        return None
-    texts = dataset.read_texts(rows)
-    windows, logits = encoder.logits(texts)
-    toxic = np.full(len(texts), -np.inf)
-    np.maximum.at(toxic, [window.text_index for window in windows], logits[:, 1] - logits[:, 0])
-    return ngram_branch.fuse(trained.ngrams, toxic, texts, rows["label"].tolist())
 
 
 def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
@@ -302,7 +250,9 @@ def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:
     figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(spec.metrics.items()))
     return f"""# Content filter from {spec.base_model}
 
-Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3f} on. Made by Content Arena with QLoRA
+Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3f} on. Decided by the encoder{
+        " together with a linear model of character n-grams" if spec.ngram_version else " alone"
+    }. Made by Content Arena with QLoRA
 (NF4, LoRA r={spec.training["lora_rank"]} alpha={spec.training["lora_alpha"]}), exported to ONNX int8.
 
 | figure of the training run | value |

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import export, quantised_model, thresholds, trainer, training
+from content_arena.components.qlora_training import export, quantised_model, reference, thresholds, trainer, training
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
@@ -110,7 +110,8 @@ def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
 
 @pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 4).astype(np.float32))
+    wrong = reference.Weighed(None, np.tile([0.0, 1.0], 4).astype(np.float32))
+    monkeypatch.setattr(reference, "weigh", lambda *_: wrong)
     validation = table().query("split == 'validation'")
     with pytest.raises(export.ParityError, match="99%"):
         export.export(trained, SETTINGS, validation, tmp_path / "bundle")
