@@ -13,6 +13,7 @@ from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader import hangul_lexicon
 from content_arena.components.shared.reader import lexicon as lexicons
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.reading import Reading, ReadText
@@ -119,10 +120,17 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
         edit_price: See :class:`content_arena.components.shared.reader.lexicon.Lexicon`.
 
     Returns:
-        The lexicon; None if it has too few words in Latin letters, the only ones whose spelling the Reader corrects.
+        The lexicon; None if it has too few words in Latin letters or too few pieces in Hangul, the only scripts whose
+        spelling the Reader corrects.
     """
     trained = corpus[corpus["split"] == "train"]
-    lexicon = lexicons.build(vocabulary, trained["text"].map(Reading()).tolist(), trained["label"].tolist(), edit_price)
+    texts = trained["text"].map(Reading()).tolist()
+    if hangul_lexicon.is_korean(texts):
+        pieces = hangul_lexicon.build(vocabulary, texts)
+        if pieces is None:
+            return None
+        return lexicons.Lexicon(pieces.starts, edit_price=edit_price, alphabet=lexicons.JAMO, inside=pieces.inside)
+    lexicon = lexicons.build(vocabulary, texts, trained["label"].tolist(), edit_price)
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 

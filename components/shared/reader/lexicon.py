@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from content_arena.components.shared.errors import BundleError
@@ -23,6 +23,8 @@ FORMAT = 1
 #: A word is only taken from training texts if so many different ones hold it: no name of a person gets into a bundle.
 MIN_TEXTS = 3
 EDIT_PRICE = 5.5
+#: Alphabets in which words are compared.
+LETTERS, JAMO = "letters", "jamo"
 #: Share of the probability that goes by the training texts' own counts; the rest goes by rank in the vocabulary.
 _TRAINING_SHARE = 0.5
 #: Rank shift of the Zipf-Mandelbrot law (Mandelbrot 1953), by which a word of rank r has a probability of about
@@ -45,13 +47,16 @@ class Lexicon:
         unknown_cost: Nats that an unknown word costs beside its letters: -ln of their share among all words met.
         edit_price: Nats that one wrong letter costs. With a lower price more words are restored, and more benign words
             are taken for others.
-        alphabet: Which spelling the words are compared in; ``letters`` is the letters as they are.
+        alphabet: Which spelling the words are compared in: ``letters`` as they are, or ``jamo`` for Hangul.
+        inside: With the alphabet ``jamo``, the surprisal of the pieces that go on within a word; ``costs`` has those
+            that begin one.
     """
 
     costs: Mapping[str, float]
     unknown_cost: float = 3.0
     edit_price: float = EDIT_PRICE
-    alphabet: str = "letters"
+    alphabet: str = LETTERS
+    inside: Mapping[str, float] = field(default_factory=dict)
 
     def __contains__(self, word: object) -> bool:
         return word in self.costs
@@ -100,6 +105,7 @@ class Lexicon:
             "alphabet": self.alphabet,
             "unknown_cost": self.unknown_cost,
             "edit_price": self.edit_price,
+            "inside": {piece: round(cost, 2) for piece, cost in sorted(self.inside.items())},
             "words": {word: round(cost, 2) for word, cost in sorted(self.costs.items())},
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
@@ -116,7 +122,9 @@ class Lexicon:
             if content["format"] != FORMAT:
                 raise BundleError(f"{path} has format {content['format']}, this code reads {FORMAT}")
             costs = {str(word): float(cost) for word, cost in content["words"].items()}
-            return cls(costs, float(content["unknown_cost"]), float(content["edit_price"]), str(content["alphabet"]))
+            inside = {str(piece): float(cost) for piece, cost in content.get("inside", {}).items()}
+            unknown_cost, edit_price = float(content["unknown_cost"]), float(content["edit_price"])
+            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path} is no lexicon: {error}") from error
 

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from content_arena.components.shared.reader import rules
-from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reader import hangul_slips, rules
+from content_arena.components.shared.reader.hangul_reader import HangulReader
+from content_arena.components.shared.reader.lexicon import EDIT_PRICE, JAMO, Lexicon
 from content_arena.components.shared.reader.segmentation import Segmenter
 from content_arena.components.shared.reader.spelling import Speller
 
@@ -71,6 +72,10 @@ class Reader:
         self.lexicon = lexicon
         self._prices = prices or Prices()
         self._steps = steps or Steps()
+        self._hangul: HangulReader | None = None
+        if lexicon.alphabet == JAMO:
+            prices = hangul_slips.scaled(hangul_slips.Prices(), lexicon.edit_price / EDIT_PRICE)
+            self._hangul = HangulReader(lexicon.costs, lexicon.inside, prices)
         self._segmenter = Segmenter(lexicon)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
@@ -81,6 +86,8 @@ class Reader:
         Args:
             text: Canonical text.
         """
+        if self._hangul is not None:
+            return self._hangul.read(text)
         tokens = text.split()
         if self._steps.rules:
             tokens = list(self._joined(tokens))
