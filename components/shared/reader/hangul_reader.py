@@ -110,13 +110,13 @@ class HangulReader:
         as_written = self._words.as_written(word)
         if as_written < self._thresholds.likely * len(word) or len(word) > LONGEST:
             return word, as_written
-        best, lowest = self._words.best(word)
+        margin = self._thresholds.odd_margin if any(map(is_odd, word)) else self._thresholds.margin
+        best, lowest = self._words.best(word, as_written - margin) or (word, as_written - margin)
         for other in _swapped(word):
             cost = self._words.as_written(other) + self._thresholds.swapped
             if cost < lowest:
                 best, lowest = other, cost
-        margin = self._thresholds.odd_margin if any(map(is_odd, word)) else self._thresholds.margin
-        return (best, lowest) if lowest + margin < as_written else (word, as_written)
+        return (best, lowest) if best != word else (word, as_written)
 
 
 def _swapped(word: str) -> Iterator[str]:

@@ -123,11 +123,15 @@ class HangulWords:
                     costs[end + 1], begins[end + 1] = base + node.cost, start
         return costs, begins
 
-    def best(self, word: str) -> tuple[str, float]:
+    def best(self, word: str, below: float) -> tuple[str, float] | None:
         """The likeliest word behind the written syllables, and its nats with its slips.
 
         Args:
             word: 1 to :data:`LONGEST` syllables.
+            below: Nats that a reading has to stay below.
+
+        Returns:
+            None if the search finds no such reading.
         """
         written = [jamo(syllable) for syllable in word]
         beam = [_State(0.0, self._starts, False, "")]
@@ -139,7 +143,7 @@ class HangulWords:
             for state in beam:
                 if state.taken not in options:
                     options[state.taken] = meant(written[i], before, after, state.taken, self._prices)
-                for following in self._follow(state, syllable, options[state.taken]):
+                for following in self._follow(state, syllable, options[state.taken], below):
                     key = (id(following.node), following.taken, following.text[-1:])
                     known = reached.get(key)
                     if known is None or following.cost < known.cost:
@@ -147,15 +151,17 @@ class HangulWords:
             beam = sorted(reached.values(), key=lambda state: state.rank)[:_BEAM]
         finished = [state for state in beam if not state.taken and state.node is self._inside]
         best = min(finished, key=lambda state: state.cost, default=None)
-        return (best.text, best.cost) if best else (word, self.as_written(word))
+        return (best.text, best.cost) if best and best.cost < below else None
 
-    def _follow(self, state: _State, syllable: str, options: Meant) -> Iterable[_State]:
+    def _follow(self, state: _State, syllable: str, options: Meant, below: float) -> Iterable[_State]:
         for meant_syllable, price, taken, node in _steps(state.node, options):
-            cost, text = state.cost + price, state.text + meant_syllable
+            cost = state.cost + price
+            if cost + node.cheapest >= below:
+                continue
             if node.children:
-                yield _State(cost, node, taken, text)
-            if node.cost is not None:
-                yield _State(cost + node.cost, self._inside, taken, text)
+                yield _State(cost, node, taken, state.text + meant_syllable)
+            if node.cost is not None and cost + node.cost < below:
+                yield _State(cost + node.cost, self._inside, taken, state.text + meant_syllable)
         if not state.taken and (state.node is self._starts or state.node is self._inside):
             yield _State(state.cost + _unknown(syllable), self._inside, False, state.text + syllable)
 
