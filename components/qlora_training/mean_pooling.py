@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,7 +64,7 @@ def model_class() -> type[PreTrainedModel]:
             weights = mask.to(vectors.dtype).unsqueeze(-1)
             mean = (vectors * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1)
             # The pooler takes the first of the vectors it is given: here there is only the mean.
-            logits = self.classifier(self.dropout(self.bert.pooler(mean)))
-            return SequenceClassifierOutput(logits=logits)
+            pooler = cast("torch.nn.Module", self.bert.pooler)
+            return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooler(mean))))
 
     return MeanPooledBert

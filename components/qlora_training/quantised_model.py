@@ -68,7 +68,7 @@ def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Peft
     Raises:
         InputError: The base model cannot be loaded.
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
     from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 
     model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())

@@ -74,8 +74,8 @@ class Reader:
         self._steps = steps or Steps()
         self._hangul: HangulReader | None = None
         if lexicon.alphabet == JAMO:
-            prices = hangul_slips.scaled(hangul_slips.Prices(), lexicon.edit_price / EDIT_PRICE)
-            self._hangul = HangulReader(lexicon.costs, lexicon.inside, prices)
+            slips = hangul_slips.scaled(hangul_slips.Prices(), lexicon.edit_price / EDIT_PRICE)
+            self._hangul = HangulReader(lexicon.costs, lexicon.inside, slips)
         self._segmenter = Segmenter(lexicon)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
