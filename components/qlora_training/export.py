@@ -20,7 +20,7 @@ from content_arena.components.qlora_training import base_models, four_bits, ngra
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import Parity, compare, good_thresholds
+from content_arena.components.qlora_training.thresholds import OperatingPoint, Parity, compare, good_thresholds
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
@@ -69,7 +69,7 @@ def export(
     validation: pd.DataFrame,
     destination: Path,
     provenance: Mapping[str, str] | None = None,
-    max_fpr: float = 1.0,
+    champion: OperatingPoint | None = None,
     lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
@@ -81,7 +81,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
 
     Raises:
@@ -106,7 +106,7 @@ def export(
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
         spec = _provisional(settings, branch)
         evidence = _Evidence(validation, perturbed, scores)
-        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, max_fpr)
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, champion)
         full.unlink()
         spec = replace(
             spec,
@@ -136,14 +136,16 @@ def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bund
     )
 
 
-def _quantise_in_parity(full: Path, bundle: bundles.Bundle, evidence: _Evidence, max_fpr: float) -> _Choice:
+def _quantise_in_parity(
+    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: OperatingPoint | None
+) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
     Args:
         full: The float32 model.
         bundle: Has everything but the model.
         evidence: What to choose by.
-        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
@@ -154,7 +156,7 @@ def _quantise_in_parity(full: Path, bundle: bundles.Bundle, evidence: _Evidence,
         scores, perturbed = (
             _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
         )
-        thresholds = good_thresholds(scores, labels, max_fpr, perturbed)
+        thresholds = good_thresholds(scores, labels, champion, perturbed)
         choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]

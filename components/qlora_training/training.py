@@ -24,6 +24,7 @@ from content_arena.components.qlora_training import (
     trainer,
 )
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.qlora_training.thresholds import OperatingPoint
 from content_arena.components.registry import tags
 from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
@@ -212,11 +213,12 @@ def _pooling(settings: TrainingSettings) -> str:
     return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
 
 
-def _false_positive_rate(bundle: bundles.Bundle, validation: pd.DataFrame) -> float:
-    """Share of the benign texts that a filter flags, in [0, 1]."""
-    benign = validation.loc[validation["label"] == dataset.BENIGN, "text"].tolist()
+def _operating_point(bundle: bundles.Bundle, validation: pd.DataFrame) -> OperatingPoint:
+    """What a filter does on the validation texts, attacked ones included."""
+    is_toxic = (validation["label"] == dataset.TOXIC).to_numpy()
     with contextlib.closing(ContentFilter(bundle)) as champion:
-        return float((champion.score(benign) >= champion.threshold).mean())
+        flagged = champion.score(validation["text"].tolist()) >= champion.threshold
+    return OperatingPoint(fpr=float(flagged[~is_toxic].mean()), recall=float(flagged[is_toxic].mean()))
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ def _train(
                 "pooling": _pooling(job.settings),
                 **job.facts,
             },
-            max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
+            champion=_operating_point(job.start, validation) if job.start else None,
             lexicon=job.lexicon,
         )
         shutil.rmtree(home)

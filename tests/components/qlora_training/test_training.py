@@ -190,21 +190,38 @@ def test_of_equally_good_thresholds_one_that_holds_under_noise_comes_first():
     assert rise <= thresholds.MAX_RISE
 
 
-def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
+def overlapping_scores():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 200)
-    scores = np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32)
+    return np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32), labels
 
-    def flagged(threshold):
-        return (scores[labels == 0] >= threshold).mean()
 
+def operating_point(scores, labels, threshold):
+    return thresholds.OperatingPoint(
+        fpr=float((scores[labels == 0] >= threshold).mean()), recall=float((scores[labels == 1] >= threshold).mean())
+    )
+
+
+def test_of_equally_good_thresholds_one_within_the_champions_false_positives_comes_first():
+    scores, labels = overlapping_scores()
     free = thresholds.good_thresholds(scores, labels)
-    limit = min(map(flagged, free))
-    matched = thresholds.good_thresholds(scores, labels, max_fpr=limit)
-    assert flagged(matched[0]) <= limit < flagged(free[0])
+    limit = min(operating_point(scores, labels, threshold).fpr for threshold in free)
+    # No threshold reaches this champion's recall.
+    matched = thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit, recall=1.0))
+    assert operating_point(scores, labels, matched[0]).fpr <= limit < operating_point(scores, labels, free[0]).fpr
     assert sorted(matched) == sorted(free)
     # Where none is within it, all are as good as before.
-    assert thresholds.good_thresholds(scores, labels, max_fpr=limit / 2) == free
+    assert thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit / 2, recall=1.0)) == free
+
+
+def test_a_better_model_is_better_than_the_champion_in_both_rates():
+    scores, labels = overlapping_scores()
+    champion = thresholds.OperatingPoint(fpr=0.3, recall=0.7)
+    first = operating_point(scores, labels, thresholds.good_thresholds(scores, labels, champion)[0])
+    assert first.fpr < champion.fpr
+    assert first.recall > champion.recall
+    # The middle of the thresholds that are better: about as many texts away from either rate.
+    assert abs((champion.fpr - first.fpr) - (first.recall - champion.recall)) < 0.05
 
 
 def test_a_verdict_that_rounding_decides_is_no_disagreement():
