@@ -59,11 +59,8 @@ def promote_challenger(
         tracking_uri=tracking_uri or None,
     )
     metrics.log_metric("promoted", float(verdict.promoted or False))
-    for gate in verdict.gates:
-        if gate.passed is not None:
-            metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
-    for floor in verdict.floors:
-        metrics.log_metric(f"floor_{floor.metric}", float(floor.passed))
+    for name, passed in verdict.outcomes.items():
+        metrics.log_metric(name, passed)
     return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())  # type: ignore[operator]  # KFP's form
 
 

@@ -151,10 +151,8 @@ def bootstrap_champion(
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )
-    for name, value in made.metrics.items():
+    for name, value in made.figures.items():
         metrics.log_metric(name, value)
-    for floor in made.verdict.floors if made.verdict else ():
-        metrics.log_metric(f"floor_{floor.metric}", float(floor.passed))
     return NamedTuple("Outputs", [("champion_version", str), ("verdict", dict)])(  # type: ignore[operator]  # KFP's form
-        str(made.champion or ""), made.verdict.as_json() if made.verdict else {}
+        str(made.champion or ""), made.verdict_json
     )

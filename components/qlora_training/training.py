@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -113,6 +114,16 @@ class Bootstrapped:
     champion: int | None
     verdict: PromotionVerdict | None
     metrics: Mapping[str, float]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The metrics, and whether each floor was reached: 1 or 0."""
+        return {**self.metrics, **(self.verdict.outcomes if self.verdict else {})}
+
+    @property
+    def verdict_json(self) -> dict[str, Any]:
+        """The verdict as a document; empty if there is none."""
+        return self.verdict.as_json() if self.verdict else {}
 
 
 @stage(BOOTSTRAP)

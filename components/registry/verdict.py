@@ -42,6 +42,15 @@ class PromotionVerdict:
     guard: GuardSet | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def outcomes(self) -> dict[str, float]:
+        """1 where a gate or floor passed and 0 where not, by ``gate_`` or ``floor_`` and its figure.
+
+        A gate that was not judged is left out.
+        """
+        gates = {f"gate_{gate.gate}": float(gate.passed) for gate in self.gates if gate.passed is not None}
+        return gates | {f"floor_{floor.metric}": float(floor.passed) for floor in self.floors}
+
     def as_json(self) -> Json:
         """The document."""
         rows = {name: [asdict(row) for row in getattr(self, name)] for name in ("gates", "floors")}

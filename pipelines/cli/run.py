@@ -249,6 +249,9 @@ def _refused_first_version(home: ArenaHome, failed: LocalRun) -> dict[str, Any] 
     metrics = registry_here().get(int(verdict.challenger_version)).metrics
     return _answer(verdict) | {
         "metrics": {"champion": None, "challenger": metrics},
+        "held_out_strategies": None,
+        "held_out_reason": None,
+        "undone_strategies": None,
         "attack_set_sha256": None,
         "evaluation_set_sha256": None,
         "report": str(_keep_report(home, failed, "bootstrap_champion")),

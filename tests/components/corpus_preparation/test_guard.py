@@ -134,16 +134,19 @@ def test_nothing_that_is_learnt_or_compared_knows_the_guard_set(tmp_path):
 
 def test_attacks_of_earlier_runs_on_what_resembles_a_guard_text_are_not_trained_on(tmp_path):
     _, corpus = prepared(tmp_path)
-    other = rows(2, 9)[0]["text"]
+    toxic, *_, benign = (row["text"] for row in rows(2, 9))
     attacks = pd.DataFrame(
         [
-            {"base_id": f"earlier-{i}", "original_text": text, "perturbed_text": f"{text} attacked", "label": "toxic",
-             "split": "train", "needs_review": False, "strategy": "leet_sub", "attack_id": str(i)}
-            for i, text in enumerate([GUARD[0]["text"] + ".", other])
+            {"base_id": f"earlier-{i}", "original_text": text, "perturbed_text": f"{text} attacked", "label": label,
+             "split": "train", "needs_review": False, "strategy": "leet_sub", "family": "char", "lang": "en",
+             "attack_id": str(i)}
+            for i, (text, label) in enumerate(
+                [(GUARD[0]["text"] + ".", "toxic"), (toxic, "toxic"), (benign, "benign"), (f"{benign} too", "benign")]
+            )
         ]
     )  # fmt: skip
     texts = set(dataset.training_table(corpus, [attacks], held_out=())["text"])
-    assert f"{other} attacked" in texts
+    assert f"{toxic} attacked" in texts
     assert not any(text.startswith(GUARD[0]["text"]) for text in texts)
 
 

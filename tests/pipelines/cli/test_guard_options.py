@@ -154,7 +154,8 @@ def answer(**changes):
         gates=tuple(results), margins={}, floors=judge_floors(read.challenger.figures),
     )  # fmt: skip
     figures = {role: model.headline() for role, model in read.models.items()}
-    return commands._answer(verdict) | {"metrics": figures, "report": "r.html"} | changes
+    held_out = {"held_out_strategies": ["space_join"], "held_out_reason": "chosen by seed 0", "undone_strategies": []}
+    return commands._answer(verdict) | {"metrics": figures, "report": "r.html"} | held_out | changes
 
 
 def test_a_run_prints_the_gate_that_was_not_judged():
