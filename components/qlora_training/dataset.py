@@ -62,13 +62,14 @@ def training_table(
         InputError: A class is missing in training or validation.
     """
     by_id, by_text = _splits(corpus)
+    near_guard = _originals_near_guard(attacks, corpus)
     usable = [
         few_per_text(
             table[
                 _split_is_unchanged(table, by_id, by_text)
                 & ~table["needs_review"]
                 & ~table["strategy"].isin(list(held_out))
-                & _is_apart_from_guard(table, corpus)
+                & ~table["original_text"].isin(near_guard)
             ]
         )
         for table in attacks
@@ -171,13 +172,16 @@ def _split_is_unchanged(attacks: pd.DataFrame, by_id: pd.Series, by_text: pd.Ser
     return (of_id.isna() | (of_id == attacks["split"])) & (of_text.isna() | (of_text == attacks["split"]))
 
 
-def _is_apart_from_guard(attacks: pd.DataFrame, corpus: pd.DataFrame) -> pd.Series:
-    """Whether each attack's original is no near-duplicate of a guard text of the corpus."""
+def _originals_near_guard(attacks: Sequence[pd.DataFrame], corpus: pd.DataFrame) -> frozenset[str]:
+    """The originals of all attacks that are near-duplicates of a guard text of the corpus.
+
+    Battles attack the same texts again, so all of them are compared at once.
+    """
     guard = corpus.loc[corpus["split"] == records.GUARD, "text"]
-    if guard.empty:
-        return pd.Series(True, index=attacks.index)
-    originals = attacks["original_text"].drop_duplicates()
-    return attacks["original_text"].isin(originals[apart_from(originals, guard)])
+    if guard.empty or not attacks:
+        return frozenset()
+    originals = pd.concat([table["original_text"] for table in attacks]).drop_duplicates()
+    return frozenset(originals[~apart_from(originals, guard)])
 
 
 def fingerprint(table: pd.DataFrame) -> str:

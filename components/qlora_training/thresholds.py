@@ -89,7 +89,8 @@ def good_thresholds(
         # Both rates rise from one threshold to the next, so these thresholds lie side by side.
         better = np.flatnonzero((fpr <= champion.fpr) & (tpr >= champion.recall))
         centre = better[len(better) // 2] if len(better) else 0
-        order = [*sorted(better, key=lambda i: abs(i - centre)), *(i for i in order if i not in set(better))]
+        # A dict keeps the first of each, in order.
+        order = list(dict.fromkeys([*sorted(better, key=lambda i: abs(i - centre)), *order]))
     return [float(middles[i]) for i in order]
 
 
