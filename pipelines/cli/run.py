@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import tables
 from content_arena.pipelines.cli.console import err, out
@@ -175,7 +176,22 @@ def _arguments(
         # The stage would refuse it as well, after it has read the corpus.
         strategies.check_installed(attack.held_out)
         arguments["held_out_strategies"] = attack.held_out
+    if attack.strategies or attack.families:
+        _select(arguments, attack)
     return arguments
+
+
+def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
+    """Puts the strategies that the options name into the settings, in place of those of the settings file."""
+    from content_arena.components.attack_generation import strategies
+
+    chosen = {"strategies": attack.strategies or [], "families": attack.families or []}
+    # The stage would refuse it as well, after it has read the corpus.
+    strategies.selected(
+        arguments["lang"], AttackSettings(**{name: tuple(names) for name, names in chosen.items()}).selection
+    )
+    section = arguments.setdefault("settings", {}).setdefault("attack", {})
+    section.update(chosen)
 
 
 def _absolute(data: str) -> str:
