@@ -8,7 +8,7 @@ from pathlib import Path
 #: What strategies change, in the order in which they are listed.
 FAMILIES = ("unicode", "char", "word", "sentence", "emoji", "slang", "ko", "compound")
 #: Modules of the folder that hold no strategy.
-HELPERS = frozenset({"__init__", "base", "words", "pictures"})
+HELPERS = frozenset({"__init__", "base", "neighbours", "pictures", "words"})
 
 
 @dataclass(frozen=True)

@@ -41,4 +41,4 @@ def _other(char: str) -> str:
         return _WHOLE.get(char, char)
     initial, vowel, final = hangul.decompose(char)
     alike = _ALIKE.get(initial + vowel)
-    return hangul.compose(*alike, final) if alike else char
+    return hangul.compose(alike[0], alike[1], final) if alike else char

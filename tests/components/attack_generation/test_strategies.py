@@ -191,6 +191,8 @@ def test_result_holds(name, text, keeps):
         ("emoji_words", "개새끼", {"🐶🐦끼"}),
         ("emoji_words", "Pigs", {"🐖"}),
         ("emoji_letters", "to", {"🇹 🇴", "🆃🅾", "✝️⭕"}),
+        ("word_sub", "Garbage", {"Trash", "Rubbish"}),
+        ("word_sub", "nobody never loser", {"nobody never loser"}),
         ("slang_respell", "Stupid", {"Stoopid", "Stewpid", "Stoopit"}),
         ("slang_respell", "boys", {"boyz", "boooys"}),
     ],
