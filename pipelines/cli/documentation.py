@@ -131,6 +131,8 @@ def _leaves(name: str, command: Command) -> Iterator[tuple[str, Command]]:
     if below is None:
         yield name, command
         return
+    if getattr(command, "invoke_without_command", False) and name != "arena":
+        yield name, command
     for word, part in below.items():
         yield from _leaves(f"{name} {word}", part)
 
