@@ -16,7 +16,8 @@ from content_arena.components.shared.home import home_folder
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
 
-#: How often MLflow asks again on a machine where somebody waits: half a minute altogether. Its own default takes four.
+#: How often MLflow asks again on a machine where somebody waits. Its own default, 7, takes minutes: each wait is twice
+#: the one before.
 FEW_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4"}
 
 

@@ -116,9 +116,13 @@ def _bundles(home: ArenaHome) -> Iterator[Holding]:
     """The artifacts beside the home's own database: bundles, and what runs left for later trainings."""
     artifacts = home.path / ARTIFACTS
     used = database.path_of(home.tracking_uri)
-    if used is None or not home.database.exists() or used.absolute() != home.database:
+    is_ours = used is not None and used.absolute() == home.database
+    if not is_ours or not home.database.exists():
+        why = (
+            "there is no registry here" if is_ours else "MLFLOW_TRACKING_URI names another registry"
+        )
         for path in _inside(artifacts):
-            yield _holding("artifacts", path, "MLFLOW_TRACKING_URI names another registry than this folder's")
+            yield _holding("artifacts", path, why)
         return
     from content_arena.components.registry import bundles_kept
 
