@@ -18,7 +18,7 @@ from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import tracking
-from content_arena.components.shared.errors import InputError, RefusedError, RegistryError
+from content_arena.components.shared.errors import BundleError, InputError, RefusedError, RegistryError
 from content_arena.components.shared.library_errors import naming, reason
 
 MODEL_NAME = "content-filter"
@@ -310,14 +310,14 @@ class Registry:
                 artifact_uri=f"models:/{MODEL_NAME}/{version}", tracking_uri=self.uri
             )
         except (mlflow.exceptions.MlflowException, OSError) as error:
-            raise bundles.BundleError(
+            raise BundleError(
                 f"the bundle of version {version} cannot be read (MLflow at {self.uri}): {reason(error)}"
             ) from error
         if not found:
             why = (
                 f"`arena home clean` removed it on {tagged}" if tagged else f"MLflow at {self.uri} holds no file of it"
             )
-            raise bundles.BundleError(f"version {version} has no bundle: {why}; its figures are all that is left")
+            raise BundleError(f"version {version} has no bundle: {why}; its figures are all that is left")
 
     def aliases(self) -> dict[str, RegisteredVersion]:
         """The version behind every alias that is set."""
