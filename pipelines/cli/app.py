@@ -2,8 +2,8 @@
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done (also a run whose
 challenger was refused), 1 the answer is no (promotion refused, nothing to roll back to, a submitted run failed, a
-rollout was rolled back), 2 an option, a file or a value cannot be used, or a stage of a local run broke down, 3 a
-rollout waits for a person, 130 stopped by Ctrl-C.
+rollout was rolled back), 2 an option, a file or a value cannot be used, a server does not answer, or a stage of a local
+run broke down, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
 
 Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
 """
