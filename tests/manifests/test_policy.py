@@ -26,7 +26,7 @@ def test_every_kustomization_is_rendered_by_these_tests():
     components = MANIFESTS / "components"
     folders = {path.parent for path in MANIFESTS.rglob("kustomization.yaml") if not path.is_relative_to(components)}
     parts = {MANIFESTS / name for name in ("base", "base/arena", "base/minio", "base/postgresql", "secrets")}
-    parts.add(MANIFESTS / "overlays/production/settings")
+    parts |= {MANIFESTS / name for name in ("overlays/production/settings", "overlays/gpu/nodes", "jobs/arena-run/job")}
     assert folders - parts == {MANIFESTS / name for name in EVERYTHING}
 
 
@@ -213,16 +213,20 @@ def test_gpus_are_asked_for_as_the_pipelines_ask(manifests: Renderer):
 
     gpu = placement.GpuPlacement()
     (pod,) = pods(manifests.objects("overlays/gpu/arena-run"))
-    assert pod.spec["nodeSelector"] == dict([gpu.node_label])
+    label, value = gpu.node_label
+    assert _node_term(pod) == {"key": label, "operator": "In", "values": [value]}
     assert pod.spec["tolerations"] == [{"key": gpu.taint, "operator": "Exists", "effect": "NoSchedule"}]
     for kind in ("requests", "limits"):
         assert pod.spec["containers"][0]["resources"][kind][gpu.resource] == str(gpu.count)
     for platform in pods(manifests.objects("overlays/gpu")):
-        (term,) = platform.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
-            "nodeSelectorTerms"
-        ]
-        label, value = gpu.node_label
-        assert not all(rendering._fulfils(expression, {label: value}) for expression in term["matchExpressions"])
+        assert _node_term(platform) == {"key": label, "operator": "NotIn", "values": [value]}
+
+
+def _node_term(pod: rendering.Pod) -> dict[str, object]:
+    """The one thing that a pod asks of its node."""
+    required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    ((expression,),) = [term["matchExpressions"] for term in required["nodeSelectorTerms"]]
+    return expression
 
 
 @every_overlay
