@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,7 @@ from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, ClusterOptions, RolloutOptions, SettingsOption
 from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.execution.schedule import six_fields
 
 if TYPE_CHECKING:
     from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
@@ -89,7 +90,8 @@ class ScheduleOptions:
         int | None, typer.Option(min=60, help="Make a recurring run that starts every this many seconds.")
     ] = None
     cron: Annotated[
-        str | None, typer.Option(help="Make a recurring run by this cron expression of six fields, seconds first.")
+        str | None,
+        typer.Option(help="Make a recurring run by this cron expression of five fields; six if seconds come first."),
     ] = None
     wait: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True
 
@@ -115,6 +117,9 @@ def submit(
 
     if schedule.every and schedule.cron:
         raise InputError("give --every or --cron, not both")
+    if schedule.cron:
+        # Before anything is uploaded.
+        schedule = replace(schedule, cron=six_fields(schedule.cron))
     settings = settings or RunSettings()
     placement = _placement(cluster, rollout, settings)
     # KFP's client prints links to standard output, which is for the result of the command alone.
