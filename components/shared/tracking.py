@@ -49,6 +49,9 @@ def connect(tracking_uri: str | None) -> Client:
         raise InputError("no MLflow server given: set the tracking_uri parameter or MLFLOW_TRACKING_URI")
     # MLflow asks the network for newer releases of itself and reports usage unless switched off.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server in front of S3 offers links that it signed for its own name of the storage, which a client in another
+    # namespace or behind a port-forward cannot resolve; it retries for minutes. Through the server it works everywhere.
+    os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
     import mlflow
 
     _make_database(uri)
