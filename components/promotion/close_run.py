@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from content_arena.components.promotion.first_service import serve_first
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
@@ -53,6 +54,7 @@ def close_run(
     if rollout_service and rollout_namespace:
         done += _reconcile_rollout(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
+    done += serve_first(registry.aliases().get(Registry.CHAMPION))
     for line in done:
         log(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")

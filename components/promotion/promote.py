@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from content_arena.components.evaluation import report
+from content_arena.components.promotion.first_service import serve_first
 from content_arena.components.registry import gates as gating
 from content_arena.components.registry.gates import Gate, GateResult
 from content_arena.components.registry.publish import publish
@@ -68,6 +69,8 @@ def promote_challenger(
     if verdict.promoted:
         registry.promote(challenger.version, expected_champion=champion)
     for line in publish(registry, models_uri):
+        log(STAGE, line)
+    for line in serve_first(registry.aliases().get(Registry.CHAMPION)):
         log(STAGE, line)
     verdict = replace(verdict, seconds=_seconds(tracking))
     report_path.parent.mkdir(parents=True, exist_ok=True)

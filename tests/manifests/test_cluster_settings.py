@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, of_kind, pods
+from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, of_kind, pods, services
 
 ENV = "components/cluster-settings/cluster.env"
 #: Values of another cluster, none of which is a default.
@@ -27,6 +27,7 @@ OTHER = {
     "GPU_LABEL": "cloud.example.com/accelerator",
     "GPU_LABEL_VALUE": "l4",
     "GPU_TAINT": "cloud.example.com/gpu",
+    "SERVICE_OWNER": "gitops",
 }
 
 
@@ -62,7 +63,7 @@ def test_every_setting_is_tried_here():
 def test_no_default_is_left_where_another_cluster_has_another_value(elsewhere: Renderer, folder: str):
     text = yaml.safe_dump([item for item in elsewhere.objects(folder) if not _is_prose(item)])
     for name, value in settings().items():
-        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE"):
+        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER"):
             assert not re.search(rf"(^|[\s:\"']){re.escape(value)}($|[\s,\"'])", text, re.MULTILINE), name
     assert images(elsewhere.objects(folder)) <= set(OTHER.values())
 
@@ -78,6 +79,14 @@ def test_a_gpu_node_is_described_as_the_cluster_does(elsewhere: Renderer):
     assert OTHER["GPU_LABEL_VALUE"] in str(pod.spec["affinity"])
     assert [each["key"] for each in pod.spec["tolerations"]] == [OTHER["GPU_TAINT"]]
     assert pod.spec["containers"][0]["image"] == OTHER["COMPONENT_IMAGE_CUDA"]
+
+
+def test_the_template_of_the_service_gets_its_values(elsewhere: Renderer):
+    objects = elsewhere.objects("overlays/gpu")
+    (service,) = services(objects)
+    assert OTHER["GPU_LABEL"] in str(service["spec"]["predictor"]["affinity"])
+    assert OTHER["GPU_LABEL_VALUE"] in str(service["spec"]["predictor"]["affinity"])
+    assert find(objects, "ConfigMap", "content-filter-template")["data"]["owner"] == OTHER["SERVICE_OWNER"]
 
 
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):

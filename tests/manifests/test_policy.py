@@ -26,7 +26,15 @@ def test_every_kustomization_is_rendered_by_these_tests():
     components = MANIFESTS / "components"
     folders = {path.parent for path in MANIFESTS.rglob("kustomization.yaml") if not path.is_relative_to(components)}
     parts = {MANIFESTS / name for name in ("base", "base/arena", "base/minio", "base/postgresql", "secrets")}
-    parts |= {MANIFESTS / name for name in ("overlays/production/settings", "overlays/gpu/nodes", "jobs/arena-run/job")}
+    parts |= {
+        MANIFESTS / name
+        for name in (
+            "overlays/production/settings",
+            "overlays/gpu/nodes",
+            "overlays/gpu/predictor",
+            "jobs/arena-run/job",
+        )
+    }
     assert folders - parts == {MANIFESTS / name for name in EVERYTHING}
 
 
@@ -230,14 +238,21 @@ def _node_term(pod: rendering.Pod) -> dict[str, object]:
 
 
 @every_overlay
+def test_no_overlay_applies_what_belongs_to_the_rollout(manifests: Renderer, folder: str):
+    assert not of_kind(manifests.objects(folder), "InferenceService")
+
+
+@every_overlay
 def test_the_rollout_finds_an_inference_service_it_can_work_with(manifests: Renderer, folder: str):
-    service = find(manifests.objects(folder), "InferenceService", "content-filter")
+    (service,) = rendering.services(manifests.objects(folder))
     predictor = service["spec"]["predictor"]
     assert service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
     # A nameless stable variant could not hand its name on; a canary named here would undo a running one.
     assert predictor["name"]
     assert "canary" not in service["spec"]
     assert predictor["minReplicas"] <= predictor["maxReplicas"]
+    # Without it no pod starts under Pod Security "restricted".
+    find(manifests.objects(folder), "ClusterStorageContainer", predictor["storageContainerName"])
     # What changes at a promotion restarts the promoted pods.
     assert "CONTENT_ARENA_MODEL_ALIAS" not in {entry["name"] for entry in predictor["model"]["env"]}
 
