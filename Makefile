@@ -30,7 +30,7 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
 	tests/components/shared/test_store.py tests/components/qlora_training/test_training.py
 
-.PHONY: help install arena test test-quick coverage lint types format bench images image-list wheel clean
+.PHONY: help install arena arena-ko test test-quick coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -46,6 +46,9 @@ install: .venv/.installed ## Make .venv with everything a developer needs
 
 arena: install ## Run the whole loop once: attack, label, train, evaluate, promote
 	$(BIN)/arena run
+
+arena-ko: install ## The same in Korean, with a home of its own: .arena-ko
+	ARENA_HOME=$(CURDIR)/.arena-ko $(BIN)/arena run --lang ko
 
 test: install ## Run every test, a file on one core at a time; under 10 minutes on two cores
 	$(PYTEST) --numprocesses auto --dist loadfile
@@ -97,5 +100,5 @@ image-list: ## Print every image that the manifests name and that the images are
 	@sed -n 's/^[A-Z_]*_IMAGE[A-Z_]*=//p' $(CLUSTER_ENV); echo $(BASE_IMAGE)
 
 clean: ## Remove .venv, caches and the arena's state
-	rm -rf .venv .arena build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .arena .arena-ko build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
