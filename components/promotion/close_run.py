@@ -31,6 +31,7 @@ def close_run(
     rollout_service: str | None = None,
     rollout_namespace: str | None = None,
     models_uri: str | None = None,
+    first_service: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[str]:
     """Finishes what a killed stage may have left unfinished, and closes the run in MLflow.
@@ -43,6 +44,7 @@ def close_run(
         rollout_service: InferenceService whose rollout is reconciled as well; none if None.
         rollout_namespace: Where it is.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
+        first_service: See :func:`content_arena.components.promotion.first_service.serve_first`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -54,7 +56,7 @@ def close_run(
     if rollout_service and rollout_namespace:
         done += _reconcile_rollout(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
-    done += serve_first(registry.aliases().get(Registry.CHAMPION))
+    done += serve_first(registry.aliases().get(Registry.CHAMPION), first_service)
     for line in done:
         log(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")

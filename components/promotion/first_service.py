@@ -23,7 +23,7 @@ from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import ArenaError, InputError
 
 Json = dict[str, Any]
-#: Environment variable of a stage's pod: NAMESPACE/NAME of the service to create.
+#: Environment variable with NAMESPACE/NAME of the service to create, for callers without a parameter.
 SERVICE = "CONTENT_ARENA_SERVICE"
 _MANIFEST, _PATCH, _OWNER = "inference-service.yaml", "patch-", "owner"
 _VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
@@ -45,16 +45,17 @@ class Cluster(Protocol):
         ...
 
 
-def serve_first(champion: RegisteredVersion | None) -> list[str]:
-    """Sees to it that the service that this pod's environment names exists; never fails.
+def serve_first(champion: RegisteredVersion | None, service: str | None = None) -> list[str]:
+    """Creates the service if there is none yet; an error becomes a line, as the champion is promoted already.
 
     Args:
         champion: The version that serves from now on; None if there is none.
+        service: NAMESPACE/NAME of the InferenceService; $CONTENT_ARENA_SERVICE if None. With neither, none is created.
 
     Returns:
         What was done, or why nothing was, a line each; nothing where no service is named or it exists.
     """
-    named = os.environ.get(SERVICE)
+    named = service or os.environ.get(SERVICE)
     if not named or champion is None or not champion.storage_uri:
         return []
     from content_arena.components.canary_rollout.kube.service_creation import ServiceCreationClient
@@ -62,7 +63,7 @@ def serve_first(champion: RegisteredVersion | None) -> list[str]:
     namespace, _, name = named.rpartition("/")
     try:
         if not namespace:
-            raise InputError(f"${SERVICE} is {named!r}, wanted NAMESPACE/NAME")
+            raise InputError("wanted NAMESPACE/NAME, such as content-arena/content-filter")
         return ensure(ServiceCreationClient(namespace), name, champion)
     except ArenaError as error:
         return [f"the InferenceService {named} is not created: {error}; the next run tries again"]

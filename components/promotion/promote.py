@@ -52,6 +52,7 @@ def promote_challenger(
     move_champion: bool = True,
     rules: Rules = Rules(),
     models_uri: str | None = None,
+    first_service: str | None = None,
     tracking_uri: str | None = None,
 ) -> PromotionVerdict:
     """Registers a challenger, applies gates and floors, and moves the aliases if all of them pass.
@@ -65,6 +66,7 @@ def promote_challenger(
         move_champion: Whether passing the gates makes it the champion; not where a rollout decides that.
         rules: What it has to pass.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
+        first_service: See :func:`content_arena.components.promotion.first_service.serve_first`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -95,7 +97,7 @@ def promote_challenger(
         registry.promote(challenger.version, expected_champion=champion)
     for line in publish(registry, models_uri):
         log(STAGE, line)
-    for line in serve_first(registry.aliases().get(Registry.CHAMPION)):
+    for line in serve_first(registry.aliases().get(Registry.CHAMPION), first_service):
         log(STAGE, line)
     verdict = replace(verdict, seconds=_seconds(tracking))
     report_path.parent.mkdir(parents=True, exist_ok=True)

@@ -246,7 +246,12 @@ def _compile(pipeline: Pipeline, placement: Placement, settings: RunSettings, fo
 
     builds = {Pipeline.ARENA: arena.build, Pipeline.BATTLE: battle.build, Pipeline.RETRAIN: retrain.build}
     names = _parameter_names(pipeline)
-    where = {"tracking_uri": addresses.TRACKING_URI, "models_uri": addresses.MODELS_URI}
+    rollout = placement.rollout
+    where = {
+        "tracking_uri": addresses.TRACKING_URI,
+        "models_uri": addresses.MODELS_URI,
+        "first_service": f"{rollout.namespace}/{rollout.service}" if rollout else addresses.FIRST_SERVICE,
+    }
     defaults = settings.for_pipeline(names) | {name: value for name, value in where.items() if name in names}
     path = folder / f"{pipeline.value}.yaml"
     compiler.Compiler().compile(builds[pipeline](placement), str(path), pipeline_parameters=defaults)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from content_arena.components.promotion import first_service
 from content_arena.pipelines.definitions.stage_table import STAGES
 from tests.manifests import rendering
 from tests.manifests.rendering import EVERYTHING, MANIFESTS, OVERLAYS, Renderer, find, matches, of_kind, pods
@@ -240,6 +241,17 @@ def _node_term(pod: rendering.Pod) -> dict[str, object]:
 @every_overlay
 def test_no_overlay_applies_what_belongs_to_the_rollout(manifests: Renderer, folder: str):
     assert not of_kind(manifests.objects(folder), "InferenceService")
+
+
+def test_job_and_pipelines_create_the_service_that_the_template_describes(manifests: Renderer):
+    from content_arena.pipelines.definitions import addresses
+
+    (pod,) = pods(manifests.objects("jobs/arena-run"))
+    environment = {entry["name"]: entry.get("value") for entry in pod.containers[0]["env"]}
+    namespace, name = addresses.FIRST_SERVICE.split("/")
+    assert environment[first_service.SERVICE] == f"$(POD_NAMESPACE)/{name}"
+    assert namespace == rendering.NAMESPACE
+    find(manifests.objects("overlays/kind"), "ConfigMap", f"{name}-template")
 
 
 @every_overlay

@@ -105,6 +105,14 @@ def test_a_champion_that_is_not_published_is_not_served(monkeypatch):
     assert first_service.serve_first(RegisteredVersion(1, "0" * 64, 0)) == []
 
 
+@pytest.mark.parametrize("named", ["content-filter", "/content-filter"])
+def test_a_name_without_a_namespace_is_a_line_that_says_what_is_wanted(monkeypatch, named):
+    monkeypatch.setenv(first_service.SERVICE, "other/service")
+    # What is given wins over the environment.
+    (line,) = first_service.serve_first(champion(), named)
+    assert f"{named} is not created: wanted NAMESPACE/NAME" in line
+
+
 def test_an_api_server_that_is_away_is_a_line_and_no_failure(monkeypatch):
     from content_arena.components.canary_rollout.kube import service_creation
 

@@ -72,6 +72,21 @@ def test_guard_set_and_floors_reach_the_stages_that_judge(packages):
     assert "guard" not in walked(packages["battle"]).inputs("prepare-corpus").parameters
 
 
+@pytest.mark.parametrize(
+    ("options", "service"),
+    [((), "content-arena/content-filter"), (("--rollout", "trust/filter"), "trust/filter")],
+)
+def test_the_first_champion_gets_its_service(compile_to, options, service):
+    """The name is in the compiled YAML, as tasks have none of the environment of the Job arena-run."""
+    packages = compile_to(*options)
+    for name in ("arena", "retrain"):
+        cluster = walked(packages[name])
+        for stage in ("promote-challenger", "close-run"):
+            assert cluster.inputs(stage).parameters["first_service"] == service
+    # A battle makes no champion.
+    assert "first_service" not in walked(packages["battle"]).inputs("close-run").parameters
+
+
 def test_the_shards_meet_in_one_task(packages):
     cluster = walked(packages["arena"])
     shards = [task.inputs.parameters["shard"] for task in cluster.tasks if task.name == "generate-attacks"]
