@@ -30,11 +30,15 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
 	tests/components/shared/test_store.py tests/components/qlora_training/test_training.py
 
-.PHONY: help install arena arena-ko test test-quick coverage lint types format bench images image-list wheel clean
+# What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.
+CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_pods.py \
+	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py tests/manifests/node/test_first_hour.py
+
+.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv with everything a developer needs
 
@@ -55,6 +59,9 @@ test: install ## Run every test, a file on one core at a time; under 10 minutes 
 
 test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
 	$(PYTEST) --numprocesses auto --dist loadfile -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
+
+test-cluster: install ## Run what the cluster of KUBECONFIG can show, under 25 minutes; CONTENT_ARENA_TEST_NODE=1 uses its node
+	$(PYTEST) --numprocesses 0 $(CLUSTER_TESTS)
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html
 	@mkdir -p build/coverage

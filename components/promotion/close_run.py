@@ -7,7 +7,7 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
@@ -56,14 +56,16 @@ def close_run(
     if rollout_service and rollout_namespace:
         done += _reconcile_rollout(rollout_service, rollout_namespace, registry)
     done += publish_after(registry, models_uri)
-    done += serve_first(registry.aliases().get(Registry.CHAMPION), first_service)
     for line in done:
         log(STAGE, line)
+    created = serve_first(registry.aliases().get(Registry.CHAMPION), first_service)
+    for line in created:
+        note(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")
     tracking.finish(status)
     champion = registry.version_of(Registry.CHAMPION)
     log(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
-    return done
+    return done + created
 
 
 def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list[str]:

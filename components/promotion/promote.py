@@ -18,7 +18,7 @@ from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import evaluation_record
 from content_arena.components.shared.evaluation_record import Evaluation
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 STAGE = "promote_challenger"
@@ -98,7 +98,7 @@ def promote_challenger(
     for line in publish(registry, models_uri):
         log(STAGE, line)
     for line in serve_first(registry.aliases().get(Registry.CHAMPION), first_service):
-        log(STAGE, line)
+        note(STAGE, line)
     verdict = replace(verdict, seconds=_seconds(tracking))
     report_path.parent.mkdir(parents=True, exist_ok=True)
     report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")
