@@ -1,7 +1,7 @@
 """What an API server accepts: fields, Pod Security, rights, and what is applied twice.
 
 The cluster is the one that KUBECONFIG names. Everything happens in namespaces of these tests' own; of the whole
-cluster they touch one admission policy, under a name of its own and bound to such a namespace.
+cluster they touch two admission policies, under names of their own and bound to such a namespace.
 """
 
 from __future__ import annotations
@@ -296,8 +296,9 @@ def test_applied_twice_and_removed_without_the_data(manifests: Renderer, namespa
     text = manifests.in_namespace("overlays/kind", namespace).replace(
         "storageClassName: standard", "storageClassName: of-no-volume"
     )
-    # Of the whole cluster; the tests above apply them under another name.
-    objects = [item for item in yaml.safe_load_all(text) if "ValidatingAdmission" not in item["kind"]]
+    # Not what belongs to the whole cluster; the tests above apply the policies under another name.
+    of_cluster = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ClusterStorageContainer")
+    objects = [item for item in yaml.safe_load_all(text) if item["kind"] not in of_cluster]
     assert applied("--filename=-", given=as_text(objects)).returncode == 0
     before = _generations(namespace)
     again = kubectl("apply", "--filename=-", given=as_text(objects))

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from tests.conftest import free_ports
-from tests.manifests.nodes import ready_node_with
+from tests.manifests.nodes import kserve_runs, ready_node_with
 from tests.manifests.readme import first_hour
 from tests.manifests.rendering import MANIFESTS, NAMESPACE, Renderer, find, kubectl, pods
 
@@ -66,7 +66,7 @@ class Checkout:
 def mode(request, scratch_cluster, manifests: Renderer):
     """How KServe serves; skipped where the cluster has not what it needs."""
     served = kubectl("api-resources", "--output=name").split()
-    if not _is_available("kserve", "kserve-controller-manager"):
+    if not kserve_runs():
         pytest.skip("needs KServe's controller in the cluster of KUBECONFIG, which makes pods of an InferenceService")
     if request.param == "Knative" and "services.serving.knative.dev" not in served:
         pytest.skip("needs Knative Serving in the cluster of KUBECONFIG")
@@ -133,11 +133,6 @@ def test_applied_again_the_service_stays_as_it_is(answer, checkout):
     before = kubectl(*generation)
     kubectl("apply", "--kustomize", str(checkout.root / "manifests/overlays/kind"))
     assert kubectl(*generation) == before
-
-
-def _is_available(namespace, deployment):
-    path = "--output=jsonpath={.status.availableReplicas}"
-    return bool(kubectl("get", "deployment", deployment, f"--namespace={namespace}", path, "--ignore-not-found"))
 
 
 def _state():
