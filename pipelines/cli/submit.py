@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,11 +19,14 @@ from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, ClusterOptions, RolloutOptions, SettingsOption
 from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.definitions.stage_table import STAGES, Resources
 from content_arena.pipelines.execution.schedule import six_fields
 
 if TYPE_CHECKING:
     from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
 
+#: A stage, and quantities in Kubernetes' notation.
+_REQUEST = re.compile(r"\w+=(?P<cpu>\d+(\.\d+)?|\d+m),(?P<memory>\d+[MG]i)", re.ASCII)
 #: The types of KFP's parameters, texts apart: what JSON gives for them, and their names in messages.
 _PARAMETER_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "NUMBER_INTEGER": ((int,), "a whole number"),
@@ -79,6 +83,16 @@ class ServerOptions:
     namespace: Annotated[str, typer.Option(help="Namespace of the runs.")] = "kubeflow"
     service_account: Annotated[
         str | None, typer.Option(help="ServiceAccount of the pods; Kubeflow Pipelines' own if not given.")
+    ] = None
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_KFP_TOKEN", help="Bearer token for a server with users, such as Kubeflow's."
+        ),
+    ] = None
+    cookie: Annotated[
+        str | None,
+        typer.Option(envvar="CONTENT_ARENA_KFP_COOKIE", help="Cookie for a server with users, as NAME=VALUE."),
     ] = None
 
 
@@ -137,9 +151,10 @@ def _start(
     server: ServerOptions, schedule: ScheduleOptions, pipeline: Pipeline, package: Path, arguments: dict[str, Any]
 ) -> dict[str, str]:
     """Starts or schedules a run, follows it if asked to, and returns what ``--json`` answers."""
-    from content_arena.pipelines.execution.cluster import Submission
+    from content_arena.pipelines.execution.cluster import Login, Submission
 
-    submission = Submission(server.host, server.namespace, server.experiment, server.service_account)
+    login = Login(server.token, server.cookie)
+    submission = Submission(server.host, server.namespace, server.experiment, server.service_account, login)
     if schedule.every or schedule.cron:
         answer = submission.schedule(pipeline.value, package, arguments, every=schedule.every, cron=schedule.cron)
         console.status(f"recurring run {answer['recurring_run_id']} of {pipeline.value} is enabled at {server.host}")
@@ -147,7 +162,10 @@ def _start(
     answer = submission.start(pipeline.value, package, arguments)
     console.status(f"run {answer['run_id']}: {answer['url']}")
     if schedule.wait:
-        answer["state"] = submission.follow(answer["run_id"], console.status)
+        try:
+            answer["state"] = submission.follow(answer["run_id"], console.status)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"the run goes on, and {answer['url']} shows and ends it") from stop
     return answer
 
 
@@ -195,10 +213,27 @@ def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSe
         gpu_stages=tuple(cluster.gpu),
         checkpoint_claim=cluster.checkpoint_claim,
         labels=pairs,
+        resources=_requests(cluster.request),
         s3_secret=cluster.s3_secret,
         s3_endpoint=cluster.s3_endpoint,
         rollout=_rollout(rollout, settings),
     )
+
+
+def _requests(given: list[str]) -> dict[str, Resources]:
+    """What stages ask for, by stage: the table's limits and time, with the requests that were given."""
+    found = {}
+    for text in given:
+        stage = next((stage for stage in STAGES if stage.name == text.partition("=")[0]), None)
+        quantities = _REQUEST.fullmatch(text)
+        if stage is None or quantities is None:
+            stages = ", ".join(stage.name for stage in STAGES)
+            raise InputError(f"--request is {text!r}, wanted STAGE=CPU,MEMORY such as train_qlora=500m,2Gi; {stages}")
+        limits = stage.resources
+        found[stage.name] = replace(
+            limits, cpu=(quantities["cpu"], limits.cpu[1]), memory=(quantities["memory"], limits.memory[1])
+        )
+    return found
 
 
 def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:

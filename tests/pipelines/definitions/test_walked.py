@@ -72,6 +72,14 @@ def test_guard_set_and_floors_reach_the_stages_that_judge(packages):
     assert "guard" not in walked(packages["battle"]).inputs("prepare-corpus").parameters
 
 
+def test_a_stage_asks_for_what_it_is_told_to_and_keeps_its_limits(compile_to):
+    packages = compile_to("--request", "train_qlora=500m,2Gi")
+    container, _ = Driver(packages["arena"], "run-1", Cluster()).executors["train-qlora"]
+    resources = container["resources"]
+    assert (resources["resourceCpuRequest"], resources["resourceMemoryRequest"]) == ("500m", "2Gi")
+    assert (resources["resourceCpuLimit"], resources["resourceMemoryLimit"]) == ("8", "16Gi")
+
+
 @pytest.mark.parametrize(
     ("options", "service"),
     [((), "content-arena/content-filter"), (("--rollout", "trust/filter"), "trust/filter")],
