@@ -203,13 +203,20 @@ def _parsed(name: str, value: str, kind: str) -> object:
 
 
 def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSettings) -> Placement:
-    from content_arena.pipelines.definitions.placement import Placement
+    from content_arena.pipelines.definitions import cluster_settings
+    from content_arena.pipelines.definitions.placement import GpuPlacement, Images, Placement
 
     pairs = dict(label.partition("=")[::2] for label in cluster.label)
     if not all(pairs.values()):
         raise InputError(f"a label is KEY=VALUE, got {', '.join(cluster.label)}")
+    found = cluster_settings.read(cluster.cluster_settings) if cluster.cluster_settings else None
+    gpu = GpuPlacement()
+    if found is not None:
+        gpu = GpuPlacement(node_label=(found.gpu_label, found.gpu_label_value), taint=found.gpu_taint)
     return Placement(
         shards=cluster.shards,
+        gpu=gpu,
+        images=Images(found.component_image, found.component_image_cuda) if found else None,
         gpu_stages=tuple(cluster.gpu),
         checkpoint_claim=cluster.checkpoint_claim,
         labels=pairs,
