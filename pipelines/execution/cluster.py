@@ -21,8 +21,8 @@ FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
 
 #: What a server with users says, by status.
 _REFUSALS = {
-    401: "it does not know you (401): give a token or a cookie that is still valid, --token or --cookie",
-    403: "you may not do that there (403): check --namespace, which with Kubeflow's profiles is your profile's",
+    401: "Kubeflow Pipelines does not know you (401): give a valid one with --token or --cookie",
+    403: "Kubeflow Pipelines does not let you do that (403): with Kubeflow's profiles, --namespace is your profile's",
 }
 
 
@@ -49,7 +49,7 @@ def _client_errors(failure: str, advice: str = "") -> Iterator[None]:
     # The client raises TimeoutError, an OSError, if the server is another one, and ValueError for a malformed address.
     except (ApiException, HTTPError, OSError, ValueError) as error:
         if isinstance(error, ApiException) and error.status in _REFUSALS:
-            raise InputError(f"{failure}: {_REFUSALS[error.status]}") from error
+            raise InputError(_REFUSALS[error.status]) from error
         reason = str(getattr(error, "reason", None) or error).strip().splitlines()[0][:200]
         raise InputError(f"{failure} ({reason})" + (f": {advice}" if advice else "")) from error
 

@@ -137,7 +137,7 @@ def test_a_token_that_is_not_accepted_is_said(stand_in, url):
     stand_in.token = "right"
     answer = submit("--host", url, "--token", "wrong")
     assert answer.exit_code == 2
-    assert "it does not know you (401)" in answer.stderr
+    assert "Kubeflow Pipelines does not know you (401)" in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
