@@ -29,6 +29,7 @@ from content_arena.components.shared.library_errors import LibraryError, explain
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
 _FAILURE_PREFIX = "failure: "
+_NOTE_PREFIX = "note: "
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +46,7 @@ class StageLine:
         total: All units; None if the line has no count.
         is_error: Whether it is the error that ended the stage.
         is_failure: Whether that error was a library's: the log has its traceback.
+        is_note: Whether it is shown in full, whatever else the stage writes.
     """
 
     stage: str
@@ -53,6 +55,7 @@ class StageLine:
     total: int | None = None
     is_error: bool = False
     is_failure: bool = False
+    is_note: bool = False
 
 
 def parse(line: str) -> StageLine | None:
@@ -61,16 +64,17 @@ def parse(line: str) -> StageLine | None:
     if match is None:
         return None
     message = match["message"]
-    is_failure = message.startswith(_FAILURE_PREFIX)
+    is_failure, is_note = message.startswith(_FAILURE_PREFIX), message.startswith(_NOTE_PREFIX)
     is_error = message.startswith(_ERROR_PREFIX) or is_failure
     counted = match["done"] is not None
     return StageLine(
         stage=match["stage"],
-        message=message.removeprefix(_FAILURE_PREFIX if is_failure else _ERROR_PREFIX),
+        message=message.removeprefix(_FAILURE_PREFIX if is_failure else _ERROR_PREFIX if is_error else _NOTE_PREFIX),
         done=int(match["done"]) if counted else None,
         total=int(match["total"]) if counted else None,
         is_error=is_error,
         is_failure=is_failure,
+        is_note=is_note,
     )
 
 
@@ -81,6 +85,11 @@ def log(stage: str, message: str) -> None:
     error here. Otherwise an orphan would go on training and register a model.
     """
     print(f"[{stage}] {message}", flush=True)
+
+
+def note(stage: str, message: str) -> None:
+    """Writes a line that the command line shows in full; of other lines it shows the latest."""
+    log(stage, _NOTE_PREFIX + message)
 
 
 class Progress:

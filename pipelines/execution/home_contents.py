@@ -118,9 +118,7 @@ def _bundles(home: ArenaHome) -> Iterator[Holding]:
     used = database.path_of(home.tracking_uri)
     is_ours = used is not None and used.absolute() == home.database
     if not is_ours or not home.database.exists():
-        why = (
-            "there is no registry here" if is_ours else "MLFLOW_TRACKING_URI names another registry"
-        )
+        why = "there is no registry here" if is_ours else "MLFLOW_TRACKING_URI names another registry"
         for path in _inside(artifacts):
             yield _holding("artifacts", path, why)
         return
