@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.canary_rollout import launch
-from content_arena.components.canary_rollout.controller.service_annotations import recorded
+from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     Challenger,
@@ -127,7 +127,8 @@ def roll_out_challenger(
 
 
 def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunOptions) -> State:
-    last = recorded(KubernetesClient(job.service.namespace).service(job.service.service))
+    cluster = KubernetesClient(job.service.namespace)
+    last = RecordStore(cluster, job.service.service).read(cluster.service(job.service.service)).state
     try:
         # The rollout of this version may be over already. Resuming it then returns its end.
         if last is not None and last.challenger == version:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger
-from content_arena.components.canary_rollout.traffic.mode import View
 from content_arena.components.shared.errors import InputError
 
 
@@ -32,13 +31,13 @@ def new_name(challenger: Challenger) -> str:
     return f"{challenger.version}-{uuid.uuid4().hex[:8]}"
 
 
-def refuse_unfinished(view: View) -> None:
+def refuse_unfinished(record: Record) -> None:
     """Checks that no rollout is under way.
 
     Raises:
         InputError: A rollout is under way.
     """
-    state = service_annotations.recorded(view.service)
+    state = record.state
     if state is not None and not state.phase.is_end:
         raise InputError(
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-from content_arena.components.canary_rollout.controller.service_annotations import operator_requests
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
 from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG
@@ -45,13 +45,21 @@ class Observer:
         self._logged: set[str] = set()
 
     def observe(
-        self, view: View, state: State, now: float, measured: Measurement | None, waiting_for: str, refusal: str
+        self,
+        view: View,
+        record: Record,
+        state: State,
+        now: float,
+        measured: Measurement | None,
+        waiting_for: str,
+        refusal: str,
     ) -> Observation:
         """What is known now.
 
         Args:
             view: As just read.
-            state: As recorded.
+            record: As just read, with people's requests.
+            state: As recorded, with the outcome of an announced patch.
             now: Seconds since the epoch, of the measurement if there is one.
             measured: What was measured; None if nothing was.
             waiting_for: What the last action waits for.
@@ -72,7 +80,7 @@ class Observer:
         if failure and self._why_too_late(view, state):
             # A rollback is impossible by now, so the promotion waits for the pods instead.
             failure, waiting_for = "", failure
-        requests = operator_requests(view.service, state.challenger)
+        requests = record.requests()
         for line in requests.ignored:
             self._log_once(line)
         return Observation(

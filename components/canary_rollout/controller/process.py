@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-from content_arena.components.canary_rollout.controller import service_annotations
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.client import RolloutClient
@@ -61,6 +61,11 @@ class _Connection:
         cluster = KubernetesClient(service_ref.namespace, service_ref.context)
         return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
 
+    def record(self) -> Record:
+        """The record of the service's rollouts."""
+        service = self.mover.read().service
+        return RecordStore(self.cluster, self.service_ref.service).read(service)
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -92,7 +97,7 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
-    refuse_unfinished(connection.mover.read())
+    refuse_unfinished(connection.record())
     measuring = MeasuringConfig.of(options.overrides)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
     return _run_under_lease(connection, registry, run, options)
@@ -115,7 +120,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
-    before = service_annotations.record_of(connection.mover.read().service)
+    before = connection.record().existing
     if before.phase.is_end:
         _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
         return before
@@ -138,14 +143,15 @@ def reconcile_service(
     """
     connection = _Connection.to(service_ref, settle_seconds)
     cluster, mover = connection.cluster, connection.mover
-    mover.read()
+    connection.record()
     with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
         recorder = EventRecorder(Events(cluster, lease.holder))
         rollout = Rollout(
             cluster, mover, Unmeasured(), registry, recorder,
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
         )  # fmt: skip
-        return Reconciler(cluster, service_ref.service, mover, rollout, registry, lease.ensure).reconcile()
+        records = RecordStore(cluster, service_ref.service)
+        return Reconciler(records, mover, rollout, registry, lease.ensure).reconcile()
 
 
 def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:

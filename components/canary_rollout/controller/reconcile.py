@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller import operator_requests
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase, State
@@ -27,16 +27,14 @@ class Reconciler:
     The caller has to hold the lease.
 
     Attributes:
-        client: Of the service's namespace.
-        service: Name of the InferenceService.
+        records: The record of the service's rollouts.
         mover: Of that service.
         rollout: Runs an unfinished rollout to its end.
         registry: Made to agree with the traffic.
         assert_leadership: Raises if another process holds the lease by now; called before every write.
     """
 
-    client: RolloutClient
-    service: str
+    records: RecordStore
     mover: Mover
     rollout: Rollout
     registry: RolloutRegistry
@@ -55,10 +53,10 @@ class Reconciler:
             TrafficError: The service is in a state that no rollout produces; it is not changed.
         """
         done: list[str] = []
-        service = self.client.service(self.service)
-        state = service_annotations.recorded(service)
+        record = self.records.read(self.mover.read().service)
+        state = record.state
         if state is not None and not state.phase.is_end:
-            end = self._ended(service, state)
+            end = self._ended(record, state)
             if end is None or (end.gate is not None and end.gate == state.gate):
                 return [_waiting_line(end or state)]
             was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
@@ -68,15 +66,15 @@ class Reconciler:
             state = end
         return [*done, *self._registry_in_line(state)]
 
-    def _ended(self, service: Json, state: State) -> State | None:
+    def _ended(self, record: Record, state: State) -> State | None:
         """The state after the rollout has run as far as it can; None if only a person can decide on it."""
         needs_no_decision = _needs_no_decision(state)
-        if not needs_no_decision and service_annotations.operator_requests(service, state.challenger).abort is None:
+        if not needs_no_decision and record.requests().abort is None:
             return None
         request = _request(state) if needs_no_decision else None
         if request is not None:
             self.assert_leadership()
-            service_annotations.annotate(self.client, self.service, request)
+            self.records.request(request)
         # If it is too late for the abort, the rollout stays at its gate.
         return self.rollout.run(
             lambda now: now.phase is Phase.WAITING and not (needs_no_decision and now.gate == state.gate)
@@ -121,10 +119,10 @@ def _needs_no_decision(state: State) -> bool:
     return is_ending and state.gate is not None and state.gate.kind in _UNFINISHED
 
 
-def _request(state: State) -> Json | None:
-    """The request that ends the rollout, as a patch; None if it ends by itself."""
+def _request(state: State) -> dict[str, str] | None:
+    """The request that ends the rollout; None if it ends by itself."""
     if state.phase is Phase.WAITING and state.gate:
-        return service_annotations.approval(state.challenger, state.gate, _WHO)
+        return operator_requests.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None
-    return service_annotations.abort_patch(state.challenger, _WHO, "no process ran it any more")
+    return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more")

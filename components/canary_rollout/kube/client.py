@@ -60,6 +60,31 @@ class RolloutClient(Protocol):
         """
         ...
 
+    def config_map(self, name: str, namespace: str | None = None) -> Json | None:
+        """Reads a ConfigMap; None if it does not exist.
+
+        Args:
+            name: Its name.
+            namespace: Where it is; the client's own namespace if None.
+        """
+        ...
+
+    def create_config_map(self, body: Json) -> Json:
+        """Creates a ConfigMap.
+
+        Raises:
+            ConflictError: It exists.
+        """
+        ...
+
+    def patch_config_map(self, name: str, body: Json, resource_version: str) -> Json:
+        """Applies a merge patch to a ConfigMap that was not written since it was read; returns it after the patch.
+
+        Raises:
+            ConflictError: It was written in between.
+        """
+        ...
+
     def route(self, name: str) -> Json | None:
         """Reads an HTTPRoute; None if it does not exist or the cluster has no HTTPRoutes at all."""
         ...

@@ -90,6 +90,29 @@ class KubernetesClient:
             **options,
         )
 
+    def config_map(self, name: str, namespace: str | None = None) -> Json | None:
+        """Reads a ConfigMap; None if it does not exist."""
+        where = namespace or self.namespace
+        what = f"GET {where}/configmaps/{name}"
+        try:
+            return self._call(what, self._core.read_namespaced_config_map, name, where)
+        except _MissingError:
+            return None
+
+    def create_config_map(self, body: Json) -> Json:
+        """Creates a ConfigMap."""
+        what = f"POST {self.namespace}/configmaps"
+        create = self._core.create_namespaced_config_map
+        return self._call(what, create, self.namespace, body, field_manager=FIELD_MANAGER)
+
+    def patch_config_map(self, name: str, body: Json, resource_version: str) -> Json:
+        """Applies a merge patch to a ConfigMap that was not written since it was read."""
+        what = f"PATCH {self.namespace}/configmaps/{name}"
+        metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
+        patch = self._core.patch_namespaced_config_map
+        guarded = body | {"metadata": metadata}
+        return self._call(what, patch, name, self.namespace, guarded, field_manager=FIELD_MANAGER)
+
     def route(self, name: str) -> Json | None:
         """Reads an HTTPRoute; None if it does not exist or the cluster has no HTTPRoutes at all."""
         return self._get(_ROUTES, name)

@@ -1,6 +1,6 @@
 """The recorded state of a rollout.
 
-It is one small JSON in an annotation of the service, so any later process can resume the rollout from it.
+It is one small JSON in a ConfigMap beside the service, so any later process can resume the rollout from it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import ArenaError, InputError
 
 SCHEMA = 1
-#: Both in characters: an annotation has to stay small.
+#: Both in characters: a record has to stay small.
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped"}
+_LATER = {"judged", "measuring", "cause", "stopped", "intent"}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -94,6 +94,27 @@ class Challenger:
         return f"v{self.version}"
 
 
+@dataclass(frozen=True)
+class Intent:
+    """A patch of the service that was announced, and whose outcome is not recorded yet.
+
+    The record and the service are two objects, and a process may be killed between two writes. So a patch is announced
+    in the record first, then sent, then its outcome is recorded. Whoever reads an intent can tell from the service
+    alone what became of the patch.
+
+    Attributes:
+        version: ``resourceVersion`` of the service that the patch is guarded by. It is stored on top of this one or
+            not at all.
+        fingerprints: Of the specs that it may lead to. More than one if a process announced another patch while that of
+            a killed process may still have been on its way.
+        why: What the last patch is for, for people.
+    """
+
+    version: str
+    fingerprints: tuple[str, ...]
+    why: str = ""
+
+
 class Changes(TypedDict, total=False):
     """What may change with the phase; see the attributes of :class:`State`."""
 
@@ -141,6 +162,7 @@ class State:
         approvals: Gates that people approved, as ``<gate> by <who>``.
         fingerprint: Of the service's spec as the rollout wrote it. A different one shows an edit.
         measuring: The recorded measuring config: settings that differ from the defaults.
+        intent: The patch that was announced; None once its outcome is recorded.
     """
 
     rollout: str
@@ -167,9 +189,10 @@ class State:
     judged: float = 0.0
     cause: str = ""
     stopped: bool = False
+    intent: Intent | None = None
 
     def __post_init__(self) -> None:
-        """Cuts texts that others wrote, so that the annotation stays small."""
+        """Cuts texts that others wrote, so that the record stays small."""
         object.__setattr__(self, "reason", self.reason[:MAX_REASON])
         object.__setattr__(self, "cause", self.cause[:MAX_REASON])
         object.__setattr__(self, "approvals", tuple(one[:_MAX_APPROVAL] for one in self.approvals))
@@ -189,6 +212,35 @@ class State:
         """Phase, share, reason and gate in one line."""
         held = f", waits for {self.gate}" if self.gate else ""
         return f"{self.phase.value} at {self.percent} %: {self.reason}{held}"
+
+    def announcing(self, version: str, fingerprint: str, why: str) -> State:
+        """The state that announces a patch.
+
+        Args:
+            version: ``resourceVersion`` of the service that the patch is guarded by.
+            fingerprint: Of the spec that the patch leads to.
+            why: What it is for.
+        """
+        before = self.intent.fingerprints if self.intent and self.intent.version == version else ()
+        # On another version of the service an earlier patch can only be refused.
+        fingerprints = tuple(dict.fromkeys((*before, fingerprint)))
+        return replace(self, intent=Intent(version, fingerprints, why))
+
+    def settled(self, version: str, fingerprint: str) -> State:
+        """The state with the outcome of an announced patch, as far as the service shows it.
+
+        Args:
+            version: ``resourceVersion`` of the service as it is now.
+            fingerprint: Of its spec as it is now.
+        """
+        if self.intent is None:
+            return self
+        if fingerprint in self.intent.fingerprints:
+            return replace(self, fingerprint=fingerprint, intent=None)
+        if fingerprint == self.fingerprint and version != self.intent.version:
+            return replace(self, intent=None)
+        # The patch may still be on its way, or it was stored and somebody edited the service since.
+        return self
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Unpack[Changes]) -> State:
         """The state after moving to another phase."""
@@ -240,6 +292,7 @@ def load(text: str) -> State:
         values["gate"] = Gate.parse(values["gate"]) if values["gate"] else None
         values["then"] = None if values["then"] is None else Phase(values["then"])
         values["approvals"] = tuple(values["approvals"])
+        values["intent"] = _intent_of(values.get("intent"))
         values["measuring"] = dict(values.get("measuring", {}))
         values.setdefault("cause", _cause_of(values))
         state = State(**values)
@@ -249,6 +302,12 @@ def load(text: str) -> State:
     except (ArenaError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"the rollout's state can not be read ({error!r})") from error
     return state
+
+
+def _intent_of(given: Mapping[str, Any] | None) -> Intent | None:
+    if given is None:
+        return None
+    return Intent(str(given["version"]), tuple(map(str, given["fingerprints"])), str(given["why"]))
 
 
 def _cause_of(values: Mapping[str, Any]) -> str:

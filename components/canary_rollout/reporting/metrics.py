@@ -1,7 +1,7 @@
 """Prometheus metrics of a rollout.
 
 The process of the rollout serves them while it runs, so Prometheus needs no right to read the service. After the end
-the annotation on the service holds the same facts.
+the record in the cluster holds the same facts.
 """
 
 from __future__ import annotations

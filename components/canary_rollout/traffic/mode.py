@@ -21,6 +21,8 @@ from content_arena.components.shared.errors import ArenaError, InputError
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 #: Environment variable with the version that a predictor puts into its answers.
 VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
+#: Fields of the recorded spec that were added later. They are written only if they are set.
+_LATER = ("left",)
 
 
 class TrafficError(ArenaError):
@@ -56,10 +58,13 @@ class Patch:
     Attributes:
         body: The patch.
         why: What it is for, for people.
+        mode_state: What the mode needs to know later. It is added to
+            :attr:`~content_arena.components.canary_rollout.plan.state.Stable.mode_state` before the patch is written.
     """
 
     body: Json
     why: str
+    mode_state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,8 @@ class StableSpec:
         configured_version: Value of CONTENT_ARENA_MODEL_VERSION; None if it was not set.
         revision: Knative's name of the revision; empty in Standard mode.
         pods: Ready pods, which an autoscaler may have raised above ``min_replicas``; None in Knative mode.
+        left: Knative's name of the revision that is being withdrawn while a new revision of stable's model starts;
+            empty before that, and in Standard mode.
     """
 
     name: str
@@ -155,6 +162,7 @@ class StableSpec:
     configured_version: str | None = None
     revision: str = ""
     pods: int | None = None
+    left: str = ""
 
     @classmethod
     def of(cls, stable: Stable) -> Self:
@@ -175,7 +183,7 @@ class StableSpec:
         """For a rollout's record, with the keys that records have always had."""
         state = asdict(self)
         state["told_version"] = state.pop("configured_version")
-        return state
+        return {name: value for name, value in state.items() if value or name not in _LATER}
 
 
 class Mode(Protocol):

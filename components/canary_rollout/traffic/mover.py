@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.kube.client import ConflictError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
@@ -34,11 +35,30 @@ def fingerprint(service: Json) -> str:
     return hashlib.sha256(json.dumps(service["spec"], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _requested_shares(service: Json) -> str:
-    """The shares that a spec requests, in either mode."""
-    predictor = service["spec"]["predictor"]
+@dataclass(frozen=True)
+class Announcement:
+    """A patch that is about to be written.
+
+    Attributes:
+        patch: The patch.
+        version: ``resourceVersion`` of the service that it is guarded by.
+        fingerprint: Of the spec that it leads to.
+    """
+
+    patch: Patch
+    version: str
+    fingerprint: str
+
+
+def _requested(service: Json) -> str:
+    """The shares that a service requests, in either mode, and the annotations and labels that KServe copies to pods.
+
+    A change of either is followed by another route or another revision, which the status may not show yet.
+    """
+    predictor, metadata = service["spec"]["predictor"], service["metadata"]
     canaries = [entry.get("trafficPercent") for entry in service["spec"].get("canary") or []]
-    return json.dumps([predictor.get("canaryTrafficPercent"), canaries])
+    copied = [metadata.get("annotations"), metadata.get("labels")]
+    return json.dumps([predictor.get("canaryTrafficPercent"), canaries, copied], sort_keys=True)
 
 
 class Mover:
@@ -82,7 +102,7 @@ class Mover:
         if route_key != self._route_key:
             self._route_key, self._routed_at = route_key, now
         # A share that was requested and withdrawn at once may not be in the route yet, which then looks unchanged.
-        requested = _requested_shares(service)
+        requested = _requested(service)
         if requested != self._requested:
             self._requested, self._requested_at = requested, now
         is_converged = now - max(self._routed_at, self._requested_at) >= self._settle_seconds
@@ -95,7 +115,7 @@ class Mover:
         goal: Goal,
         stable: Stable,
         challenger: Challenger,
-        annotations: Callable[[str], Json] = lambda fingerprint: {},
+        announce: Callable[[Announcement], None] = lambda announcement: None,
     ) -> Step:
         """Takes the next step towards a goal: at most one patch.
 
@@ -104,8 +124,7 @@ class Mover:
             goal: What to reach.
             stable: What served before.
             challenger: What is rolled out.
-            annotations: Returns annotations to write in the same patch, given the fingerprint that the spec will have.
-                So the recorded state always agrees with the spec.
+            announce: Called before each attempt to write a patch. So the record names the spec that it leads to.
 
         Returns:
             The patch that was written, or what is waited for, or that the goal is reached.
@@ -119,15 +138,12 @@ class Mover:
             wanted = self.mode.next_step(view, goal, stable, challenger)
             if not isinstance(wanted, Patch):
                 return wanted
-            try:
-                self._write(view, wanted, annotations)
-            except ConflictError:
-                view = self.read()
-                # Usually only the status changed. After a change of the spec the plan has to decide again.
-                if fingerprint(view.service) != before:
-                    break
-                continue
-            return wanted
+            if self._is_written(view, wanted, announce):
+                return wanted
+            view = self.read()
+            # Usually only the status changed. After a change of the spec the plan has to decide again.
+            if fingerprint(view.service) != before:
+                break
         return Wait("the service is being written by others")
 
     def waiting_for(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
@@ -150,11 +166,17 @@ class Mover:
         version = view.service["metadata"]["resourceVersion"]
         return self._client.patch_service(self._service, patch.body, version, dry_run=True)
 
-    def _write(self, view: View, patch: Patch, annotations: Callable[[str], Json]) -> None:
-        # The server fills in defaults, so only a dry run shows the spec that will be stored.
-        recorded = annotations(fingerprint(self.check(view, patch)))
-        metadata = patch.body.get("metadata", {})
-        body = patch.body
-        if recorded:
-            body = body | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | recorded}}
-        self._client.patch_service(self._service, body, view.service["metadata"]["resourceVersion"])
+    def _is_written(self, view: View, patch: Patch, announce: Callable[[Announcement], None]) -> bool:
+        """Announces a patch and writes it. False if the service was written since it was read."""
+        version = view.service["metadata"]["resourceVersion"]
+        try:
+            # The server fills in defaults, so only a dry run shows the spec that will be stored.
+            after = fingerprint(self.check(view, patch))
+        except ConflictError:
+            return False
+        announce(Announcement(patch, version, after))
+        try:
+            self._client.patch_service(self._service, patch.body, version)
+        except ConflictError:
+            return False
+        return True

@@ -47,8 +47,8 @@ rollout = typer.Typer(
     name="rollout",
     help="Roll a version out on KServe: start it without users, give it 1 %, 5 %, 25 % of them, measure it beside the "
     "champion at every step, and roll it back as soon as it is worse.\n\n"
-    "The rollout keeps its state on the InferenceService, so every command works from anywhere and a killed one "
-    "can be resumed. Approvals and aborts can be sent with kubectl too: annotate "
+    "The rollout keeps its state in the ConfigMap rollout-SERVICE, so every command works from anywhere and a killed "
+    "one can be resumed. Approvals and aborts can be sent with kubectl too: annotate that ConfigMap with "
     "content-arena/approve='3/step-25 by alice', or content-arena/abort='3 by alice: complaints'.\n\n"
     "Exit codes: 0 promoted, 1 rolled back, 2 bad input, 3 an approval is needed, 130 stopped.",
     no_args_is_help=True,

@@ -26,7 +26,7 @@ def status(
 ) -> None:
     """Show how far a rollout is, what it waits for and which process runs it; without a rollout, what serves.
 
-    Reads the service, its route, Deployments and lease; writes nothing.
+    Reads the service, its route, Deployments, record and lease; writes nothing.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables

@@ -6,8 +6,8 @@ from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.pace import Clock, Pace
+from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.controller.service_annotations import record_of
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
@@ -112,7 +112,11 @@ class Bench:
 
     @property
     def state(self):
-        return record_of(self.world.service("filter"))
+        return self.records.read(self.world.service("filter")).existing
+
+    @property
+    def records(self):
+        return RecordStore(self.api, "filter")
 
     @property
     def share(self):
@@ -131,9 +135,8 @@ class Bench:
         spec = self.world.service("filter")["spec"]
         assert "canary" not in spec
         assert "canaryTrafficPercent" not in spec["predictor"]
-        annotations = self.world.service("filter")["metadata"]["annotations"]
-        assert "content-arena/approve" not in annotations
-        assert "content-arena/abort" not in annotations
+        assert self.api.requests == {}
+        assert state.intent is None
         if state.phase is Phase.PROMOTED:
             assert (self.serves, self.aliases.champion, self.aliases.previous) == (TWO.storage_uri, "2", "1")
         else:

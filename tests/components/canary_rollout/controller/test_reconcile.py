@@ -14,7 +14,7 @@ from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
 
 def reconciled(bench):
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    return Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases).reconcile()
+    return Reconciler(bench.records, mover, bench.process(), bench.aliases).reconcile()
 
 
 def left_at(mode, phase, **how):
@@ -125,7 +125,7 @@ def test_no_alias_is_moved_after_leadership_is_lost(mode):
 
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
     with pytest.raises(HeldError):
-        Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases, lost).reconcile()
+        Reconciler(bench.records, mover, bench.process(), bench.aliases, lost).reconcile()
     assert bench.aliases.champion == "9"
 
 

@@ -86,7 +86,7 @@ def test_the_process_ends_if_the_server_stays_unavailable(mode):
 FORBIDDEN = "inferenceservices filter is forbidden"
 
 
-@pytest.mark.parametrize("call", ["service", "pods", "patch_service"])
+@pytest.mark.parametrize("call", ["service", "pods", "patch_service", "config_map", "patch_config_map"])
 def test_a_server_that_refuses_for_a_while_is_waited_for(mode, call):
     bench = Bench(mode).begun()
     allowed, until = getattr(bench.api, call), bench.world.now + 40
@@ -99,7 +99,8 @@ def test_a_server_that_refuses_for_a_while_is_waited_for(mode, call):
     setattr(bench.api, call, forgets)
     state = bench.end(until=lambda state: is_held_at(state, GateKind.REFUSED))
     if state.gate:
-        # A move that was refused needs a person's approval.
+        # A move that was refused needs a person's approval, once the server allows it again.
+        bench.world.tick(40)
         bench.api.annotate(approve=f"2/{state.gate} by alice")
         state = bench.end()
     bench.check(state)

@@ -81,9 +81,9 @@ class RolloutCli:
         return process
 
     def state(self) -> dict[str, Any]:
-        """The state as recorded on the service; empty before there is one."""
-        annotations = self.installation.service()["metadata"].get("annotations", {})
-        return json.loads(annotations.get("content-arena/rollout", "{}"))
+        """The state as recorded; empty before there is one."""
+        record = self.installation.api.get("configmaps", f"rollout-{SERVICE}")
+        return json.loads(record["data"]["state"]) if record else {}
 
     def wait_for_phase(self, phase: str, step: int, process: Process, seconds: float = 240) -> None:
         """Waits until the rollout is in a phase of a step."""

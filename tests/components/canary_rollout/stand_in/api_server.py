@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from content_arena.components.canary_rollout.kube.client import AwayError, ConflictError, Json
+from tests.components.canary_rollout.stand_in.objects import Stored
+
+RECORD = "rollout-filter"
 
 
 class Killed(BaseException):
@@ -13,7 +17,7 @@ class Killed(BaseException):
 
 
 class ApiServer:
-    """Implements RolloutClient. Counts writes, and kills the process at write number ``kill_at``.
+    """Implements RolloutClient. Counts writes, of the service or its record, and kills the process at ``kill_at``.
 
     ``is_written``: whether that write is still stored. ``refusals`` are errors that the next writes of the service
     raise, in order.
@@ -24,6 +28,7 @@ class ApiServer:
         self.writes, self.away_until = 0, 0
         self.events: list[Json] = []
         self.leases: dict[str, Json] = {}
+        self.config_maps: dict[str, Stored] = {}
         self.crashed: list[Json] = []
         self.refusals: list[Exception] = []
 
@@ -52,14 +57,28 @@ class ApiServer:
             return self.world.patch_service(name, body, resource_version, dry_run=True)
         if self.refusals:
             raise self.refusals.pop(0)
-        dies = self.writes == self.kill_at
-        self.writes += 1
-        if dies and not self.is_written:
-            raise Killed
-        written = self.world.patch_service(name, body, resource_version)
-        if dies:
-            raise Killed
-        return written
+        return self._written(lambda: self.world.patch_service(name, body, resource_version))
+
+    def config_map(self, name: str, namespace: str | None = None) -> Json | None:
+        self._answer()
+        found = self.config_maps.get(name)
+        return found.read() if found else None
+
+    def create_config_map(self, body: Json) -> Json:
+        self._answer()
+        name = body["metadata"]["name"]
+        if name in self.config_maps:
+            raise ConflictError(f'configmaps "{name}" already exists')
+
+        def store() -> Json:
+            self.config_maps[name] = Stored(body)
+            return self.config_maps[name].read()
+
+        return self._written(store)
+
+    def patch_config_map(self, name: str, body: Json, resource_version: str) -> Json:
+        self._answer()
+        return self._written(lambda: self.config_maps[name].patch(body, resource_version))
 
     def create_event(self, body: Json) -> None:
         self._answer()
@@ -80,9 +99,36 @@ class ApiServer:
         return copy.deepcopy(self.leases[name])
 
     def annotate(self, **values: str | None) -> None:
-        """Annotates the service as a person does with kubectl: ``approve``, ``abort``."""
+        """Annotates the record as a person does with kubectl: ``approve``, ``abort``."""
         named = {f"content-arena/{name}": value for name, value in values.items()}
-        self.world.stored.patch({"metadata": {"annotations": named}})
+        self.config_maps[RECORD].patch({"metadata": {"annotations": named}})
+
+    def store_state(self, text: str | None) -> None:
+        """Overwrites the recorded state as a person does; None removes it."""
+        if RECORD not in self.config_maps:
+            owner = {
+                "kind": "InferenceService",
+                "name": "filter",
+                "uid": self.world.service("filter")["metadata"]["uid"],
+            }
+            self.config_maps[RECORD] = Stored({"metadata": {"name": RECORD, "ownerReferences": [owner]}})
+        self.config_maps[RECORD].patch({"data": {"state": text}})
+
+    @property
+    def requests(self) -> Json:
+        """Annotations of the record."""
+        found = self.config_maps.get(RECORD)
+        return found.value["metadata"].get("annotations") or {} if found else {}
+
+    def _written(self, write: Callable[[], Json]) -> Json:
+        dies = self.writes == self.kill_at
+        self.writes += 1
+        if dies and not self.is_written:
+            raise Killed
+        written = write()
+        if dies:
+            raise Killed
+        return written
 
     def _answer(self) -> None:
         if self.world.now < self.away_until:

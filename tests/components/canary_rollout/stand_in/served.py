@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
-from tests.components.canary_rollout.stand_in.api_server import ApiServer
+from tests.components.canary_rollout.stand_in.api_server import RECORD, ApiServer
 
 SERVICE, NAMESPACE = "filter", "arena"
 #: Real seconds for one simulated second.
@@ -44,13 +44,23 @@ class Served:
         self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._server.serve_forever, self._go)]
 
     @property
-    def annotations(self) -> dict[str, str]:
-        """Of the service."""
-        return self.api.world.service(SERVICE)["metadata"]["annotations"]
+    def requests(self) -> dict[str, str]:
+        """Annotations of the record."""
+        return self.api.requests
+
+    @property
+    def state(self) -> str | None:
+        """The recorded state, as text; None if there is no record."""
+        found = self.api.config_map(RECORD)
+        return found["data"]["state"] if found else None
 
     def annotate(self, **values: str | None) -> None:
         with self._lock:
             self.api.annotate(**values)
+
+    def store_state(self, text: str | None) -> None:
+        with self._lock:
+            self.api.store_state(text)
 
     def __enter__(self) -> Served:
         for thread in self._threads:
@@ -91,6 +101,12 @@ class Served:
                 return api.write_lease(body)
             case "PUT", ["leases", _]:
                 return api.write_lease(body)
+            case "GET", ["configmaps", name]:
+                return api.config_map(name)
+            case "POST", ["configmaps"]:
+                return api.create_config_map(body)
+            case "PATCH", ["configmaps", name]:
+                return api.patch_config_map(name, body, body["metadata"].pop("resourceVersion"))
             case "POST", ["events"]:
                 api.create_event(body)
                 return {}
@@ -111,7 +127,7 @@ class Served:
                     message = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
                     status, found = 403, {"message": message}
                 elif namespace == NAMESPACE:
-                    if self.command == "PATCH":
+                    if self.command == "PATCH" and parts[0] == "inferenceservices":
                         served.patches.append((dict(self.headers), parse_qs(url.query)))
                     status, found = self._asked(parts, parse_qs(url.query), json.loads(raw) if raw else None)
                 if found is None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.kube.client import ConflictError
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, Patch, TrafficError, View
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.canary_rollout.traffic.routes import weights
@@ -281,15 +282,28 @@ def test_a_route_that_is_not_accepted_has_no_weights():
 # How patches are written.
 
 
-def test_a_patch_carries_its_record_and_the_fingerprint_it_leads_to():
+def test_a_patch_is_announced_with_the_fingerprint_that_it_leads_to():
     world = StandardWorld(service())
     rollout = Rollout(world)
-    step = rollout.mover.step(
-        rollout.mover.read(), Goal(Aim.STAGED), rollout.stable, TWO, lambda after: {"content-arena/rollout": after}
-    )
+    before, announced = rollout.mover.read(), []
+    step = rollout.mover.step(before, Goal(Aim.STAGED), rollout.stable, TWO, announced.append)
     assert isinstance(step, Patch)
-    written = world.service("filter")
-    assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
+    (made,) = announced
+    assert (made.patch, made.fingerprint) == (step, fingerprint(world.service("filter")))
+    assert made.version == before.service["metadata"]["resourceVersion"]
+
+
+def test_a_patch_whose_announcement_fails_is_not_written():
+    world = StandardWorld(service())
+    rollout = Rollout(world)
+    before = rollout.mover.read()
+
+    def fails(announcement):
+        raise ConflictError("the record was written")
+
+    with pytest.raises(ConflictError):
+        rollout.mover.step(before, Goal(Aim.STAGED), rollout.stable, TWO, fails)
+    assert world.service("filter") == before.service
 
 
 def test_a_conflict_with_a_status_is_tried_again():

@@ -132,7 +132,7 @@ def test_a_rollout_that_waits_can_be_read_approved_aborted_and_resumed(cluster):
     is_refused(rollout("approve", "step-50", *WHERE), "no gate step-50", "measure-1")
     code, approved = answer(*EVERY["approve"], "--by", "alice")
     assert (code, approved) == (0, {"version": "2", "gate": "measure-1", "by": "alice"})
-    assert cluster.annotations["content-arena/approve"] == "2/measure-1 by alice"
+    assert cluster.requests["content-arena/approve"] == "2/measure-1 by alice"
 
     code, aborted = answer("abort", *WHERE, "--by", "bob", "--reason", "complaints")
     assert (code, aborted["reason"]) == (0, "complaints")
@@ -153,9 +153,9 @@ def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(c
     rollout(*START)
     rollout("abort", *WHERE)
     rollout(*EVERY["approve"])
-    state = json.loads(cluster.annotations["content-arena/rollout"])
+    state = json.loads(cluster.state)
     state |= {"phase": "shifting", "gate": "", "then": None}
-    cluster.annotate(rollout=json.dumps(state))
+    cluster.store_state(json.dumps(state))
     code, first = answer(*EVERY["reconcile"], "--settle", "0.1", "--interval", "0.05")
     assert code == 0
     assert "it is rolled_back" in first["done"][0]
@@ -307,12 +307,12 @@ def test_a_service_without_the_right_to_read_it(command, cluster):
 def test_a_lease_without_the_right_to_take_it(cluster):
     cluster.forbidden.add("leases")
     is_refused(rollout(*START), 'resource "leases"')
-    assert "content-arena/rollout" not in cluster.annotations
+    assert cluster.state is None
 
 
 @pytest.mark.parametrize("command", EVERY)
 def test_a_state_that_can_not_be_read(command, cluster):
-    cluster.annotate(rollout='{"schema":1,"phase":')
+    cluster.store_state('{"schema":1,"phase":')
     is_refused(rollout(*EVERY[command]), "the rollout's state can not be read")
 
 
