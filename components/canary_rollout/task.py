@@ -133,7 +133,11 @@ def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunO
         # The rollout of this version may be over already. Resuming it then returns its end.
         if last is not None and last.challenger == version:
             return launch.resume(job.service, RegistrySync(registry), options)
-        request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), job.settings.plan)
+        request = RolloutRequest(
+            Challenger(version, _bundle_of(registry, version)),
+            job.settings.plan,
+            kserve_version=job.settings.kserve_version,
+        )
         return launch.start(job.service, RegistrySync(registry), request, options)
     except Stopped as stopped:
         log(STAGE, str(stopped))

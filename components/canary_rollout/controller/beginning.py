@@ -6,8 +6,12 @@ import uuid
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.controller.record import Record
+from content_arena.components.canary_rollout.kube import kserve_version
+from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode
+from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
 
 
@@ -19,11 +23,13 @@ class RolloutRequest:
         challenger: The version to roll out.
         parameters: The plan.
         override: A person's reason to roll it out although it was rejected before; None to respect a rejection.
+        kserve_version: KServe's version, such as ``0.21``; as its configuration in the cluster tells if None.
     """
 
     challenger: Challenger
     parameters: Parameters
     override: str | None = None
+    kserve_version: str | None = None
 
 
 def new_name(challenger: Challenger) -> str:
@@ -43,3 +49,22 @@ def refuse_unfinished(record: Record) -> None:
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
             "`arena rollout watch` shows its progress, `resume` runs it if no process does, `abort` rolls it back"
         )
+
+
+def refuse_old_kserve(client: RolloutClient, mode: Mode, request: RolloutRequest) -> None:
+    """Checks that KServe gives a canary its share in this mode.
+
+    Raises:
+        InputError: It does not, or its version is not known.
+    """
+    if mode.name != Standard.name:
+        return
+    version = kserve_version.parsed(request.kserve_version) if request.kserve_version else None
+    version = version or kserve_version.installed(client)
+    if version.has_route_weights:
+        return
+    telling = "" if version.number else ", name its version with --kserve-version (rollout.kserve_version)"
+    raise InputError(
+        f"KServe {version}: before 0.21 a canary in Standard mode has pods and never gets a share of the HTTPRoute. "
+        f"Upgrade KServe{telling}, or serve in Knative mode (annotation {MODE_ANNOTATION}: Knative)"
+    )

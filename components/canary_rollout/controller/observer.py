@@ -18,6 +18,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     Shares,
     TrafficError,
     View,
+    Wait,
 )
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.shared.errors import RegistryError
@@ -51,7 +52,7 @@ class Observer:
         state: State,
         now: float,
         measured: Measurement | None,
-        waiting_for: str,
+        waiting: Wait,
         refusal: str,
     ) -> Observation:
         """What is known now.
@@ -62,13 +63,15 @@ class Observer:
             state: As recorded, with the outcome of an announced patch.
             now: Seconds since the epoch, of the measurement if there is one.
             measured: What was measured; None if nothing was.
-            waiting_for: What the last action waits for.
+            waiting: What the last action waits for.
             refusal: Why the cluster refused the last action.
 
         Raises:
             AwayError: The API server does not answer.
         """
-        edited = self._edited(view, state)
+        edited, waiting_for = self._edited(view, state), waiting.why
+        for line in () if state.phase.is_end else self._mode.caveats(view, state.stable):
+            self._log_once(line)
         try:
             shares = self._mode.shares(view, state.stable, state.candidate)
         except TrafficError as error:
@@ -101,6 +104,7 @@ class Observer:
             approver=requests.approver,
             abort=self._abort(view, state, requests.abort),
             waiting_for=registry_error or waiting_for,
+            unfollowed=waiting.unfollowed,
             refusal=refusal,
         )
 

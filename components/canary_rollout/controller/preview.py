@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    refuse_old_kserve,
+    refuse_unfinished,
+)
 from content_arena.components.canary_rollout.controller.options import ServiceRef
 from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
@@ -69,6 +73,7 @@ def dry_run(
     mover = Mover(cluster, service_ref.service)
     view = mover.read()
     refuse_unfinished(RecordStore(cluster, service_ref.service).read(view.service))
+    refuse_old_kserve(cluster, mover.mode, request)
     stable, challenger = mover.mode.stable(view), request.challenger
     start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)

@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    new_name,
+    refuse_old_kserve,
+    refuse_unfinished,
+)
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
@@ -91,13 +96,15 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
         The state at the end, or where the rollout was left.
 
     Raises:
-        InputError: There is no such service, it cannot have a canary, or a rollout is under way already.
+        InputError: There is no such service, it cannot have a canary, KServe is too old for one, or a rollout is under
+            way already.
         HeldError: Another process runs a rollout of the service.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
     refuse_unfinished(connection.record())
+    refuse_old_kserve(connection.cluster, connection.mover.mode, request)
     measuring = MeasuringConfig.of(options.overrides)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
     return _run_under_lease(connection, registry, run, options)

@@ -102,7 +102,7 @@ class Unmeasured:
 
 def _is_unrecorded(state: State, serving: str, registry: RolloutRegistry) -> bool:
     """Whether the registry lacks the rejection of a rollout that was rolled back."""
-    is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
+    is_back = state.phase is Phase.ROLLED_BACK and not state.without_fault and serving != state.challenger
     return is_back and not registry.is_rejected(state.challenger, state.rollout)
 
 

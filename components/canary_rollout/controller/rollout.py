@@ -88,7 +88,8 @@ class Rollout:
         self._pace, self._clock = pace, clock
         self._observer = Observer(cluster, mover.mode, registry)
         self.state: State | None = None
-        self._waiting_for = self._refusal = ""
+        self._waiting: Wait | None = None
+        self._refusal = ""
 
     def begin(
         self, request: RolloutRequest, name: str | None = None, measuring: Mapping[str, Any] | None = None
@@ -194,7 +195,7 @@ class Rollout:
         if after != record.state:
             record = self._record(record, after)
         if after != state:
-            self._waiting_for = self._refusal = ""
+            self._waiting, self._refusal = None, ""
             # While a rollout waits, a new measuring window alone is not worth an Event.
             is_news = replace(after, window=state.window) != state
             event = self._recorder.entered(view.service, after) if is_news else ""
@@ -206,11 +207,11 @@ class Rollout:
     def _observe(
         self, view: View, record: Record, state: State, now: float, measured: Measurement | None
     ) -> Observation:
-        waiting_for = self._waiting_for
-        if not waiting_for and state.phase in _AIMS:
+        waiting = self._waiting
+        if waiting is None and state.phase in _AIMS:
             # A process that has just resumed the rollout has not acted yet, so it has no result of a last action.
-            waiting_for = self._mover.waiting_for(view, _goal(state), state.stable, state.candidate)
-        return self._observer.observe(view, record, state, now, measured, waiting_for, self._refusal)
+            waiting = self._mover.waiting_for(view, _goal(state), state.stable, state.candidate)
+        return self._observer.observe(view, record, state, now, measured, waiting or Wait(""), self._refusal)
 
     def _restore(self, view: View, record: Record, state: State) -> State:
         """Writes the record again after it was removed, and waits for an approval.
@@ -277,7 +278,7 @@ class Rollout:
             raise
         except RegistryError as error:
             # The plan waits for the registry, and after its time limit for a person's approval.
-            self._waiting_for = str(error)
+            self._waiting = Wait(str(error))
         except (TrafficError, ClusterError) as error:
             self._refusal = str(error)
         return ""
@@ -293,7 +294,7 @@ class Rollout:
             self._assert_leadership()
 
         step = self._mover.step(view, _goal(state), state.stable, state.candidate, announce)
-        self._waiting_for = step.why if isinstance(step, Wait) else ""
+        self._waiting = step if isinstance(step, Wait) else None
         if not isinstance(step, Patch):
             return ""
         self._record_outcome(last, announced)

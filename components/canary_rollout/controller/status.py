@@ -33,6 +33,7 @@ class Status:
         now: Seconds since the epoch.
         service_ref: The service.
         operator_requests: People's requests that the rollout has not carried out yet.
+        caveats: What people have to know about the traffic now: that the route stands still, for example.
     """
 
     state: State
@@ -41,11 +42,12 @@ class Status:
     now: float
     service_ref: ServiceRef
     operator_requests: OperatorRequests
+    caveats: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         state: dict[str, Any] = json.loads(self.state.dump())
-        return state | {"share": self.share, "holder": self.holder or None}
+        return state | {"share": self.share, "holder": self.holder or None, "caveats": list(self.caveats)}
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,10 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
-    requests = OperatorRequests()
+    requests, caveats = OperatorRequests(), ()
     if not state.phase.is_end:
-        requests = record.requests()
-    return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests)
+        requests, caveats = record.requests(), mover.mode.caveats(view, state.stable)
+    return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests, caveats)
 
 
 def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:

@@ -79,6 +79,8 @@ class KubernetesClient:
         """Applies a JSON merge patch to an InferenceService that was not written since it was read."""
         metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
         options: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
+        # Otherwise an older KServe drops fields that it does not know, and the patch seems to be accepted.
+        options["field_validation"] = "Strict"
         # CustomObjectsApi sends patches as application/merge-patch+json.
         return self._call(
             f"PATCH {self._place(_SERVICES, name)}",

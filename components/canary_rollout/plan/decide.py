@@ -19,6 +19,9 @@ from content_arena.components.canary_rollout.plan.state import MAX_REASON, Chang
 
 #: Approvals that the state keeps: it has to stay small.
 _KEPT_APPROVALS = 20
+#: How long an HTTPRoute may take to show a share, in seconds. It was seen to take 2; where KServe writes no weights, it
+#: never does.
+_ROUTE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def _action(state: State, seen: Observation) -> Action:
     if state.phase is Phase.PROMOTING:
         return Action.REGISTER if seen.taken_over else Action.PROMOTE
     if state.phase is Phase.ROLLING_BACK:
-        return Action.REJECT if seen.withdrawn else Action.ROLL_BACK
+        if not seen.withdrawn:
+            return Action.ROLL_BACK
+        return Action.NOTHING if state.without_fault else Action.REJECT
     if is_measured(state):
         return Action.MEASURE
     return {Phase.STAGING: Action.STAGE, Phase.SHIFTING: Action.SHIFT, Phase.WAITING: Action.WAIT}.get(
@@ -106,6 +111,9 @@ def _shifting(state: State, seen: Observation) -> State:
         return _roll_back(state, seen, _stopped(seen))
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
+    if seen.unfollowed > _ROUTE_SECONDS:
+        cause = f"withdrawn: the HTTPRoute did not show {state.percent} % within {_ROUTE_SECONDS:g} s"
+        return replace(_roll_back(state, seen, cause), without_fault=True)
     return _within_limit(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
 
 
@@ -217,7 +225,7 @@ def _promoting(state: State, seen: Observation) -> State:
 
 
 def _rolling_back(state: State, seen: Observation) -> State:
-    if seen.withdrawn and seen.rejected:
+    if seen.withdrawn and (seen.rejected or state.without_fault):
         return state.enter(Phase.ROLLED_BACK, seen.now, state.cause or state.reason)
     if seen.now - state.since > state.parameters.shift_seconds:
         problem = "the registry was not updated" if seen.withdrawn else "the challenger was not withdrawn"

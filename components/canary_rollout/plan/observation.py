@@ -46,6 +46,8 @@ class Observation:
         approver: Name of that person.
         abort: The reason of a person's abort; None if there is no abort.
         waiting_for: What the last action waits for; empty if it waits for nothing.
+        unfollowed: How long the spec has requested a share that the HTTPRoute does not show, though nothing else is
+            missing, in seconds.
         refusal: Why the cluster refused the last action, so that waiting seldom helps; empty if it did not.
     """
 
@@ -66,4 +68,5 @@ class Observation:
     approver: str = ""
     abort: str | None = None
     waiting_for: str = ""
+    unfollowed: float = 0.0
     refusal: str = ""

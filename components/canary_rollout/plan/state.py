@@ -20,7 +20,7 @@ SCHEMA = 1
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped", "intent"}
+_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault"}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -129,6 +129,7 @@ class Changes(TypedDict, total=False):
     inconclusives: int
     holds: int
     cause: str
+    without_fault: bool
     approvals: tuple[str, ...]
 
 
@@ -162,6 +163,8 @@ class State:
         approvals: Gates that people approved, as ``<gate> by <who>``.
         fingerprint: Of the service's spec as the rollout wrote it. A different one shows an edit.
         measuring: The recorded measuring config: settings that differ from the defaults.
+        without_fault: Whether the challenger is only withdrawn: nothing was found wrong with it, so the registry does
+            not record a rejection.
         intent: The patch that was announced; None once its outcome is recorded.
     """
 
@@ -189,6 +192,7 @@ class State:
     judged: float = 0.0
     cause: str = ""
     stopped: bool = False
+    without_fault: bool = False
     intent: Intent | None = None
 
     def __post_init__(self) -> None:

@@ -109,6 +109,10 @@ class Knative:
         """Name of the Deployment whose pods a label selector matches."""
         return f"{labels.removeprefix(_REVISION_LABEL)}-deployment"
 
+    def caveats(self, view: View, stable: Stable) -> tuple[str, ...]:
+        """None: Knative moves traffic whatever the state of the pods."""
+        return ()
+
     def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
         """The view of a cluster that has applied the service's spec completely."""
         predictor, before = service["spec"]["predictor"], StableSpec.of(stable).revision

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from content_arena.components.canary_rollout.kube.client import ConflictError, Json, RolloutClient
+from content_arena.components.canary_rollout.kube.client import ClusterError, ConflictError, Json, RolloutClient
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import (
@@ -107,7 +107,10 @@ class Mover:
             self._requested, self._requested_at = requested, now
         is_converged = now - max(self._routed_at, self._requested_at) >= self._settle_seconds
         is_stabilized = now - self._routed_at >= _STABILIZATION_SECONDS
-        return View(service, route, ready, gateway_converged=is_converged, autoscaler_stabilized=is_stabilized)
+        return View(
+            service, route, ready, gateway_converged=is_converged, autoscaler_stabilized=is_stabilized,
+            requested_seconds=now - self._requested_at,
+        )  # fmt: skip
 
     def step(
         self,
@@ -146,25 +149,32 @@ class Mover:
                 break
         return Wait("the service is being written by others")
 
-    def waiting_for(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> str:
-        """Describes what is missing to reach a goal; empty if nothing is. Changes nothing."""
+    def waiting_for(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Wait | None:
+        """What is missing to reach a goal; None if nothing is. Changes nothing."""
         try:
             missing = self.mode.next_step(view, goal, stable, challenger)
         except TrafficError:
             # `step` raises the same error, and its caller handles it.
-            return ""
+            return None
         if isinstance(missing, Patch):
-            return f"still to do: {missing.why}"
-        return missing.why if isinstance(missing, Wait) else ""
+            return Wait(f"still to do: {missing.why}")
+        return missing if isinstance(missing, Wait) else None
 
     def check(self, view: View, patch: Patch) -> Json:
         """The service as the API server would store it after a patch. Changes nothing.
 
         Raises:
-            ClusterError: The API server refuses the patch.
+            ClusterError: The API server refuses the patch, or would not store all of it.
         """
         version = view.service["metadata"]["resourceVersion"]
-        return self._client.patch_service(self._service, patch.body, version, dry_run=True)
+        after = self._client.patch_service(self._service, patch.body, version, dry_run=True)
+        lacking = list(_lacking("", patch.body, after))
+        if lacking:
+            raise ClusterError(
+                f"the API server would not store {', '.join(lacking[:3])} of InferenceService {self._service}: is "
+                "KServe too old for it, or does a webhook change it?"
+            )
+        return after
 
     def _is_written(self, view: View, patch: Patch, announce: Callable[[Announcement], None]) -> bool:
         """Announces a patch and writes it. False if the service was written since it was read."""
@@ -180,3 +190,16 @@ class Mover:
         except ConflictError:
             return False
         return True
+
+
+def _lacking(path: str, sent: object, stored: object) -> Iterator[str]:
+    """Paths of a merge patch whose values are not in the object as it would be stored. It may have more fields."""
+    if isinstance(sent, dict):
+        there = stored if isinstance(stored, dict) else {}
+        for name, value in sent.items():
+            yield from _lacking(f"{path}.{name}".lstrip("."), value, there.get(name))
+    elif isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        for index, (one, other) in enumerate(zip(sent, stored, strict=True)):
+            yield from _lacking(f"{path}[{index}]", one, other)
+    elif sent != stored:
+        yield path

@@ -86,6 +86,13 @@ def start(
     storage_uri: Annotated[
         str | None, typer.Option(help="Where its bundle is; as the registry recorded it if not given.")
     ] = None,
+    kserve_version: Annotated[
+        str | None,
+        typer.Option(
+            help="KServe's version, such as 0.21; as its ConfigMap inferenceservice-config tells if not given. Below "
+            "0.21, or if it is not known, only Knative mode can roll out."
+        ),
+    ] = None,
     settings: SettingsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, have the API server check every patch, change nothing.")
@@ -103,7 +110,8 @@ def start(
     from content_arena.components.canary_rollout import launch
 
     parameters, registry = plan.parameters, mlflow.open()
-    request = launch.RolloutRequest(_challenger(version, storage_uri, registry), parameters, override.text)
+    challenger = _challenger(version, storage_uri, registry)
+    request = launch.RolloutRequest(challenger, parameters, override.text, kserve_version)
     overrides = measuring.overrides
     overrides["limits"] = {**(settings or RunSettings()).rollout.get("limits", {}), **overrides["limits"]}
     if dry_run:

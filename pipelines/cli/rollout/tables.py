@@ -86,6 +86,8 @@ def _facts(current: Status) -> Table:
     since = _duration(current.now - state.since)
     facts.add_row("phase", Text(f"{state.phase.value.replace('_', ' ')} since {since}", style))
     facts.add_row("share", _share(current))
+    for caveat in current.caveats:
+        facts.add_row("mind", Text(caveat, "yellow"))
     facts.add_row("because", Text(state.reason))
     if state.gate:
         facts.add_row("waits for", Text(command(where, "approve", str(state.gate)), "yellow"))

@@ -8,6 +8,7 @@ from content_arena.components.canary_rollout.plan.state import Challenger, Phase
 from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
+from tests.components.canary_rollout.controller.test_reconcile import reconciled
 from tests.components.canary_rollout.stand_in.api_server import RECORD, Killed
 
 
@@ -263,3 +264,16 @@ def test_a_kill_while_a_rollout_is_carried_over_does_not_change_the_end(mode):
             state = bench.end()
             bench.check(state)
             assert state.phase is Phase.PROMOTED
+
+
+# A cluster in which a canary gets no share.
+
+
+def test_a_share_that_the_route_does_not_show_ends_withdrawn_and_not_rejected():
+    bench = Bench("Standard", has_route_weights=False).begun()
+    state = bench.end()
+    assert (state.phase, state.without_fault) == (Phase.ROLLED_BACK, True)
+    assert state.reason == "withdrawn: the HTTPRoute did not show 25 % within 30 s"
+    assert bench.world.service("filter")["spec"] == bench.before
+    assert (bench.aliases.champion, bench.aliases.rejected, bench.world.lost) == ("1", (), 0)
+    assert reconciled(bench) == []

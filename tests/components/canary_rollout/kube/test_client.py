@@ -94,6 +94,12 @@ def test_a_config_map_is_created_once_and_patched_as_it_was_read(cluster):
     kubectl("delete", "configmap", "rollout-filter", f"--namespace={cluster.namespace}")
 
 
+def test_a_field_that_kserve_does_not_know_is_refused(cluster):
+    before = cluster.service("filter")
+    with pytest.raises(ClusterError, match="unknown field"):
+        cluster.patch_service("filter", {"spec": {"predictor": {"minReplica": 3}}}, version(before), dry_run=True)
+
+
 def test_missing_objects(cluster):
     with pytest.raises(InputError, match="no InferenceService other"):
         cluster.service("other")
@@ -205,7 +211,7 @@ def test_a_patch_is_a_merge_patch_that_names_its_writer(served):
     assert client.service("filter") == after
     headers, query = server.patches[-1]
     assert headers["Content-Type"] == "application/merge-patch+json"
-    assert query == {"fieldManager": [FIELD_MANAGER]}
+    assert query == {"fieldManager": [FIELD_MANAGER], "fieldValidation": ["Strict"]}
 
 
 def test_a_dry_run_of_a_patch_stores_nothing(served):

@@ -57,7 +57,8 @@ class RolloutCli:
             found |= {"pod-access": "direct", "probe-corpus": self._corpus, "probe-texts": 40, "probe-budget": 1}
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
             found |= {"leave-when-held": True}
-            found |= QUICK if command == "start" else {}
+            # The simulated controllers are those of 0.21, whatever is installed.
+            found |= QUICK | {"kserve-version": "0.21"} if command == "start" else {}
         if command == "reconcile":
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
         limits = ({} if given.pop("usual_limits", False) else LIMITS) | given.pop("limits", {})

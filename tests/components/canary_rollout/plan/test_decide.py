@@ -270,3 +270,15 @@ def test_an_ended_rollout_does_not_change(phase):
     state = at(phase)
     decision = decide(state, good(state, abort="x", edited="y", failure="z"))
     assert (decision.action, decision.state) == (Action.NOTHING, state)
+
+
+def test_a_share_that_the_route_does_not_show_in_time_is_withdrawn_without_fault():
+    shifting = at(Phase.SHIFTING, step=1)
+    late = Observation(now=START + 31, share=0, ready=True, unfollowed=30.5, waiting_for="the HTTPRoute")
+    state = decide(shifting, late).state
+    assert (state.phase, state.without_fault) == (Phase.ROLLING_BACK, True)
+    assert state.cause == "withdrawn: the HTTPRoute did not show 25 % within 30 s"
+    assert decide(shifting, replace(late, unfollowed=30.0)).state == shifting
+    gone = Observation(now=START + 60, share=0, withdrawn=True)
+    assert decide(state, gone).action is not Action.REJECT
+    assert decide(state, gone).state.phase is Phase.ROLLED_BACK

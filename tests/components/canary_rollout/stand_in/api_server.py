@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
-from content_arena.components.canary_rollout.kube.client import AwayError, ConflictError, Json
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError, Json
 from tests.components.canary_rollout.stand_in.objects import Stored
 
 RECORD = "rollout-filter"
@@ -31,6 +32,8 @@ class ApiServer:
         self.config_maps: dict[str, Stored] = {}
         self.crashed: list[Json] = []
         self.refusals: list[Exception] = []
+        #: Image of KServe's storage initialiser, which tells its version; None if its configuration can not be read.
+        self.storage_initializer: str | None = "kserve/storage-initializer:v0.21.0"
 
     def service(self, name: str) -> Json:
         self._answer()
@@ -61,6 +64,8 @@ class ApiServer:
 
     def config_map(self, name: str, namespace: str | None = None) -> Json | None:
         self._answer()
+        if namespace == "kserve":
+            return self._kserve_config()
         found = self.config_maps.get(name)
         return found.read() if found else None
 
@@ -119,6 +124,11 @@ class ApiServer:
         """Annotations of the record."""
         found = self.config_maps.get(RECORD)
         return found.value["metadata"].get("annotations") or {} if found else {}
+
+    def _kserve_config(self) -> Json:
+        if self.storage_initializer is None:
+            raise ClusterError('configmaps "inferenceservice-config" is forbidden: User "me" cannot get resource')
+        return {"data": {"storageInitializer": json.dumps({"image": self.storage_initializer})}}
 
     def _written(self, write: Callable[[], Json]) -> Json:
         dies = self.writes == self.kill_at

@@ -101,6 +101,8 @@ class Served:
                 return api.write_lease(body)
             case "PUT", ["leases", _]:
                 return api.write_lease(body)
+            case "GET", ["configmaps", "inferenceservice-config"]:
+                return api.config_map("inferenceservice-config", "kserve")
             case "GET", ["configmaps", name]:
                 return api.config_map(name)
             case "POST", ["configmaps"]:
@@ -126,7 +128,7 @@ class Served:
                 if parts[0] in served.forbidden:
                     message = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
                     status, found = 403, {"message": message}
-                elif namespace == NAMESPACE:
+                elif namespace == NAMESPACE or parts == ["configmaps", "inferenceservice-config"]:
                     if self.command == "PATCH" and parts[0] == "inferenceservices":
                         served.patches.append((dict(self.headers), parse_qs(url.query)))
                     status, found = self._asked(parts, parse_qs(url.query), json.loads(raw) if raw else None)

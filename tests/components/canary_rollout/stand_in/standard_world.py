@@ -47,16 +47,19 @@ class StandardWorld:
         broken: Collection[str] = (),
         load: int = 0,
         room: int = 1_000,
+        has_route_weights: bool = True,
     ) -> None:
         """``start``, ``route_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose pods never get ready.
 
         ``load``: pods that all of the traffic takes; ``crowded`` counts the seconds in which a variant had fewer than
         its part of them. ``room``: how many pods fit on the nodes; the others are Pending.
+        ``has_route_weights``: False for KServe before 0.21, whose route names stable alone.
         ``templates``: the templates that the pods of each Deployment have had, one after the other. ``hpas``:
         autoscalers of stable variants, which nobody deletes.
         """
         self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
         self._start, self._broken, self._load, self.room = start, set(broken), load, room
+        self._has_route_weights = has_route_weights
         self.templates: dict[str, list[str]] = {}
         self.hpas: set[str] = set()
         # The loads that the autoscaler saw and the pods that it wanted, of the Deployment named last.
@@ -135,6 +138,16 @@ class StandardWorld:
     def _is_admitted(self, template: str) -> bool:
         return f'"storageContainerName": "{STORAGE_CONTAINER}"' in template
 
+    def _weights(self, wanted: standard.Wanted) -> dict[str, int]:
+        if self._has_route_weights:
+            return wanted.weights
+        return {standard.workload("filter", self.stored.value["spec"]["predictor"].get("name")): 100}
+
+    def stop_pods(self, variant: str, number: int = 1) -> None:
+        """Pods of a variant are gone, and come back where a node has room."""
+        for pod in self._pods[standard.workload("filter", variant)][:number]:
+            pod.age, pod.runs = 0, False
+
     def _autoscaled(self) -> int:
         """Pods that stable's autoscaler wants: it sees the load late, and scales down to the maximum of five minutes.
 
@@ -167,7 +180,7 @@ class StandardWorld:
             self._observed += 1
         self.stored.patch({"status": status | {"observedGeneration": self._observed}})
         # KServe leaves the route alone while PredictorReady is False.
-        self._routes.append(wanted.weights if wanted.is_available else self._routes[-1])
+        self._routes.append(self._weights(wanted) if wanted.is_available else self._routes[-1])
         generation = self._route.value["metadata"]["generation"]
         self._route.patch({"status": _accepted(generation)})
         self._route.patch({"spec": _route(self._routes[0])["spec"]})

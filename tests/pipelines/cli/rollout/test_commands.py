@@ -106,6 +106,16 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(cluster):
     assert [patch["percent"] for patch in plan["patches"]][-1] == 100
 
 
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+def test_an_older_kserve_is_refused_in_standard_mode_unless_its_version_is_given(option, cluster):
+    cluster.api.storage_initializer = "kserve/storage-initializer:v0.20.0"
+    is_refused(rollout(*START, *option), "KServe 0.20", "before 0.21", "Knative")
+    assert (cluster.api.writes, cluster.state) == (0, None)
+    cluster.api.storage_initializer = None
+    is_refused(rollout(*START, *option), "of unknown version", "--kserve-version")
+    assert rollout(*START, "--dry-run", "--kserve-version", "0.21").exit_code == 0
+
+
 def test_a_challenger_that_crashes_is_rolled_back_and_the_page_names_the_cause(broken):
     result = rollout(*START)
     assert result.exit_code == 1, result.output
