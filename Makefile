@@ -21,7 +21,7 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
 	tests/components/shared/test_store.py tests/components/qlora_training/test_training.py
 
-.PHONY: help install arena test test-quick coverage lint types format bench images wheel clean
+.PHONY: help install arena arena-ko test test-quick coverage lint types format bench images wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,6 +37,9 @@ install: .venv/.installed ## Make .venv with everything a developer needs
 
 arena: install ## Run the whole loop once: attack, label, train, evaluate, promote
 	$(BIN)/arena run
+
+arena-ko: install ## The same in Korean, with a home of its own: .arena-ko
+	ARENA_HOME=$(CURDIR)/.arena-ko $(BIN)/arena run --lang ko
 
 test: install ## Run every test, a file on one core at a time; under 10 minutes on two cores
 	$(PYTEST) --numprocesses auto --dist loadfile
@@ -82,5 +85,5 @@ images: ## Build the container images, and their bills of materials into build/s
 	done
 
 clean: ## Remove .venv, caches and the arena's state
-	rm -rf .venv .arena build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .arena .arena-ko build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -45,8 +45,11 @@ def evaluation(
         "seed": 0,
         "budget": 3,
         "attack_set_sha256": "ab" * 32,
+        "held_out_strategies": ["space_join"],
+        "held_out_reason": "chosen by seed 0",
         "n_toxic": 50,
         "n_benign": 50,
+        "guard": {"name": "elsewhere.csv", "n_texts": 120, "n_toxic": 60, "sha256": "cd" * 32},
         "champion": model("1", 0.3) | (champion or {}),
         "challenger": model("sha-1", 0.1, better=True) | (challenger or {}),
         "strategies": [],
@@ -63,7 +66,7 @@ def model(version: str, evasion: float, *, better: bool = False) -> dict[str, An
     """The figures of one model; see :func:`typical` for ``better``."""
     counts = [1] * 20
     numbers = {figure: typical(figure, better=better) for figure in figures.FIGURES}
-    measured = {figure.name: rate(number) if figure.unit == "share" else number for figure, number in numbers.items()}
+    measured = {figure.name: rate(number) if figure.is_rate else number for figure, number in numbers.items()}
     return {
         "version": version,
         "threshold": 0.5,
@@ -85,7 +88,8 @@ def model(version: str, evasion: float, *, better: bool = False) -> dict[str, An
 def strategy(name: str = "leet_sub", held_out: bool = False, **rates: Any) -> dict[str, Any]:
     """A row of the comparison by strategy."""
     names = ("champion", "challenger", "champion_fpr", "challenger_fpr", "undone", "restored")
-    return {"strategy": name, "family": "char", "held_out": held_out} | {key: rate(0.3) for key in names} | rates
+    facts = {"strategy": name, "family": "char", "held_out": held_out, "is_undone": False}
+    return facts | {key: rate(0.3) for key in names} | rates
 
 
 def example(original: str = "you idiot", perturbed: str = "you 1diot", strategy: str = "leet_sub") -> dict[str, Any]:

@@ -15,8 +15,9 @@ ROOMS = (
     "corpus_preparation",
     "attack_generation",
     "labeling",
-    "qlora_training",
+    # Before the training, which judges the first version with its figures.
     "evaluation",
+    "qlora_training",
     "retraining_policy",
     "canary_rollout",
     "promotion",
@@ -74,7 +75,9 @@ _PIPELINES_REACH_IN = {
     # For good.
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
+    ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
+    ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
     ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
 }

@@ -44,6 +44,7 @@ def make_tiny_bundle(
     metrics: dict[str, float] | None = None,
     canonical_version: str = CANONICAL_VERSION,
     lexicon: Lexicon | None = None,
+    training: dict[str, str] | None = None,
 ) -> bundles.Bundle:
     """Writes a bundle.
 
@@ -55,6 +56,7 @@ def make_tiny_bundle(
         metrics: Figures that its training reports.
         canonical_version: Of the canonicaliser it is read through.
         lexicon: Of its Reader; None for a bundle without one.
+        training: Facts of its training.
     """
     destination = Path(path)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +74,7 @@ def make_tiny_bundle(
             max_length=MAX_LENGTH,
             canonical_version=canonical_version,
             metrics=metrics or {},
+            training=training or {},
         )
         if lexicon is not None:
             lexicon.save(folder / bundles.LEXICON)

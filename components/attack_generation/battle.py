@@ -55,7 +55,7 @@ def fight(
 
     Args:
         samples: Rows of :class:`~content_arena.components.shared.records.Sample`.
-        victim: The filter under attack.
+        victim: The filter under attack. Answers that a :class:`CachedVictim` has already are used.
         strategies: What to attack with.
         seed: The same seed gives the same attack set.
         search: How the budget is spent; a :class:`LadderSearch` if None.
@@ -65,19 +65,11 @@ def fight(
         InputError: No samples or no strategies.
         VictimError: The victim stopped answering.
     """
-    if samples.empty or not strategies:
-        raise InputError("a battle needs at least one text and one strategy")
     search = search or LadderSearch()
-    originals = samples[["base_id", "text", "label", "lang", "split"]].to_numpy(dtype=object).tolist()
-    targets = [
-        Target(base_id, text, label, lang, split, strategy, _seed(seed, base_id, strategy.name))
-        for strategy in strategies
-        for base_id, text, label, lang, split in originals
-        if strategy.speaks(lang)
-    ]
-    cached = CachedVictim(victim)
+    targets = make_targets(samples, strategies, seed)
+    cached = victim if isinstance(victim, CachedVictim) else CachedVictim(victim)
     # An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.
-    canonical = victim.reading.canonicalise if isinstance(victim, ContentFilter) else canonicalise
+    canonical = cached.victim.reading.canonicalise if isinstance(cached.victim, ContentFilter) else canonicalise
     texts = samples["text"].tolist()
     before = dict(zip(texts, cached.score(texts).tolist(), strict=True))
     advance(len(texts))
@@ -92,6 +84,28 @@ def fight(
         for strategy in strategies
     }
     return Battle(pd.DataFrame(rows), digests, cached.n_queries)
+
+
+def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: int) -> list[Target]:
+    """Every pair of a text and a strategy that works on its language, strategy by strategy.
+
+    Args:
+        samples: Rows of Sample.
+        strategies: What to attack with.
+        seed: Decides all attempts.
+
+    Raises:
+        InputError: No samples or no strategies.
+    """
+    if samples.empty or not strategies:
+        raise InputError("a battle needs at least one text and one strategy")
+    originals = samples[["base_id", "text", "label", "lang", "split"]].to_numpy(dtype=object).tolist()
+    return [
+        Target(base_id, text, label, lang, split, strategy, _seed(seed, base_id, strategy.name))
+        for strategy in strategies
+        for base_id, text, label, lang, split in originals
+        if strategy.speaks(lang)
+    ]
 
 
 def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def generate_attacks(
         budget: Queries allowed for each (text, strategy).
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
-        held_out_strategies: Strategies that are judged only.
+        held_out_strategies: Strategies that are judged only; chosen by the seed, or kept from the champion, if empty.
         settings: Further settings by section; [attack] is read.
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation import battle, strategies, victims
+from content_arena.components.attack_generation import battle, held_out, strategies, victims
 from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
@@ -53,7 +53,8 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        settings: How to attack; ``texts_per_label`` counts training texts.
+        settings: How to attack; ``texts_per_label`` counts training texts. If it holds out nothing, see
+            :func:`content_arena.components.attack_generation.held_out.resolve`.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, from 0.
         n_shards: Number of parts.
@@ -66,7 +67,8 @@ def generate_attacks(
     if not 0 <= shard < n_shards:
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
-    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, settings.held_out_strategies))
+    chosen = held_out.resolve_for(victim, lang, seed, settings.held_out_strategies, tracking_uri)
+    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, chosen.names))
     n_validation = max(1, round(texts_per_label * settings.validation_share))
     train = battle.sample_texts(corpus, "train", texts_per_label, seed)
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
@@ -74,6 +76,7 @@ def generate_attacks(
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
     n_texts, n_strategies = len(train) + len(validation), len(seen) + len(unseen)
     log(STAGE, f"attacking {victim} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
+    log(STAGE, f"held out: {chosen}")
     tasks = [
         _Task(pd.concat([train, validation]), seen, attacks_path),
         _Task(validation, unseen, held_out_path),
@@ -83,7 +86,9 @@ def generate_attacks(
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
     summary_path.parent.mkdir(parents=True, exist_ok=True)
-    summary_path.write_text(json.dumps(asdict(_Summary(digests, n_queries, opened.version))), encoding="utf-8")
+    summary_path.write_text(
+        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen)))), encoding="utf-8"
+    )
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
 
@@ -139,14 +144,12 @@ def gather_attacks(
         SHA-256 (hex) of the attack set, the same for any number of shards, and the battle's figures.
 
     Raises:
-        InputError: A shard is missing or cannot be read, or the shards attacked different filters.
+        InputError: A shard is missing or cannot be read, or the shards attacked different filters or held out different
+            strategies.
     """
     summaries = [_Summary.read(path) for path in summary_paths]
-    versions = {summary.victim_version for summary in summaries}
-    if len(versions) != 1:
-        raise InputError(
-            f"the shards of the battle attacked different filters ({', '.join(sorted(versions))}): run again"
-        )
+    version = _same_in_all([summary.victim_version for summary in summaries], "attacked different filters")
+    chosen = _same_in_all([summary.held_out for summary in summaries], "held out different strategies")
     seen = _join(attack_paths, attacks_path)
     unseen = _join(held_out_paths, held_out_path)
     sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary.digests.items()})
@@ -163,7 +166,7 @@ def gather_attacks(
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
     Tracking(tracking_uri, pipeline_run).log(
-        GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": versions.pop()}
+        GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
     )
     shown = f"{metrics['evasion_seen']:.1%}" if "evasion_seen" in metrics else "not measured"
     log(GATHER, f"{len(everything)} attacks, evasion {shown}, {sha256[:12]}")
@@ -173,16 +176,29 @@ def gather_attacks(
 def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategies.Strategy], list[strategies.Strategy]]:
     """The strategies of a language: first those that may be trained on, then those that are judged only.
 
+    Args:
+        lang: ISO 639-1 code.
+        held_out: Names, also of strategies that are not installed any more.
+
     Raises:
-        InputError: A name that no strategy has, or nothing is left to train on.
+        InputError: Nothing is left to train on.
     """
-    # A strategy whose name is misspelt here would be trained on.
-    strategies.check_installed(held_out)
     available = strategies.select(lang)
     seen = [strategy for strategy in available if strategy.name not in held_out]
     if not seen:
         raise InputError(f"every strategy for language {lang!r} is held out, nothing is left to train on")
     return seen, [strategy for strategy in available if strategy.name in held_out]
+
+
+def _same_in_all(values: Sequence[str], difference: str) -> str:
+    """The value that every shard has.
+
+    Raises:
+        InputError: They have different ones; the message says what is different.
+    """
+    if len(set(values)) != 1:
+        raise InputError(f"the shards of the battle {difference} ({'; '.join(sorted(set(values)))}): run again")
+    return values[0]
 
 
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
@@ -203,11 +219,13 @@ class _Summary:
         digests: See :class:`~content_arena.components.attack_generation.battle.Battle`.
         n_queries: Number of different texts the victim was asked about.
         victim_version: Name of the model that was attacked.
+        held_out: The held-out strategies and who chose them, for people.
     """
 
     digests: Mapping[str, str]
     n_queries: int
     victim_version: str
+    held_out: str
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -218,6 +236,11 @@ class _Summary:
         """
         try:
             fields = Fields(json.loads(path.read_text(encoding="utf-8")), "the summary")
-            return cls(fields.text_by_name("digests"), fields.whole("n_queries"), fields.text("victim_version"))
+            return cls(
+                fields.text_by_name("digests"),
+                fields.whole("n_queries"),
+                fields.text("victim_version"),
+                fields.text("held_out"),
+            )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

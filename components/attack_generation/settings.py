@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from content_arena.components.attack_generation import strategies
 from content_arena.components.shared.errors import InputError
 
 
@@ -17,14 +16,15 @@ class AttackSettings:
         budget: Queries an attack may spend on each text and strategy.
         texts_per_label: Texts of each label to attack.
         validation_share: Validation texts of each label to attack, as a share of ``texts_per_label``.
-        held_out_strategies: Strategies that are judged and never trained on.
+        held_out_strategies: Strategies that are judged and never trained on. Empty: those that the champion was never
+            trained on, or, if it was trained on no attacks, some that the seed chooses.
     """
 
     SECTION: ClassVar[str] = "attack"
     budget: int = 3
     texts_per_label: int = 200
     validation_share: float = 0.25
-    held_out_strategies: tuple[str, ...] = strategies.HELD_OUT
+    held_out_strategies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("budget", "texts_per_label"):

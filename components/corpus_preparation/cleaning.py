@@ -14,7 +14,7 @@ from content_arena.components.shared.masking import mask
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
 _canonicalise_for_ids = canonicaliser("1")
 
-#: The reasons to drop a row. The first two are found while reading; the last is a limit on the size of the corpus.
+#: The reasons to drop a row. The first two are found while reading, the last two when the corpus is drawn and divided.
 REASONS = (
     "undecodable",
     "other_language",
@@ -24,6 +24,7 @@ REASONS = (
     "exact_duplicate",
     "near_duplicate",
     "over_max_texts",
+    "near_guard",
 )
 
 

@@ -16,6 +16,7 @@ def prepare_corpus(
     max_texts: int,
     data_version: str = "",
     split_seed: int = 0,
+    guard: str = "embedded",
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
@@ -37,6 +38,8 @@ def prepare_corpus(
             them differ.
         split_seed: Seed of the division into splits. Keep it from run to run, whatever the run's own seed:
             otherwise a champion is judged on texts it was trained on.
+        guard: Labelled texts from elsewhere, for the guard set: as `data`, "embedded" for the one of the language. They
+            are added with the split guard, and nothing is trained on them. `data_version` is theirs, too.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
 
@@ -48,6 +51,7 @@ def prepare_corpus(
         label_column=label_column or None,
         max_texts=int(max_texts),
         split_seed=int(split_seed),
+        guard=guard,
     )
     corpus.metadata.update(counts | {"data": data, "data_version": data_version})
     for name, value in counts.items():

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +17,7 @@ from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
 
 EMBEDDED = "embedded"
+CORPUS_FOLDER = Path(__file__).with_name("corpus")
 HUB_PREFIX = "hf://"
 # In order of preference, lower case.
 TEXT_COLUMNS = (
@@ -67,7 +67,25 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
     """
     if not _LANG.fullmatch(lang):
         raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
-    columns, source = _read(data, lang)
+    columns, source = read(data, lang)
+    return tabulate(columns, source, lang, text_column, label_column)
+
+
+def tabulate(
+    columns: Columns, source: str, lang: str, text_column: str | None = None, label_column: str | None = None
+) -> Ingested:
+    """Turns the columns of data into the table of labelled texts.
+
+    Args:
+        columns: The cells of each column.
+        source: Name of the data.
+        lang: As for :func:`ingest`.
+        text_column: As for :func:`ingest`.
+        label_column: As for :func:`ingest`.
+
+    Raises:
+        InputError: The data does not have the columns, or has unknown labels.
+    """
     found = {name.casefold(): name for name in reversed(columns)}
     text_name = _find(columns, found, text_column, TEXT_COLUMNS, "text")
     label_names = _label_columns(columns, found, label_column)
@@ -104,8 +122,19 @@ def ingest(data: str, lang: str, text_column: str | None = None, label_column: s
     )
 
 
-def _read(data: str, lang: str) -> tuple[Columns, str]:
-    """The columns of the data, and the name of its source."""
+def read(data: str, lang: str) -> tuple[Columns, str]:
+    """Reads the columns of data.
+
+    Args:
+        data: As for :func:`ingest`.
+        lang: As for :func:`ingest`.
+
+    Returns:
+        The columns, and the name of the data.
+
+    Raises:
+        InputError: The data cannot be read.
+    """
     if data == EMBEDDED:
         return _read_embedded(lang), f"{EMBEDDED}-{lang}"
     if data.startswith(HUB_PREFIX):
@@ -119,15 +148,26 @@ def _read(data: str, lang: str) -> tuple[Columns, str]:
 
 
 def _read_embedded(lang: str) -> Columns:
-    folder = resources.files("content_arena.components.corpus_preparation") / "corpus"
-    there = sorted(file.name.removesuffix(".jsonl") for file in folder.iterdir() if file.name.endswith(".jsonl"))
-    if lang not in there:
+    path = embedded_file(lang)
+    if path is None:
+        stems = [file.name.removesuffix(".jsonl") for file in CORPUS_FOLDER.glob("*.jsonl")]
+        there = sorted(stem for stem in stems if "." not in stem)
         raise InputError(
             f"there is no embedded corpus in '{lang}', only in {', '.join(there) or 'no language'}; name a "
             f"file of your own with {named('data')}"
         )
-    with resources.as_file(folder / f"{lang}.jsonl") as path:
-        return formats.read_columns(path, lang)
+    return formats.read_columns(path, lang)
+
+
+def embedded_file(lang: str, part: str = "") -> Path | None:
+    """The file of the embedded corpus in a language; None if there is none.
+
+    Args:
+        lang: ISO 639 code.
+        part: "" for the corpus itself, "guard" for its guard set.
+    """
+    path = CORPUS_FOLDER / (f"{lang}.{part}.jsonl" if part else f"{lang}.jsonl")
+    return path if path.is_file() else None
 
 
 def _read_hub(data: str) -> Columns:

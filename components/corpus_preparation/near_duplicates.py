@@ -45,29 +45,64 @@ def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> NDArr
         One flag a text, in the given order; the first of a group of near-duplicates is never marked.
     """
     marked = np.zeros(len(texts), dtype=bool)
-    if not len(texts):
-        return marked
-    shingled = [_shingles(text) for text in texts]
-    frequency = np.zeros(1 << _BUCKET_BITS, dtype=np.int32)
-    for shingles in shingled:
-        frequency[_bucket(shingles)] += 1
-    bitmaps = [_bitmap(shingles) for shingles in shingled]
-    index: dict[int, list[int]] = defaultdict(list)
-    # The largest share of the elements of two sets of this similarity that are in one of them only.
-    most_different = (1 - threshold) / (1 + threshold) + _EPSILON
-    for row, shingles in enumerate(shingled):
-        prefix = _rarest(shingles, frequency, len(shingles) - math.ceil(threshold * len(shingles) - _EPSILON) + 1)
-        candidates = {other for shingle in prefix for other in index.get(shingle, ())}
-        if any(
-            (bitmaps[row] ^ bitmaps[other]).bit_count() <= most_different * (len(shingles) + len(shingled[other]))
-            and _is_near(shingles, shingled[other], threshold)
-            for other in candidates
-        ):
-            marked[row] = True
-            continue
-        for shingle in prefix:
-            index[shingle].append(row)
+    index = _Index(texts, threshold)
+    for row in range(len(texts)):
+        marked[row] = index.has_near(row)
+        if not marked[row]:
+            index.add(row)
     return marked
+
+
+def near_to(texts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD) -> NDArray[np.bool_]:
+    """Marks every text that is a near-duplicate of one of the others, whatever the texts are to each other.
+
+    Args:
+        texts: As for :func:`near_duplicates`.
+        others: The texts to compare with, in the same form.
+        threshold: As for :func:`near_duplicates`.
+
+    Returns:
+        One flag a text, in the given order.
+    """
+    index = _Index([*others, *texts], threshold)
+    for row in range(len(others)):
+        index.add(row)
+    return np.array([index.has_near(len(others) + row) for row in range(len(texts))], dtype=bool)
+
+
+class _Index:
+    """Finds the near-duplicates of a text among those that were added."""
+
+    def __init__(self, texts: Sequence[str], threshold: float) -> None:
+        """Takes every text that will be added or asked for; each is named by its place in ``texts``."""
+        self._threshold = threshold
+        self._shingled = [_shingles(text) for text in texts]
+        frequency = np.zeros(1 << _BUCKET_BITS if texts else 0, dtype=np.int32)
+        for shingles in self._shingled:
+            frequency[_bucket(shingles)] += 1
+        self._bitmaps = [_bitmap(shingles) for shingles in self._shingled]
+        self._prefixes = [_rarest(shingles, frequency, self._prefix_length(shingles)) for shingles in self._shingled]
+        self._rows_with: dict[int, list[int]] = defaultdict(list)
+        # The largest share of the elements of two sets of this similarity that are in one of them only.
+        self._most_different = (1 - threshold) / (1 + threshold) + _EPSILON
+
+    def add(self, row: int) -> None:
+        """Adds a text to those that are found."""
+        for shingle in self._prefixes[row]:
+            self._rows_with[shingle].append(row)
+
+    def has_near(self, row: int) -> bool:
+        """Whether a near-duplicate of a text was added."""
+        candidates = {other for shingle in self._prefixes[row] for other in self._rows_with.get(shingle, ())}
+        return any(self._is_near(row, other) for other in candidates)
+
+    def _is_near(self, row: int, other: int) -> bool:
+        one, two = self._shingled[row], self._shingled[other]
+        n_different = (self._bitmaps[row] ^ self._bitmaps[other]).bit_count()
+        return n_different <= self._most_different * (len(one) + len(two)) and _is_near(one, two, self._threshold)
+
+    def _prefix_length(self, shingles: Hashes) -> int:
+        return len(shingles) - math.ceil(self._threshold * len(shingles) - _EPSILON) + 1
 
 
 def _shingles(text: str) -> Hashes:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.corpus_preparation.cleaning import REASONS, clean
-from content_arena.components.corpus_preparation.ingest import ingest
+from content_arena.components.corpus_preparation.guard import apart_from, read_guard
+from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
+from content_arena.components.corpus_preparation.splits import RARE_SHARE, assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import log, stage
@@ -30,6 +31,7 @@ def prepare(
     label_column: str | None = None,
     max_texts: int | None = None,
     split_seed: int = 0,
+    guard: str = EMBEDDED,
 ) -> dict[str, float | int]:
     """Turns labelled texts into a Sample table with splits.
 
@@ -39,11 +41,15 @@ def prepare(
         corpus_path: Where the Parquet file goes.
         text_column: Column of the texts; None to find it by its usual names.
         label_column: Column of the labels; None to find it by its usual names.
-        max_texts: Largest number of texts, at least 100; a sample is drawn of more. None keeps all.
+        max_texts: Largest number of texts, at least 100; of more a sample is drawn, in which the rarer label has up to
+            40 % (see splits.sample_texts). None keeps all.
         split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
+        guard: The guard set, which is added to the table with a split of its own: "embedded" for the one of the
+            language, if there is one; otherwise as ``data``.
 
     Returns:
-        Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; and seconds.
+        Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; guard,
+        guard_toxic and guard_benign, 0 without a guard set, which the other counts do not include; and seconds.
 
     Raises:
         SystemExit: The data cannot be used; code 2, after one line with the error.
@@ -63,15 +69,27 @@ def prepare(
 
     table = name_texts(table)
     if max_texts is not None and len(table) > max_texts:
-        n_before, table = len(table), sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
-        dropped["over_max_texts"] = n_before - len(table)
-        log(NAME, f"drew {len(table):,} of {n_before:,} texts, the limit of {named('max_texts')}")
+        whole, table = table, sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
+        dropped["over_max_texts"] = len(whole) - len(table)
+        log(
+            NAME,
+            f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
+            f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {RARE_SHARE:.0%})",
+        )
     table = assign_splits(table, split_seed)
-    records.write(records.Sample, table.drop(columns="key"), corpus_path)
+    guard_set = read_guard(guard, lang, text_column, label_column)
+    if guard_set is not None:
+        table, dropped["near_guard"] = _apart(table, guard_set)
+    records.write(records.Sample, pd.concat([table, guard_set]).drop(columns="key"), corpus_path)
 
-    counts = _count(table, ingested.n_read, dropped)
+    counts = _count(table, ingested.n_read, dropped) | _count_guard(guard_set)
     log(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
+    log(NAME, _guard_line(guard_set, dropped))
     return counts | {"seconds": round(time.perf_counter() - started, 3)}
+
+
+def _share_toxic(table: pd.DataFrame) -> str:
+    return f"{(table['label'] == 'toxic').mean():.0%}"
 
 
 def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict[str, float | int]:
@@ -85,6 +103,40 @@ def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict
         rows = table[table["split"] == split]
         counts |= {f"{split}_{label}": n("label", label, rows) for label in records.LABELS}
     return counts | {f"dropped_{reason}": number for reason, number in dropped.items()}
+
+
+def _apart(table: pd.DataFrame, guard: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The corpus without the texts of train and validation that are near-duplicates of a guard text, and their number.
+
+    They are taken from the corpus and not from the guard set, so that a guard set is the same in every run. It is done
+    after the division into splits, so that no guard set changes the test split; a text of it may be in both.
+
+    Raises:
+        InputError: More than half of the texts would go: the guard set does not come from elsewhere.
+    """
+    learnt_from = table[table["split"] != "test"]
+    apart = apart_from(learnt_from["text"], guard["text"])
+    n_near = int((~apart).sum())
+    if n_near > len(apart) / 2:
+        raise InputError(
+            f"{n_near:,} of {len(apart):,} texts to train on are near-duplicates of guard texts: name a guard set from "
+            f"elsewhere with {named('guard')}"
+        )
+    return table.drop(index=learnt_from.index[~apart]), n_near
+
+
+def _count_guard(guard: pd.DataFrame | None) -> dict[str, float | int]:
+    labels = [] if guard is None else guard["label"].tolist()
+    counts: dict[str, float | int] = {records.GUARD: len(labels)}
+    return counts | {f"{records.GUARD}_{label}": labels.count(label) for label in records.LABELS}
+
+
+def _guard_line(guard: pd.DataFrame | None, dropped: Mapping[str, int]) -> str:
+    if guard is None:
+        return f"no guard set: the gate on it is not judged; {named('guard')} names one"
+    name, n_near = guard["source"].iloc[0], dropped["near_guard"]
+    left_out = f"; {n_near:,} near-duplicates left train and validation" if n_near else ""
+    return f"guard set {name}: {len(guard):,} texts ({int((guard['label'] == 'toxic').sum()):,} toxic){left_out}"
 
 
 def _dropped(dropped: Mapping[str, int], n: int | None = None) -> str:

@@ -40,7 +40,7 @@ def evaluate_challenger(
         budget: Queries allowed for each (text, strategy).
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
-        held_out_strategies: Strategies neither model was trained on.
+        held_out_strategies: Strategies neither model was trained on; the choice of the training if empty.
         settings: Further settings by section; [evaluation] is read.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation import battle, outcomes
+from content_arena.components.attack_generation import attempts, battle, outcomes, reach
+from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.generate import split_strategies
+from content_arena.components.attack_generation.held_out import HeldOut
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.settings import AttackSettings
-from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
+from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.evaluation import metrics
+from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry.registry import Registry
@@ -36,7 +39,9 @@ class _Attacks:
 
     Attributes:
         by_model: Judged attacks on each model.
-        held_out: Names of the strategies that neither model was trained on.
+        attempts: Every attempt with each model's scores.
+        held_out: The strategies that neither model was trained on.
+        undone: Names of the strategies that the canonicaliser undoes.
         sha256: Of the attack set.
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
@@ -45,7 +50,9 @@ class _Attacks:
     """
 
     by_model: Mapping[str, pd.DataFrame]
-    held_out: frozenset[str]
+    attempts: Mapping[str, pd.DataFrame]
+    held_out: HeldOut
+    undone: frozenset[str]
     sha256: str
     n_toxic: int
     n_benign: int
@@ -65,14 +72,14 @@ def evaluate_challenger(
     budget: int = AttackSettings.budget,
     texts_per_label: int = AttackSettings.texts_per_label,
     seed: int = 0,
-    held_out: Sequence[str] = HELD_OUT,
+    held_out: Sequence[str] = (),
     settings: EvaluationSettings = EvaluationSettings(),  # noqa: B008 - frozen
     tracking_uri: str | None = None,
 ) -> Evaluation:
     """Compares a challenger with the champion.
 
     Args:
-        corpus_path: Parquet of Sample; only its test split is used.
+        corpus_path: Parquet of Sample; its test split and its guard set are used.
         challenger_path: The challenger's bundle.
         evaluation_path: Where to write the evaluation as JSON.
         champion_version: Registry version to compare with.
@@ -81,62 +88,70 @@ def evaluate_challenger(
         budget: Queries allowed for each (text, strategy).
         texts_per_label: Test texts of each label to attack; the clean figures come from the whole test split.
         seed: Of the attacks.
-        held_out: Strategies neither model was trained on.
+        held_out: Strategies neither model was trained on; if empty, see
+            :func:`content_arena.components.attack_generation.held_out.resolve`.
         settings: The other settings.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
         The evaluation, as in the JSON.
     """
-    test, attacked = _texts(corpus_path, texts_per_label, seed)
-    champion = Registry(tracking_uri).download(int(champion_version))
+    corpus = records.read(records.Sample, corpus_path)
+    texts, attacked = _texts(corpus), battle.sample_texts(corpus, "test", texts_per_label, seed)
+    registry = Registry(tracking_uri)
+    chosen = choices.resolve(lang, seed, held_out, registry.get(int(champion_version)))
     models = {
-        "champion": ContentFilter.open(champion, version=champion_version),
+        "champion": ContentFilter.open(registry.download(int(champion_version)), version=champion_version),
         "challenger": ContentFilter.open(challenger_path),
     }
-    log(STAGE, f"{len(test)} clean texts; {len(attacked)} attacked, against both models")
-    attacks = _attack(models, attacked, split_strategies(lang, held_out), budget=budget, seed=seed)
-    evaluation = _evaluation(models, test, attacks, lang, settings)
+    n_guard = 0 if texts.guard is None else texts.guard.n_texts
+    log(STAGE, f"{len(texts.test)} clean texts, {n_guard} guard texts; {len(attacked)} attacked, against both models")
+    log(STAGE, f"held out: {chosen}")
+    attacks = _attack(models, attacked, chosen, lang, budget=budget, seed=seed)
+    evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(STAGE, _logged(evaluation), {"attack_set_sha256": evaluation.attack_set_sha256})
+    tracking.log(STAGE, _logged(evaluation), _parameters(evaluation, chosen))
     log(STAGE, _summary(evaluation))
     return evaluation
 
 
-def _texts(corpus_path: Path, per_label: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The test split, and those of its texts that are attacked."""
-    corpus = records.read(records.Sample, corpus_path)
-    test = corpus[corpus["split"] == "test"].reset_index(drop=True)
-    if test["label"].nunique() < 2:
+def _texts(corpus: pd.DataFrame) -> JudgedTexts:
+    texts = JudgedTexts.of(corpus)
+    if texts.test["label"].nunique() < 2:
         raise InputError("the test split needs toxic and benign texts to compare two models on")
-    return test, battle.sample_texts(corpus, "test", per_label, seed)
+    return texts
 
 
 def _attack(
     models: Mapping[str, ContentFilter],
     attacked: pd.DataFrame,
-    strategies: tuple[list[Strategy], list[Strategy]],
+    chosen: HeldOut,
+    lang: str,
     *,
     budget: int,
     seed: int,
 ) -> _Attacks:
-    """The same battle against each model; ``strategies`` are the seen ones and the held-out ones."""
-    seen, held_out = strategies
-    every = [*seen, *held_out]
-    # Benign texts get one attempt, toxic ones up to ``budget``, and all are scored once as they are.
+    """The same battle against each model, and the scores of every attempt in it."""
+    seen, unseen = split_strategies(lang, chosen.names)
+    every, search = [*seen, *unseen], LadderSearch(budget)
     n_toxic = int((attacked["label"] == "toxic").sum())
     n_benign = len(attacked) - n_toxic
-    n_queries = len(attacked) + len(every) * (n_toxic * budget + n_benign)
-    progress = Progress(STAGE, len(models) * n_queries, "queries at most")
-    battles = {
-        name: battle.fight(attacked, model, every, seed=seed, search=LadderSearch(budget), advance=progress.advance)
-        for name, model in models.items()
-    }
+    # The attempts do not depend on the model, so they are made and judged once.
+    made = attempts.attempts_on(battle.make_targets(attacked, every, seed), search)
+    # Every attempt is scored once, and so is every text as it is.
+    progress = Progress(STAGE, len(models) * (len(attacked) + len(made)), "queries at most")
+    fought, scored = {}, {}
+    for name, model in models.items():
+        victim = CachedVictim(model)
+        fought[name] = battle.fight(attacked, victim, every, seed=seed, search=search, advance=progress.advance)
+        scored[name] = attempts.scored(made, victim)
     return _Attacks(
-        by_model={name: outcomes.judged(fought.attacks, models[name].reading) for name, fought in battles.items()},
-        held_out=frozenset(strategy.name for strategy in held_out),
-        sha256=battles["champion"].sha256,
+        by_model={name: outcomes.judged(found.attacks, models[name].reading) for name, found in fought.items()},
+        attempts=scored,
+        held_out=chosen,
+        undone=reach.undone(lang),
+        sha256=fought["champion"].sha256,
         n_toxic=n_toxic,
         n_benign=n_benign,
         budget=budget,
@@ -146,19 +161,22 @@ def _attack(
 
 def _evaluation(
     models: Mapping[str, ContentFilter],
-    test: pd.DataFrame,
+    texts: JudgedTexts,
     attacks: _Attacks,
     lang: str,
     settings: EvaluationSettings,
 ) -> Evaluation:
-    measured = _measure(models, test, attacks, settings.latency_texts)
+    measured = _measure(models, texts, attacks, settings.latency_texts)
     return Evaluation(
         lang=lang,
         seed=attacks.seed,
         budget=attacks.budget,
         attack_set_sha256=attacks.sha256,
+        held_out=attacks.held_out.names,
+        held_out_reason=attacks.held_out.reason,
         n_toxic=attacks.n_toxic,
         n_benign=attacks.n_benign,
+        guard=texts.guard,
         champion=measured["champion"],
         challenger=measured["challenger"],
         strategies=_strategy_rows(attacks),
@@ -167,20 +185,22 @@ def _evaluation(
 
 
 def _measure(
-    models: Mapping[str, ContentFilter], test: pd.DataFrame, attacks: _Attacks, n_latency_texts: int
+    models: Mapping[str, ContentFilter], texts: JudgedTexts, attacks: _Attacks, n_latency_texts: int
 ) -> dict[str, ModelEvaluation]:  # fmt: skip
-    texts, is_toxic = test["text"].tolist(), (test["label"] == "toxic").to_numpy()
-    scores = {name: model.score(texts) for name, model in models.items()}
-    latencies = _latencies(models, texts, n_latency_texts)
+    clean = {name: texts.scored_by(model) for name, model in models.items()}
+    latencies = _latencies(models, texts.test["text"].tolist(), n_latency_texts)
     found = {}
     for name, model in models.items():
         measured = Measurements(
-            scores=scores[name],
-            is_toxic=is_toxic,
+            scores=clean[name].scores,
+            is_toxic=clean[name].is_toxic,
             threshold=model.threshold,
             attacks=attacks.by_model[name],
-            held_out=attacks.held_out,
+            attempts=attacks.attempts[name],
+            held_out=frozenset(attacks.held_out.names),
+            undone=attacks.undone,
             latencies_ms=latencies[name],
+            guard=texts.guard_scored_by(model),
         )
         found[name] = ModelEvaluation(
             version=model.version,
@@ -201,7 +221,8 @@ def _strategy_rows(attacks: _Attacks) -> tuple[StrategyComparison, ...]:
         StrategyComparison(
             strategy=name,
             family=families[name],
-            held_out=name in attacks.held_out,
+            held_out=name in attacks.held_out.names,
+            is_undone=name in attacks.undone,
             champion=old[name].evasion,
             challenger=new[name].evasion,
             champion_fpr=old[name].benign_flagged,
@@ -222,7 +243,7 @@ def _examples(attacks: _Attacks, n_shown: int) -> tuple[Example, ...]:
     return tuple(
         Example(
             strategy=row["strategy"],
-            held_out=row["strategy"] in attacks.held_out,
+            held_out=row["strategy"] in attacks.held_out.names,
             original=row["original_text"],
             perturbed=row["perturbed_text"],
             score_before=float(row["score_before"]),
@@ -246,6 +267,17 @@ def _latencies(models: Mapping[str, ContentFilter], texts: list[str], n_texts: i
     return taken
 
 
+def _parameters(evaluation: Evaluation, chosen: HeldOut) -> dict[str, object]:
+    """What goes into MLflow beside the figures."""
+    parameters: dict[str, object] = {
+        "attack_set_sha256": evaluation.attack_set_sha256,
+        "held_out_strategies": chosen,
+    }
+    if evaluation.guard is not None:
+        parameters |= {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
+    return parameters
+
+
 def _logged(evaluation: Evaluation) -> dict[str, float | None]:
     """What goes into MLflow: both headlines, and evasion by strategy."""
     logged = {
@@ -265,5 +297,6 @@ def _summary(evaluation: Evaluation) -> str:
 
     return (
         f"clean F1 {pair('clean_f1')}, evasion seen {pair('evasion_seen')}, unseen {pair('evasion_unseen')}, "
-        f"perturbed-benign FPR {pair('perturbed_benign_fpr')}"
+        f"matched {pair('evasion_matched')}, perturbed-benign FPR {pair('perturbed_benign_fpr')}, "
+        f"perturbed AUROC {pair('perturbed_auroc')}; {len(evaluation.undone)} strategies are undone and in no mean"
     )

@@ -22,15 +22,37 @@ from content_arena.components.attack_generation.outcomes import (
     judged,
     toxic_caught,
 )
+from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Histogram, RocCurve
-from content_arena.components.shared.figures import Measured, Rate
+from content_arena.components.shared.figures import NOTHING, Measured, Rate
 
 Scores = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 _BINS = np.linspace(0.0, 1.0, 21)
 _ROC_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Labelled texts that a model scored.
+
+    Attributes:
+        scores: float32[n], probability of toxic.
+        is_toxic: bool[n], the gold labels.
+    """
+
+    scores: Scores
+    is_toxic: Flags
+
+    @property
+    def auroc(self) -> float | None:
+        """The chance that a toxic text scores above a benign one; None with one class only."""
+        from sklearn.metrics import roc_auc_score
+
+        has_both = self.is_toxic.any() and not self.is_toxic.all()
+        return float(roc_auc_score(self.is_toxic, self.scores)) if has_both else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +64,38 @@ class Measurements:
         is_toxic: bool[n], the gold labels of these texts.
         threshold: Scores from here on are flagged.
         attacks: Judged attacks, see :func:`content_arena.components.attack_generation.outcomes.judged`.
+        attempts: Every attempt with its scores, see
+            :func:`content_arena.components.attack_generation.attempts.scored`.
         held_out: Names of the strategies that neither model was trained on.
+        undone: Names of the strategies that the canonicaliser undoes; they are in no mean.
         latencies_ms: Milliseconds that one text took, once a text.
+        guard: Scores and gold labels of the guard set; None if there is none.
     """
 
     scores: Scores
     is_toxic: Flags
     threshold: float
     attacks: pd.DataFrame
+    attempts: pd.DataFrame
     held_out: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     latencies_ms: Sequence[float] = ()
+    guard: Scored | None = None
 
     @property
     def verdicts(self) -> Flags:
         """Which clean texts the model flags, bool[n]."""
         return self.scores >= self.threshold
+
+    @cached_property
+    def reached(self) -> pd.DataFrame:
+        """The judged attacks of the strategies that reach the model."""
+        return self.attacks[~self.attacks["strategy"].isin(list(self.undone))]
+
+    @cached_property
+    def pairs(self) -> separation.Pairs:
+        """The attempts of the strategies that reach the model, by text and strategy."""
+        return separation.pairs(self.attempts[~self.attempts["strategy"].isin(list(self.undone))])
 
     @property
     def has_both_labels(self) -> bool:
@@ -76,9 +115,12 @@ class Measurements:
 
 def clean_auroc(measured: Measurements) -> float | None:
     """The chance that a clean toxic text scores above a clean benign one; None with one class only."""
-    from sklearn.metrics import roc_auc_score
+    return Scored(measured.scores, measured.is_toxic).auroc
 
-    return float(roc_auc_score(measured.is_toxic, measured.scores)) if measured.has_both_labels else None
+
+def guard_auroc(measured: Measurements) -> float | None:
+    """The same on the guard set; None without one."""
+    return measured.guard.auroc if measured.guard else None
 
 
 def clean_fpr(measured: Measurements) -> Rate:
@@ -93,8 +135,8 @@ def evasion(attacks: pd.DataFrame) -> Rate:
 
 
 def evasion_of(measured: Measurements, *, held_out: bool) -> Rate:
-    """Evasion over the held-out strategies, or over all others."""
-    attacks = measured.attacks
+    """Evasion over the held-out strategies that reach the model, or over all others that do."""
+    attacks = measured.reached
     return evasion(attacks[attacks["strategy"].isin(measured.held_out) == held_out])
 
 
@@ -102,6 +144,16 @@ def perturbed_benign_fpr(attacks: pd.DataFrame) -> Rate:
     """Flagged / benign texts after the same strategies; texts left as they were, or unreadable, do not count."""
     benign = benign_perturbed(attacks)
     return cluster_bootstrap(flagged(benign), benign["base_id"].tolist())
+
+
+def evasion_matched(measured: Measurements) -> Rate:
+    """Evasion at the threshold at which perturbed benign texts are flagged 2 points more than clean ones.
+
+    See :func:`content_arena.components.evaluation.separation.evasion_at_matched_rate`. The share of clean benign texts
+    that counts is the one that the model flags at its own threshold.
+    """
+    clean = clean_fpr(measured).rate
+    return NOTHING if clean is None else separation.evasion_at_matched_rate(measured.pairs, clean)
 
 
 def latency(measured: Measurements, percentile: float) -> float | None:
@@ -115,10 +167,13 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
     "clean_precision": lambda measured: measured.precision_recall_f1[0],
     "clean_recall": lambda measured: measured.precision_recall_f1[1],
     "clean_auroc": clean_auroc,
-    "evasion": lambda measured: evasion(measured.attacks),
+    "guard_auroc": guard_auroc,
+    "evasion": lambda measured: evasion(measured.reached),
     "evasion_seen": lambda measured: evasion_of(measured, held_out=False),
     "evasion_unseen": lambda measured: evasion_of(measured, held_out=True),
-    "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.attacks),
+    "evasion_matched": evasion_matched,
+    "perturbed_auroc": lambda measured: separation.perturbed_auroc(measured.pairs),
+    "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.reached),
     "clean_fpr": clean_fpr,
     "latency_p50_ms": lambda measured: latency(measured, 50),
     "latency_p95_ms": lambda measured: latency(measured, 95),
@@ -128,6 +183,26 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
 def compute(measured: Measurements) -> dict[str, Measured]:
     """Every figure of the table, by name."""
     return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES}
+
+
+def compute_without_attacks(scored: Scored, threshold: float, guard: Scored | None = None) -> dict[str, Measured]:
+    """The figures that rest on clean texts or on the guard set, by name: what is known of a model before any attack.
+
+    Args:
+        scored: Clean texts.
+        threshold: Scores from here on are flagged.
+        guard: The guard set; None if there is none.
+    """
+    nothing = pd.DataFrame()
+    measured = Measurements(
+        scores=scored.scores,
+        is_toxic=scored.is_toxic,
+        threshold=threshold,
+        attacks=nothing,
+        attempts=nothing,
+        guard=guard,
+    )
+    return {figure.name: COMPUTE[figure.name](measured) for figure in figures.FIGURES if figure.basis is not None}
 
 
 def confusion(measured: Measurements) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -7,15 +7,13 @@ as 0.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from content_arena.components.evaluation import charts, display
 from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
+from content_arena.components.evaluation.templates import template
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
@@ -26,6 +24,8 @@ MODELS = ("champion", "challenger")
 CLEAR_MS, CLEAR_SHARE = 1.0, 0.3
 #: With fewer clean test texts than this, one text moves a figure by more than half a point.
 FEW_TEXTS = 200
+#: Headings of the strategies.
+SEEN, HELD_OUT, UNDONE = "Seen in training", "Held out: never trained on", "Undone by the canonicaliser: in no mean"
 #: How a change is shown, by the figure's unit: the factor, the decimals and the name of the unit.
 _CHANGE_UNITS: Mapping[Unit, tuple[float, int, str]] = {
     "share": (100.0, 1, " points"),
@@ -51,7 +51,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     """
     facts, decision = display.printable(evaluation), display.printable(verdict)
     models = facts.models
-    return _template().render(
+    return template("report.html").render(
         about={
             "lang": facts.lang,
             "seed": facts.seed,
@@ -59,10 +59,15 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "attack_set_sha256": facts.attack_set_sha256,
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
+            "guard": _guard(facts),
+            "held_out": ", ".join(facts.held_out) or "none",
+            "held_out_reason": facts.held_out_reason,
+            "undone": ", ".join(facts.undone) or "none",
+            "n_undone": f"{len(facts.undone)} of {len(facts.strategies)}",
         },
         verdict=verdict_section(decision, models),
         marks={model: charts.mark(model) for model in MODELS},
-        figures=[_figure(models, figure) for figure in figures.FIGURES],
+        figures=[_figure(facts, figure) for figure in figures.FIGURES],
         clean=_clean_texts(models["challenger"]),
         clear={"ms": f"{CLEAR_MS:g}", "share": f"{100 * CLEAR_SHARE:g}%"},
         comparisons=_comparisons(facts.strategies),
@@ -76,23 +81,24 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     )
 
 
-@functools.cache
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("report.html")
+def _guard(facts: Evaluation) -> Context | None:
+    """The guard set; None if there is none."""
+    guard = facts.guard
+    if guard is None:
+        return None
+    return {"name": guard.name, "n": f"{guard.n_texts:,}", "n_toxic": f"{guard.n_toxic:,}", "sha256": guard.sha256}
 
 
-def _figure(models: Models, figure: Figure) -> Context:
+def _figure(facts: Evaluation, figure: Figure) -> Context:
     """A row of the key figures."""
+    models = facts.models
+    n_guard = facts.guard.n_texts if facts.guard else None
     rates = {name: _as_rate(model.figures[figure.name]) for name, model in models.items()}
     sides = {
         name: {
             "value": display.figure(rate.rate, figure.unit),
             "interval": display.interval(rate),
-            "n": rate.n if figure.unit == "share" else _basis(models[name], figure),
+            "n": rate.n if figure.is_rate else n_guard if figure.on_guard else _basis(models[name], figure),
         }
         for name, rate in rates.items()
     }
@@ -113,10 +119,8 @@ def _as_rate(measured: Measured) -> Rate:
 
 def _basis(model: ModelEvaluation, figure: Figure) -> int | None:
     """How many clean texts a score rests on; None if it does not rest on clean texts."""
-    if figure.basis is None:
-        return None
     (tn, fp), (fn, tp) = model.confusion
-    return {"texts": tn + fp + fn + tp, "flagged": fp + tp, "toxic": fn + tp}[figure.basis]
+    return {"texts": tn + fp + fn + tp, "flagged": fp + tp, "toxic": fn + tp}.get(figure.basis or "")
 
 
 def _clean_texts(model: ModelEvaluation) -> Context:
@@ -161,15 +165,22 @@ def _comparisons(strategies: Iterable[StrategyComparison]) -> list[Context]:
 
 
 def _comparison(rows: list[tuple[StrategyComparison, Rate, Rate]], title: str, what: str) -> Context:
-    """Rates per strategy, seen and held-out apart, those that are worst for the challenger first."""
+    """Rates per strategy: seen, held out, undone; those that are worst for the challenger come first."""
     end = charts.axis_end(rate for _, old, new in rows for rate in (old, new))
     worst_first = sorted(rows, key=lambda row: (1.0 if row[2].rate is None else -row[2].rate, row[0].strategy))
     groups = []
-    for held_out, group in ((False, "Seen in training"), (True, "Held out: never trained on")):
-        chosen = [row for row in worst_first if row[0].held_out is held_out]
+    for group in (SEEN, HELD_OUT, UNDONE):
+        chosen = [row for row in worst_first if _group(row[0]) == group]
         groups.append({"title": group, "rows": [_strategy(*row, end=end, what=what) for row in chosen]})
     axis = {"axis": charts.rate_axis(end), "end": f"{100 * end:g}%"}
     return axis | {"title": title, "what": what, "groups": groups, "has_rows": bool(rows)}
+
+
+def _group(row: StrategyComparison) -> str:
+    """Under which heading a strategy is shown."""
+    if row.is_undone:
+        return UNDONE
+    return HELD_OUT if row.held_out else SEEN
 
 
 def _strategy(row: StrategyComparison, old: Rate, new: Rate, *, end: float, what: str) -> Context:

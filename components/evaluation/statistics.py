@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared.figures import NOTHING, Rate
+
+#: How often each row was drawn, float64[n].
+Weights = npt.NDArray[np.float64]
 
 _RESAMPLES = 1_000
 _LEVEL = 0.95
@@ -54,3 +57,34 @@ def cluster_bootstrap(hits: npt.NDArray[np.bool_], clusters: Sequence[str], seed
     rates = successes[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     low, high = np.quantile(rates, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Rate(float(np.mean(hits)), n, float(low), float(high))
+
+
+def bootstrap_interval(
+    statistic: Callable[[Weights, Weights], float], strata: tuple[Sequence[str], Sequence[str]], seed: int = 0
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of a statistic of two samples, from a bootstrap over whole clusters of each.
+
+    Args:
+        statistic: Gets a weight for each row of either sample, float64[n]: how often the row was drawn. NaN where it is
+            not defined.
+        strata: The clusters of the rows of either sample; equal names belong together (base_id).
+        seed: Of the resampling.
+
+    Returns:
+        Lower and upper end; None if a sample is empty or the statistic is not defined in most of the draws.
+    """
+    indices = [np.unique(np.asarray(names, dtype=str), return_inverse=True)[1] for names in strata]
+    if not all(map(len, indices)):
+        return None
+    rng = np.random.default_rng(seed)
+
+    def drawn(index: npt.NDArray[np.intp]) -> Weights:
+        n_clusters = int(index.max()) + 1
+        return np.bincount(rng.integers(0, n_clusters, n_clusters), minlength=n_clusters)[index].astype(float)
+
+    values = np.array([statistic(drawn(indices[0]), drawn(indices[1])) for _ in range(_RESAMPLES)])
+    values = values[~np.isnan(values)]
+    if 2 * len(values) < _RESAMPLES:
+        return None
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)

@@ -128,9 +128,9 @@ def _gates(snapshot: Snapshot) -> Iterator[Metric]:
     gates = [gate for gate in snapshot.verdict if is_name(gate.gate)]
     yield gauge(
         "gate_passed",
-        "Gates of the newest challenger that was judged: 1 passed, 0 did not pass.",
+        "Gates of the newest challenger that was judged: 1 passed, 0 did not pass; none where there is no guard set.",
         ["gate"],
-        [((gate.gate,), float(gate.passed)) for gate in gates],
+        [((gate.gate,), float(gate.passed)) for gate in gates if gate.passed is not None],
     )
     yield gauge(
         "gate_figure",

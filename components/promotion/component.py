@@ -16,26 +16,29 @@ def promote_challenger(
     champion_version: str,
     pipeline_run: str,
     move_champion: bool,
+    require_guard: bool,
     settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
     tracking_uri: str,
 ) -> NamedTuple("Outputs", [("verdict", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
-    """Registers the challenger, applies the gates, and makes it the champion if every gate passes.
+    """Registers the challenger, applies gates and floors, and makes it the champion if it passes all of them.
 
     Args:
         challenger: The challenger's bundle.
         evaluation: JSON of evaluate_challenger.
-        metrics: promoted, and one for each gate; 1 passed, 0 did not.
+        metrics: promoted, and one for each gate that was judged and each floor; 1 passed, 0 did not.
         report: The final page: verdict, reasons, figures, times.
         champion_version: The champion it was compared with.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         move_champion: Whether passing the gates makes it the champion; false where a rollout decides that.
-        settings: Settings by section; [gates] is read.
+        require_guard: Whether a challenger is refused where there is no guard set.
+        settings: Settings by section; [gates] and [floors] are read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
-        verdict: passed, promoted, versions, generation, reasons, gates, margins, seconds of each stage.
+        verdict: passed, promoted, versions, generation, reasons, gates, margins, floors, guard set, seconds of each
+            stage.
     """
     from pathlib import Path
     from typing import NamedTuple
@@ -49,13 +52,15 @@ def promote_challenger(
         champion_version=champion_version,
         pipeline_run=pipeline_run,
         move_champion=move_champion,
-        gates=settings.get("gates"),
+        rules=promote.Rules(
+            gates=settings.get("gates") or {}, floors=settings.get("floors") or {}, require_guard=require_guard
+        ),
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )
     metrics.log_metric("promoted", float(verdict.promoted or False))
-    for gate in verdict.gates:
-        metrics.log_metric(f"gate_{gate.gate}", float(gate.passed))
+    for name, passed in verdict.outcomes.items():
+        metrics.log_metric(name, passed)
     return NamedTuple("Outputs", [("verdict", dict)])(verdict.as_json())  # type: ignore[operator]  # KFP's form
 
 

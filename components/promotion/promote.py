@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from content_arena.components.evaluation import report
 from content_arena.components.registry import gates as gating
-from content_arena.components.registry.gates import Gate, GateResult
+from content_arena.components.registry.floors import floors_from, judge_floors
+from content_arena.components.registry.gates import GuardUse
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
-from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import evaluation_record
@@ -20,6 +21,23 @@ from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 STAGE = "promote_challenger"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a challenger has to pass.
+
+    Attributes:
+        gates: Margins of gates by name of their figure, see
+            :func:`content_arena.components.registry.gates.gates_from`; a gate that is not named keeps its default.
+        floors: Least values by name of their figure, see
+            :func:`content_arena.components.registry.floors.floors_from`; a floor that is not named keeps its default.
+        require_guard: Whether a challenger is refused where there is no guard set.
+    """
+
+    gates: Mapping[str, float] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
+    require_guard: bool = False
 
 
 @stage(STAGE)
@@ -31,11 +49,11 @@ def promote_challenger(
     champion_version: str,
     pipeline_run: str,
     move_champion: bool = True,
-    gates: Mapping[str, float] | None = None,
+    rules: Rules = Rules(),
     models_uri: str | None = None,
     tracking_uri: str | None = None,
 ) -> PromotionVerdict:
-    """Registers a challenger, applies the gates, and moves the aliases if all of them pass.
+    """Registers a challenger, applies gates and floors, and moves the aliases if all of them pass.
 
     Args:
         challenger_path: The challenger's bundle.
@@ -44,8 +62,7 @@ def promote_challenger(
         champion_version: The champion it was compared with; if another one serves by now, nothing is moved.
         pipeline_run: Id of the pipeline run.
         move_champion: Whether passing the gates makes it the champion; not where a rollout decides that.
-        gates: Margins of gates by name of their figure, see
-            :func:`content_arena.components.registry.gates.gates_from`; the defaults if None.
+        rules: What it has to pass.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -54,17 +71,25 @@ def promote_challenger(
         component hands on.
 
     Raises:
-        InputError: The evaluation cannot be read, or a gate or its margin cannot be used; nothing was registered.
+        InputError: The evaluation cannot be read, or a rule cannot be used; nothing was registered.
     """
-    applied = gating.gates_from(gates)
+    gates, floors = gating.gates_from(rules.gates), floors_from(rules.floors)
     evaluation = evaluation_record.read(evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)).version
     challenger = _register(registry, bundles.load(challenger_path), tracking.run_id, evaluation, champion)
-    results = gating.judge(evaluation.champion.figures, evaluation.challenger.figures, applied)
-    registry.record_verdict(challenger.version, champion, results, applied)
-    verdict = _verdict(challenger, champion_version, results, applied, move_champion)
+    guard = GuardUse(there=evaluation.guard is not None, required=rules.require_guard)
+    figures = evaluation.challenger.figures
+    recorded = RecordedVerdict(
+        champion=champion,
+        gates=tuple(gating.judge(evaluation.champion.figures, figures, gates, guard)),
+        margins={gate.metric: gate.margin for gate in gates},
+        floors=judge_floors(figures, floors),
+        guard=evaluation.guard,
+    )
+    registry.record_verdict(challenger.version, recorded)
+    verdict = _verdict(challenger, champion_version, recorded, move_champion)
     if verdict.promoted:
         registry.promote(challenger.version, expected_champion=champion)
     for line in publish(registry, models_uri):
@@ -78,23 +103,22 @@ def promote_challenger(
 
 
 def _verdict(
-    challenger: RegisteredVersion,
-    champion_version: str,
-    results: Sequence[GateResult],
-    gates: Sequence[Gate],
-    move_champion: bool,
+    challenger: RegisteredVersion, champion_version: str, recorded: RecordedVerdict, move_champion: bool
 ) -> PromotionVerdict:
-    """The verdict that follows from the gates' results; pure."""
-    passed = gating.is_promoted(results)
+    """The verdict that follows from the results of gates and floors; pure."""
+    passed = gating.is_promoted(recorded.gates) and all(floor.passed for floor in recorded.floors)
+    every = [*(gate.reason for gate in recorded.gates), *(floor.reason for floor in recorded.floors)]
     return PromotionVerdict(
         passed=passed,
         promoted=None if passed and not move_champion else passed,
         champion_version=champion_version,
         challenger_version=str(challenger.version),
         generation=challenger.generation,
-        reasons=tuple(result.reason for result in results if passed or not result.passed),
-        gates=tuple(results),
-        margins={gate.metric: gate.margin for gate in gates},
+        reasons=tuple(every if passed else recorded.failures),
+        gates=recorded.gates,
+        margins=recorded.margins,
+        floors=recorded.floors,
+        guard=recorded.guard,
     )
 
 

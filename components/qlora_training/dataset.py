@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import pandas as pd
 
+from content_arena.components.corpus_preparation.guard import apart_from
+from content_arena.components.qlora_training.attacked_texts import balanced, few_per_text
+from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.reader import hangul_lexicon
 from content_arena.components.shared.reader import lexicon as lexicons
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.reading import Reading, ReadText
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
 
 TOXIC = 1
 BENIGN = 0
-_COLUMNS = ["text", "label", "split"]
 #: Least number of words in Latin letters that a lexicon needs to correct spelling.
 _MIN_WORDS = 5_000
 
@@ -36,39 +39,44 @@ def training_table(
     corpus: pd.DataFrame,
     attacks: Sequence[pd.DataFrame],
     held_out: Sequence[str],
-    attacks_per_text: int = 2,
+    attacked_share: float = TrainingSettings.attacked_share,
 ) -> pd.DataFrame:
     """Joins corpus and labelled attacks.
 
-    Three kinds of attacks are left out: those that wait for a review, those with a held-out strategy, and those whose
-    original is in another split of this corpus than it was when the attack was made. Evaluation texts are thus never
-    trained on.
+    Four kinds of attacks are left out: those that wait for a review, those with a held-out strategy, those whose
+    original is in another split of this corpus than it was when the attack was made, and those whose original is a
+    near-duplicate of a guard text. Evaluation texts are thus never trained on. Of the others some are chosen, see
+    :func:`content_arena.components.qlora_training.attacked_texts.balanced`.
 
     Args:
         corpus: Rows of Sample.
         attacks: Tables of LabelledAttack, oldest first.
         held_out: Strategies that are judged only.
-        attacks_per_text: Most attacks of one battle on one text. A model that sees a text in ten disguises learns the
-            text and not the disguises.
+        attacked_share: Attacked texts of a split, as a share of the corpus' own, at most.
 
     Returns:
-        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation); every text once.
+        Columns text (canonical), label (1 toxic, 0 benign), split (train or validation), strategy and family (of the
+        attack; empty for a text of the corpus); every text once.
 
     Raises:
         InputError: A class is missing in training or validation.
     """
-    parts = [corpus[_COLUMNS]]
     by_id, by_text = _splits(corpus)
-    for table in attacks:
-        usable = (
-            _split_is_unchanged(table, by_id, by_text)
-            & ~table["needs_review"]
-            & ~table["strategy"].isin(list(held_out))
+    near_guard = _originals_near_guard(attacks, corpus)
+    usable = [
+        few_per_text(
+            table[
+                _split_is_unchanged(table, by_id, by_text)
+                & ~table["needs_review"]
+                & ~table["strategy"].isin(list(held_out))
+                & ~table["original_text"].isin(near_guard)
+            ]
         )
-        chosen = _few_per_text(table[usable], attacks_per_text)
-        parts.append(chosen[["perturbed_text", "label", "split"]].set_axis(_COLUMNS, axis=1))
-    joined = pd.concat(parts, ignore_index=True)
-    joined = joined[joined["split"] != "test"]
+        for table in attacks
+    ]
+    unattacked = corpus[["text", "label", "split"]].assign(strategy="", family="")
+    joined = pd.concat([unattacked, balanced(usable, corpus, attacked_share)], ignore_index=True)
+    joined = joined[joined["split"].isin(["train", "validation"])]
     joined["text"] = joined["text"].map(Reading())
     joined["label"] = (joined["label"] == "toxic").astype(int)
     # An edit that the canonicaliser undoes gives the original again: it would count twice in validation, and only cost
@@ -76,6 +84,22 @@ def training_table(
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
     _check_classes(joined)
     return joined
+
+
+def strategies_in(table: pd.DataFrame) -> frozenset[str]:
+    """Names of the strategies whose attacks are in a training table, for training or for validation."""
+    return frozenset(table["strategy"]) - {""}
+
+
+def describe(table: pd.DataFrame) -> str:
+    """A line for the log: how many attacked texts are trained on, by class and by family."""
+    train = table[table["split"] == "train"]
+    attacked = train[train["strategy"] != ""]
+    if attacked.empty:
+        return "no attacked texts among them"
+    n_toxic = int((attacked["label"] == TOXIC).sum())
+    families = ", ".join(f"{n} {family}" for family, n in sorted(attacked["family"].value_counts().items()))
+    return f"{len(attacked)} attacked texts among them: {n_toxic} toxic, {len(attacked) - n_toxic} benign; {families}"
 
 
 def _check_classes(joined: pd.DataFrame) -> None:
@@ -97,10 +121,17 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
         edit_price: See :class:`content_arena.components.shared.reader.lexicon.Lexicon`.
 
     Returns:
-        The lexicon; None if it has too few words in Latin letters, the only ones whose spelling the Reader corrects.
+        The lexicon; None if it has too few words in Latin letters or too few pieces in Hangul, the only scripts whose
+        spelling the Reader corrects.
     """
     trained = corpus[corpus["split"] == "train"]
-    lexicon = lexicons.build(vocabulary, trained["text"].map(Reading()).tolist(), trained["label"].tolist(), edit_price)
+    texts = trained["text"].map(Reading()).tolist()
+    if hangul_lexicon.is_korean(texts):
+        pieces = hangul_lexicon.build(vocabulary, texts)
+        if pieces is None:
+            return None
+        return lexicons.Lexicon(pieces.starts, edit_price=edit_price, alphabet=lexicons.JAMO, inside=pieces.inside)
+    lexicon = lexicons.build(vocabulary, texts, trained["label"].tolist(), edit_price)
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 
@@ -126,6 +157,7 @@ def _splits(corpus: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
     Two data sets may give one text different ids, so its canonical form is looked up as well.
     """
+    corpus = corpus[corpus["split"] != records.GUARD]
     canonical = corpus.assign(text=corpus["text"].map(canonicalise))
     return (
         corpus.drop_duplicates("base_id").set_index("base_id")["split"],
@@ -140,14 +172,16 @@ def _split_is_unchanged(attacks: pd.DataFrame, by_id: pd.Series, by_text: pd.Ser
     return (of_id.isna() | (of_id == attacks["split"])) & (of_text.isna() | (of_text == attacks["split"]))
 
 
-def _few_per_text(attacks: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """At most ``limit`` attacks on each text, drawn by hash.
+def _originals_near_guard(attacks: Sequence[pd.DataFrame], corpus: pd.DataFrame) -> frozenset[str]:
+    """The originals of all attacks that are near-duplicates of a guard text of the corpus.
 
-    Successful attacks are not preferred. A training set of texts chosen for having passed the champion resembles no
-    ordinary texts, and a challenger trained on it flags more of everything.
+    Battles attack the same texts again, so all of them are compared at once.
     """
-    undone = attacks["perturbed_text"].map(canonicalise) == attacks["original_text"].map(canonicalise)
-    return attacks[~undone].sort_values("attack_id").groupby(["base_id", "original_text"], sort=False).head(limit)
+    guard = corpus.loc[corpus["split"] == records.GUARD, "text"]
+    if guard.empty or not attacks:
+        return frozenset()
+    originals = pd.concat([table["original_text"] for table in attacks]).drop_duplicates()
+    return frozenset(originals[~apart_from(originals, guard)])
 
 
 def fingerprint(table: pd.DataFrame) -> str:

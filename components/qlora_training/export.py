@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,21 +16,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.qlora_training import dataset
+from content_arena.components.qlora_training import base_models, four_bits, ngram_branch, noise, reference
+from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import Parity, compare, good_thresholds
+from content_arena.components.qlora_training.thresholds import OperatingPoint, Parity, compare, good_thresholds
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import WINDOW_STRIDE, ContentFilter
+from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
+from content_arena.components.shared.ngrams import NGRAM_VERSION
 from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reading import ReadText
+from content_arena.components.shared.reader.reader import Reader
 
 if TYPE_CHECKING:
     import torch
-    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 #: Least share of validation texts with the same verdict of the exported and the trained model.
@@ -53,13 +54,22 @@ class _Choice(NamedTuple):
     parity: Parity
 
 
+@dataclass(frozen=True)
+class _Evidence:
+    """Validation texts, the same under generic noise, and float32[n] scores of the trained model for the former."""
+
+    clean: pd.DataFrame
+    perturbed: pd.DataFrame
+    reference: npt.NDArray[np.float32]
+
+
 def export(
     trained: Trained,
     settings: TrainingSettings,
     validation: pd.DataFrame,
     destination: Path,
     provenance: Mapping[str, str] | None = None,
-    max_fpr: float = 1.0,
+    champion: OperatingPoint | None = None,
     lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
@@ -71,7 +81,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
 
     Raises:
@@ -83,17 +93,20 @@ def export(
     destination.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        reference = _torch_scores(trained.model, trained.tokenizer, dataset.read_texts(validation), settings.max_length)
+        perturbed = noise.perturbed(validation, Reader(lexicon) if lexicon else None, settings.seed)
+        branch, scores = reference.weigh(trained, validation, perturbed, settings.max_length)
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")
+        licence = base_models.licence(settings.base_model, settings.lang)
+        if licence is not None:
+            shutil.copyfile(licence, folder / bundles.ENCODER_LICENCE)
         if lexicon is not None:
             lexicon.save(folder / bundles.LEXICON)
         full = folder / "full.onnx"
-        _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, full)
-        spec = bundles.BundleSpec(
-            base_model=settings.base_model, lang=settings.lang, threshold=0.5, max_length=settings.max_length
-        )
-        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), validation, reference, max_fpr)
+        _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
+        spec = _provisional(settings, branch)
+        evidence = _Evidence(validation, perturbed, scores)
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, champion)
         full.unlink()
         spec = replace(
             spec,
@@ -112,31 +125,39 @@ def export(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bundles.BundleSpec:
+    """What is known of the bundle before its threshold is chosen."""
+    return bundles.BundleSpec(
+        base_model=settings.base_model,
+        lang=settings.lang,
+        threshold=0.5,
+        max_length=settings.max_length,
+        ngram_version=NGRAM_VERSION if branch is not None else None,
+    )
+
+
 def _quantise_in_parity(
-    full: Path,
-    bundle: bundles.Bundle,
-    validation: pd.DataFrame,
-    reference: npt.NDArray[np.float32],
-    max_fpr: float,
+    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: OperatingPoint | None
 ) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
     Args:
         full: The float32 model.
         bundle: Has everything but the model.
-        validation: Columns text and label.
-        reference: float32[n], the trained model's scores.
-        max_fpr: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        evidence: What to choose by.
+        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
     """
-    texts, labels = validation["text"].tolist(), validation["label"].to_numpy()
+    labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores = _bundle_scores(bundle, texts)
-        cuts = good_thresholds(scores, labels, max_fpr)
-        choices = [_Choice(cut, scores, compare(reference, scores, cut)) for cut in cuts]
+        scores, perturbed = (
+            _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
+        )
+        thresholds = good_thresholds(scores, labels, champion, perturbed)
+        choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]
         if agreeing:
@@ -146,32 +167,6 @@ def _quantise_in_parity(
         f"the int8 model agrees with the trained one on {parity.agreement:.1%} of {parity.n} validation texts, "
         f"at least {MIN_AGREEMENT:.0%} are needed (largest score difference {parity.max_difference:.3f})"
     )
-
-
-def _torch_scores(
-    model: PeftModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[ReadText], max_length: int
-) -> npt.NDArray[np.float32]:
-    import torch
-
-    model.eval()
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    scores = np.zeros(len(texts), dtype=np.float32)
-    for start in range(0, len(order), 32):
-        rows = order[start : start + 32]
-        batch = tokenizer(
-            [texts[i] for i in rows],
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=max_length,
-            stride=WINDOW_STRIDE,
-            return_overflowing_tokens=True,
-        )
-        windows = batch.pop("overflow_to_sample_mapping").tolist()
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
-            logits = model(**batch.to(model.device)).logits
-        np.maximum.at(scores, [rows[i] for i in windows], logits.float().softmax(-1)[:, 1].cpu().numpy())
-    return scores
 
 
 def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
@@ -187,39 +182,50 @@ def _merge(adapter: Path, settings: TrainingSettings) -> PreTrainedModel:
     return merged
 
 
-def _write_onnx(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
-    """Writes the float32 model, with the inputs that tokenizer and model have in common, of any batch and length."""
+def _write_onnx(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, branch: NgramBranch | None, path: Path
+) -> None:
+    """Writes the float32 model, for batches of any size and length.
+
+    Its inputs are those that tokenizer and model have in common, and the n-grams if there is a branch.
+    """
     import torch
 
     accepted = set(inspect.signature(model.forward).parameters)
     encoded = tokenizer(["a text", "another, longer text"], return_tensors="pt", padding=True)
     names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted and name in encoded]
+    extra = {NGRAM_INPUT: torch.zeros((2, 3), dtype=torch.int64)} if branch is not None else {}
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
+            self.fusion = ngram_branch.layer(branch) if branch is not None else None
 
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
-            return logits
+            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=False))).logits
+            return self.fusion(logits, inputs[-1]) if self.fusion is not None else logits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Logits(),
-            tuple(encoded[name] for name in names),
+            (*(encoded[name] for name in names), *extra.values()),
             str(path),
-            input_names=names,
+            input_names=[*names, *extra],
             output_names=["logits"],
-            dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}},
+            dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names}
+            | {name: {0: "batch", 1: "width"} for name in extra}
+            | {"logits": {0: "batch"}},
             opset_version=_OPSET,
             dynamo=False,
         )
 
 
 def _quantise(full: Path, path: Path, arithmetic: int) -> None:
-    """Quantises the matrices of the multiplications to int8, block by block; embeddings and head stay float32.
+    """Quantises the matrices of the multiplications to int8, block by block; the head stays float32.
+
+    Embeddings stay float32 unless :mod:`four_bits` finds that they are numbers of 4 bits.
 
     Blocks of 64, with activations quantised in the same way, keep 99.7 % of the verdicts of all-MiniLM-L6-v2 (largest
     score difference 0.04). ONNX Runtime's dynamic quantisation, with one scale for a tensor, keeps 97.7 % (0.25) and
@@ -234,7 +240,7 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     config = DefaultWeightOnlyQuantConfig(block_size=_BLOCK_SIZE, is_symmetric=True, bits=8, accuracy_level=arithmetic)
     quantiser = MatMulNBitsQuantizer(onnx.load(full), algo_config=config)
     quantiser.process()
-    onnx.save(quantiser.model.model, path)
+    onnx.save(four_bits.quantise_embeddings(quantiser.model.model), path)
 
 
 def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[CanonicalText]) -> npt.NDArray[np.float32]:
@@ -246,7 +252,9 @@ def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:
     figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(spec.metrics.items()))
     return f"""# Content filter from {spec.base_model}
 
-Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3f} on. Made by Content Arena with QLoRA
+Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3f} on. Decided by the encoder{
+        " together with a linear model of character n-grams" if spec.ngram_version else " alone"
+    }. Made by Content Arena with QLoRA
 (NF4, LoRA r={spec.training["lora_rank"]} alpha={spec.training["lora_alpha"]}), exported to ONNX int8.
 
 | figure of the training run | value |

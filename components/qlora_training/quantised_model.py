@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from content_arena.components.qlora_training import base_models
+from content_arena.components.qlora_training import base_models, mean_pooling
 from content_arena.components.qlora_training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
 
     # The head is not part of the base: its first weights are random, and the same for the same seed.
     set_seed(settings.seed)
+    location = base_models.resolve(settings.base_model, settings.lang)
+    reads_mean = mean_pooling.pooling(location) == "mean"
+    architecture = mean_pooling.model_class() if reads_mean else AutoModelForSequenceClassification
     try:
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            base_models.resolve(settings.base_model),
+        model: PreTrainedModel = architecture.from_pretrained(
+            location,
             num_labels=2,
             id2label={0: "benign", 1: "toxic"},
             label2id={"benign": 0, "toxic": 1},
@@ -65,17 +68,21 @@ def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Peft
     Raises:
         InputError: The base model cannot be loaded.
     """
+    from bitsandbytes.nn.modules import Linear4bit
     from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 
     model = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
     if adapter is not None:
         return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+    # Every linear layer that is in 4 bits, as Dettmers et al. do; their adapters match full fine-tuning only so.
+    linear = [name for name, module in model.named_modules() if isinstance(module, Linear4bit)]
     heads = sorted({name.split(".")[-1] for name, _ in model.named_modules()} & set(HEAD_MODULES))
     lora = LoraConfig(
         task_type=TaskType.SEQ_CLS,
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
+        target_modules=linear,
         modules_to_save=heads,
     )
     return get_peft_model(model, lora)

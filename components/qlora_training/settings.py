@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
+from content_arena.components.qlora_training.encoders import AUTO, named
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.reader.lexicon import EDIT_PRICE
 
@@ -17,7 +18,8 @@ class TrainingSettings:
     """How to train; see Dettmers et al. 2023, "QLoRA", for the quantisation and the adapter.
 
     Attributes:
-        base_model: Embedded name, folder or hub id of the encoder.
+        base_model: Encoder to train from: all-MiniLM-L6-v2, multilingual-e5-small, a folder or a hub id. ``auto`` is
+            replaced by the name of the language's default encoder.
         lang: ISO 639-1 code of the corpus.
         device: ``auto`` takes a GPU where there is one.
         epochs: Passes over the data at most; early stopping may end sooner.
@@ -31,14 +33,16 @@ class TrainingSettings:
         lora_dropout: On the adapter's input. 0 by default: the base model has dropout of its own, and on a CPU that of
             the adapters takes a twelfth of a step's time.
         max_length: Tokens a text is cut to in training, and the window in serving.
+        attacked_share: Attacked texts to train on, as a share of the corpus' own training texts, at most.
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
+        ngrams: Whether a linear model of character n-grams decides together with the encoder.
         seed: Seed of initialisation, order and dropout.
     """
 
     SECTION: ClassVar[str] = "training"
-    base_model: str = "all-MiniLM-L6-v2"
+    base_model: str = AUTO
     lang: str = "en"
     device: str = "auto"
     epochs: int = 4
@@ -51,11 +55,14 @@ class TrainingSettings:
     lora_alpha: int = 32
     lora_dropout: float = 0.0
     max_length: int = 128
+    attacked_share: float = 0.5
     reader: bool = True
     edit_price: float = EDIT_PRICE
+    ngrams: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "base_model", named(self.base_model, self.lang))
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r} is none of {', '.join(DEVICES)}")
         for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):
@@ -64,6 +71,8 @@ class TrainingSettings:
         # Written so that NaN fails.
         if not 0 < self.edit_price < math.inf:
             raise InputError(f"edit_price is {self.edit_price}, it has to be above 0")
+        if not 0 <= self.attacked_share < math.inf:
+            raise InputError(f"attacked_share is {self.attacked_share}, it has to be 0 or more")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:

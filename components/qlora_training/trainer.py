@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, dataset
+from content_arena.components.qlora_training import base_models, dataset, ngram_branch
+from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import build_model
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared.stage import Progress, log
@@ -36,12 +37,15 @@ class Trained(NamedTuple):
     Attributes:
         model: With the adapter of the best epoch.
         tokenizer: The base model's.
-        metrics: train_samples_per_second, best_epoch_f1 (on validation, at that epoch's best threshold), epochs, steps.
+        ngrams: Fitted on the same training split; None if the settings ask for none.
+        metrics: train_samples_per_second, best_epoch_f1 (of the encoder on validation, at that epoch's best threshold),
+            epochs, steps.
     """
 
     model: PeftModel
     tokenizer: PreTrainedTokenizerFast
     metrics: dict[str, float]
+    ngrams: NgramBranch | None = None
 
 
 def train(
@@ -69,7 +73,7 @@ def train(
     from transformers.trainer_callback import PrinterCallback
 
     _silence_transformers()
-    tokenizer = base_models.load_tokenizer(settings.base_model)
+    tokenizer = base_models.load_tokenizer(settings.base_model, settings.lang)
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
     training, validation = (_tokenised(table, split, tokenizer, settings) for split in ("train", "validation"))
     trainer = Trainer(
@@ -95,8 +99,10 @@ def train(
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }
+    rows = table[table["split"] == "train"]
+    ngrams = ngram_branch.fit(dataset.read_texts(rows), rows["label"].tolist()) if settings.ngrams else None
     # The Trainer types the model it was given as any module.
-    return Trained(cast("PeftModel", trainer.model), tokenizer, metrics)
+    return Trained(cast("PeftModel", trainer.model), tokenizer, metrics, ngrams)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:

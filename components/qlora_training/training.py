@@ -7,17 +7,30 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from content_arena.components.attack_generation.strategies import HELD_OUT
-from content_arena.components.qlora_training import base_models, dataset, export, trainer
+from content_arena.components.attack_generation import held_out as choices
+from content_arena.components.evaluation import first_version_report
+from content_arena.components.qlora_training import (
+    base_models,
+    dataset,
+    export,
+    first_version,
+    mean_pooling,
+    trainer,
+)
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.qlora_training.thresholds import OperatingPoint
+from content_arena.components.registry import tags
+from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -25,12 +38,12 @@ from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.reader.lexicon import Lexicon
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log, stage
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
 #: An adapter can be trained further only with the same values of these.
-_ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha")
+_ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha", "pooling")
 
 
 @stage(TRAIN)
@@ -44,7 +57,7 @@ def train_qlora(
     champion_version: str | None = None,
     warm_start: bool = True,
     checkpoints: str | Path | None = None,
-    held_out: Sequence[str] = HELD_OUT,
+    held_out: Sequence[str] = (),
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
@@ -60,7 +73,8 @@ def train_qlora(
         champion_version: Registry version of the champion; None if there is none to continue from.
         warm_start: Whether to continue from the champion's adapter; False for a new one.
         checkpoints: Folder that outlives the process: a killed training resumes from it.
-        held_out: Strategies that are never trained on.
+        held_out: Strategies that are never trained on; if empty, see
+            :func:`content_arena.components.attack_generation.held_out.resolve`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -69,14 +83,47 @@ def train_qlora(
     corpus = records.read(records.Sample, corpus_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
-    table = dataset.training_table(corpus, battles, held_out)
+    registry = Registry(tracking_uri)
+    champion = registry.get(int(champion_version)) if champion_version else None
+    chosen = choices.resolve(settings.lang, settings.seed, held_out, champion)
+    log(TRAIN, f"held out: {chosen}")
+    table = dataset.training_table(corpus, battles, chosen.names, attacked_share=settings.attacked_share)
     n_train = int((table["split"] == "train").sum())
     log(TRAIN, f"{n_train} texts: the corpus and the attacks of {len(battles)} battle(s)")
-    start = _start(Registry(tracking_uri), champion_version, settings) if champion_version and warm_start else None
+    log(TRAIN, dataset.describe(table))
+    start = _start(registry, champion_version, settings) if champion_version and warm_start else None
+    trained_on = dataset.strategies_in(table)
     if start is not None:
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
-    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start), bundle_path, tracking, checkpoints)
+        trained_on |= choices.trained_on(champion) if champion else frozenset()
+    facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
+    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
     return metrics
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """What bootstrap_champion found or made.
+
+    Attributes:
+        champion: The champion's version; None if the first one was refused.
+        verdict: On the version that was trained; None if there was a champion.
+        metrics: Figures of the version that was trained; empty if there was a champion.
+    """
+
+    champion: int | None
+    verdict: PromotionVerdict | None
+    metrics: Mapping[str, float]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The metrics, and whether each floor was reached: 1 or 0."""
+        return {**self.metrics, **(self.verdict.outcomes if self.verdict else {})}
+
+    @property
+    def verdict_json(self) -> dict[str, Any]:
+        """The verdict as a document; empty if there is none."""
+        return self.verdict.as_json() if self.verdict else {}
 
 
 @stage(BOOTSTRAP)
@@ -85,25 +132,34 @@ def bootstrap_champion(
     *,
     settings: TrainingSettings,
     pipeline_run: str,
+    report_path: Path,
+    floors: Mapping[str, float] | None = None,
     corpus_seconds: float | None = None,
     checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
-) -> tuple[int, dict[str, float]]:
+) -> Bootstrapped:
     """Trains the first champion on the corpus alone, unless the registry has a champion.
+
+    A version that does not reach the floors is registered, rejected and gets no alias. The stage succeeds all the same,
+    so that its page and its figures are kept; the next stage finds no champion, and the run ends there.
 
     Args:
         corpus_path: Parquet of Sample.
         settings: How to train.
         pipeline_run: Id of the pipeline run.
+        report_path: Where to write the page about a version that was trained.
+        floors: Least values by name of their figure, see
+            :func:`content_arena.components.registry.floors.floors_from`; the defaults if None.
         corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
-    Returns:
-        The champion's version, and the training's figures (empty if there was a champion).
+    Raises:
+        InputError: The corpus or a floor cannot be used; nothing was registered.
     """
+    least = floors_from(floors)
     corpus = records.read(records.Sample, corpus_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     if corpus_seconds is not None:
@@ -111,6 +167,7 @@ def bootstrap_champion(
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}
+    verdict = None
     if version is not None:
         _check_language(registry, version, settings.lang)
     else:
@@ -119,14 +176,21 @@ def bootstrap_champion(
         with tempfile.TemporaryDirectory() as folder:
             job = _Job(BOOTSTRAP, corpus, table, settings)
             bundle, metrics = _train(job, Path(folder) / "bundle", tracking, checkpoints)
+            judged = first_version.judge(bundle, corpus, least)
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
-        registry.promote(version, expected_champion=None)
+        first_version.admit(registry, version, judged)
+        seconds = tracking.seconds() | {BOOTSTRAP: seconds_since_start()}
+        verdict = replace(judged.verdict(version), seconds=seconds)
+        metrics |= {name: value for name, value in judged.figures.items() if value is not None}
+        report_path.parent.mkdir(parents=True, exist_ok=True)
+        report_path.write_text(first_version_report.render(verdict, judged.figures, settings), encoding="utf-8")
     for line in publish(registry, models_uri):
         log(BOOTSTRAP, line)
     tracking.log(BOOTSTRAP, metrics)
-    log(BOOTSTRAP, f"champion is version {version}")
-    return version, metrics
+    is_refused = verdict is not None and not verdict.passed
+    log(BOOTSTRAP, f"version {version} is refused" if is_refused else f"champion is version {version}")
+    return Bootstrapped(None if is_refused else version, verdict, metrics)
 
 
 def _check_language(registry: Registry, version: int, lang: str) -> None:
@@ -145,8 +209,10 @@ def _check_language(registry: Registry, version: int, lang: str) -> None:
 def _start(registry: Registry, version: str, settings: TrainingSettings) -> bundles.Bundle | None:
     """The version's bundle; None if its adapter has another base model or another size than the settings."""
     bundle = bundles.load(registry.download(int(version)))
-    had = {"base_model": bundle.spec.base_model} | bundle.spec.training
-    changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != getattr(settings, name)]
+    # Up to 0.1.0 every classifier read the first token, and no bundle recorded it.
+    had = {"base_model": bundle.spec.base_model, "pooling": "first"} | bundle.spec.training
+    wanted = settings.as_dict() | {"pooling": _pooling(settings)}
+    changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != wanted[name]]
     if changed:
         log(TRAIN, f"a new adapter: version {version} was trained with another {', '.join(changed)}")
         return None
@@ -154,11 +220,16 @@ def _start(registry: Registry, version: str, settings: TrainingSettings) -> bund
     return bundle
 
 
-def _false_positive_rate(bundle: bundles.Bundle, validation: pd.DataFrame) -> float:
-    """Share of the benign texts that a filter flags, in [0, 1]."""
-    benign = validation.loc[validation["label"] == dataset.BENIGN, "text"].tolist()
+def _pooling(settings: TrainingSettings) -> str:
+    return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
+
+
+def _operating_point(bundle: bundles.Bundle, validation: pd.DataFrame) -> OperatingPoint:
+    """What a filter does on the validation texts, attacked ones included."""
+    is_toxic = (validation["label"] == dataset.TOXIC).to_numpy()
     with contextlib.closing(ContentFilter(bundle)) as champion:
-        return float((champion.score(benign) >= champion.threshold).mean())
+        flagged = champion.score(validation["text"].tolist()) >= champion.threshold
+    return OperatingPoint(fpr=float(flagged[~is_toxic].mean()), recall=float(flagged[is_toxic].mean()))
 
 
 @dataclass(frozen=True)
@@ -172,6 +243,7 @@ class _Job:
         settings: How to train.
         start: Bundle whose adapter is trained further; None for a new one.
         lexicon: Of the Reader whose restored texts are in the table; None if it has the canonical texts alone.
+        facts: What else the bundle, and with it the registry, is to record of the training.
     """
 
     stage: str
@@ -180,6 +252,7 @@ class _Job:
     settings: TrainingSettings
     start: bundles.Bundle | None = None
     lexicon: Lexicon | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def checkpoint_key(self) -> str:
@@ -215,13 +288,18 @@ def _train(
             job.settings,
             validation,
             bundle_path,
-            provenance={"corpus_sha256": records.corpus_digest(job.corpus), "started_from": job.started_from},
-            max_fpr=_false_positive_rate(job.start, validation) if job.start else 1.0,
+            provenance={
+                "corpus_sha256": records.corpus_digest(job.corpus),
+                "started_from": job.started_from,
+                "pooling": _pooling(job.settings),
+                **job.facts,
+            },
+            champion=_operating_point(job.start, validation) if job.start else None,
             lexicon=job.lexicon,
         )
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
-    tracking.log(job.stage, metrics, job.settings.as_dict())
+    tracking.log(job.stage, metrics, job.settings.as_dict() | dict(job.facts))
     agreement = metrics["parity_agreement"]
     log(job.stage, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
     return bundle, metrics
@@ -231,7 +309,7 @@ def _with_reader(job: _Job) -> _Job:
     """The job with a lexicon, and with texts whose words its Reader has restored, if the settings ask for a Reader."""
     if not job.settings.reader:
         return job
-    vocabulary = base_models.load_tokenizer(job.settings.base_model).get_vocab()
+    vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
     lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
     if lexicon is None:
         return job

@@ -1,7 +1,13 @@
-"""The gates a challenger has to pass. Pure: figures in, results and reasons out.
+"""The gates a challenger has to pass against the champion. Pure: figures in, results and reasons out.
 
 Every gate fails closed: a value that is missing, not a number or measured on nothing does not pass, and neither does a
-tie where better is asked for. All gates are judged and all failures are reported.
+tie where better is asked for. All gates are judged and all failures are reported. One case is neither a pass nor a
+failure: a gate on the guard set where there is no guard set is not judged, unless the run requires one.
+
+The default margins are about as large as the difference that chance alone makes between two equally good models: 0.005
+of clean F1 and of an AUROC over several thousand attacked texts, 0.01 of an AUROC over some hundred guard texts, and
+0.02 of a share of some hundred benign texts. A smaller margin would refuse every second equal challenger, a larger one
+lets a filter slip a little in every generation.
 """
 
 from __future__ import annotations
@@ -23,11 +29,13 @@ class Gate:
         metric: Name of the figure in both models' evaluation.
         better: Which way is better.
         margin: By how much the challenger may be worse (0 or more); None means it has to be strictly better.
+        on_guard: Whether the figure is measured on the guard set.
     """
 
     metric: str
     better: Better
     margin: float | None = None
+    on_guard: bool = False
 
     def __post_init__(self) -> None:
         if self.margin is not None and not self.margin >= 0:
@@ -68,7 +76,12 @@ def gates_from(margins: Mapping[str, float] | None = None) -> tuple[Gate, ...]:
     if wrong:
         raise InputError(f"gates: {'; '.join(wrong)}")
     return tuple(
-        Gate(metric=figure.name, better=figure.better, margin=given.get(figure.name, default_margin(figure.name)))
+        Gate(
+            metric=figure.name,
+            better=figure.better,
+            margin=given.get(figure.name, default_margin(figure.name)),
+            on_guard=figure.on_guard,
+        )
         for figure in figures.FIGURES
         if figure.gate is not None or figure.name in given
     )
@@ -97,10 +110,20 @@ DEFAULT_GATES = gates_from()
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """The result of one gate; None stands for a value that could not be measured."""
+    """The result of one gate; None stands for a value that could not be measured.
+
+    Attributes:
+        gate: Name of the figure.
+        passed: Whether it passed; None if it was not judged, because there is no guard set.
+        champion: The champion's figure.
+        challenger: The challenger's.
+        limit: What the challenger's figure was compared with.
+        rule: The rule as text.
+        reason: Why it was decided so, as text.
+    """
 
     gate: str
-    passed: bool
+    passed: bool | None
     champion: float | None
     challenger: float | None
     limit: float | None
@@ -108,8 +131,24 @@ class GateResult:
     reason: str
 
 
+@dataclass(frozen=True)
+class GuardUse:
+    """Whether there is a guard set, and whether a run may do without.
+
+    Attributes:
+        there: Whether both models were judged on one.
+        required: Whether a gate on the guard set fails where there is none.
+    """
+
+    there: bool = True
+    required: bool = False
+
+
 def judge(
-    champion: Mapping[str, Measured], challenger: Mapping[str, Measured], gates: Sequence[Gate] = DEFAULT_GATES
+    champion: Mapping[str, Measured],
+    challenger: Mapping[str, Measured],
+    gates: Sequence[Gate] = DEFAULT_GATES,
+    guard: GuardUse = GuardUse(),
 ) -> list[GateResult]:
     """Decides every gate.
 
@@ -117,17 +156,40 @@ def judge(
         champion: The champion's figures, by name.
         challenger: The challenger's.
         gates: The rules; none at all is no pass, see :func:`is_promoted`.
+        guard: Whether there is a guard set. Where there is one, its figures have to be measured as all others.
     """
-    return [_decide(gate, champion.get(gate.metric), challenger.get(gate.metric)) for gate in gates]
+    return [
+        _without_guard(gate, guard.required)
+        if gate.on_guard and not guard.there
+        else _decide(gate, champion.get(gate.metric), challenger.get(gate.metric))
+        for gate in gates
+    ]
 
 
 def is_promoted(results: Sequence[GateResult]) -> bool:
-    """Whether every gate passed; no gates, no promotion."""
-    return bool(results) and all(result.passed for result in results)
+    """Whether a gate passed and none failed; no gates, or none that was judged, no promotion."""
+    return any(result.passed for result in results) and all(result.passed is not False for result in results)
+
+
+def _without_guard(gate: Gate, required: bool) -> GateResult:
+    reason = (
+        f"{gate.metric} could not be judged: there is no guard set, and this run requires one"
+        if required
+        else f"{gate.metric} is not judged: there is no guard set"
+    )
+    return GateResult(
+        gate=gate.metric,
+        passed=False if required else None,
+        champion=None,
+        challenger=None,
+        limit=None,
+        rule=gate.rule,
+        reason=f"{reason}; name one with --guard",
+    )
 
 
 def _decide(gate: Gate, champion_figure: object, challenger_figure: object) -> GateResult:
-    old, new = _value(champion_figure), _value(challenger_figure)
+    old, new = measured_number(champion_figure), measured_number(challenger_figure)
     limit, passed = None, False
     if old is None or new is None:
         missing = " and ".join(name for name, value in (("champion", old), ("challenger", new)) if value is None)
@@ -146,7 +208,7 @@ def _decide(gate: Gate, champion_figure: object, challenger_figure: object) -> G
     )
 
 
-def _value(figure: object) -> float | None:
+def measured_number(figure: object) -> float | None:
     """The number of a figure; None for anything that is not a finite number measured on something."""
     if isinstance(figure, Rate):
         figure = figure.rate if figure.n > 0 else None

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
 from content_arena.components.registry import tags
-from content_arena.components.registry.gates import Gate, GateResult
 from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
@@ -61,10 +60,16 @@ class Registry:
             return self.get(int(spec)).version
         version = self.version_of(spec)
         if version is None:
+            why = self._refused_first() if spec == self.CHAMPION else ""
             raise RegistryError(
-                f"the registry has no {spec}: `arena status` shows what is there, `arena run` makes a first one"
+                f"the registry has no {spec}{why}: `arena status` shows what is there, `arena run` makes a first one"
             )
         return version
+
+    def _refused_first(self) -> str:
+        """Why there is no champion, if the newest version was to be the first one and was refused."""
+        newest = max(self.versions(), key=lambda version: version.version, default=None)
+        return f" (version {newest.version} was refused: {newest.rejection})" if newest and newest.rejection else ""
 
     def get(self, version: int) -> RegisteredVersion:
         """One version with its tags.
@@ -115,6 +120,8 @@ class Registry:
             tags.LANG: bundle.spec.lang,
             tags.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", "")),
         }
+        recorded = (tags.HELD_OUT, tags.TRAINED_ON)
+        described |= {name: str(bundle.spec.training[name]) for name in recorded if name in bundle.spec.training}
         created = self.client.create_model_version(
             MODEL_NAME, info.model_uri, run_id=run_id, tags=described, model_id=info.model_id
         )
@@ -238,23 +245,15 @@ class Registry:
         self.withdraw_rejection(version)
         self._tag(version, tags.OVERRIDE, reason[:_REASON_LENGTH])
 
-    def record_verdict(
-        self, version: int, champion: int, results: Sequence[GateResult], gates: Sequence[Gate] = ()
-    ) -> None:
-        """Records how the gates decided about a version.
-
-        Args:
-            version: The version that was judged.
-            champion: The champion it was judged against.
-            results: How each gate was decided.
-            gates: The gates themselves: their margins are kept as well.
-        """
-        margins = {gate.metric: gate.margin for gate in gates}
-        verdict = RecordedVerdict(champion=champion, gates=tuple(results), margins=margins)
+    def record_verdict(self, version: int, verdict: RecordedVerdict) -> None:
+        """Records how floors and gates decided about a version."""
+        self._tag(version, tags.GUARD_SET, verdict.guard.described if verdict.guard else "none")
+        failed = [floor.metric for floor in verdict.floors if not floor.passed]
+        self._tag(version, tags.FLOORS, f"failed {', '.join(failed)}" if failed else "passed")
         self._tag(version, tags.VERDICT, json.dumps(verdict.as_json()))
 
     def verdict(self, version: int) -> RecordedVerdict | None:
-        """How the gates decided about a version; None if it was never judged.
+        """How floors and gates decided about a version; None if it was never judged.
 
         Raises:
             RegistryError: The tag that holds it cannot be read.

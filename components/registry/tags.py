@@ -12,6 +12,10 @@ METRIC = "metric."
 LANG = "lang"
 #: Tag with the digest of the corpus that a version was trained on.
 CORPUS_SHA256 = "corpus_sha256"
+#: Tags with the strategies that a version's line of champions never trained on, and with those that it was trained on,
+#: joined by commas. A version that was trained on no attacks has neither; nor has one of a release before these tags.
+HELD_OUT = "held_out_strategies"
+TRAINED_ON = "trained_on_strategies"
 #: Tag with the address in object storage that a version was published at.
 STORAGE_URI = "storage_uri"
 #: Tag with the champion that a version succeeded.
@@ -24,7 +28,9 @@ OVERRIDE = "override_reason"
 REJECTED = "rejected"
 #: Tag with when a version was rejected (Unix time, seconds).
 REJECTED_AT = "rejected_at"
-#: Tag with how the gates decided about a version, as JSON.
+#: Tag with how floors and gates decided about a version, and on which guard set, as JSON.
 VERDICT = "verdict"
+#: Tags with the same for people who look at the version in MLflow: the guard set, and which floors failed.
+GUARD_SET, FLOORS = "guard_set", "floors"
 #: Tag with the rollout that rejected a version. If a person overrides the rejection, a later rollout is another one.
 REJECTED_BY = "rejected_by_rollout"

@@ -47,6 +47,17 @@ class RegisteredVersion:
         return self.tags.get(names.CORPUS_SHA256) or None
 
     @property
+    def held_out(self) -> tuple[str, ...] | None:
+        """Strategies that it never trained on, by choice; None if it trained on no attacks, or that is not recorded."""
+        return _names(self.tags.get(names.HELD_OUT))
+
+    @property
+    def trained_on(self) -> frozenset[str] | None:
+        """Strategies that it, or a version that it continued from, was trained on; None as for :attr:`held_out`."""
+        found = _names(self.tags.get(names.TRAINED_ON))
+        return None if found is None else frozenset(found)
+
+    @property
     def storage_uri(self) -> str | None:
         """Where its bundle lies in object storage; None if it was not published."""
         return self.tags.get(names.STORAGE_URI)
@@ -81,3 +92,8 @@ class RegisteredVersion:
     def rejection(self) -> str | None:
         """Why it was rejected; None if it was not."""
         return self.tags.get(names.REJECTED)
+
+
+def _names(tag: str | None) -> tuple[str, ...] | None:
+    """The names in a tag that joins them by commas; None if there is no tag."""
+    return None if tag is None else tuple(name for name in tag.split(",") if name)

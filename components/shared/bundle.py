@@ -1,10 +1,12 @@
 """The bundle: a trained filter as one folder, which needs neither pickle nor torch.
 
     bundle.json      base model, threshold, versions, metrics, SHA-256 of every other file
-    model.onnx       int8 weights, inputs of the tokenizer, output ``logits`` float32[batch, 2] (benign, toxic)
+    model.onnx       int8 weights; inputs of the tokenizer and, if it was trained with them, ``ngrams`` int64[batch,
+                     width]; output ``logits`` float32[batch, 2] (benign, toxic)
     tokenizer/       tokenizer.json
     adapter/         the LoRA adapter as safetensors, from which a later training can start
     lexicon.json     the Reader's words and their costs; without this file words are not restored
+    LICENSE.encoder  the licence of the encoder it was trained from, where the encoder came with one
     model_card.md    a description for people
 
 The folder is complete or absent: it is written under another name and then renamed.
@@ -21,12 +23,14 @@ from typing import Any
 
 from content_arena.components.shared.canonical import CANONICAL_VERSION, VERSIONS
 from content_arena.components.shared.errors import BundleError
+from content_arena.components.shared.ngrams import NGRAM_VERSION
 
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer/tokenizer.json"
 ADAPTER = "adapter"
 LEXICON = "lexicon.json"
+ENCODER_LICENCE = "LICENSE.encoder"
 FORMAT = 1
 
 
@@ -40,6 +44,7 @@ class BundleSpec:
         threshold: A text is toxic if its score is at least this.
         max_length: Tokens in one window, special tokens included.
         canonical_version: Version of the canonicaliser it was trained behind.
+        ngram_version: Version of the hashed n-grams (ngrams.py) that it was trained with; None for a model without.
         metrics: Figures of the training run, by name.
         training: Parameters of the training run, by name.
         files: SHA-256 (hex) of every other file, by path relative to the folder.
@@ -51,6 +56,7 @@ class BundleSpec:
     threshold: float
     max_length: int
     canonical_version: str = CANONICAL_VERSION
+    ngram_version: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -148,6 +154,11 @@ def load(path: str | Path) -> Bundle:
         raise BundleError(
             f"bundle {folder} was trained behind canonicaliser {spec.canonical_version}, this code has "
             f"{', '.join(VERSIONS)}: train again, or serve it with the release that made it"
+        )
+    if spec.ngram_version not in (None, NGRAM_VERSION):
+        raise BundleError(
+            f"bundle {folder} was trained with n-grams of version {spec.ngram_version}, this code has {NGRAM_VERSION}: "
+            "train again, or serve it with the release that made it"
         )
     for name in (MODEL, TOKENIZER):
         if name not in spec.files:

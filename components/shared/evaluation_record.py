@@ -94,7 +94,7 @@ class ModelEvaluation:
             threshold=fields.number("threshold"),
             base_model=fields.text("base_model"),
             figures={
-                figure.name: fields.rate(figure.name) if figure.unit == "share" else fields.number_or_none(figure.name)
+                figure.name: fields.rate(figure.name) if figure.is_rate else fields.number_or_none(figure.name)
                 for figure in figures.FIGURES
             },
             confusion=_confusion(fields),
@@ -111,17 +111,19 @@ class StrategyComparison:
         strategy: Its name.
         family: Its family.
         held_out: Whether neither model was trained on it.
+        is_undone: Whether the canonicaliser undoes it: it is then in no mean.
         champion: Evasion of the champion.
         challenger: Evasion of the challenger.
         champion_fpr: Benign texts that the champion flags after the strategy.
         challenger_fpr: Benign texts that the challenger flags after the strategy.
-        undone: Share of its edits that the canonicaliser undoes.
+        undone: Share of its edits here that the challenger's canonicaliser undoes.
         restored: Share of its attacks that the challenger's filter reads like the original.
     """
 
     strategy: str
     family: str
     held_out: bool
+    is_undone: bool
     champion: Rate
     challenger: Rate
     champion_fpr: Rate
@@ -152,6 +154,47 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuardSet:
+    """The texts from elsewhere that both models were judged on.
+
+    Attributes:
+        name: Of the file or data set, or "embedded-en-guard".
+        n_texts: How many.
+        n_toxic: How many of them are toxic.
+        sha256: Of ids, texts and labels; two guard sets with the same hash are the same.
+    """
+
+    name: str
+    n_texts: int
+    n_toxic: int
+    sha256: str
+
+    @property
+    def described(self) -> str:
+        """The guard set for people, on one line."""
+        return f"{self.name}: {self.n_texts:,} texts, {self.n_toxic:,} of them toxic, sha256 {self.sha256}"
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> GuardSet:
+        """Reads it from a document.
+
+        Raises:
+            InputError: A field is missing or of a wrong type.
+        """
+        return cls(
+            name=fields.text("name"),
+            n_texts=fields.whole("n_texts"),
+            n_toxic=fields.whole("n_toxic"),
+            sha256=fields.text("sha256"),
+        )
+
+    @classmethod
+    def read(cls, fields: Fields) -> GuardSet | None:
+        """The field ``guard`` of a document; None where it is null: there was no guard set."""
+        return None if fields.raw("guard") is None else cls.from_fields(fields.fields("guard"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Champion and challenger on the same texts under the same attacks.
 
@@ -160,8 +203,11 @@ class Evaluation:
         seed: Of the attacks.
         budget: Queries allowed for each (text, strategy).
         attack_set_sha256: Two evaluations with the same hash made the same attempts.
+        held_out: Strategies that neither model was trained on.
+        held_out_reason: Who chose them, for people.
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
+        guard: The guard set; None if there is none.
         champion: What was measured on the champion.
         challenger: What was measured on the challenger.
         strategies: A row a strategy.
@@ -172,12 +218,20 @@ class Evaluation:
     seed: int
     budget: int
     attack_set_sha256: str
+    held_out: tuple[str, ...]
+    held_out_reason: str
     n_toxic: int
     n_benign: int
+    guard: GuardSet | None
     champion: ModelEvaluation
     challenger: ModelEvaluation
     strategies: tuple[StrategyComparison, ...]
     examples: tuple[Example, ...]
+
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """Strategies that the canonicaliser undoes: attacked with, and in no mean."""
+        return tuple(row.strategy for row in self.strategies if row.is_undone)
 
     @property
     def models(self) -> dict[str, ModelEvaluation]:
@@ -191,8 +245,11 @@ class Evaluation:
             "seed": self.seed,
             "budget": self.budget,
             "attack_set_sha256": self.attack_set_sha256,
+            "held_out_strategies": list(self.held_out),
+            "held_out_reason": self.held_out_reason,
             "n_toxic": self.n_toxic,
             "n_benign": self.n_benign,
+            "guard": asdict(self.guard) if self.guard else None,
             **{name: model.as_json() for name, model in self.models.items()},
             "strategies": [asdict(row) for row in self.strategies],
             "examples": [asdict(example) for example in self.examples],
@@ -211,8 +268,11 @@ class Evaluation:
             seed=fields.whole("seed"),
             budget=fields.whole("budget"),
             attack_set_sha256=fields.text("attack_set_sha256"),
+            held_out=fields.texts("held_out_strategies"),
+            held_out_reason=fields.text("held_out_reason"),
             n_toxic=fields.whole("n_toxic"),
             n_benign=fields.whole("n_benign"),
+            guard=GuardSet.read(fields),
             champion=ModelEvaluation.from_fields(fields.fields("champion")),
             challenger=ModelEvaluation.from_fields(fields.fields("challenger")),
             strategies=tuple(_strategy(row) for row in fields.list_of_fields("strategies")),
@@ -267,6 +327,7 @@ def _strategy(fields: Fields) -> StrategyComparison:
         strategy=fields.text("strategy"),
         family=fields.text("family"),
         held_out=fields.flag("held_out"),
+        is_undone=fields.flag("is_undone"),
         **{name: fields.rate(name) for name in rates},
     )
 

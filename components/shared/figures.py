@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 Better = Literal["higher", "lower"]
-#: ``share`` is a rate with an interval, ``score`` a number in [0, 1] without one, ``ms`` milliseconds.
+#: ``share`` is a rate with an interval, ``score`` a number in [0, 1], ``ms`` milliseconds.
 Unit = Literal["share", "score", "ms"]
-#: Which of the clean test texts a score rests on.
-Basis = Literal["texts", "flagged", "toxic"]
+#: Which texts a score rests on: clean test texts (all, those that are flagged, those that are toxic), or the guard set.
+Basis = Literal["texts", "flagged", "toxic", "guard"]
 
 NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A share with its 95 % interval.
+    """A share, or a score, with its 95 % interval.
 
     Attributes:
         rate: In [0, 1]; None if it was not measured.
@@ -50,7 +50,8 @@ class Rate:
 #: The rate over no trials.
 NOTHING = Rate(None)
 
-#: A figure as it was measured: a share is a Rate; a score or a time is a number, None where it was not measured.
+#: A figure as it was measured: a share, or a score with an interval, is a Rate; any other is a number, None where it
+#: was not measured.
 Measured = Rate | float | None
 
 
@@ -90,8 +91,10 @@ class Figure:
         unit: What it is measured in.
         better: Which way is better.
         gate: The gate it has by default; None if it has none.
+        floor: The least value with which any version may become champion, by default; None if it has no floor.
         in_headline: Whether registry, MLflow and the command line show it; the report shows every figure.
-        basis: Which clean texts a score rests on; None if it does not rest on clean texts.
+        basis: Which texts a score rests on; None if it rests on none of these.
+        has_interval: Whether a score is measured with an interval; a share always is.
         exported: Its gauge; None if it has none of its own.
     """
 
@@ -100,30 +103,62 @@ class Figure:
     unit: Unit
     better: Better
     gate: GateRule | None = None
+    floor: float | None = None
     in_headline: bool = False
     basis: Basis | None = None
+    has_interval: bool = False
     exported: Exported | None = None
 
     def __post_init__(self) -> None:
-        if (self.gate or self.exported) and not self.in_headline:
+        if (self.gate or self.floor or self.exported) and not self.in_headline:
             raise ValueError(f"figure {self.name}: what is gated or exported has to be in the headline")
+        if self.floor is not None and self.better != "higher":
+            raise ValueError(f"figure {self.name}: a floor is for figures of which higher is better")
+
+    @property
+    def on_guard(self) -> bool:
+        """Whether it is measured on the guard set, and on nothing where there is none."""
+        return self.basis == "guard"
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is measured as a :class:`Rate`, with its n and its interval."""
+        return self.unit == "share" or self.has_interval
 
 
 #: In the order of the report's rows.
 FIGURES: tuple[Figure, ...] = (
     Figure(
         name="clean_f1", label="Clean F1", unit="score", better="higher", basis="texts", in_headline=True,
-        gate=GateRule(margin=0.005),
+        gate=GateRule(margin=0.005), floor=0.70,
     ),
     Figure(name="clean_precision", label="Clean precision", unit="score", better="higher", basis="flagged"),
     Figure(name="clean_recall", label="Clean recall", unit="score", better="higher", basis="toxic"),
-    Figure(name="clean_auroc", label="Clean AUROC", unit="score", better="higher", basis="texts"),
+    Figure(
+        name="clean_auroc", label="Clean AUROC", unit="score", better="higher", basis="texts", in_headline=True,
+        floor=0.80,
+    ),
+    Figure(
+        name="guard_auroc", label="AUROC, guard set", unit="score", better="higher", basis="guard", in_headline=True,
+        gate=GateRule(margin=0.01),
+    ),
     Figure(
         name="evasion", label="Evasion, all strategies", unit="share", better="lower", in_headline=True,
         gate=GateRule(),
     ),
     Figure(name="evasion_seen", label="Evasion, seen strategies", unit="share", better="lower", in_headline=True),
     Figure(name="evasion_unseen", label="Evasion, held-out strategies", unit="share", better="lower", in_headline=True),
+    Figure(
+        name="evasion_matched", label="Evasion, matched false alarms", unit="share", better="lower", in_headline=True,
+        exported=Exported(
+            "evasion_matched_rate", "Evasion where perturbed benign texts are flagged 2 points more than clean ones."
+        ),
+    ),
+    Figure(
+        name="perturbed_auroc", label="AUROC, perturbed texts", unit="score", better="higher", in_headline=True,
+        has_interval=True, gate=GateRule(margin=0.005),
+        exported=Exported("perturbed_auroc", "AUROC of perturbed toxic against perturbed benign texts."),
+    ),
     Figure(
         name="perturbed_benign_fpr", label="False alarms, perturbed benign", unit="share", better="lower",
         in_headline=True, gate=GateRule(margin=0.02),

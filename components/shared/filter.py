@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import BundleError
-from content_arena.components.shared.reading import Reading, ReadText
+from content_arena.components.shared.ngrams import ngram_ids, padded
+from content_arena.components.shared.reading import Reading
+from content_arena.components.shared.windows import Window, cut, limit
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -27,11 +29,8 @@ if TYPE_CHECKING:
 
 #: Texts a session takes at once.
 BATCH_SIZE = 8
-#: Tokens by which two windows of a long text overlap.
-WINDOW_STRIDE = 16
-
-#: Index of the text it comes from, and token ids, special tokens included.
-Window = tuple[int, list[int]]
+#: Name of the model's input for the n-grams of each window (see ngrams.py); a model may have none.
+NGRAM_INPUT = "ngrams"
 
 
 class ContentFilter:
@@ -95,11 +94,11 @@ class ContentFilter:
         """
         if not texts:
             return np.zeros(0, dtype=np.float32)
-        windows = self._windows([self.reading(text) for text in texts])
+        windows = cut(self._tokenizer, [self.reading(text) for text in texts])
         batches = [windows[i : i + self._batch_size] for i in range(0, len(windows), self._batch_size)]
         scores = np.zeros(len(texts), dtype=np.float32)
         for batch, batch_scores in zip(batches, self._pool.map(self._run, batches), strict=True):
-            np.maximum.at(scores, [index for index, _ in batch], batch_scores)
+            np.maximum.at(scores, [window.text_index for window in batch], batch_scores)
         return scores
 
     def is_toxic(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -110,28 +109,20 @@ class ContentFilter:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _windows(self, texts: Sequence[ReadText]) -> list[Window]:
-        """The tokens of every text, cut into windows, the shortest first."""
-        # Lone surrogates have no UTF-8 form, and the tokenizer refuses them.
-        encodable = [text.encode("utf-8", "replace").decode() for text in texts]
-        windows: list[Window] = []
-        for index, encoding in enumerate(self._tokenizer.encode_batch_fast(encodable)):
-            windows.append((index, encoding.ids))
-            windows.extend((index, overflow.ids) for overflow in encoding.overflowing)
-        return sorted(windows, key=lambda window: len(window[1]))
-
     def _run(self, batch: list[Window]) -> npt.NDArray[np.float32]:
-        width = max(len(ids) for _, ids in batch)
+        width = max(len(window.ids) for window in batch)
         input_ids = np.full((len(batch), width), self._pad_id, dtype=np.int64)
         attention_mask = np.zeros((len(batch), width), dtype=np.int64)
-        for row, (_, ids) in enumerate(batch):
-            input_ids[row, : len(ids)] = ids
-            attention_mask[row, : len(ids)] = 1
+        for row, window in enumerate(batch):
+            input_ids[row, : len(window.ids)] = window.ids
+            attention_mask[row, : len(window.ids)] = 1
         available = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "token_type_ids": np.zeros_like(input_ids),
         }
+        if NGRAM_INPUT in self._inputs:
+            available[NGRAM_INPUT] = padded([ngram_ids(window.text) for window in batch])
         session = self._sessions.get()
         try:
             (logits,) = session.run(["logits"], {name: available[name] for name in self._inputs})
@@ -147,8 +138,7 @@ def _load_tokenizer(bundle: bundles.Bundle) -> Tokenizer:
 
     try:
         tokenizer = Tokenizer.from_file(str(bundle.tokenizer_path))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(bundle.spec.max_length, stride=WINDOW_STRIDE)
+        limit(tokenizer, bundle.spec.max_length)
     except Exception as error:  # The library has no classes of its own: it raises Exception, whatever is wrong.
         raise _load_error(bundle, error) from error
     return tokenizer

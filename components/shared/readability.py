@@ -30,8 +30,10 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
     Returns:
         float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
-    originals, perturbed = (map(_as_people_read, attacks[column]) for column in ("original_text", "perturbed_text"))
-    return np.array(list(map(_similarity, originals, perturbed)), dtype=float)
+    # Every strategy attacks the same originals, so each of them is read once.
+    originals = {text: _as_people_read(text) for text in attacks["original_text"].unique()}
+    pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
+    return np.array([_similarity(originals[old], _as_people_read(new)) for old, new in pairs], dtype=float)
 
 
 def _as_people_read(text: str) -> str:

@@ -22,7 +22,10 @@ from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 LABELS = ("toxic", "benign")
+#: The splits of a corpus.
 SPLITS = ("train", "validation", "test")
+#: Texts from elsewhere than the corpus. Both models are judged on them, and nothing is trained or attacked with them.
+GUARD = "guard"
 STATUSES = ("success", "failed", "skipped")
 #: Key of a Parquet file's metadata; its value is the name and the version of the schema, such as ``Attack/0``.
 SCHEMA_KEY = b"content_arena.schema"
@@ -65,8 +68,8 @@ class Sample(Record):
     lang: Series[str] = pa.Field(description="ISO 639-1 code.")
     category: Series[str] = pa.Field(nullable=True, description="Kind of toxicity, or kind of hard benign text.")
     target_ident: Series[str] = pa.Field(nullable=True, description="Group spoken of, whatever the label.")
-    source: Series[str] = pa.Field(description="Where the row comes from.")
-    split: Series[str] = pa.Field(isin=SPLITS)
+    source: Series[str] = pa.Field(description="Where the row comes from; of a guard text, the name of the guard set.")
+    split: Series[str] = pa.Field(isin=(*SPLITS, GUARD))
 
 
 class Attack(Record):
@@ -204,5 +207,9 @@ def digest(table: pd.DataFrame, columns: list[str]) -> str:
 
 
 def corpus_digest(corpus: pd.DataFrame) -> str:
-    """SHA-256 (hex) of a corpus (rows of Sample): texts, labels and splits, in whatever order they come."""
-    return digest(corpus.sort_values("sample_id"), ["sample_id", "text", "label", "split"])
+    """SHA-256 (hex) of a corpus (rows of Sample): texts, labels and splits, in whatever order they come.
+
+    The guard set is no part of it: another one is no reason to train again.
+    """
+    rows = corpus[corpus["split"] != GUARD]
+    return digest(rows.sort_values("sample_id"), ["sample_id", "text", "label", "split"])

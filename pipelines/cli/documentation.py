@@ -17,6 +17,7 @@ import typer
 
 from content_arena.components.canary_rollout.launch import Limits
 from content_arena.components.canary_rollout.settings import RolloutSettings
+from content_arena.components.registry.floors import DEFAULT_FLOORS
 from content_arena.components.registry.gates import DEFAULT_GATES
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.definitions.parameters import PARAMETERS
@@ -34,7 +35,7 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 | exit code | means |
 |---|---|
 | 0 | done; for a run: it ended in a verdict, yes or no |
-| 1 | the answer is no: gates failed, nothing to roll back to, a submitted run failed, a rollout was rolled back |
+| 1 | the answer is no: gates or floors failed, nothing to roll back to, a submitted run failed, a rollout went back |
 | 2 | an option, a file or a value cannot be used, or a stage of a local run broke down |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |
@@ -62,6 +63,12 @@ lora_rank = 8
 clean_f1 = 0.01          # the challenger may be one point worse
 perturbed_benign_fpr = 0.0
 
+[floors]
+clean_auroc = 0.85       # no version with less becomes champion
+
+[promotion]
+guard = "elsewhere.csv"
+
 [rollout]
 steps = [0, 10, 50, 100]
 bake_seconds = 600
@@ -74,7 +81,14 @@ _GATES = """### `[gates]`
 
 By how much the challenger may be worse than the champion, by name of a figure of the evaluation. Naming a figure
 that has no gate adds one. A gate that is not named keeps its rule, so no setting removes a gate. The margins are
-recorded with the verdict.
+recorded with the verdict. A gate on the guard set is not judged where there is none, unless `require_guard` is set.
+
+"""
+_FLOORS = """### `[floors]`
+
+The least value of a figure, from 0 to 1, with which a version may become champion, the first one included. Naming a
+figure that has no floor adds one. The floors are recorded with the verdict. A first version below a floor is refused,
+and the run ends without a champion; the next run begins anew.
 
 """
 
@@ -160,6 +174,7 @@ def _sections() -> Iterator[str]:
         if section == RolloutSettings.SECTION:
             yield _section(f"{section}.limits", Limits)
     yield _GATES + _table(("figure", "the challenger passes with"), [(f"`{g.metric}`", g.rule) for g in DEFAULT_GATES])
+    yield _FLOORS + _table(("figure", "floor"), [(f"`{floor.metric}`", f"{floor.least:g}") for floor in DEFAULT_FLOORS])
 
 
 def _section(section: str, kind: type[Any]) -> str:

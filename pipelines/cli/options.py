@@ -117,6 +117,16 @@ class CorpusOptions:
 
 
 @dataclass(frozen=True)
+class GuardOptions:
+    """Options for the guard set."""
+
+    guard: Annotated[str, typer.Option(help=described("guard"))] = PARAMETERS["guard"].default
+    require_guard: Annotated[bool, typer.Option("--require-guard", help=described("require_guard"))] = PARAMETERS[
+        "require_guard"
+    ].default
+
+
+@dataclass(frozen=True)
 class AttackOptions:
     """Options of the attacks."""
 
@@ -129,7 +139,7 @@ class AttackOptions:
             "--held-out",
             metavar="STRATEGY",
             help="Strategy that is judged and never trained on; repeat for more.",
-            show_default=", ".join(AttackSettings.held_out_strategies),
+            show_default="the champion's, at first chosen by the seed",
         ),
     ] = None
 

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from content_arena.components.registry.floors import ADVICE
 from content_arena.components.shared.figures import NOT_MEASURED, in_percent
 
 if TYPE_CHECKING:
+    from content_arena.components.registry.verdict import RecordedVerdict
     from content_arena.components.registry.version import RegisteredVersion
 
 
 def print_run(out: Console, result: Mapping[str, Any]) -> None:
     """Prints the verdict of a run, its reasons, and where the report is."""
+    if result["champion_version"] is None:
+        _print_refused_first(out, result)
+        return
     table = Table(title=f"Generation {result['generation']}", title_justify="left")
     table.add_column("figure")
     table.add_column(f"champion (version {result['champion_version']})", justify="right")
@@ -24,12 +29,32 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
         new = result["metrics"]["challenger"][name]
         table.add_row(name.replace("_", " "), in_percent(name, old), in_percent(name, new))
     out.print(table)
+    held_out, undone = (", ".join(result[key]) or "none" for key in ("held_out_strategies", "undone_strategies"))
+    out.print(f"Held out of training ({result['held_out_reason']}): {held_out}", highlight=False)
+    out.print(f"Undone before a model reads them, in no figure: {undone}", highlight=False)
     verdict = "[green]promoted[/]" if result["promoted"] else "[yellow]not promoted[/]"
     out.print(f"The challenger is {verdict}:")
-    for reason in result["reasons"]:
+    not_judged = [gate["reason"] for gate in result.get("gates", ()) if gate["passed"] is None]
+    for reason in dict.fromkeys([*result["reasons"], *not_judged]):
         out.print(f"  {reason}", highlight=False)
     out.print(f"Report: {result['report']}", highlight=False, soft_wrap=True)
     out.print("Next: `arena serve` serves the champion, `arena status` shows the registry.", highlight=False)
+
+
+def _print_refused_first(out: Console, result: Mapping[str, Any]) -> None:
+    """Prints why the first version did not become champion, and what to do."""
+    version = result["challenger_version"]
+    table = Table(title="The first version", title_justify="left")
+    table.add_column("figure")
+    table.add_column(f"version {version}", justify="right")
+    for name, value in result["metrics"]["challenger"].items():
+        table.add_row(name.replace("_", " "), in_percent(name, value))
+    out.print(table)
+    out.print(f"Version {version} is [yellow]refused[/], so there is no champion:")
+    for reason in result["reasons"]:
+        out.print(f"  {reason}", highlight=False)
+    out.print(f"Report: {result['report']}", highlight=False, soft_wrap=True)
+    out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True, markup=False)
 
 
 def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int) -> Table:
@@ -51,8 +76,15 @@ def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int
     return table
 
 
-def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
-    """One column for each alias, one row for each figure."""
+def status_table(
+    aliases: Mapping[str, RegisteredVersion], verdicts: Mapping[str, RecordedVerdict | None] | None = None
+) -> Table:
+    """One column for each alias, one row for each figure, and rows for what was decided about the versions.
+
+    Args:
+        aliases: The version behind each alias.
+        verdicts: What was decided about it, by alias; None if it was never judged.
+    """
     table = Table(title="content-filter", title_justify="left")
     table.add_column("")
     for alias in aliases:
@@ -64,7 +96,27 @@ def status_table(aliases: Mapping[str, RegisteredVersion]) -> Table:
     for name in sorted({name for version in aliases.values() for name in version.metrics}):
         shown = (in_percent(name, version.metrics.get(name)) for version in aliases.values())
         table.add_row(name.replace("_", " "), *shown)
+    found = [(verdicts or {}).get(alias) for alias in aliases]
+    if any(found):
+        table.add_row("verdict", *map(_verdict, found))
+        table.add_row("guard set", *map(_guard, found))
     return table
+
+
+def _verdict(verdict: RecordedVerdict | None) -> str:
+    if verdict is None:
+        return "never judged"
+    failed = [
+        *(floor.metric for floor in verdict.floors if not floor.passed),
+        *(gate.gate for gate in verdict.gates if gate.passed is False),
+    ]
+    return f"failed {', '.join(failed)}" if failed else "passed gates" if verdict.gates else "passed floors"
+
+
+def _guard(verdict: RecordedVerdict | None) -> str:
+    if verdict is None:
+        return ""
+    return f"{verdict.guard.name}, {verdict.guard.n_texts:,} texts" if verdict.guard else "none"
 
 
 def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, RegisteredVersion]) -> str:
@@ -75,13 +127,15 @@ def others_line(versions: Iterable[RegisteredVersion], aliases: Mapping[str, Reg
     return f"Other versions: {', '.join(shown)}" if shown else ""
 
 
-def version_json(version: RegisteredVersion) -> dict[str, Any]:
-    """A version as `arena status --json` answers it."""
+def version_json(version: RegisteredVersion, verdict: RecordedVerdict | None = None) -> dict[str, Any]:
+    """A version and what was decided about it, as `arena status --json` answers it."""
     return {
         "version": str(version.version),
         "generation": version.generation,
         "bundle_sha256": version.digest,
         "metrics": version.metrics,
+        "verdict": verdict.as_json() if verdict else None,
+        "held_out_strategies": None if version.held_out is None else list(version.held_out),
     }
 
 

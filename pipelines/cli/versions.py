@@ -24,16 +24,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show which version is champion, challenger and previous, with its figures."""
+    """Show which version is champion, challenger and previous, with its figures, its verdict and its guard set."""
     registry = registry_here()
     aliases = registry.aliases()
+    verdicts = {alias: registry.verdict(version.version) for alias, version in aliases.items()}
     if as_json:
-        print(json.dumps({alias: tables.version_json(version) for alias, version in aliases.items()}))
+        shown = {alias: tables.version_json(version, verdicts[alias]) for alias, version in aliases.items()}
+        print(json.dumps(shown))
         return
-    if not aliases:
-        out.print("The registry is empty: `arena run` trains the first champion.")
-        return
-    out.print(tables.status_table(aliases))
+    if aliases:
+        out.print(tables.status_table(aliases, verdicts))
+    else:
+        out.print("There is no champion: `arena run` trains the first one.")
     others = tables.others_line(registry.versions(), aliases)
     if others:
         out.print(others, highlight=False, soft_wrap=True, markup=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, List  # noqa: UP035 - KFP's type parser
 
 from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
 
@@ -54,12 +55,28 @@ _ALL = (
         "Version of what `data` holds, such as a date or a digest. A corpus that was prepared before is reused if "
         "data, version and options are the same.",
     ),
+    Parameter(
+        "guard",
+        str,
+        PromotionSettings.guard,
+        "Guard set: labelled text from elsewhere than `data`, in the same formats, that nothing is trained on. A "
+        "challenger whose AUROC on it is worse is refused. embedded: the one of the language, if there is one.",
+        "promotion",
+    ),
+    Parameter(
+        "require_guard",
+        bool,
+        PromotionSettings.require_guard,
+        "Whether a challenger is refused where there is no guard set.",
+        "promotion",
+    ),
     Parameter("lang", str, TrainingSettings.lang, "Language of the texts, ISO 639-1."),
     Parameter(
         "base_model",
         str,
         TrainingSettings.base_model,
-        "Encoder to train from: embedded name, folder, or hub id such as klue/bert-base.",
+        "Encoder to train from: auto (all-MiniLM-L6-v2, or multilingual-e5-small for ko), one of "
+        "these names, a folder, or a hub id such as klue/bert-base.",
         "training",
     ),
     Parameter("budget", int, AttackSettings.budget, "Queries an attack may spend on each text and strategy.", "attack"),
@@ -87,7 +104,12 @@ _ALL = (
         "training",
     ),
     Parameter("seed", int, TrainingSettings.seed, "Seed of attacks and training; the same seed, the same attacks."),
-    Parameter("max_texts", int, 100_000, "Draw at most this many texts from the data, in its proportions."),
+    Parameter(
+        "max_texts",
+        int,
+        100_000,
+        "Draw at most this many texts from the data. The rarer label gets up to 40 % of them, where there are so many.",
+    ),
     Parameter(
         "max_evasion",
         float,
@@ -104,7 +126,8 @@ _ALL = (
         "held_out_strategies",
         List[str],  # noqa: UP006
         list(AttackSettings.held_out_strategies),
-        "Strategies that are judged and never trained on.",
+        "Strategies that are judged and never trained on; if empty, the champion's choice is kept, and at first the "
+        "seed chooses.",
         "attack",
     ),
     Parameter(
@@ -126,6 +149,7 @@ _ALL = (
 PARAMETERS = {parameter.name: parameter for parameter in _ALL}
 _TRAINING = ("base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri")
 _POLICY = ("max_evasion", "max_age_days")
+_GUARD = ("guard", "require_guard")
 
 
 def _without(*names: str) -> tuple[Parameter, ...]:
@@ -133,6 +157,6 @@ def _without(*names: str) -> tuple[Parameter, ...]:
 
 
 #: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
-BATTLE = _without(*_TRAINING, *_POLICY)
+BATTLE = _without(*_TRAINING, *_POLICY, *_GUARD)
 ARENA = _without("victim", *_POLICY)
 RETRAIN = _without("victim", "data_version")

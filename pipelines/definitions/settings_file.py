@@ -15,6 +15,7 @@ from typing import Any
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.labeling.settings import LabelingSettings
+from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
 from content_arena.components.shared import settings
@@ -26,6 +27,7 @@ SHARED = ("lang", "seed")
 #: Settings of [rollout] that are separate inputs of the stage, fixed when a pipeline is compiled.
 ROLLOUT_INPUTS = ("steps", "bake_seconds", "min_requests", "approvals", "limits", "prometheus")
 GATES = "gates"
+FLOORS = "floors"
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,18 @@ class RunSettings:
 
 
 def sections() -> dict[str, type[Any]]:
-    """The dataclass that declares the settings of a section, by section; the gates are not declared by a dataclass."""
+    """The dataclass that declares the settings of a section, by section; gates and floors have none."""
     from content_arena.components.canary_rollout.settings import RolloutSettings
 
-    kinds = (AttackSettings, TrainingSettings, EvaluationSettings, LabelingSettings, Policy, RolloutSettings)
+    kinds = (
+        AttackSettings,
+        TrainingSettings,
+        EvaluationSettings,
+        LabelingSettings,
+        PromotionSettings,
+        Policy,
+        RolloutSettings,
+    )
     return {kind.SECTION: kind for kind in kinds}
 
 
@@ -84,7 +94,7 @@ def check(document: Mapping[str, Any]) -> RunSettings:
     """
     readers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         name: _reader(kind) for name, kind in sections().items()
-    } | {GATES: _gates}
+    } | {GATES: _gates, FLOORS: _floors}
     unknown = sorted(set(document) - set(readers))
     if unknown:
         raise InputError(f"there is no section [{'], ['.join(unknown)}]; there is: [{'], ['.join(readers)}]")
@@ -121,4 +131,11 @@ def _gates(given: Mapping[str, Any]) -> dict[str, Any]:
     from content_arena.components.registry.gates import gates_from
 
     gates_from(given)
+    return dict(given)
+
+
+def _floors(given: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.registry.floors import floors_from
+
+    floors_from(given)
     return dict(given)

@@ -61,7 +61,11 @@ def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Engine:
         docker.types.Mount(str(folder), str(folder), type="bind", read_only=True)
         for folder in dict.fromkeys(folder.absolute() for folder in folders)
     ]
-    environment = {**QUIET, **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}}
+    environment = {
+        "ARENA_HOME": str(home.path),
+        **QUIET,
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+    }
     return local.DockerRunner(
         user=f"{os.getuid()}:{os.getgid()}",
         read_only=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.home import home_folder
 
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
@@ -28,7 +29,7 @@ class ArenaHome:
     @classmethod
     def from_environment(cls) -> ArenaHome:
         """``$ARENA_HOME``, or ``.arena`` in the working folder."""
-        return cls(Path(os.environ.get("ARENA_HOME") or ".arena").absolute())
+        return cls(home_folder())
 
     @property
     def tracking_uri(self) -> str:

@@ -52,6 +52,10 @@ class LocalRun:
         """
         return self._output(task, "parameterValues", name)
 
+    def parameter_if_any(self, task: str, name: str) -> object | None:
+        """An output parameter of a task; None if the run ended before that task did."""
+        return self.parameter(task, name) if self._outputs_of(task) else None
+
     def artifact(self, task: str, name: str) -> Path:
         """An output artifact of a task.
 
@@ -64,12 +68,14 @@ class LocalRun:
         return path
 
     def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
-        # KFP's executor writes this file at the end of a task: a process or container that vanished leaves none.
-        found = sorted(self.artifacts.glob(f"*/{task.replace('_', '-')}/executor_output.json"))
         try:
-            return json.loads(found[-1].read_text(encoding="utf-8"))[kind][name]
+            return json.loads(self._outputs_of(task)[-1].read_text(encoding="utf-8"))[kind][name]
         except (IndexError, KeyError, ValueError) as error:
             raise StageCrashedError(f"{task} ended without its {name}: the end of its log is in {self.log}") from error
+
+    def _outputs_of(self, task: str) -> list[Path]:
+        # KFP's executor writes this file at the end of a task: a process or container that vanished leaves none.
+        return sorted(self.artifacts.glob(f"*/{task.replace('_', '-')}/executor_output.json"))
 
 
 def run(
@@ -89,7 +95,7 @@ def run(
         engine: What runs the tasks; processes if None.
 
     Raises:
-        StageRefusedError: A stage refused its input.
+        StageRefusedError: A stage refused its input; it holds what was run until then.
         StageCrashedError: A stage failed in any other way.
     """
     from kfp import local
@@ -100,6 +106,7 @@ def run(
     folder.mkdir(parents=True)
     with (folder / "log.txt").open("w", encoding="utf-8") as file, _temporary_folder() as temporary:
         log = StageLog(file, watch, EXIT_STAGES)
+        finished = LocalRun(name, Path(file.name), folder / "artifacts")
         local.init(
             engine or subprocesses(),
             pipeline_root=str(folder / "artifacts"),
@@ -107,19 +114,23 @@ def run(
         )
         try:
             # kfp.local has no callback for progress, but prints what the stages print: standard output is read instead.
-            with _environment(QUIET, TMPDIR=str(temporary)), contextlib.redirect_stdout(log), warnings.catch_warnings():
+            with (
+                _environment(QUIET, TMPDIR=str(temporary), ARENA_HOME=str(home.path)),
+                contextlib.redirect_stdout(log),
+                warnings.catch_warnings(),
+            ):
                 # Display names and node selectors have no effect here, and kfp warns about that for every task.
                 warnings.simplefilter("ignore")
                 pipeline(**given)
         except RuntimeError as error:
-            raise log.error() from error
+            raise log.error(finished) from error
         finally:
             log.flush_line()
         if log.first_error is not None:
             # kfp's DockerRunner reports success if a container is removed before its exit code was read.
-            raise log.error()
+            raise log.error(finished)
     _forget_old_runs(home.runs)
-    return LocalRun(name, Path(file.name), folder / "artifacts")
+    return finished
 
 
 @contextlib.contextmanager

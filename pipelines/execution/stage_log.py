@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Collection
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.stage import StageLine, parse
+
+if TYPE_CHECKING:
+    from content_arena.pipelines.execution.local import LocalRun
 
 #: The last line of a traceback: type and message.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b.*")
@@ -17,7 +20,16 @@ Watcher = Callable[[StageLine], None]
 
 
 class StageRefusedError(InputError):
-    """A stage refused its input; the message is the error line of the stage."""
+    """A stage refused its input; the message is the error line of the stage.
+
+    Attributes:
+        run: What was run until then.
+    """
+
+    def __init__(self, message: str, run: LocalRun | None = None) -> None:
+        """Keeps the run, whose finished stages may hold the reason in a form for programs."""
+        super().__init__(message)
+        self.run = run
 
 
 class StageCrashedError(ArenaError):
@@ -76,11 +88,15 @@ class StageLog(io.TextIOBase):
         self._pending = ""
         self.flush()
 
-    def error(self) -> ArenaError:
-        """Why the run failed."""
+    def error(self, run: LocalRun | None = None) -> ArenaError:
+        """Why the run failed.
+
+        Args:
+            run: What was run until then.
+        """
         self.flush_line()
         if self.first_error is not None:
-            return StageRefusedError(self.first_error.message)
+            return StageRefusedError(self.first_error.message, run)
         where = f"stage {self.last_stage}" if self.last_stage else "the run"
         exception = f" ({self.exception})" if self.exception else ""
         return StageCrashedError(f"{where} failed{exception}; the whole log is in {self._file.name}")

@@ -86,7 +86,7 @@ def _plain(
     import transformers
 
     transformers.logging.set_verbosity_error()
-    tokenizer = base_models.load_tokenizer(base_models.EMBEDDED)
+    tokenizer = base_models.load_tokenizer(base_models.EMBEDDED, "en")
     train = table[table["split"] == "train"]
     padding = "max_length" if pad_to_max else False
     encoded = tokenizer(train["text"].tolist(), padding=padding, truncation=True)
@@ -111,7 +111,7 @@ def _plain_model() -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    location = base_models.resolve(base_models.EMBEDDED)
+    location = base_models.resolve(base_models.EMBEDDED, "en")
     return AutoModelForSequenceClassification.from_pretrained(location, num_labels=2, dtype=torch.float32)
 
 

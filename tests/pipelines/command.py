@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli.app import main; main()"]
-SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "2", "--device", "cpu"]
+#: Floors that a loop so small can reach.
+NO_FLOORS = ["--settings", str(Path(__file__).with_name("small.toml"))]
+SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "2", "--device", "cpu", *NO_FLOORS]
 
 
 def environment(home):

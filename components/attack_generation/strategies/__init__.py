@@ -18,8 +18,7 @@ from content_arena.components.shared.errors import InputError
 GROUP = "content_arena.strategies"
 
 __all__ = [
-    "BUILT_IN", "FAMILIES", "GROUP", "HELD_OUT", "Span", "Strategy", "check_installed", "edit_words", "installed",
-    "select",
+    "BUILT_IN", "FAMILIES", "GROUP", "Span", "Strategy", "check_installed", "edit_words", "installed", "select",
 ]  # fmt: skip
 
 
@@ -39,17 +38,13 @@ def _find_built_in() -> tuple[Strategy, ...]:
 #: The strategies of this folder, by family and name.
 BUILT_IN = _find_built_in()
 
-#: Names of the strategies that are by default judged and never trained on. They show how a filter does on attacks that
-#: are new to it.
-HELD_OUT = tuple(strategy.name for strategy in BUILT_IN if strategy.held_out_by_default)
-
 
 def installed() -> dict[str, Strategy]:
     """Every strategy by name, in alphabetical order.
 
     Raises:
-        InputError: An entry point that cannot be loaded, is no strategy of that name, has the name of another
-            one, or is held out by default. Skipping it would make a battle look better than it was.
+        InputError: An entry point that cannot be loaded, is no strategy of that name, or has the name of another
+            one. Skipping it would make a battle look better than it was.
     """
     found = {strategy.name: strategy for strategy in BUILT_IN}
     for point in entry_points(group=GROUP):
@@ -98,11 +93,6 @@ def _load(point: EntryPoint) -> Strategy:
         raise InputError(f"strategy {point.name} ({point.value}) cannot be loaded: {error}") from error
     if not isinstance(strategy, Strategy) or strategy.name != point.name:
         raise InputError(f"entry point {point.name} ({point.value}) is not a Strategy of that name")
-    if strategy.held_out_by_default:
-        raise InputError(
-            f"strategy {point.name} ({point.value}) is held out by default, which only built-in strategies can be: "
-            "remove held_out_by_default from the class and name the strategy with --held-out"
-        )
     return strategy
 
 

@@ -22,14 +22,11 @@ class Strategy(ABC):
         name: Unique. A built-in strategy has its file's name, one of another package its entry point's.
         family: One of :data:`FAMILIES`.
         langs: ISO 639-1 codes of the languages it applies to; None for any.
-        held_out_by_default: Whether it is judged and never trained on unless the user decides otherwise. Built-in
-            strategies only: the default has to be the same wherever a pipeline is compiled.
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
     langs: ClassVar[frozenset[str] | None]
-    held_out_by_default: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -19,7 +19,6 @@ class DiacriticZalgo(Strategy):
     name = "diacritic_zalgo"
     family = "unicode"
     langs = None
-    held_out_by_default = True
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is a word, each of its letters gets up to two marks."""

@@ -20,7 +20,6 @@ class KoCoda(Strategy):
     name = "ko_coda"
     family = "ko"
     langs = frozenset({"ko"})
-    held_out_by_default = True
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is a word with a Hangul syllable, one of them is changed."""

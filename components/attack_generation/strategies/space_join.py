@@ -19,7 +19,6 @@ class SpaceJoin(Strategy):
     name = "space_join"
     family = "word"
     langs = None
-    held_out_by_default = True
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is a space between two words."""

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from content_arena.components.attack_generation import battle, outcomes
-from content_arena.components.attack_generation.generate import split_strategies
+from content_arena.components.attack_generation import battle, outcomes, reach, strategies
 from content_arena.components.attack_generation.search import LadderSearch
-from content_arena.components.attack_generation.strategies import HELD_OUT, Strategy
+from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
 from content_arena.components.canary_rollout.analysis.checks import Probes
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
@@ -44,7 +43,7 @@ class ProbeSet:
     Attributes:
         clean: Rows of Sample that are sent unperturbed.
         attacked: Rows of Sample that are attacked, toxic and benign.
-        strategies: The attacks, both seen in training and held out.
+        strategies: The attacks, both seen in training and held out; those that the canonicaliser undoes are left out.
         budget: Queries that an attack may spend on a text.
         seed: Seed of the attempts.
     """
@@ -76,16 +75,20 @@ def draw_probe_set(
         seed: The same seed gives the same probes.
 
     Raises:
-        InputError: The corpus can not be read, or its test split lacks toxic or benign texts.
+        InputError: The corpus can not be read, its test split lacks toxic or benign texts, or the canonicaliser undoes
+            every strategy for the language.
     """
     table = records.read(records.Sample, corpus) if corpus is not None else _embedded(lang)
     table = table[table["lang"] == lang]
     clean = battle.sample_texts(table, "test", max(clean_per_label, texts_per_label), seed)
     if clean["label"].nunique() < 2:
         raise InputError(f"probes need toxic and benign {lang} texts in the test split of {corpus or 'the corpus'}")
-    seen, unseen = split_strategies(lang, HELD_OUT)
+    undone = reach.undone(lang)
+    chosen = [strategy for strategy in strategies.select(lang) if strategy.name not in undone]
+    if not chosen:
+        raise InputError(f"probes need a strategy that reaches the model, and every one for {lang} is undone")
     attacked = battle.sample_texts(table, "test", texts_per_label, seed)
-    return ProbeSet(clean, attacked, [*seen, *unseen], budget, seed)
+    return ProbeSet(clean, attacked, chosen, budget, seed)
 
 
 def _embedded(lang: str) -> pd.DataFrame:

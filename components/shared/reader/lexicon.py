@@ -1,8 +1,8 @@
-"""The words a Reader knows, with what it costs to meet them.
+"""The lexicon of a Reader: the words it knows, each with a cost.
 
-A word's cost is its surprisal in nats, -ln p: common words cost about 4, rare ones 13. Costs add up, so a reading of a
-text is compared with another one by their sums. A string of letters that is no word costs what a model of letters says,
-and a fixed amount for being unknown.
+The cost of a word is its surprisal in nats, -ln p: about 4 for a common word, 13 for a rare one. The cost of a reading
+is the sum of the costs of its words, so two readings of the same letters can be compared. A string that is not in the
+lexicon costs its surprisal under a model of letters (letters.py) and a fixed amount for being unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from content_arena.components.shared.errors import BundleError
@@ -23,9 +23,12 @@ FORMAT = 1
 #: A word is only taken from training texts if so many different ones hold it: no name of a person gets into a bundle.
 MIN_TEXTS = 3
 EDIT_PRICE = 5.5
+#: Alphabets in which words are compared.
+LETTERS, JAMO = "letters", "jamo"
 #: Share of the probability that goes by the training texts' own counts; the rest goes by rank in the vocabulary.
 _TRAINING_SHARE = 0.5
-#: Rank shift of the Zipf-Mandelbrot law (Mandelbrot 1953) that gives ranks their probabilities.
+#: Rank shift of the Zipf-Mandelbrot law (Mandelbrot 1953), by which a word of rank r has a probability of about
+#: 1 / (r + shift).
 _ZIPF_SHIFT = 2.7
 _LONGEST_ENDING = 3
 _SHORTEST_STEM = 3
@@ -42,14 +45,18 @@ class Lexicon:
     Attributes:
         costs: Surprisal in nats, by casefolded word.
         unknown_cost: Nats that an unknown word costs beside its letters: -ln of their share among all words met.
-        edit_price: Nats that one slip of fingers or ear costs: the knob between recall and false positives.
-        alphabet: Which spelling the words are compared in; ``letters`` is the letters as they are.
+        edit_price: Nats that one wrong letter costs. With a lower price more words are restored, and more benign words
+            are taken for others.
+        alphabet: Which spelling the words are compared in: ``letters`` as they are, or ``jamo`` for Hangul.
+        inside: With the alphabet ``jamo``, the surprisal of the pieces that go on within a word; ``costs`` has those
+            that begin one.
     """
 
     costs: Mapping[str, float]
     unknown_cost: float = 3.0
     edit_price: float = EDIT_PRICE
-    alphabet: str = "letters"
+    alphabet: str = LETTERS
+    inside: Mapping[str, float] = field(default_factory=dict)
 
     def __contains__(self, word: object) -> bool:
         return word in self.costs
@@ -77,7 +84,7 @@ class Lexicon:
 
     @functools.cached_property
     def _endings(self) -> dict[str, float]:
-        """What many known words have more than another known word, with its cost: -s, -ing, -er."""
+        """Endings such as -s, -ing and -er, with their costs: many known words are another known word with one."""
         counts = Counter(
             word[-n:]
             for word in self.costs
@@ -98,6 +105,7 @@ class Lexicon:
             "alphabet": self.alphabet,
             "unknown_cost": self.unknown_cost,
             "edit_price": self.edit_price,
+            "inside": {piece: round(cost, 2) for piece, cost in sorted(self.inside.items())},
             "words": {word: round(cost, 2) for word, cost in sorted(self.costs.items())},
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
@@ -114,7 +122,9 @@ class Lexicon:
             if content["format"] != FORMAT:
                 raise BundleError(f"{path} has format {content['format']}, this code reads {FORMAT}")
             costs = {str(word): float(cost) for word, cost in content["words"].items()}
-            return cls(costs, float(content["unknown_cost"]), float(content["edit_price"]), str(content["alphabet"]))
+            inside = {str(piece): float(cost) for piece, cost in content.get("inside", {}).items()}
+            unknown_cost, edit_price = float(content["unknown_cost"]), float(content["edit_price"])
+            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path} is no lexicon: {error}") from error
 
@@ -131,7 +141,7 @@ def build(
         vocabulary: Tokens of the tokenizer with their ids; the more common a word, the lower its id.
         texts: Canonical training texts.
         labels: Their labels. Each label's words get the same weight in all: where most texts are toxic, a benign word
-            with a slip in it is not to be read as a toxic one.
+            with a wrong letter would else be read as a toxic one.
         edit_price: See :class:`Lexicon`.
     """
     n_texts: Counter[str] = Counter()
@@ -152,7 +162,7 @@ def build(
     share = _TRAINING_SHARE if known else 0.0
     costs = {}
     for word in known.keys() | ranks.keys():
-        # One letter is a word where people write it as one; every letter stands in a vocabulary.
+        # Every single letter is a token of a vocabulary. It is a word only if the training texts use it as one.
         if len(word) == 1 and word not in known:
             continue
         by_rank = 1 / (ranks[word] + _ZIPF_SHIFT) / harmonic if word in ranks else 0.0
@@ -166,7 +176,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _ranks(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Rank of every whole word of a vocabulary: WordPiece marks what goes on with ##, others mark what begins."""
+    """Rank of every whole word of a vocabulary. WordPiece marks inner pieces (##), other tokenizers a word's start."""
     marks = [mark for mark in ("▁", "Ġ") if sum(token.startswith(mark) for token in vocabulary) > len(vocabulary) / 10]
     ordered = sorted(vocabulary, key=vocabulary.__getitem__)
     ranks: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """Restores the words of a text, one token at a time, and only into words.
 
-Every reading of a token has a cost in nats: that of its words, and of what has to have happened to them. The cheapest
-is taken, and the token as it stands is one of them, so a word stays a word and ``mp3`` stays ``mp3``.
+Every reading of a token has a cost in nats: the cost of its words (lexicon.py) and the prices of the edits that turn
+them into the token. The cheapest reading is taken. The unchanged token is one of the readings, so a known word is never
+changed, and ``mp3`` stays ``mp3``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from content_arena.components.shared.reader import rules
-from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.reader import hangul_slips, rules
+from content_arena.components.shared.reader.hangul_reader import HangulReader
+from content_arena.components.shared.reader.lexicon import EDIT_PRICE, JAMO, Lexicon
 from content_arena.components.shared.reader.segmentation import Segmenter
 from content_arena.components.shared.reader.spelling import Speller
 
@@ -34,11 +36,11 @@ _NO_PROSE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|[={}<>\\]|\w\(|\w\[|\[\w*\]")
 
 @dataclass(frozen=True)
 class Prices:
-    """What has to have happened to a word, in nats.
+    """What each kind of edit costs, in nats.
 
     Attributes:
-        sign: Signs read as letters, marks left out, letters let go, borrowed letters written plainly.
-        filled: A mark that stands for any letter.
+        sign: Signs read as letters, marks left out, repeated letters reduced, accented letters written plainly.
+        filled: A mark read as any one letter (``st*pid``).
         digit: A digit or mark inside a token that is left as it is.
         quantity: A number with a unit (4th, 10k, 7pm) that is left as it is.
         joint: Two tokens read as one word.
@@ -70,6 +72,10 @@ class Reader:
         self.lexicon = lexicon
         self._prices = prices or Prices()
         self._steps = steps or Steps()
+        self._hangul: HangulReader | None = None
+        if lexicon.alphabet == JAMO:
+            slips = hangul_slips.scaled(hangul_slips.Prices(), lexicon.edit_price / EDIT_PRICE)
+            self._hangul = HangulReader(lexicon.costs, lexicon.inside, slips)
         self._segmenter = Segmenter(lexicon)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
@@ -80,13 +86,15 @@ class Reader:
         Args:
             text: Canonical text.
         """
+        if self._hangul is not None:
+            return self._hangul.read(text)
         tokens = text.split()
         if self._steps.rules:
             tokens = list(self._joined(tokens))
         return " ".join(self._token(token) for token in tokens)
 
     def _joined(self, tokens: list[str]) -> Iterator[str]:
-        """Tokens with letters set apart, and words cut in two, as one."""
+        """The tokens, with words that were written letter by letter or in two halves put together."""
         i = 0
         while i < len(tokens):
             word, width = self._spelt_out(tokens, i)
@@ -226,7 +234,7 @@ def _is_glue(token: str) -> bool:
 
 
 def _broken(token: str) -> str:
-    """A token that a tokenizer would give up on, in pieces that it reads."""
+    """A token, divided by spaces if it is too long for a tokenizer."""
     if len(token) <= LONGEST_TOKEN:
         return token
     return " ".join(

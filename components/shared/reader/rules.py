@@ -1,6 +1,6 @@
-"""Readings of one token that cost no guess: signs for letters, marks inside words, letters held down, borrowed letters.
+"""Rules for disguises of one token: signs for letters, marks inside words, repeated letters, accented letters.
 
-Each yields candidates; whether one is taken is for the Reader, and it takes only words.
+Each rule yields candidates. The Reader decides whether one is taken, and takes only words of its lexicon.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _SIGNS = {
     "0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "gb", "7": "t", "8": "b", "9": "gq", "@": "a",
     "$": "s", "!": "il", "|": "li", "€": "e", "£": "e", "¢": "c", "©": "c", "®": "r", "+": "t", "(": "c", "¡": "i",
 }  # fmt: skip
-#: Choices of letters tried for one token; a longer one is no word in disguise.
+#: Combinations of letters tried for one token; with more it is not taken for a word in disguise.
 _MOST_CHOICES = 64
-#: With fewer letters left than this a mark could be any word.
+#: With fewer letters left than this, too many words would fit.
 _FEWEST_LETTERS = 3
 _HELD = re.compile(r"(.)\1{2,}")
 _TWICE = re.compile(r"(.)\1+")
@@ -28,7 +28,7 @@ _STROKED = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: W
 
 
 def unleet(token: str) -> Iterator[str]:
-    """Every sign in a token read as a letter, where it holds a letter at all."""
+    """A token with every sign read as a letter. Tokens without any letter are numbers and yield nothing."""
     if not any(map(str.isalpha, token)) or not any(char in _SIGNS for char in token):
         return
     choices = [_SIGNS.get(char, char) for char in token]
@@ -57,7 +57,7 @@ def filled_marks(token: str) -> Iterator[str]:
 
 
 def released(word: str) -> Iterator[str]:
-    """A word with its letters let go: runs of three or more as two, then as one, then every run as one."""
+    """A word without repeated letters: runs of three or more as two, then as one, then every run as one."""
     if _HELD.search(word):
         yield _HELD.sub(r"\1\1", word)
         yield _HELD.sub(r"\1", word)
@@ -66,7 +66,7 @@ def released(word: str) -> Iterator[str]:
 
 
 def plain_letters(word: str) -> str:
-    """A word in the letters a to z, where its own are these with a mark or a stroke, or look like them."""
+    """A word with accented, stroked and look-alike letters replaced by a to z."""
     if word.isascii():
         return word
     table = look_alikes()

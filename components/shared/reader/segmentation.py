@@ -9,20 +9,20 @@ from content_arena.components.shared.reader.spelling import Speller
 
 #: Nats that each space put in has to earn.
 SPACE_PRICE = 1.0
-#: A shorter run of letters is no two words.
+#: Shorter runs of letters are not divided.
 MIN_LENGTH = 5
-#: A single letter joins in where it is a common word (a, I).
+#: A single letter is a piece only if it costs less, as the common words a and I do.
 _SINGLE_LETTER_COST = 4.5
-#: A piece that costs more a letter is looked at again: words that were written cost about two.
+#: Pieces that cost more nats a letter may be misspelt, and are divided again with corrections; real words cost about 2.
 _DOUBTFUL = 2.6
-#: Letters of one stretch that is divided with corrections; takes a millisecond for every ten.
+#: Most letters that are divided with corrections at once; ten letters take about a millisecond.
 _LONGEST_STRETCH = 60
-#: Nats that a reading with corrections has to be better by: a name falls apart into near words too.
+#: Nats by which a division with corrections has to be better, because unknown names are close to words as well.
 _DOUBT = 4.0
-#: Share of the letters that words have to hold.
+#: Least share of the letters that belongs to known words.
 _LEAST_KNOWN = 0.6
 _SHORTEST_CORRECTED, _LONGEST_WORD = 4, 14
-#: Nats a letter that belongs to no word; a name among joined words.
+#: Nats for each letter that belongs to no word, such as those of a name among joined words.
 _LETTER_COST = 3.0
 
 
@@ -43,10 +43,11 @@ class Segmenter:
 
         Args:
             letters: A run of letters.
-            speller: Corrects one slip a word where the string does not fall apart into words as it stands.
+            speller: Corrects up to one wrong letter a word in the parts that cannot be divided into words; None to
+                correct nothing.
 
         Returns:
-            None if that is no likelier than that the letters are one unknown word.
+            None if it is likelier that the letters are one unknown word.
         """
         if len(letters) < MIN_LENGTH:
             return None
@@ -79,7 +80,7 @@ class Segmenter:
         return known + SPACE_PRICE
 
     def _edits(self, letters: str, pieces: list[str]) -> int:
-        """How many pieces do not stand in the string as they are, found from left to right."""
+        """How many of the pieces are not in the string, which means that they were corrected."""
         at, n = 0, 0
         for piece in pieces:
             found = letters.find(piece, at, at + len(piece) + 2)
@@ -88,7 +89,7 @@ class Segmenter:
         return n
 
     def _stretches(self, pieces: list[str]) -> Iterator[tuple[str, bool]]:
-        """Pieces that stand, and between them the stretches of doubtful ones with a neighbour on either side."""
+        """Pieces, with False; adjoining doubtful pieces and their neighbours as one string, with True."""
         doubtful = [self._cost(piece) > _DOUBTFUL * len(piece) + SPACE_PRICE for piece in pieces]
         near = [any(doubtful[max(0, i - 1) : i + 2]) for i in range(len(pieces))]
         stretch = ""
@@ -105,7 +106,7 @@ class Segmenter:
             yield stretch, True
 
     def _corrected(self, letters: str, speller: Speller) -> list[str]:
-        """The likeliest words with at most one slip each (Viterbi 1967)."""
+        """The likeliest words with at most one wrong letter each (algorithm: Viterbi 1967)."""
         costs = [0.0] + [float("inf")] * len(letters)
         chosen: list[tuple[int, str]] = [(0, "")] * (len(letters) + 1)
         for start in range(len(letters)):

@@ -16,9 +16,9 @@ from jellyfish import damerau_levenshtein_distance, metaphone
 
 from content_arena.components.shared.reader.lexicon import Lexicon
 
-#: Words that share a phonetic key and are looked at, the most common first.
+#: Most words with the same phonetic key that are compared; the most common are kept.
 _MOST_ALIKE = 24
-#: Shorter words are too near to too many others.
+#: Shorter words are not corrected, because too many others are one edit away.
 MIN_LENGTH = 3
 _SECOND_EDIT_FROM = 6
 _LONGEST = 24
@@ -53,7 +53,7 @@ class Speller:
         self._by_sound = dict(by_sound)
 
     def _index(self, key: str, word: str) -> None:
-        # Most keys lead to one word; a list for each would take three times the memory.
+        # Most keys lead to one word, which is stored without a list: lists take three times the memory.
         known = self._by_deletion.get(key)
         if known is None:
             self._by_deletion[key] = word
@@ -75,7 +75,7 @@ class Speller:
             return None
         best, lowest = None, self._lexicon.unknown(word)
         for candidate, price in self._candidates(word):
-            # Three letters are one slip away from dozens of words; only a letter left out is taken for one.
+            # Dozens of words are one edit away from three letters: only a missing letter is corrected.
             if len(word) == MIN_LENGTH and (len(candidate) <= MIN_LENGTH or candidate[0] != word[0]):
                 continue
             total = self._lexicon.costs[candidate] + price
@@ -104,14 +104,14 @@ class Speller:
                 if candidate not in seen:
                     seen.add(candidate)
                     yield candidate, self._price * damerau_levenshtein_distance(word, candidate)
-        # Readers know a word by its ends and its letters, in whatever order (Rawlinson 1976).
+        # People read a word whose inner letters are in any order (Rawlinson 1976).
         anagram = self._by_letters.get(_shuffled(word))
         if anagram is not None and anagram not in seen:
             seen.add(anagram)
             yield anagram, self._price
         if self._sound is not None:
             for candidate in self._by_sound.get(self._sound(word), ()):
-                # One slip of the ear may move several letters; the first is seldom one of them.
+                # Words that sound alike may differ in several letters, but seldom in the first.
                 if candidate not in seen and candidate[0] == word[0]:
                     is_shortened = len(candidate) > len(word) and _holds(candidate, word)
                     edits = 1.2 if is_shortened else 0.8 + 0.5 * damerau_levenshtein_distance(word, candidate)
@@ -129,13 +129,13 @@ class Speller:
 
 
 def _holds(word: str, letters: str) -> bool:
-    """Whether a word is these letters in their order with others left out between them."""
+    """Whether a word holds these letters in this order, with or without others between them."""
     rest = iter(word)
     return all(letter in rest for letter in letters)
 
 
 def _shuffled(word: str) -> str:
-    """The same for all words with the same ends and the same letters between them."""
+    """A key that words share if their first and last letters are the same and so are those between, in any order."""
     return word[0] + "".join(sorted(word[1:-1])) + word[-1]
 
 

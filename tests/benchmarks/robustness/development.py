@@ -87,19 +87,20 @@ def kinds(lang: str) -> Mapping[str, Perturb]:
     }
 
 
-def attack(samples: pd.DataFrame, lang: str, seed: int = 0) -> pd.DataFrame:
+def attack(samples: pd.DataFrame, lang: str, seed: int = 0, made: Mapping[str, Perturb] | None = None) -> pd.DataFrame:
     """Attacks every text with every kind: toxic ones at three strengths, benign ones at one of them.
 
     Args:
         samples: Columns base_id, text, label.
         lang: ISO 639-1 code.
         seed: Decides every edit.
+        made: Kinds by name; those of :func:`kinds` if None.
 
     Returns:
         Columns base_id, kind, rung, label, original, text.
     """
     rows = []
-    for kind, perturb in kinds(lang).items():
+    for kind, perturb in (made or kinds(lang)).items():
         for sample in samples.itertuples(index=False):
             drawn = int(sha256_of(str(seed), sample.base_id, kind)[:12], 16)
             rungs = range(RUNGS) if sample.label == "toxic" else [drawn % RUNGS]

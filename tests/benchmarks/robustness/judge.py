@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from content_arena.components.attack_generation.reach import UNDONE_SHARE
+from content_arena.components.evaluation import separation
+from content_arena.components.evaluation.separation import ALLOWED_RISE
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
 from content_arena.components.shared.reader.lexicon import Lexicon
 from content_arena.components.shared.reader.reader import Reader, Steps
 from content_arena.components.shared.reading import Reading
 
-ALLOWED_RISE = 0.02
-#: Kinds that the canonicaliser undoes in this share of texts stand in no mean.
-UNDONE = 0.95
 STEPS = {
     "none": None,
     "segment": Steps(rules=False, spell=False),
@@ -51,8 +51,9 @@ def judge(model: ContentFilter, attacks: pd.DataFrame) -> dict[str, Any]:
     score = dict(zip(texts, model.score(texts.tolist()).tolist(), strict=True))
     seconds = time.perf_counter() - started
     rows = attacks.assign(
-        before=attacks["original"].map(score),
-        after=attacks["text"].map(score),
+        strategy=attacks["kind"],
+        score_before=attacks["original"].map(score),
+        score_after=attacks["text"].map(score),
         readable=readability(
             attacks.rename(columns={"original": "original_text", "text": "perturbed_text"})
         ) >= MIN_READABILITY,
@@ -61,17 +62,18 @@ def judge(model: ContentFilter, attacks: pd.DataFrame) -> dict[str, Any]:
     )  # fmt: skip
     rows = rows[rows["text"] != rows["original"]]
     clean = rows.drop_duplicates("base_id")
-    clean_fpr = float((clean.loc[clean["label"] == "benign", "before"] >= model.threshold).mean())
+    clean_fpr = float((clean.loc[clean["label"] == "benign", "score_before"] >= model.threshold).mean())
     undone = rows.groupby("kind")["undone"].mean()
-    reach = sorted(undone.index[undone < UNDONE])
-    benign = rows[(rows["label"] == "benign") & rows["readable"] & rows["kind"].isin(reach)]
-    matched = _threshold(benign["after"].to_numpy(), clean_fpr + ALLOWED_RISE)
+    reach = sorted(undone.index[undone < UNDONE_SHARE])
+    # Kinds that the canonicaliser undoes stand in no mean.
+    benign = separation.pairs(rows[rows["kind"].isin(reach)]).benign
+    matched = separation.matched_threshold(benign, clean_fpr + ALLOWED_RISE) or 0.0
     is_toxic = (clean["label"] == "toxic").to_numpy()
     figures: dict[str, Any] = {
         "texts_per_second": len(texts) / seconds,
         "clean_fpr": clean_fpr,
-        "clean_auroc": float(roc_auc_score(is_toxic, clean["before"])),
-        "clean_f1": float(f1_score(is_toxic, clean["before"] >= model.threshold)),
+        "clean_auroc": float(roc_auc_score(is_toxic, clean["score_before"])),
+        "clean_f1": float(f1_score(is_toxic, clean["score_before"] >= model.threshold)),
         "threshold": model.threshold,
         "matched_threshold": matched,
         "kinds": {},
@@ -79,12 +81,13 @@ def judge(model: ContentFilter, attacks: pd.DataFrame) -> dict[str, Any]:
     for kind, of_kind in rows.groupby("kind"):
         at_own = _rates(of_kind, model.threshold)
         at_matched = _rates(of_kind, matched)
+        auroc = separation.perturbed_auroc(separation.pairs(of_kind)).rate
         figures["kinds"][kind] = {
             "undone": float(of_kind["undone"].mean()),
             "restored": float(of_kind["restored"].mean()),
             "own": at_own,
             "matched": at_matched,
-            "auroc": _auroc(of_kind),
+            "auroc": float("nan") if auroc is None else auroc,
         }
     for point in ("own", "matched"):
         values = [figures["kinds"][kind][point] for kind in reach]
@@ -98,30 +101,12 @@ def _same(attacks: pd.DataFrame, read: Any) -> list[bool]:
     return [known[a] == known[b] for a, b in zip(attacks["original"], attacks["text"], strict=True)]
 
 
-def _threshold(scores: np.ndarray, share: float) -> float:
-    """The lowest threshold at which at most this share is flagged."""
-    ordered = np.sort(scores)[::-1]
-    allowed = int(share * len(ordered))
-    return float(np.nextafter(ordered[allowed], 2.0)) if allowed < len(ordered) else 0.0
-
-
 def _rates(rows: pd.DataFrame, threshold: float) -> dict[str, float]:
-    toxic = rows[(rows["label"] == "toxic") & (rows["before"] >= threshold)]
-    through = (toxic["after"] < threshold) & toxic["readable"]
     benign = rows[(rows["label"] == "benign") & rows["readable"]]
     return {
-        "evasion": float(through.groupby(toxic["base_id"]).any().mean()) if len(toxic) else float("nan"),
-        "flagged_benign": float((benign["after"] >= threshold).mean()),
+        "evasion": separation.evasion_at(separation.pairs(rows), threshold),
+        "flagged_benign": float((benign["score_after"] >= threshold).mean()),
     }
-
-
-def _auroc(rows: pd.DataFrame) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    readable = rows[rows["readable"]]
-    toxic = readable[readable["label"] == "toxic"].groupby("base_id")["after"].min()
-    benign = readable.loc[readable["label"] == "benign", "after"]
-    return float(roc_auc_score([1] * len(toxic) + [0] * len(benign), [*toxic, *benign]))
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

@@ -27,6 +27,16 @@ def test_what_cannot_be_read_is_no_evasion():
             ("nice day", "n1ce day", "benign", "success"),
         ],
         columns=["original_text", "perturbed_text", "label_gold", "status"],
-    )
+    ).assign(strategy="char_split", lang="en")
     assert outcomes.evasion(rows) == pytest.approx(1 / 3)
     assert outcomes.evasion(rows[rows["status"] == "skipped"]) is None
+
+
+def test_strategies_that_are_undone_do_not_count():
+    row = {"original_text": "scum", "perturbed_text": "sc um", "label_gold": "toxic", "lang": "en"}
+    caught = pd.DataFrame([
+        row | {"strategy": "char_split", "status": "success"},
+        row | {"strategy": "invisible_insert", "status": "failed"},
+    ])  # fmt: skip
+    assert outcomes.evasion(caught) == 1
+    assert outcomes.evasion(caught[caught["strategy"] == "invisible_insert"]) is None, "nothing reaches the model"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content_arena.components.attack_generation import strategies
-from content_arena.components.attack_generation.strategies import FAMILIES, HELD_OUT
+from content_arena.components.attack_generation.strategies import FAMILIES
 from content_arena.components.attack_generation.strategies.base import Strategy
 from content_arena.components.shared.canonical import canonicalise, canonicaliser
 from content_arena.components.shared.errors import InputError
@@ -33,11 +33,6 @@ every_strategy = pytest.mark.parametrize("strategy", ALL.values(), ids=ALL)
 
 def test_the_first_strategies_of_each_family_are_there():
     assert {s.family for s in ALL.values()} >= {"unicode", "char", "word", "sentence", "ko"}
-
-
-def test_what_is_held_out_by_default():
-    # The default of a parameter of the compiled pipelines: a change of it or of its order is a change of theirs.
-    assert HELD_OUT == ("diacritic_zalgo", "space_join", "wild_respell", "ko_coda")
 
 
 def test_a_built_in_strategy_is_one_class_in_the_file_of_its_name():
@@ -181,12 +176,6 @@ class Fine(Strategy):
         return text
 
 
-class HeldOutByDefault(Fine):
-    """A strategy of another package that is held out by default."""
-
-    held_out_by_default = True
-
-
 def declared(monkeypatch, name, attribute):
     found = SimpleNamespace(name=name, value=f"other:{attribute}", module="other", load=lambda: globals()[attribute])
     if attribute not in globals():
@@ -204,7 +193,6 @@ def test_an_entry_point_adds_a_strategy(monkeypatch):
     [
         ("leet_sub", "Fine", "another strategy's name"),
         ("coarse", "Fine", "not a Strategy of that name"),
-        ("fine", "HeldOutByDefault", "--held-out"),
         ("fine", "Missing", "cannot be loaded"),
         ("fine", "Strategy", "cannot be loaded"),
     ],

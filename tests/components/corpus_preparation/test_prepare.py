@@ -31,7 +31,8 @@ WORDS = [
     "engine",
     "pocket",
 ]
-EMBEDDED = sorted(Path(corpus_preparation.__file__).with_name("corpus").glob("*.jsonl"))
+CORPORA = Path(corpus_preparation.__file__).with_name("corpus")
+EMBEDDED = sorted(path for path in CORPORA.glob("*.jsonl") if "." not in path.stem)
 
 
 def rows(n_toxic=120, n_benign=180):
@@ -50,7 +51,7 @@ def write(path, content):
 
 def test_writes_a_sample_table_and_counts_it(tmp_path, capsys):
     content = [*rows(), {"text": "  ", "label": "toxic"}, {"text": "mail me: a@example.com", "label": "benign"}]
-    counts = prepare(write(tmp_path / "in.csv", content), "en", tmp_path / "new" / "corpus.parquet")
+    counts = prepare(write(tmp_path / "in.csv", content), "sv", tmp_path / "new" / "corpus.parquet")
     table = records.read(records.Sample, tmp_path / "new" / "corpus.parquet")
     assert "mail me: [email]" in set(table["text"])
     assert counts["read"] == 302
@@ -122,7 +123,8 @@ def test_the_component_writes_the_table_and_both_reports(tmp_path):
     data = write(tmp_path / "in.csv", rows())
     options = {"lang": "en", "text_column": "", "label_column": "", "max_texts": 4_000}
     prepare_corpus.python_func(corpus, report, data=data, split_seed=2, **options)
-    assert len(records.read(records.Sample, tmp_path / "corpus")) == report.metadata["kept"] == 300
+    split = records.read(records.Sample, tmp_path / "corpus")["split"]
+    assert (split != records.GUARD).sum() == report.metadata["kept"] == 300
     assert corpus.metadata["toxic"] == 120
     assert json.loads(json.dumps(corpus.metadata)) == corpus.metadata
 

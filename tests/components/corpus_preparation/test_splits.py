@@ -109,10 +109,10 @@ def test_refuses_given_names_that_repeat():
 
 def test_draws_a_sample_in_proportion_whatever_the_row_order():
     table = corpus(2_000)
-    drawn = sample_texts(table, 500, 3, 50)
+    drawn = sample_texts(table, 500, 3, 50, rare_share=0)
     assert len(drawn) == 500
     assert (drawn["label"] == "toxic").sum() == 150
-    again = sample_texts(table.sample(frac=1, random_state=1).reset_index(drop=True), 500, 3, 50)
+    again = sample_texts(table.sample(frac=1, random_state=1).reset_index(drop=True), 500, 3, 50, rare_share=0)
     assert set(again["sample_id"]) == set(drawn["sample_id"])
     assert drawn["category"].value_counts(normalize=True).iloc[0] == pytest.approx(
         table["category"].value_counts(normalize=True).iloc[0], abs=0.01
@@ -120,8 +120,19 @@ def test_draws_a_sample_in_proportion_whatever_the_row_order():
 
 
 def test_a_rare_label_keeps_its_least_number():
-    drawn = sample_texts(corpus(2_000, share_toxic=0.05), 200, 0, 50)
+    drawn = sample_texts(corpus(2_000, share_toxic=0.05), 200, 0, 50, rare_share=0)
     assert drawn["label"].value_counts().to_dict() == {"benign": 150, "toxic": 50}
+
+
+@pytest.mark.parametrize(
+    ("share_toxic", "toxic"), [(0.9, 600), (0.97, 1_000 - 120), (0.1, 400), (0.03, 120), (0.5, 500), (0.45, 450)]
+)
+def test_the_rarer_label_gets_its_share_where_there_are_so_many(share_toxic, toxic):
+    table = corpus(4_000, share_toxic)
+    drawn = sample_texts(table, 1_000, 0, 50)
+    assert len(drawn) == 1_000
+    assert (drawn["label"] == "toxic").sum() == pytest.approx(toxic, abs=3)
+    assert set(drawn["sample_id"]) <= set(table["sample_id"])
 
 
 def test_a_sample_divides_as_the_whole_does():

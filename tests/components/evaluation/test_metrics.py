@@ -25,7 +25,16 @@ def attack(label="toxic", status="success", after=0.1, changed=True, strategy="l
 
 def measured(scores=SCORES, gold=GOLD, rows=(), **more):
     table = pd.DataFrame([*rows] or [attack(status="skipped")])
-    return metrics.Measurements(scores=scores, is_toxic=gold, threshold=0.5, attacks=table, **more)
+    facts = {"scores": scores, "is_toxic": gold, "threshold": 0.5, "attacks": table, "attempts": attempts()}
+    return metrics.Measurements(**facts | more)
+
+
+def attempts(*rows):
+    """Attempts; each row is base_id, label, score_before, score_after, and what else it has."""
+    typical = {"strategy": "leet_sub", "readable": True}
+    columns = ["base_id", "label", "score_before", "score_after"]
+    made = [typical | dict(zip(columns, row, strict=False)) | dict(*row[4:]) for row in rows]
+    return pd.DataFrame(made, columns=[*columns, *typical]).astype({"readable": bool, "score_after": float})
 
 
 def test_every_figure_of_the_table_is_computed_and_nothing_else():
@@ -126,3 +135,35 @@ def test_histograms_count_every_score_once():
         "attacked_toxic": 2,
         "perturbed_benign": 1,
     }
+
+
+def test_undone_strategies_are_in_no_mean_and_still_listed():
+    rows = [
+        attack(), attack(strategy="invisible_insert", status="failed"),
+        attack(label="benign", after=0.1), attack(label="benign", after=0.9, strategy="invisible_insert"),
+    ]  # fmt: skip
+    pairs = attempts(("a", "toxic", 0.9, 0.6), ("b", "benign", 0.1, 0.2),
+                     ("c", "toxic", 0.9, 0.1, {"strategy": "invisible_insert"}),
+                     ("d", "benign", 0.1, 0.9, {"strategy": "invisible_insert"}))  # fmt: skip
+    found = metrics.compute(measured(rows=rows, attempts=pairs, undone=frozenset({"invisible_insert"})))
+    assert (found["evasion"].rate, found["evasion"].n) == (1.0, 1)
+    assert (found["perturbed_benign_fpr"].rate, found["perturbed_benign_fpr"].n) == (0.0, 1)
+    assert (found["perturbed_auroc"].rate, found["perturbed_auroc"].n) == (1.0, 2)
+    assert "invisible_insert" in metrics.per_strategy(pd.DataFrame(rows))
+
+
+def test_nothing_is_measured_if_nothing_reaches_the_model():
+    found = metrics.compute(
+        measured(rows=[attack(), attack(label="benign")], attempts=attempts(("a", "toxic", 0.9, 0.6)),
+                 undone=frozenset({"leet_sub"}))
+    )  # fmt: skip
+    names = ("evasion", "evasion_seen", "evasion_unseen", "evasion_matched", "perturbed_auroc", "perturbed_benign_fpr")
+    assert {name: found[name].rate for name in names} == dict.fromkeys(names)
+
+
+def test_matched_evasion_allows_two_points_more_than_the_clean_rate():
+    rows = [("t", "toxic", 0.9, 0.5)] + [(f"b{i}", "benign", 0.1, 0.6 if i < 35 else 0.0) for i in range(100)]
+    # A third of the clean benign texts is flagged: .353 of the perturbed ones may be.
+    assert metrics.compute(measured(attempts=attempts(*rows)))["evasion_matched"].rate == 0.0
+    rows = [*rows, ("more", "benign", 0.1, 0.6)]
+    assert metrics.compute(measured(attempts=attempts(*rows)))["evasion_matched"].rate == 1.0

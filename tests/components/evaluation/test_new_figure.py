@@ -46,9 +46,13 @@ def test_it_is_computed():
     nothing = pd.DataFrame(columns=["label_gold", "status", "readable", "base_id", "strategy", "original_text",
                                     "perturbed_text", "score_after", "threshold"])  # fmt: skip
     nothing = nothing.astype({"readable": bool, "score_after": float, "threshold": float})
+    columns = ["base_id", "strategy", "label", "readable", "score_before", "score_after"]
+    no_attempts = pd.DataFrame(columns=columns).astype({"readable": bool, "score_after": float})
     scores, is_toxic = np.array([1.0, 0.5], np.float32), np.array([True, False])
     found = metrics.compute(
-        metrics.Measurements(scores=scores, is_toxic=is_toxic, threshold=0.5, attacks=nothing, latencies_ms=[1.0])
+        metrics.Measurements(
+            scores=scores, is_toxic=is_toxic, threshold=0.5, attacks=nothing, attempts=no_attempts, latencies_ms=[1.0]
+        )
     )
     assert found["clean_brier"] == pytest.approx(0.125)
 
@@ -100,6 +104,7 @@ def test_it_is_in_the_tables_of_the_command_line():
     console = Console(file=out, width=200)
     headlines = {name: model.headline() for name, model in read.models.items()}
     result = {"generation": 1, "champion_version": "1", "challenger_version": "2", "metrics": headlines,
+              "held_out_strategies": [], "held_out_reason": "chosen by seed 0", "undone_strategies": [],
               "promoted": False, "reasons": [], "report": "r.html"}  # fmt: skip
     tables.print_run(console, json.loads(json.dumps(result)))
     console.print(tables.status_table({"champion": RegisteredVersion(2, "ab" * 32, 1, {"clean_brier": 0.2})}))

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.evaluation import charts, display, report
+from content_arena.components.evaluation import charts, display, first_version_report, report
+from content_arena.components.qlora_training.first_version import JudgedVersion
+from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry import gates
-from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.registry.floors import ADVICE, floors_from, judge_floors
+from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
@@ -130,11 +133,64 @@ def test_refused_shows_the_failures_first():
     text = Page(render(facts, decision)).text
     assert "Not promoted" in text
     by_result = {passed: [gate.reason for gate in decision.gates if gate.passed is passed] for passed in (True, False)}
-    assert (len(by_result[False]), len(by_result[True])) == (2, 1)
+    n_passed = len(gates.DEFAULT_GATES) - 2
+    assert (len(by_result[False]), len(by_result[True])) == (2, n_passed)
     places = [text.index(reason) for reason in [*by_result[False], *by_result[True]]]
     assert places == sorted(places)
     assert text.count("✕ fail") == 2
-    assert text.count("✓ pass") == 1
+    assert text.count("✓ pass") == n_passed
+
+
+def test_the_guard_set_is_named_with_its_number_of_texts_and_its_hash():
+    text = Page(PLAIN).text
+    assert "The guard set is elsewhere.csv : 120 texts from elsewhere, 60 of them toxic" in text
+    assert "cd" * 32 in text
+
+
+def test_without_a_guard_set_its_gate_is_shown_as_not_judged():
+    facts = document(guard=None)
+    for model in ("champion", "challenger"):
+        facts[model]["guard_auroc"] = None
+    read = parse(facts)
+    results = gates.judge(read.champion.figures, read.challenger.figures, guard=gates.GuardUse(there=False))
+    text = Page(render(facts, replace(verdict(facts), gates=tuple(results)))).text
+    assert "There is no guard set" in text
+    assert "– not judged" in text
+    assert "Not judged: guard_auroc is not judged: there is no guard set" in text
+    assert "✕ fail" not in text
+
+
+def test_floors_are_shown_and_a_failure_comes_with_what_to_do():
+    facts = document()
+    floors = judge_floors(parse(facts).challenger.figures, floors_from({"clean_auroc": 0.99, "clean_recall": 0.1}))
+    text = Page(render(facts, replace(verdict(facts), promoted=False, floors=floors))).text
+    assert "✕ fail Clean AUROC set for this run; default: 0.8 0.99 0.9600" in text
+    assert "✓ pass Clean F1 0.7 0.9000" in text
+    assert "Clean recall set for this run; default: no floor" in text
+    assert f"What to do: {ADVICE}" in text
+
+
+def first_version(**figures):
+    recorded = RecordedVerdict(champion=None, floors=judge_floors({"clean_f1": 0.9, "clean_auroc": 0.9} | figures))
+    return JudgedVersion({"clean_f1": 0.9, "clean_auroc": 0.9, "guard_auroc": None} | figures, recorded)
+
+
+@pytest.mark.parametrize(
+    ("auroc", "shown"),
+    [
+        (0.9, "Version 3 is the first champion"),
+        (0.51, "Version 3 is refused: there is no champion"),
+        (None, "clean_auroc could not be measured, and its floor is 0.8"),
+    ],
+)
+def test_the_page_about_a_first_version(auroc, shown):
+    judged = first_version(clean_auroc=auroc)
+    settings = TrainingSettings(base_model="<b>base</b>", lang="sv")
+    text = Page(first_version_report.render(judged.verdict(3), judged.figures, settings)).text
+    assert shown in text
+    assert "<b>base</b>" in text
+    assert "There is no guard set" in text
+    assert (ADVICE in text) is (not judged.passed)
 
 
 def test_margins_of_this_run_stand_beside_the_default():
@@ -156,7 +212,7 @@ def test_what_is_left_to_a_rollout_is_undecided():
 def test_what_was_not_measured_is_said_everywhere():
     facts = document()
     for who in ("champion", "challenger"):
-        nothing = {f.name: rate(None, n=0) if f.unit == "share" else None for f in figures.FIGURES}
+        nothing = {f.name: rate(None, n=0) if f.is_rate else None for f in figures.FIGURES}
         facts[who] |= nothing | {"roc": {"fpr": [], "tpr": [], "thresholds": []}, "confusion": [[0, 0], [0, 0]]}
         facts[who]["histogram"] |= {key: [0] * 20 for key in facts[who]["histogram"] if key != "edges"}
     text = Page(render(facts, verdict(facts))).text
@@ -167,9 +223,18 @@ def test_what_was_not_measured_is_said_everywhere():
 def test_zero_strategies_examples_and_gates():
     facts = document(strategies=[], examples=[])
     text = Page(render(facts, verdict(facts, (), promoted=False))).text
-    assert text.count("No strategies of this kind.") == 4
+    assert text.count("No strategies of this kind.") == 6
     assert "without gates nothing is promoted" in text
     assert "no attack in this evaluation got past" in text
+
+
+def test_undone_strategies_and_the_choice_of_the_held_out_ones_are_shown():
+    rows = [strategy(), strategy("space_join", held_out=True), strategy("invisible_insert", is_undone=True)]
+    facts = document(strategies=rows, held_out_strategies=["space_join"], held_out_reason="chosen by seed 7")
+    text = " ".join(Page(render(facts, verdict(facts))).text.split())
+    assert "Undone by the canonicaliser: in no mean (1)" in text
+    assert "Undone: 1 of 3 strategies, invisible_insert ." in text
+    assert "Held out: space_join ( chosen by seed 7 )." in text
 
 
 @pytest.mark.parametrize(

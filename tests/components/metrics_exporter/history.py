@@ -7,6 +7,7 @@ from pathlib import Path
 
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.figures import FIGURES
 from content_arena.components.shared.tracking import Tracking
 from tests.evaluations import typical
@@ -76,7 +77,7 @@ def _round(registry, tracking, bundle, *, seed, champion, evasion, training):
     registry.record_metrics(version, measured["challenger"])
     registry.set_alias(Registry.CHALLENGER, version)
     results = gates.judge(measured["champion"], measured["challenger"])
-    registry.record_verdict(version, champion, results)
+    registry.record_verdict(version, RecordedVerdict(champion=champion, gates=tuple(results)))
     if gates.is_promoted(results):
         registry.promote(version, expected_champion=champion)
     tracking.log("promote_challenger", {"promoted": float(gates.is_promoted(results))})

@@ -22,21 +22,32 @@ CORPUS = pd.DataFrame(
 def attack(base="t1", perturbed="you f00lish", label="toxic", split="train", **facts):
     row = {
         "attack_id": perturbed, "base_id": base, "original_text": f"original of {base}", "perturbed_text": perturbed,
-        "label": label, "split": split, "needs_review": False, "strategy": "leet_sub", "status": "failed",
+        "label": label, "split": split, "needs_review": False, "strategy": "leet_sub", "family": "char",
+        "lang": "en", "status": "failed",
     }  # fmt: skip
     return pd.DataFrame([{**row, **facts}])
 
 
+#: Toxic attacks are trained on only beside benign ones.
+BENIGN = [
+    attack("b1", f"f1ne day {split}", "benign", split, attack_id=f"benign {split}") for split in ("train", "validation")
+]
+
+
 def texts(*attacks, held_out=("space_join",), **options):
-    return set(dataset.training_table(CORPUS, attacks, held_out, **options)["text"])
+    options = {"attacked_share": 10.0} | options
+    return set(dataset.training_table(CORPUS, [*BENIGN, *attacks], held_out, **options)["text"])
 
 
 def test_the_corpus_without_its_test_split():
-    assert texts() == {"you fool", "fine day", "vile clown", "green tea"}
+    table = dataset.training_table(CORPUS, [], ())
+    assert set(table["text"]) == {"you fool", "fine day", "vile clown", "green tea"}
+    assert dataset.strategies_in(table) == frozenset()
 
 
 def test_attacks_of_every_battle_count():
-    assert texts(attack(perturbed="you fule"), attack(perturbed="you phool")) >= {"you fule", "you phool"}
+    more = attack("b1", "f!ne day", "benign")
+    assert texts(attack(perturbed="you fule"), more, attack(perturbed="you phool")) >= {"you fule", "you phool"}
 
 
 @pytest.mark.parametrize(
@@ -65,20 +76,15 @@ def test_what_stays_out(facts):
 
 
 def test_an_attack_whose_original_is_gone_keeps_its_split():
-    table = dataset.training_table(CORPUS, [attack(base="gone", perturbed="xyz abc")], ())
+    table = dataset.training_table(CORPUS, [*BENIGN, attack(base="gone", perturbed="xyz abc")], (), 10.0)
     assert table.set_index("text").loc["xyz abc", "split"] == "train"
 
 
 def test_edits_the_canonicaliser_undoes_are_not_trained_on_twice():
-    table = dataset.training_table(CORPUS, [attack(perturbed="you f\u200bool", original_text="you fool")], ())
+    attacks = [*BENIGN, attack(perturbed="you f\u200bool", original_text="you fool")]
+    table = dataset.training_table(CORPUS, attacks, (), 10.0)
     assert (table["text"] == "you fool").sum() == 1
-
-
-def test_a_text_is_not_repeated_in_every_disguise():
-    battle = pd.concat([attack(perturbed=f"you f{letter}ol") for letter in "abcdefgh"])
-    chosen = texts(battle, attacks_per_text=2) - texts()
-    assert len(chosen) == 2
-    assert chosen == texts(battle.sample(frac=1, random_state=1), attacks_per_text=2) - texts()
+    assert dataset.strategies_in(table) == {"leet_sub"}
 
 
 def test_a_missing_class_is_refused():

@@ -34,3 +34,20 @@ def test_a_missing_gpu_is_refused():
     else:
         with pytest.raises(InputError, match="no GPU"):
             settings.on_cuda()
+
+
+@pytest.mark.parametrize(
+    ("base_model", "lang", "named"),
+    [
+        ("auto", "en", "all-MiniLM-L6-v2"),
+        ("auto", "de", "all-MiniLM-L6-v2"),
+        ("auto", "ko", "multilingual-e5-small"),
+        ("all-MiniLM-L6-v2", "ko", "all-MiniLM-L6-v2"),
+        ("klue/bert-base", "ko", "klue/bert-base"),
+    ],
+)
+def test_auto_is_the_default_encoder_of_the_language(base_model, lang, named):
+    assert TrainingSettings(base_model=base_model, lang=lang).base_model == named
+    assert (
+        TrainingSettings(lang=lang).as_dict()["base_model"] == TrainingSettings(lang=lang, base_model="auto").base_model
+    )

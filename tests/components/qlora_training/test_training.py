@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import export, quantised_model, thresholds, trainer, training
+from content_arena.components.qlora_training import export, quantised_model, reference, thresholds, trainer, training
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.ngrams import NGRAM_VERSION
 
 SETTINGS = TrainingSettings(base_model=EMBEDDED, device="cpu", epochs=2, batch_size=8, max_length=32)
 SUBJECTS = ["the harbour", "my sister", "this recipe", "the referee", "our bus", "that film", "the server", "a goat"]
@@ -67,8 +68,27 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
     assert (bundle.path / "adapter" / "adapter_model.safetensors").is_file()
     scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
     assert scores[0] > scores[1]
+    assert bundle.spec.ngram_version == NGRAM_VERSION
     pickles = [path for path in bundle.path.rglob("*") if path.suffix in (".bin", ".pkl", ".pt", ".pth")]
     assert not pickles
+
+
+@pytest.mark.slow
+def test_a_long_text_is_scored_window_by_window_with_the_n_grams_of_each(trained, tmp_path):
+    validation = table().query("split == 'validation'")
+    scorer = ContentFilter(export.export(trained, SETTINGS, validation, tmp_path / "bundle"))
+    hidden = "The harbour was lovely today, thanks. " * 20 + "You pathetic worthless idiot, shut up."
+    alone, benign, whole = scorer.score(["You pathetic worthless idiot, shut up.", "Lovely day, thanks.", hidden])
+    assert abs(whole - alone) < abs(whole - benign)
+
+
+@pytest.mark.slow
+def test_without_n_grams_the_encoder_decides_alone(trained, tmp_path):
+    validation = table().query("split == 'validation'")
+    bundle = export.export(trained._replace(ngrams=None), SETTINGS, validation, tmp_path / "bundle")
+    assert bundle.spec.ngram_version is None
+    scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
+    assert scores[0] > scores[1]
 
 
 @pytest.mark.slow
@@ -78,11 +98,11 @@ def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
     # With this learning rate nothing is learnt, so what the model knows comes from the adapter.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
-    warm, _, _ = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
+    warmed = trainer.train(table(), still, tmp_path / "warm", adapter=adapter)
+    warm = warmed.model
+    again = export.export(warmed, SETTINGS, validation, tmp_path / "again")
     texts = validation["text"].tolist()
-    before, after = (
-        export._torch_scores(model, trained.tokenizer, texts, SETTINGS.max_length) for model in (trained.model, warm)
-    )
+    before, after = (ContentFilter(made).score(texts) for made in (bundle, again))
     assert np.abs(before - after).max() < 0.02
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "lora" in name)
     assert any(parameter.requires_grad for name, parameter in warm.named_parameters() if "modules_to_save" in name)
@@ -90,7 +110,8 @@ def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
 
 @pytest.mark.slow
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "_torch_scores", lambda *_: np.tile([0.0, 1.0], 4).astype(np.float32))
+    wrong = reference.Weighed(None, np.tile([0.0, 1.0], 4).astype(np.float32))
+    monkeypatch.setattr(reference, "weigh", lambda *_: wrong)
     validation = table().query("split == 'validation'")
     with pytest.raises(export.ParityError, match="99%"):
         export.export(trained, SETTINGS, validation, tmp_path / "bundle")
@@ -119,7 +140,7 @@ def test_a_killed_training_resumes_from_its_checkpoint(tmp_path, capsys):
     assert last is not None
     step = int(last.name.rpartition("-")[2])
     epochs = step // 3 + 1
-    _, _, metrics = trainer.train(table(), replace(SETTINGS, epochs=epochs, patience=40), tmp_path)
+    metrics = trainer.train(table(), replace(SETTINGS, epochs=epochs, patience=40), tmp_path).metrics
     assert f"resuming from {last.name}" in capsys.readouterr().out
     assert metrics["steps"] == 3 * epochs
 
@@ -158,21 +179,49 @@ def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, lo
     assert low < thresholds.good_thresholds(np.array(scores, np.float32), np.array(labels))[0] < high
 
 
-def test_of_equally_good_thresholds_one_within_the_false_positive_rate_comes_first():
+def test_of_equally_good_thresholds_one_that_holds_under_noise_comes_first():
+    labels = np.array([0] * 100 + [1] * 100)
+    scores = np.concatenate([np.linspace(0.0, 0.5, 100), np.linspace(0.48, 1.0, 100)]).astype(np.float32)
+    noisy = scores + np.float32(0.02) * (labels == 0)
+    assert thresholds.good_thresholds(scores, labels, perturbed=scores) == thresholds.good_thresholds(scores, labels)
+    first = thresholds.good_thresholds(scores, labels, perturbed=noisy.astype(np.float32))[0]
+    assert first > thresholds.good_thresholds(scores, labels)[0]
+    rise = (noisy[labels == 0] >= first).mean() - (scores[labels == 0] >= first).mean()
+    assert rise <= thresholds.MAX_RISE
+
+
+def overlapping_scores():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 200)
-    scores = np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32)
+    return np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32), labels
 
-    def flagged(threshold):
-        return (scores[labels == 0] >= threshold).mean()
 
+def operating_point(scores, labels, threshold):
+    return thresholds.OperatingPoint(
+        fpr=float((scores[labels == 0] >= threshold).mean()), recall=float((scores[labels == 1] >= threshold).mean())
+    )
+
+
+def test_of_equally_good_thresholds_one_within_the_champions_false_positives_comes_first():
+    scores, labels = overlapping_scores()
     free = thresholds.good_thresholds(scores, labels)
-    limit = min(map(flagged, free))
-    matched = thresholds.good_thresholds(scores, labels, max_fpr=limit)
-    assert flagged(matched[0]) <= limit < flagged(free[0])
+    limit = min(operating_point(scores, labels, threshold).fpr for threshold in free)
+    # No threshold reaches this champion's recall.
+    matched = thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit, recall=1.0))
+    assert operating_point(scores, labels, matched[0]).fpr <= limit < operating_point(scores, labels, free[0]).fpr
     assert sorted(matched) == sorted(free)
     # Where none is within it, all are as good as before.
-    assert thresholds.good_thresholds(scores, labels, max_fpr=limit / 2) == free
+    assert thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit / 2, recall=1.0)) == free
+
+
+def test_a_better_model_is_better_than_the_champion_in_both_rates():
+    scores, labels = overlapping_scores()
+    champion = thresholds.OperatingPoint(fpr=0.3, recall=0.7)
+    first = operating_point(scores, labels, thresholds.good_thresholds(scores, labels, champion)[0])
+    assert first.fpr < champion.fpr
+    assert first.recall > champion.recall
+    # The middle of the thresholds that are better: about as many texts away from either rate.
+    assert abs((champion.fpr - first.fpr) - (first.recall - champion.recall)) < 0.05
 
 
 def test_a_verdict_that_rounding_decides_is_no_disagreement():
@@ -194,6 +243,7 @@ def test_checkpoints_that_cannot_be_kept_are_refused_before_the_training(tmp_pat
             tmp_path / "corpus",
             settings=SETTINGS,
             pipeline_run="run",
+            report_path=tmp_path / "report.html",
             checkpoints=tmp_path / "claim",
             tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.registry.gates import DEFAULT_GATES, Gate, gates_from, is_promoted, judge
+from content_arena.components.registry.gates import DEFAULT_GATES, Gate, GuardUse, gates_from, is_promoted, judge
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.figures import FIGURES, Rate
 from tests.evaluations import gated
@@ -112,3 +112,53 @@ def test_every_wrong_setting_is_named_with_what_there_is():
         gates_from({"clean_f2": 0.1, "latency_p95_ms": -1})
     assert "no figure is called 'clean_f2' (there are clean_f1, clean_precision," in str(caught.value)
     assert "the margin of latency_p95_ms is -1, it has to be 0 or more milliseconds" in str(caught.value)
+
+
+GUARD_GATE = next(gate for gate in DEFAULT_GATES if gate.on_guard)
+#: A value of the guard's figure for champion and challenger, and whether the gate passes: with a guard set.
+WITH_GUARD = [
+    (0.9, 0.95, True), (0.9, 0.9, True), (0.9, 0.89, True), (0.9, 0.8899, False),
+    (None, 0.9, False), (0.9, None, False), (None, None, False), (math.nan, 0.9, False), (0.9, math.nan, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(("champion", "challenger", "passes"), WITH_GUARD)
+def test_with_a_guard_set_its_gate_is_judged_like_any_other(champion, challenger, passes, required):
+    results = judge(
+        {**CHAMPION, "guard_auroc": champion},
+        {**BETTER, "guard_auroc": challenger},
+        guard=GuardUse(there=True, required=required),
+    )
+    (result,) = (result for result in results if result.gate == "guard_auroc")
+    assert result.passed is passes
+    assert is_promoted(results) is passes
+
+
+@pytest.mark.parametrize(("required", "passed", "promoted"), [(False, None, True), (True, False, False)])
+@pytest.mark.parametrize("value", [None, 0.9])
+def test_without_a_guard_set_its_gate_is_not_judged_or_fails_where_one_is_required(required, passed, promoted, value):
+    figures = {"guard_auroc": value}
+    results = judge({**CHAMPION, **figures}, {**BETTER, **figures}, guard=GuardUse(there=False, required=required))
+    (result,) = (result for result in results if result.gate == "guard_auroc")
+    assert result.passed is passed
+    assert (result.champion, result.challenger, result.limit) == (None, None, None)
+    assert "there is no guard set" in result.reason
+    assert is_promoted(results) is promoted
+
+
+def test_a_gate_that_is_not_judged_promotes_nothing_by_itself():
+    results = judge({}, {}, [GUARD_GATE], GuardUse(there=False))
+    assert [result.passed for result in results] == [None]
+    assert not is_promoted(results)
+
+
+def test_a_gate_that_is_not_judged_makes_up_for_no_other():
+    results = judge(CHAMPION, {**BETTER, "clean_f1": 0.1}, guard=GuardUse(there=False))
+    assert not is_promoted(results)
+
+
+def test_the_margin_of_the_guard_set_is_a_setting():
+    (gate,) = (gate for gate in gates_from({"guard_auroc": 0.03}) if gate.metric == "guard_auroc")
+    assert (gate.margin, gate.on_guard) == (0.03, True)
+    assert GUARD_GATE.margin == 0.01

@@ -100,10 +100,11 @@ def test_a_process_killed_between_any_two_calls_leaves_one_champion(uri, registr
 def test_verdicts_and_figures_are_kept(registry, register):
     version = register(1)
     results = gates.judge({"clean_f1": 0.8}, {"clean_f1": 0.9})
-    registry.record_verdict(version, 7, results)
+    registry.record_verdict(version, RecordedVerdict(champion=7, gates=tuple(results)))
     registry.record_metrics(version, {"clean_f1": 0.9, "evasion_seen": None})
     assert registry.verdict(version) == RecordedVerdict(champion=7, gates=tuple(results), margins={})
-    registry.record_verdict(version, 8, results, gates.gates_from({"clean_f1": 0.01}))
+    margins = {gate.metric: gate.margin for gate in gates.gates_from({"clean_f1": 0.01})}
+    registry.record_verdict(version, RecordedVerdict(champion=8, gates=tuple(results), margins=margins))
     margins = {gate.metric: gate.margin for gate in gates.DEFAULT_GATES} | {"clean_f1": 0.01}
     assert registry.verdict(version).margins == margins
     assert registry.get(version).metrics == {"clean_f1": 0.9}

@@ -5,6 +5,7 @@ import pytest
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
+from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.errors import InputError, RegistryError
 
 CHAMPION, PREVIOUS, CHALLENGER = Registry.CHAMPION, Registry.PREVIOUS, Registry.CHALLENGER
@@ -87,7 +88,7 @@ def test_a_rejected_version_is_refused_unless_a_person_overrides(registry, sync)
 
 
 def test_failed_gates_are_refused_unless_a_person_overrides(registry, sync):
-    registry.record_verdict(2, 1, gates.judge({}, {}))
+    registry.record_verdict(2, RecordedVerdict(champion=1, gates=tuple(gates.judge({}, {}))))
     with pytest.raises(InputError, match="failed its gates"):
         sync.check("2", "1")
     sync.check("2", "1", override="the gates are wrong")

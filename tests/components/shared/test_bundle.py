@@ -62,6 +62,7 @@ def test_refuses_to_do_without_model_or_tokenizer(make_bundle, name):
         ({"files": None}, "not a bundle of format"),
         ({"format": 2}, "has format 2"),
         ({"canonical_version": "0"}, "behind canonicaliser 0"),
+        ({"ngram_version": 99}, "n-grams of version 99"),
         ({"threshold": "0.5"}, "has threshold '0.5'"),
         ({"threshold": float("nan")}, "has threshold nan"),
         ({"threshold": 1.5}, "has threshold 1.5"),

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import filter as filters
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.windows import WINDOW_STRIDE
 
 from ...tiny_bundle import BENIGN_WORDS, TOXIC_WORDS, WINDOW_WORDS
 
-STEP = WINDOW_WORDS - filters.WINDOW_STRIDE
+STEP = WINDOW_WORDS - WINDOW_STRIDE
 WORDS = [*TOXIC_WORDS, *BENIGN_WORDS, "unheard"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
 SENTENCES = st.lists(st.sampled_from(WORDS), max_size=100).map(" ".join)
@@ -75,7 +75,7 @@ def test_odd_texts_have_a_probability(content_filter, text):
 @settings(max_examples=30)
 @given(st.lists(st.sampled_from(WORDS), min_size=WINDOW_WORDS + 1, max_size=150))
 def test_a_long_text_scores_as_its_worst_window(content_filter, words):
-    starts = range(0, max(1, len(words) - filters.WINDOW_STRIDE), STEP)
+    starts = range(0, max(1, len(words) - WINDOW_STRIDE), STEP)
     windows = [" ".join(words[start : start + WINDOW_WORDS]) for start in starts]
     (whole,) = content_filter.score([" ".join(words)])
     assert whole == pytest.approx(content_filter.score(windows).max(), abs=1e-6)

@@ -17,10 +17,12 @@ EVERYTHING = {
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
         "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,
-        "reader": False, "edit_price": 4.5,
+        "attacked_share": 0.25,
+        "reader": False, "edit_price": 4.5, "ngrams": False,
     },
     "evaluation": {"latency_texts": 7, "examples": 3},
     "labeling": {"min_confidence": 0.9},
+    "promotion": {"guard": "elsewhere.csv", "require_guard": True},
     "retraining": {"max_evasion": 0.5, "max_age_days": 1.0},
     "rollout": {
         "steps": [0, 100], "bake_seconds": 1.0, "warmup_seconds": 2.0, "min_requests": 3, "failure_limit": 4,
@@ -90,6 +92,9 @@ def test_a_pipeline_gets_its_own_arguments():
         ("[rollout]\nsteps = [5, 100]", "steps go from 0"),
         ("[rollout.limits]\npsy = 1", r"\[rollout.limits\] has no psy; there is: error_rate"),
         ("[gates]\nclean_f2 = 0.1", "clean_f2"),
+        ("[floors]\nclean_f2 = 0.1", "clean_f2"),
+        ("[floors]\nclean_f1 = 70", "the floor of clean_f1 is 70, it has to be from 0 to 1"),
+        ("[promotion]\nrequire_guard = 1", r"\[promotion\] require_guard is 1, wanted true or false"),
         ("[attack\nbudget", "cannot be read"),
     ],
 )

@@ -60,6 +60,18 @@ def test_every_parameter_has_a_value_without_being_given_one(packages, name, tas
     assert {task.inputs.parameters["pipeline_run"] for task in cluster.tasks[1:]} == {"run-1"}
 
 
+def test_guard_set_and_floors_reach_the_stages_that_judge(packages):
+    given = {"guard": "/data/elsewhere.csv", "require_guard": True, "settings": {"floors": {"clean_f1": 0.6}}}
+    for name in ("arena", "retrain"):
+        cluster = walked(packages[name], given)
+        assert cluster.inputs("prepare-corpus").parameters["guard"] == "/data/elsewhere.csv"
+        assert cluster.inputs("promote-challenger").parameters["require_guard"] is True
+        for stage in ("bootstrap-champion", "promote-challenger"):
+            assert cluster.inputs(stage).parameters["settings"]["floors"] == {"clean_f1": 0.6}
+    # A battle has none; the component's default is used.
+    assert "guard" not in walked(packages["battle"]).inputs("prepare-corpus").parameters
+
+
 def test_the_shards_meet_in_one_task(packages):
     cluster = walked(packages["arena"])
     shards = [task.inputs.parameters["shard"] for task in cluster.tasks if task.name == "generate-attacks"]

@@ -11,9 +11,22 @@ from content_arena.pipelines.execution import engines
 from content_arena.pipelines.execution import local as runner
 from content_arena.pipelines.execution.home import ArenaHome
 from tests import containers
-from tests.pipelines.command import arena
+from tests.pipelines.command import NO_FLOORS, arena
 
-SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "1", "--device", "cpu", "--json"]
+SMALL = [
+    "--max-texts",
+    "240",
+    "--texts",
+    "16",
+    "--budget",
+    "2",
+    "--epochs",
+    "1",
+    "--device",
+    "cpu",
+    *NO_FLOORS,
+    "--json",
+]
 
 
 @pytest.fixture(scope="module")

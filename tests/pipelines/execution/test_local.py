@@ -96,6 +96,17 @@ def test_a_refusal_carries_the_stages_own_words(home):
         runner.run(one_task(refuses), {}, home, lambda line: None)
 
 
+def test_a_refusal_carries_what_was_run_until_then(home):
+    @dsl.pipeline(name="two")
+    def pipeline() -> None:
+        refuses().after(speaks(words="hello", times=1))
+
+    with pytest.raises(runner.StageRefusedError) as caught:
+        runner.run(pipeline, {}, home, lambda line: None)
+    assert caught.value.run.parameter_if_any("speaks", "Output") == "hello"
+    assert caught.value.run.parameter_if_any("never_started", "Output") is None
+
+
 def test_a_crash_names_stage_and_log(home):
     with pytest.raises(
         runner.StageCrashedError, match=r"stage breaks failed \(RuntimeError: a bug\); the whole log is in .*log\.txt"

@@ -155,6 +155,15 @@ BATTLES = Dashboard(
             "percentunit",
             help="Share of benign texts flagged after the same attacks.",
         ),
+        Panel(
+            "Telling perturbed texts apart",
+            {
+                f"AUROC, {_VERSION}": _of("perturbed_auroc"),
+                f"evasion at matched false alarms, {_VERSION}": _of("evasion_matched_rate"),
+            },
+            "percentunit",
+            help="Toxic against benign texts after the same attacks, whatever a version's own threshold is.",
+        ),
         Panel("Attacks", {"{{status}}": _of("attacks_total")}, help="All battles."),
         Panel(
             "Rounds",

@@ -1,0 +1,51 @@
+"""Every attempt of a battle, with its score: what a ladder would ask if it did not stop at its first success.
+
+A search stops at the first success and keeps the best attempt for the victim's own threshold. Figures at another
+threshold, or at none (AUROC), need the scores of all attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from content_arena.components.attack_generation.search import LadderSearch, Target
+from content_arena.components.attack_generation.victims import CachedVictim
+from content_arena.components.shared.readability import MIN_READABILITY, readability
+
+_COLUMNS = ["base_id", "strategy", "label", "rung", "original_text", "perturbed_text"]
+
+
+def attempts_on(targets: Sequence[Target], search: LadderSearch) -> pd.DataFrame:
+    """The attempts, which do not depend on the victim: up to ``budget`` on a toxic text, one on a benign one.
+
+    Returns:
+        One row an attempt: base_id, strategy, label (of the original), rung (from 0), original_text, perturbed_text,
+        readable (whether a person can still read the perturbed text). An attempt that changes nothing has no row.
+    """
+    rows = [
+        (target.base_id, target.strategy.name, target.label, rung, target.text, attempt.text)
+        for target in targets
+        for rung, attempt in enumerate(search.attempts(target))
+    ]
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    readable = readability(table) >= MIN_READABILITY if rows else np.zeros(0, dtype=bool)
+    return table.assign(readable=readable)
+
+
+def scored(attempts: pd.DataFrame, victim: CachedVictim) -> pd.DataFrame:
+    """Adds the victim's scores, in [0, 1]: score_before of the original, score_after of the perturbed text.
+
+    Args:
+        attempts: From :func:`attempts_on`.
+        victim: After the battle against it most answers are known, and cost no query.
+
+    Raises:
+        VictimError: The victim stopped answering.
+    """
+    return attempts.assign(
+        score_before=victim.score(attempts["original_text"].tolist()),
+        score_after=victim.score(attempts["perturbed_text"].tolist()),
+    )

@@ -1,0 +1,93 @@
+"""The guard set: labelled texts from elsewhere than the corpus, to judge both models on.
+
+A filter that learns the topics and the authors of one corpus gets better on its test split and worse everywhere else.
+The guard set shows that. It has other topics and authors, and no model is ever trained, attacked or tuned on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from content_arena.components.corpus_preparation import ingest
+from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
+from content_arena.components.corpus_preparation.formats import Columns, read_columns
+from content_arena.components.corpus_preparation.near_duplicates import near_to
+from content_arena.components.corpus_preparation.parameters import named
+from content_arena.components.corpus_preparation.splits import name_texts
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.records import GUARD, LABELS
+
+#: With fewer texts of a class, AUROC moves by more than the margin of its gate when a few texts change places.
+MIN_TEXTS_PER_CLASS = 50
+#: Prefix of the ids of guard texts: one of them may be a test text of the corpus, too.
+_ID_PREFIX = "guard-"
+
+
+def has_embedded_guard(lang: str) -> bool:
+    """Whether the package has a guard set in a language."""
+    return ingest.embedded_file(lang, GUARD) is not None
+
+
+def read_guard(
+    data: str, lang: str, text_column: str | None = None, label_column: str | None = None
+) -> pd.DataFrame | None:
+    """Reads and cleans a guard set.
+
+    Args:
+        data: "embedded" for the one that comes with the package, or what :func:`ingest.ingest` takes.
+        lang: ISO 639 code of the texts.
+        text_column: Column of the texts, if the data has it; otherwise the usual names are looked for.
+        label_column: Column of the labels, in the same way.
+
+    Returns:
+        Rows of Sample with the split "guard", all with the guard set's name as their source; None if the embedded one
+        is asked for and the language has none.
+
+    Raises:
+        InputError: The data cannot be read or has fewer than 50 texts of a class.
+    """
+    if data == ingest.EMBEDDED and not has_embedded_guard(lang):
+        return None
+    try:
+        columns, name = _columns(data, lang)
+        text_name, label_name = (_if_there(column, columns) for column in (text_column, label_column))
+        table, _ = clean(ingest.tabulate(columns, name, lang, text_name, label_name).table)
+    except InputError as error:
+        raise InputError(f"{named('guard')} {data}: {error}") from error
+    number_of = {label: int((table["label"] == label).sum()) for label in LABELS}
+    if min(number_of.values()) < MIN_TEXTS_PER_CLASS:
+        found = " and ".join(f"{number:,} {label}" for label, number in number_of.items())
+        raise InputError(
+            f"{named('guard')} {data}: {found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed to "
+            "judge a model on; give more labelled texts"
+        )
+    table = name_texts(table)
+    ids = {column: _ID_PREFIX + table[column] for column in ("sample_id", "base_id")}
+    return table.assign(**ids, source=name, split=GUARD)
+
+
+def apart_from(texts: pd.Series, guard: pd.Series) -> pd.Series:
+    """Marks the texts that are no near-duplicates of a guard text; bool, with the index of ``texts``.
+
+    Args:
+        texts: Of the corpus, or of attacks.
+        guard: Texts of the guard set.
+    """
+    keys, guard_keys = (column.map(comparison_key).tolist() for column in (texts, guard))
+    return pd.Series(~near_to(keys, guard_keys), index=texts.index, dtype=bool)
+
+
+def _columns(data: str, lang: str) -> tuple[Columns, str]:
+    """The columns of a guard set, and its name."""
+    embedded: Path | None = ingest.embedded_file(lang, GUARD) if data == ingest.EMBEDDED else None
+    if embedded is not None:
+        return read_columns(embedded, lang), f"{ingest.EMBEDDED}-{lang}-{GUARD}"
+    return ingest.read(data, lang)
+
+
+def _if_there(column: str | None, columns: Columns) -> str | None:
+    """A column's name if the data has it, in any case."""
+    names = {name.casefold() for name in columns}
+    return column if column is not None and column.casefold() in names else None
