@@ -8,7 +8,7 @@ from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
 from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
-from content_arena.components.canary_rollout.plan.observation import Observation
+from content_arena.components.canary_rollout.plan.observation import Abort, Observation
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
@@ -69,7 +69,7 @@ class Observer:
         Raises:
             AwayError: The API server does not answer.
         """
-        edited, waiting_for = self._edited(view, state), waiting.why
+        edited, waiting_for = self._edited(view, state), self._waiting_for(view, state, waiting)
         for line in () if state.phase.is_end else self._mode.caveats(view, state.stable):
             self._log_once(line)
         try:
@@ -114,8 +114,8 @@ class Observer:
             return ""
         return spec_diff.described(self._spec, view.service)
 
-    def _abort(self, view: View, state: State, abort: str | None) -> str | None:
-        """The reason of a person's abort; None if there is no abort, or if it is too late for one."""
+    def _abort(self, view: View, state: State, abort: Abort | None) -> Abort | None:
+        """The request to end the rollout; None if there is none, or if it is too late for one."""
         too_late = self._why_too_late(view, state) if abort is not None else ""
         if too_late:
             self._log_once(f"it is too late to abort: {too_late}")
@@ -132,6 +132,20 @@ class Observer:
         except TrafficError as error:
             return str(error)
         return ""
+
+    def _waiting_for(self, view: View, state: State, waiting: Wait) -> str:
+        """What the last action waits for, and what keeps pods of either variant from starting meanwhile."""
+        if not waiting.why or state.phase is Phase.WAITING:
+            return waiting.why
+        selectors = (
+            self._mode.pod_labels(view, state.stable, state.candidate),
+            self._mode.stable_labels(view, state.stable),
+        )
+        for labels in filter(None, selectors):
+            trouble = pod_failures.trouble(self._cluster.pods(labels), self._cluster.previous_logs)
+            if trouble:
+                return f"{waiting.why}; {trouble}"
+        return waiting.why
 
     def _failure(self, view: View, state: State) -> str:
         # Pods of a ready challenger are read too: Knative calls a revision ready for ever once it was ready.

@@ -3,7 +3,8 @@
 | annotation | example | meaning |
 |---|---|---|
 | `content-arena/approve` | `3/step-25 by alice` | approves gate `step-25` of version 3; removed once used |
-| `content-arena/abort` | `3 by alice: complaints` | rolls version 3 back; removed once that is done |
+| `content-arena/abort` | `3 by alice: complaints` | withdraws version 3; removed once that is done |
+| | `3 rejected by alice: rude` | withdraws it and records that it is bad |
 
 Both name the version that they are meant for. A request for another version is ignored.
 """
@@ -15,12 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.plan.gate import Gate
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
 
 APPROVE = "content-arena/approve"
 ABORT = "content-arena/abort"
 _APPROVAL_FORM = "VERSION/GATE by WHO"
+_ABORT_FORM = "VERSION by WHO: WHY or VERSION rejected by WHO: WHY"
 _APPROVAL = re.compile(r"(?P<version>[^\s/]+)/(?P<gate>\S+)(?: by (?P<who>.+))?")
-_ABORT = re.compile(r"(?P<version>[^\s:]+)(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL)
+_ABORT = re.compile(
+    rf"(?P<version>[^\s:]+)(?: (?P<kind>{'|'.join(AbortKind)}))?(?: by (?P<who>[^:]+))?(?::\s*(?P<why>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,13 @@ class OperatorRequests:
     Attributes:
         approved: The gate that is approved; None if none.
         approver: Name of the person who approved it; empty if not given.
-        abort: Reason and author of an abort; None if there is none.
+        abort: The request to end the rollout; None if there is none.
         ignored: A line for each annotation that is for another version or cannot be read, with the reason.
     """
 
     approved: Gate | None = None
     approver: str = ""
-    abort: str | None = None
+    abort: Abort | None = None
     ignored: tuple[str, ...] = ()
 
 
@@ -49,7 +54,7 @@ def operator_requests(annotations: Mapping[str, str], version: str) -> OperatorR
     """
     ignored: list[str] = []
     approval = _for_version(APPROVE, _APPROVAL, _APPROVAL_FORM, annotations, version, ignored)
-    match = _for_version(ABORT, _ABORT, "VERSION by WHO: WHY", annotations, version, ignored)
+    match = _for_version(ABORT, _ABORT, _ABORT_FORM, annotations, version, ignored)
     gate, approver = None, ""
     if approval:
         try:
@@ -59,7 +64,8 @@ def operator_requests(annotations: Mapping[str, str], version: str) -> OperatorR
     abort = None
     if match:
         why = " ".join((match["why"] or "no reason given").split())
-        abort = f"{why} ({(match['who'] or 'somebody').strip()})"
+        kind = AbortKind(match["kind"] or AbortKind.WITHDRAW)
+        abort = Abort(f"{why} ({(match['who'] or 'somebody').strip()})", kind)
     return OperatorRequests(gate, approver, abort, tuple(ignored))
 
 
@@ -68,9 +74,10 @@ def approval(version: str, gate: Gate, who: str) -> dict[str, str]:
     return {APPROVE: f"{version}/{gate} by {who}"}
 
 
-def abort_request(version: str, who: str, why: str) -> dict[str, str]:
+def abort_request(version: str, who: str, why: str, kind: AbortKind = AbortKind.WITHDRAW) -> dict[str, str]:
     """The annotation that aborts a rollout."""
-    return {ABORT: f"{version} by {who.replace(':', ' ')}: {why}"}
+    told = "" if kind is AbortKind.WITHDRAW else f" {kind.value}"
+    return {ABORT: f"{version}{told} by {who.replace(':', ' ')}: {why}"}
 
 
 def _for_version(

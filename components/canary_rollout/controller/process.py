@@ -140,6 +140,7 @@ def reconcile_service(
     service_ref: ServiceRef,
     registry: RolloutRegistry,
     *,
+    adopts: bool = False,
     pace: Pace = DEFAULT_PACE,
     settle_seconds: float = 5.0,
 ) -> list[str]:
@@ -158,7 +159,7 @@ def reconcile_service(
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
         )  # fmt: skip
         records = RecordStore(cluster, service_ref.service)
-        return Reconciler(records, mover, rollout, registry, lease.ensure).reconcile()
+        return Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
 
 
 def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:

@@ -12,6 +12,7 @@ from content_arena.components.canary_rollout.controller.registry import RolloutR
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.gate import GateKind
+from content_arena.components.canary_rollout.plan.observation import AbortKind
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mover import Mover
 
@@ -40,14 +41,18 @@ class Reconciler:
     registry: RolloutRegistry
     assert_leadership: Callable[[], None] = lambda: None
 
-    def reconcile(self) -> list[str]:
+    def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
 
-        A promotion or rollback that was under way is finished, and any earlier phase is rolled back. A rollout that
-        waits for a person's decision is rolled back if it was aborted, and goes on waiting otherwise.
+        A promotion or rollback that was under way is finished, and in any earlier phase the challenger is withdrawn. A
+        rollout that waits for a person's decision is ended if it was aborted, and goes on waiting otherwise.
+
+        Args:
+            adopts: Make what serves the champion, where the registry names another version. That version may serve
+                elsewhere, or a person made it the champion, so it is only reported otherwise.
 
         Returns:
-            A line for each thing that was done, or what is waited for; nothing when called again after the end.
+            A line for each thing that was done, or what is waited for, or what only a person can settle.
 
         Raises:
             TrafficError: The service is in a state that no rollout produces; it is not changed.
@@ -63,8 +68,9 @@ class Reconciler:
             done.append(f"{was}, it is {end.phase.value}: {end.reason}")
             if not end.phase.is_end:
                 return done
-            state = end
-        return [*done, *self._registry_in_line(state)]
+        serving = self.mover.mode.stable(self.mover.read())
+        self.assert_leadership()
+        return [*done, *self.registry.reconcile(serving.version, adopts=adopts)]
 
     def _ended(self, record: Record, state: State) -> State | None:
         """The state after the rollout has run as far as it can; None if only a person can decide on it."""
@@ -80,17 +86,6 @@ class Reconciler:
             lambda now: now.phase is Phase.WAITING and not (needs_no_decision and now.gate == state.gate)
         )
 
-    def _registry_in_line(self, state: State | None) -> list[str]:
-        serving = self.mover.mode.stable(self.mover.read())
-        self.assert_leadership()
-        done = self.registry.reconcile(serving.version)
-        if state is not None and _is_unrecorded(state, serving.version, self.registry):
-            self.assert_leadership()
-            cause = state.cause or state.reason
-            self.registry.reject(state.challenger, serving.version, state.rollout, cause)
-            done = [*done, f"version {state.challenger} is tagged rejected: {cause}"]
-        return done
-
 
 class Unmeasured:
     """A measurer that measures nothing, for a process that only finishes a rollout or rolls it back."""
@@ -98,12 +93,6 @@ class Unmeasured:
     def measure(self, moment: Moment) -> Measurement:
         """Always inconclusive."""
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
-
-
-def _is_unrecorded(state: State, serving: str, registry: RolloutRegistry) -> bool:
-    """Whether the registry lacks the rejection of a rollout that was rolled back."""
-    is_back = state.phase is Phase.ROLLED_BACK and not state.without_fault and serving != state.challenger
-    return is_back and not registry.is_rejected(state.challenger, state.rollout)
 
 
 def _waiting_line(state: State) -> str:
@@ -125,4 +114,4 @@ def _request(state: State) -> dict[str, str] | None:
         return operator_requests.approval(state.challenger, state.gate, _WHO)
     if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
         return None
-    return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more")
+    return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more", AbortKind.ABANDON)

@@ -38,8 +38,16 @@ class RolloutRegistry(Protocol):
         """Records that this rollout rejected the version, and why."""
         ...
 
-    def reconcile(self, serving: str) -> list[str]:
-        """Makes the aliases agree with the version that serves. Returns a line for each change."""
+    def reconcile(self, serving: str, *, adopts: bool = False) -> list[str]:
+        """Makes the aliases agree with the version that serves.
+
+        Args:
+            serving: The version.
+            adopts: Make it the champion where the registry names another version, which is only reported otherwise.
+
+        Returns:
+            A line for each change, and for a champion that does not serve.
+        """
         ...
 
 
@@ -63,6 +71,6 @@ class NoRegistry:
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
         """Does nothing."""
 
-    def reconcile(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str, *, adopts: bool = False) -> list[str]:
         """Does nothing."""
         return []

@@ -180,7 +180,7 @@ class Rollout:
             self._recorder.iterated(self.state, None)
             return self.state
         # What became of a patch that was announced. From here on the record may differ from it by that alone.
-        state = self.state.settled(view.service["metadata"]["resourceVersion"], fingerprint(view.service))
+        state = _settled(self.state, view)
         now = self._clock.now()
         measured = self._measure(view, state, now)
         if measured:
@@ -189,6 +189,7 @@ class Rollout:
             record, before = self._records.read(view.service), record
             if record.state != before.state:
                 return state
+            state = _settled(state, view)
         seen = self._observe(view, record, state, now, measured)
         decision = decide(state, seen)
         after, event, is_news = decision.state, "", False
@@ -309,6 +310,11 @@ class Rollout:
             self._record(record, done)
         except (AwayError, ConflictError) as error:
             LOG.debug("the outcome of a patch is recorded later: %s", error)
+
+
+def _settled(state: State, view: View) -> State:
+    """The state with the outcome of an announced patch, as far as the service shows it."""
+    return state.settled(view.service["metadata"]["resourceVersion"], fingerprint(view.service))
 
 
 def _with_mode_state(state: State, added: Mapping[str, str]) -> State:

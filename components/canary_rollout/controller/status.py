@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.kube.client import AwayError, Clust
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
+from content_arena.components.canary_rollout.plan.observation import AbortKind
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic.mode import TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
@@ -117,7 +118,7 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
-    requests, caveats = OperatorRequests(), ()
+    requests, caveats = OperatorRequests(), tuple[str, ...]()
     if not state.phase.is_end:
         requests, caveats = record.requests(), mover.mode.caveats(view, state.stable)
     return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests, caveats)
@@ -165,19 +166,21 @@ def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
     return Approval(state.challenger, approved, replaced, _holder(cluster, service_ref.service))
 
 
-def abort(service_ref: ServiceRef, who: str, reason: str) -> Abort:
-    """Asks for the rollback of the rollout that is under way.
+def abort(service_ref: ServiceRef, who: str, reason: str, *, rejects: bool = False) -> Abort:
+    """Asks for the end of the rollout that is under way: the challenger is withdrawn.
 
     Args:
         service_ref: The service.
         who: Who aborts.
         reason: Why, for the record.
+        rejects: Whether the version is bad, so that it is not rolled out again without a reason.
 
     Raises:
         InputError: No rollout is under way.
     """
     cluster, _, state = _under_way(service_ref)
-    request = operator_requests.abort_request(state.challenger, who, reason)
+    kind = AbortKind.REJECT if rejects else AbortKind.WITHDRAW
+    request = operator_requests.abort_request(state.challenger, who, reason, kind)
     RecordStore(cluster, service_ref.service).request(request)
     return Abort(state.challenger, _holder(cluster, service_ref.service))
 

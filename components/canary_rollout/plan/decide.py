@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
-from content_arena.components.canary_rollout.plan.observation import Action, Observation
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind, Action, Observation
 from content_arena.components.canary_rollout.plan.state import MAX_REASON, Changes, Phase, State
 
 #: Approvals that the state keeps: it has to stay small.
@@ -66,8 +66,7 @@ def _transition(state: State, seen: Observation) -> State:
         return state
     if seen.abort is not None and _can_roll_back(state, seen):
         # The rollback overwrites only the parts of an edit that are in its way. The reason names what was edited.
-        edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
-        return _roll_back(state, seen, f"aborted: {seen.abort}{edited}")
+        return _aborted(state, seen, seen.abort)
     # During the rollback of an abort, an edit does not close a gate.
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
     if seen.edited and not is_abort and not _is_held_for_edit(state):
@@ -93,7 +92,7 @@ def _action(state: State, seen: Observation) -> Action:
 
 
 def _percent(state: State) -> int:
-    if state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK) or state.then is Phase.ROLLING_BACK:
+    if state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.WITHDRAWN) or state.then is Phase.ROLLING_BACK:
         return 0
     return state.percent
 
@@ -112,8 +111,7 @@ def _shifting(state: State, seen: Observation) -> State:
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
     if seen.unfollowed > _ROUTE_SECONDS:
-        cause = f"withdrawn: the HTTPRoute did not show {state.percent} % within {_ROUTE_SECONDS:g} s"
-        return replace(_roll_back(state, seen, cause), without_fault=True)
+        return _withdraw(state, seen, f"the HTTPRoute did not show {state.percent} % within {_ROUTE_SECONDS:g} s")
     return _within_limit(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
 
 
@@ -121,7 +119,7 @@ def _baking(state: State, seen: Observation) -> State:
     if seen.failure:
         return _roll_back(state, seen, _stopped(seen))
     if _is_past_deadline(state, seen):
-        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+        return _withdraw(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.share is not None and seen.share != state.percent:
         return state.enter(Phase.SHIFTING, seen.now, f"the gateway gives {seen.share} % instead of {state.percent} %")
     warm = state.window + state.parameters.warmup_seconds
@@ -226,7 +224,8 @@ def _promoting(state: State, seen: Observation) -> State:
 
 def _rolling_back(state: State, seen: Observation) -> State:
     if seen.withdrawn and (seen.rejected or state.without_fault):
-        return state.enter(Phase.ROLLED_BACK, seen.now, state.cause or state.reason)
+        end = Phase.WITHDRAWN if state.without_fault else Phase.ROLLED_BACK
+        return state.enter(end, seen.now, state.cause or state.reason)
     if seen.now - state.since > state.parameters.shift_seconds:
         problem = "the registry was not updated" if seen.withdrawn else "the challenger was not withdrawn"
         reason = _timeout_reason(problem, state.parameters.shift_seconds, seen)
@@ -274,7 +273,21 @@ def _is_held_for_edit(state: State) -> bool:
 
 
 def _roll_back(state: State, seen: Observation, cause: str) -> State:
+    """Takes back a challenger that is bad."""
     return state.enter(Phase.ROLLING_BACK, seen.now, cause, cause=cause)
+
+
+def _withdraw(state: State, seen: Observation, cause: str) -> State:
+    """Takes back a challenger that nothing was found wrong with: the cluster was full, or somebody asked for it."""
+    return replace(_roll_back(state, seen, cause), without_fault=True)
+
+
+def _aborted(state: State, seen: Observation, abort: Abort) -> State:
+    edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
+    cause = f"aborted: {abort.reason}{edited}"
+    if abort.kind is AbortKind.REJECT:
+        return _roll_back(state, seen, cause)
+    return replace(_withdraw(state, seen, cause), is_abandoned=abort.kind is AbortKind.ABANDON)
 
 
 def _stopped(seen: Observation) -> str:
@@ -283,9 +296,9 @@ def _stopped(seen: Observation) -> str:
 
 def _within_limit(state: State, seen: Observation, limit: float, problem: str) -> State:
     if _is_past_deadline(state, seen):
-        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+        return _withdraw(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.now - state.since > limit:
-        return _roll_back(state, seen, _timeout_reason(problem, limit, seen))
+        return _withdraw(state, seen, _timeout_reason(problem, limit, seen))
     return state
 
 
@@ -300,7 +313,7 @@ def _timeout_reason(problem: str, limit: float, seen: Observation) -> str:
 
 
 def _is_past_deadline(state: State, seen: Observation) -> bool:
-    return not seen.now - state.started_at - state.waited <= state.parameters.deadline_seconds
+    return not seen.now <= state.deadline
 
 
 def _can_roll_back(state: State, seen: Observation) -> bool:

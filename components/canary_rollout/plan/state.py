@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypedDict, Unpack
 
 from content_arena.components.canary_rollout.plan.gate import Gate
+from content_arena.components.canary_rollout.plan.intent import Intent, announced
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import ArenaError, InputError
 
@@ -20,7 +21,7 @@ SCHEMA = 1
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault"}
+_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned"}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -39,12 +40,15 @@ class Phase(StrEnum):
     PROMOTING = "promoting"
     ROLLING_BACK = "rolling_back"
     PROMOTED = "promoted"
+    #: The challenger was bad.
     ROLLED_BACK = "rolled_back"
+    #: The challenger was taken back, and nothing was found wrong with it.
+    WITHDRAWN = "withdrawn"
 
     @property
     def is_end(self) -> bool:
         """Whether the rollout is over."""
-        return self in (Phase.PROMOTED, Phase.ROLLED_BACK)
+        return self in (Phase.PROMOTED, Phase.ROLLED_BACK, Phase.WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -94,27 +98,6 @@ class Challenger:
         return f"v{self.version}"
 
 
-@dataclass(frozen=True)
-class Intent:
-    """A patch of the service that was announced, and whose outcome is not recorded yet.
-
-    The record and the service are two objects, and a process may be killed between two writes. So a patch is announced
-    in the record first, then sent, then its outcome is recorded. Whoever reads an intent can tell from the service
-    alone what became of the patch.
-
-    Attributes:
-        version: ``resourceVersion`` of the service that the patch is guarded by. It is stored on top of this one or
-            not at all.
-        fingerprints: Of the specs that it may lead to. More than one if a process announced another patch while that of
-            a killed process may still have been on its way.
-        why: What the last patch is for, for people.
-    """
-
-    version: str
-    fingerprints: tuple[str, ...]
-    why: str = ""
-
-
 class Changes(TypedDict, total=False):
     """What may change with the phase; see the attributes of :class:`State`."""
 
@@ -130,6 +113,7 @@ class Changes(TypedDict, total=False):
     holds: int
     cause: str
     without_fault: bool
+    is_abandoned: bool
     approvals: tuple[str, ...]
 
 
@@ -163,8 +147,9 @@ class State:
         approvals: Gates that people approved, as ``<gate> by <who>``.
         fingerprint: Of the service's spec as the rollout wrote it. A different one shows an edit.
         measuring: The recorded measuring config: settings that differ from the defaults.
-        without_fault: Whether the challenger is only withdrawn: nothing was found wrong with it, so the registry does
-            not record a rejection.
+        without_fault: Whether the challenger is taken back though nothing was found wrong with it. The rollout ends
+            withdrawn then, and the registry does not record a rejection.
+        is_abandoned: Whether it is taken back only because no process ran the rollout any more.
         intent: The patch that was announced; None once its outcome is recorded.
     """
 
@@ -193,6 +178,7 @@ class State:
     cause: str = ""
     stopped: bool = False
     without_fault: bool = False
+    is_abandoned: bool = False
     intent: Intent | None = None
 
     def __post_init__(self) -> None:
@@ -207,6 +193,11 @@ class State:
         return self.parameters.path[self.step]
 
     @property
+    def deadline(self) -> float:
+        """When the rollout has to be done, seconds since the epoch."""
+        return self.started_at + self.waited + self.parameters.deadline_seconds
+
+    @property
     def candidate(self) -> Challenger:
         """The challenger's version and bundle."""
         return Challenger(self.challenger, self.storage_uri)
@@ -218,17 +209,8 @@ class State:
         return f"{self.phase.value} at {self.percent} %: {self.reason}{held}"
 
     def announcing(self, version: str, fingerprint: str, why: str) -> State:
-        """The state that announces a patch.
-
-        Args:
-            version: ``resourceVersion`` of the service that the patch is guarded by.
-            fingerprint: Of the spec that the patch leads to.
-            why: What it is for.
-        """
-        before = self.intent.fingerprints if self.intent and self.intent.version == version else ()
-        # On another version of the service an earlier patch can only be refused.
-        fingerprints = tuple(dict.fromkeys((*before, fingerprint)))
-        return replace(self, intent=Intent(version, fingerprints, why))
+        """The state that announces a patch; see :func:`.intent.announced`."""
+        return replace(self, intent=announced(self.intent, version, fingerprint, why))
 
     def settled(self, version: str, fingerprint: str) -> State:
         """The state with the outcome of an announced patch, as far as the service shows it.
@@ -237,14 +219,9 @@ class State:
             version: ``resourceVersion`` of the service as it is now.
             fingerprint: Of its spec as it is now.
         """
-        if self.intent is None:
+        if self.intent is None or not self.intent.is_settled(version, fingerprint, self.fingerprint):
             return self
-        if fingerprint in self.intent.fingerprints:
-            return replace(self, fingerprint=fingerprint, intent=None)
-        if fingerprint == self.fingerprint and version != self.intent.version:
-            return replace(self, intent=None)
-        # The patch may still be on its way, or it was stored and somebody edited the service since.
-        return self
+        return replace(self, fingerprint=fingerprint, intent=None)
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Unpack[Changes]) -> State:
         """The state after moving to another phase."""
@@ -296,7 +273,7 @@ def load(text: str) -> State:
         values["gate"] = Gate.parse(values["gate"]) if values["gate"] else None
         values["then"] = None if values["then"] is None else Phase(values["then"])
         values["approvals"] = tuple(values["approvals"])
-        values["intent"] = _intent_of(values.get("intent"))
+        values["intent"] = Intent.from_dict(values["intent"]) if values.get("intent") else None
         values["measuring"] = dict(values.get("measuring", {}))
         values.setdefault("cause", _cause_of(values))
         state = State(**values)
@@ -306,12 +283,6 @@ def load(text: str) -> State:
     except (ArenaError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"the rollout's state can not be read ({error!r})") from error
     return state
-
-
-def _intent_of(given: Mapping[str, Any] | None) -> Intent | None:
-    if given is None:
-        return None
-    return Intent(str(given["version"]), tuple(map(str, given["fingerprints"])), str(given["why"]))
 
 
 def _cause_of(values: Mapping[str, Any]) -> str:

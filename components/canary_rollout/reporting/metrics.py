@@ -76,7 +76,7 @@ class RolloutMetrics:
         for gauge, value in (
             (self._step, state.step),
             (self._steps, len(state.parameters.path) - 1),
-            (self._share, 0.0 if state.phase is Phase.ROLLED_BACK else state.percent / 100),
+            (self._share, 0.0 if state.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) else state.percent / 100),
             (self._failures, state.failures),
             (self._inconclusives, state.inconclusives),
             (self._waiting, state.phase is Phase.WAITING),

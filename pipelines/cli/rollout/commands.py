@@ -1,7 +1,8 @@
 """``arena rollout``: roll a challenger out step by step, without losing a request.
 
-Exit codes: 0 promoted, 1 rolled back, 2 bad input, 3 left while an approval is needed (or still under way, where the
-command does not follow it to its end), 130 stopped by Ctrl-C or SIGTERM, after which the rollout can be resumed.
+Exit codes: 0 promoted, 1 rolled back or withdrawn, 2 bad input, 3 left while an approval is needed (or still under
+way, where the command does not follow it to its end), 130 stopped by Ctrl-C or SIGTERM, after which the rollout can be
+resumed.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ rollout = typer.Typer(
     "The rollout keeps its state in the ConfigMap rollout-SERVICE, so every command works from anywhere and a killed "
     "one can be resumed. Approvals and aborts can be sent with kubectl too: annotate that ConfigMap with "
     "content-arena/approve='3/step-25 by alice', or content-arena/abort='3 by alice: complaints'.\n\n"
-    "Exit codes: 0 promoted, 1 rolled back, 2 bad input, 3 an approval is needed, 130 stopped.",
+    "Exit codes: 0 promoted, 1 rolled back or withdrawn, 2 bad input, 3 an approval is needed, 130 stopped.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -99,11 +100,12 @@ def start(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Begin a rollout and run it to its end: promoted (exit code 0) or rolled back (1).
+    """Begin a rollout and run it to its end: promoted (exit code 0), rolled back or withdrawn (1).
 
-    The challenger gets to the next step only by a pass over the whole bake. A fail rolls it back at once. The rollout
-    waits for an approval after too many inconclusive judgements, after an edit by another person, and when the cluster
-    refuses something.
+    The challenger gets to the next step only by a pass over the whole bake. A fail rolls it back at once. If nothing is
+    wrong with it, but a node is full for example, it is withdrawn, and may be rolled out again. The rollout waits for
+    an approval after too many inconclusive judgements, after an edit by another person, and when the cluster refuses
+    something.
 
     Try: arena rollout start 3 --dry-run
     """
@@ -118,7 +120,7 @@ def start(
         _dry_run(target.ref, request, registry, overrides, as_json)
         return
     job = _Job(target.ref, registry, _run_options(overrides, pace, process), as_json)
-    _run(job, lambda: launch.start(job.where, options.rollout_registry(registry), request, job.options))
+    _run(job, lambda: launch.start(job.where, options.rollout_registry(registry, job.where), request, job.options))
 
 
 @grouped
@@ -139,15 +141,24 @@ def resume(
     from content_arena.components.canary_rollout import launch
 
     job = _Job(target.ref, mlflow.open(), _run_options(measuring.overrides, pace, process), as_json)
-    _run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry), job.options))
+    _run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry, job.where), job.options))
 
 
 @grouped
-def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_json: AsJson = False) -> None:
+def reconcile(
+    target: Target,
+    pace: PaceOptions,
+    mlflow: RegistryOptions,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Make what serves the champion, where the registry names another version.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make registry, spec and traffic agree after a process was killed, and print what was done. Safe to repeat.
 
-    Ends a rollout that no process runs: finishes a promotion or rollback, and rolls back anything else. A rollout that
-    waits for a person's decision goes on waiting.
+    Ends a rollout that no process runs: finishes a promotion or rollback, and withdraws anything else. A rollout that
+    waits for a person's decision goes on waiting. A champion that does not serve here is named, and stays the champion
+    unless --adopt is given: another service may serve it.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.components.registry.publish import publish
@@ -155,7 +166,11 @@ def reconcile(target: Target, pace: PaceOptions, mlflow: RegistryOptions, as_jso
     registry = mlflow.open()
     with launch.lines_to(console.status):
         done = launch.reconcile(
-            target.ref, options.rollout_registry(registry), pace=pace.pace, settle_seconds=pace.settle
+            target.ref,
+            options.rollout_registry(registry, target.ref),
+            adopts=adopt,
+            pace=pace.pace,
+            settle_seconds=pace.settle,
         )
     done += publish(registry) if registry else []
     console.answer({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
@@ -204,7 +219,7 @@ def _dry_run(
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables
 
-    plan = launch.dry_run(where, options.rollout_registry(registry), request, overrides)
+    plan = launch.dry_run(where, options.rollout_registry(registry, where), request, overrides)
     if as_json:
         print(json.dumps(plan.as_dict()))
     else:

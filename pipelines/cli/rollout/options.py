@@ -117,7 +117,7 @@ class RegistryOptions:
 
 def exit_code(state: State) -> int:
     """The exit code for a state."""
-    return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
+    return {"promoted": 0, "rolled_back": 1, "withdrawn": 1}.get(state.phase.value, HELD)
 
 
 def command(where: ServiceRef, *arguments: str) -> str:
@@ -128,9 +128,9 @@ def command(where: ServiceRef, *arguments: str) -> str:
     return " ".join(["arena rollout", *arguments, *options])
 
 
-def rollout_registry(registry: Registry | None) -> RolloutRegistry:
-    """The registry as a rollout needs it; one that agrees with everything if None."""
+def rollout_registry(registry: Registry | None, where: ServiceRef) -> RolloutRegistry:
+    """The registry as rollouts of a service need it; one that agrees with everything if None."""
     from content_arena.components.canary_rollout.launch import NoRegistry
     from content_arena.components.registry.sync import RegistrySync
 
-    return NoRegistry() if registry is None else RegistrySync(registry)
+    return NoRegistry() if registry is None else RegistrySync(registry, str(where))

@@ -71,9 +71,11 @@ class Aliases:
     def reject(self, challenger, stable, rollout, reason):
         self.rejected = (challenger, rollout, reason)
 
-    def reconcile(self, serving):
+    def reconcile(self, serving, *, adopts=False):
         if self.champion == serving:
             return []
+        if not adopts:
+            return [f"{serving} serves, champion is {self.champion}"]
         self.champion = serving
         return [f"champion is {serving}"]
 
@@ -139,9 +141,10 @@ class Bench:
         assert state.intent is None
         if state.phase is Phase.PROMOTED:
             assert (self.serves, self.aliases.champion, self.aliases.previous) == (TWO.storage_uri, "2", "1")
-        else:
-            assert spec == self.before
-            assert (self.aliases.champion, self.aliases.rejected) == ("1", ("2", state.rollout, state.reason))
+            return
+        assert spec == self.before
+        rejected = ("2", state.rollout, state.reason) if state.phase is Phase.ROLLED_BACK else ()
+        assert (self.aliases.champion, self.aliases.rejected) == ("1", rejected)
 
 
 def asking(*approvals):

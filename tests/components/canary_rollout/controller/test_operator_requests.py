@@ -8,6 +8,7 @@ from content_arena.components.canary_rollout.controller.operator_requests import
     operator_requests,
 )
 from content_arena.components.canary_rollout.plan.gate import Gate, GateKind
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
 
 names = st.text(st.characters(whitelist_categories=("L", "N")), min_size=1)
 words = st.text(st.characters(whitelist_categories=("L", "N", "P")), min_size=1).map(lambda text: f"{text} {text}")
@@ -23,9 +24,9 @@ def test_an_approval_is_read_as_it_was_written(version, gate, who):
     assert (found.approved, found.approver, found.ignored) == (gate, who, ())
 
 
-@given(names, names, words)
-def test_an_abort_is_read_as_it_was_written(version, who, why):
-    assert operator_requests(abort_request(version, who, why), version).abort == f"{why} ({who})"
+@given(names, names, words, st.sampled_from(AbortKind))
+def test_an_abort_is_read_as_it_was_written(version, who, why, kind):
+    assert operator_requests(abort_request(version, who, why, kind), version).abort == Abort(f"{why} ({who})", kind)
 
 
 def test_requests_are_for_one_version():
@@ -44,4 +45,7 @@ def test_what_can_not_be_read_opens_nothing_and_is_reported(text):
 
 def test_short_forms_are_read():
     found = operator_requests(annotations(approve="2/step-25", abort="2"), "2")
-    assert (str(found.approved), found.approver, found.abort) == ("step-25", "", "no reason given (somebody)")
+    assert (str(found.approved), found.approver) == ("step-25", "")
+    assert found.abort == Abort("no reason given (somebody)")
+    rejected = operator_requests(annotations(abort="2 rejected: rude"), "2").abort
+    assert rejected == Abort("rude (somebody)", AbortKind.REJECT)

@@ -10,6 +10,7 @@ from content_arena.components.canary_rollout.controller.operator_requests import
 from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.kube.client import ConflictError
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
+from content_arena.components.canary_rollout.plan.observation import Abort
 from content_arena.components.canary_rollout.plan.state import Phase, StateError
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.rollouts import at, begun
@@ -128,7 +129,7 @@ def test_a_request_is_written_although_the_record_is_written_meanwhile():
 def test_a_rollout_under_way_is_read_from_annotations_with_its_requests():
     bench = Bench(rollout=at(Phase.BAKING).dump(), abort="2 by bob: old")
     record = bench.read()
-    assert (record.state, record.requests().abort) == (at(Phase.BAKING), "old (bob)")
+    assert (record.state, record.requests().abort) == (at(Phase.BAKING), Abort("old (bob)"))
     assert set(record.former) == {"content-arena/rollout", "content-arena/abort"}
 
 
@@ -137,7 +138,7 @@ def test_it_is_carried_over_and_the_annotations_are_removed_in_one_patch():
     record = bench.read()
     bench.store.write(record, record.existing)
     half = bench.read()
-    assert (half.state, half.requests().abort, half.former) == (record.state, "old (bob)", record.former)
+    assert (half.state, half.requests().abort, half.former) == (record.state, Abort("old (bob)"), record.former)
     before = int(bench.world.stored.value["metadata"]["resourceVersion"])
     bench.store.remove_former(half)
     after = bench.world.service("filter")["metadata"]

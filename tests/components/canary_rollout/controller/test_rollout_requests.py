@@ -51,7 +51,15 @@ def test_an_abort_rolls_back_from_anywhere_and_records_why(mode):
         bench.api.annotate(abort="2 by bob: complaints: many")
         state = bench.end()
         bench.check(state)
-        assert state.reason == "aborted: complaints: many (bob)"
+        assert (state.phase, state.reason) == (Phase.WITHDRAWN, "aborted: complaints: many (bob)")
+
+
+def test_an_abort_rejects_the_version_if_it_says_so(mode):
+    bench = Bench(mode).begun()
+    bench.api.annotate(abort="2 rejected by bob: rude")
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase, state.reason) == (Phase.ROLLED_BACK, "aborted: rude (bob)")
 
 
 def test_an_abort_of_another_version_is_ignored(mode):
@@ -164,7 +172,7 @@ def test_an_abort_rolls_back_despite_an_edit(mode):
     bench.held()
     bench.api.annotate(abort="2 by bob: enough")
     state = bench.end()
-    assert (state.phase, bench.world.lost) == (Phase.ROLLED_BACK, 0)
+    assert (state.phase, bench.world.lost) == (Phase.WITHDRAWN, 0)
     assert bench.serves == ONE
 
 

