@@ -33,7 +33,9 @@ from content_arena.components.canary_rollout.reporting import timeline
 from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, read
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
+from content_arena.components.canary_rollout.traffic.leftovers import remove_autoscalers
 from content_arena.components.canary_rollout.traffic.mover import Mover
+from content_arena.components.canary_rollout.traffic.standard import Standard
 
 
 class Stopped(KeyboardInterrupt):
@@ -65,6 +67,13 @@ class _Connection:
     def to(cls, service_ref: ServiceRef, settle_seconds: float) -> _Connection:
         cluster = KubernetesClient(service_ref.namespace, service_ref.context)
         return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
+
+    def clean_up(self) -> list[str]:
+        """Removes what KServe leaves behind after a rollout; returns a line for each thing that was removed."""
+        if self.mover.mode.name != Standard.name:
+            return []
+        removed = remove_autoscalers(self.cluster, self.service_ref.service)
+        return [f"the autoscaler {name}, which KServe left behind, is removed" for name in removed]
 
     def record(self) -> Record:
         """The record of the service's rollouts."""
@@ -159,7 +168,8 @@ def reconcile_service(
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
         )  # fmt: skip
         records = RecordStore(cluster, service_ref.service)
-        return Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
+        done = Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
+        return [*done, *connection.clean_up()]
 
 
 def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
@@ -190,7 +200,10 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
             )  # fmt: skip
             if run.request is not None:
                 _begin(rollout, run.request, run)
-            return rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
+            end = rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
+            for line in connection.clean_up() if end.phase.is_end else ():
+                LOG.info("%s", line)
+            return end
     except KeyboardInterrupt as error:
         raise Stopped(state()) from error
 

@@ -93,6 +93,14 @@ class RolloutClient(Protocol):
         """Number of ready pods of each Deployment of an InferenceService, by the Deployment's name."""
         ...
 
+    def autoscalers(self, service: str) -> dict[str, str]:
+        """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""
+        ...
+
+    def delete_autoscaler(self, name: str) -> None:
+        """Deletes a HorizontalPodAutoscaler; does nothing if it does not exist."""
+        ...
+
     def pods(self, labels: str) -> list[Json]:
         """Lists the pods that match a label selector."""
         ...

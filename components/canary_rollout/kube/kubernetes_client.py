@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -37,6 +38,7 @@ class _Resource(NamedTuple):
 _SERVICES = _Resource("serving.kserve.io", "v1beta1", "inferenceservices")
 _ROUTES = _Resource("gateway.networking.k8s.io", "v1", "httproutes")
 _DEPLOYMENTS = _Resource("apps", "v1", "deployments")
+_AUTOSCALERS = _Resource("autoscaling", "v2", "horizontalpodautoscalers")
 _LEASES = _Resource("coordination.k8s.io", "v1", "leases")
 _EVENTS = _Resource("events.k8s.io", "v1", "events")
 
@@ -128,6 +130,28 @@ class KubernetesClient:
             label_selector=f"serving.kserve.io/inferenceservice={service}",
         )
         return {item["metadata"]["name"]: item.get("status", {}).get("readyReplicas", 0) for item in found["items"]}
+
+    def autoscalers(self, service: str) -> dict[str, str]:
+        """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""
+        found: Json = self._call(
+            f"GET {self._place(_AUTOSCALERS)}",
+            self._objects.list_namespaced_custom_object,
+            *self._address(_AUTOSCALERS),
+        )
+        return {
+            item["metadata"]["name"]: item["spec"]["scaleTargetRef"]["name"]
+            for item in found["items"]
+            if any(
+                owner["kind"] == "InferenceService" and owner["name"] == service
+                for owner in item["metadata"].get("ownerReferences") or []
+            )
+        }
+
+    def delete_autoscaler(self, name: str) -> None:
+        """Deletes a HorizontalPodAutoscaler; does nothing if it does not exist."""
+        what = f"DELETE {self._place(_AUTOSCALERS, name)}"
+        with contextlib.suppress(_MissingError):
+            self._call(what, self._objects.delete_namespaced_custom_object, *self._address(_AUTOSCALERS), name)
 
     def pods(self, labels: str) -> list[Json]:
         """Lists the pods that match a label selector."""

@@ -31,6 +31,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     storage_uri,
     version_of,
 )
+from content_arena.components.canary_rollout.traffic.stopped import stopped
 
 _REVISION_LABEL = "serving.knative.dev/revision="
 #: Name of the challenger's revision in a view that no cluster produced.
@@ -48,6 +49,8 @@ class Knative:
 
     def stable(self, view: View) -> Stable:
         """What serves now."""
+        if stopped(view.service):
+            raise TrafficError(stopped(view.service))
         predictor, serving = view.predictor, _component(view)
         revision = serving.get("latestReadyRevision", "")
         is_alone = revision and _percentages(view) == {revision: 100}
@@ -110,8 +113,8 @@ class Knative:
         return f"{labels.removeprefix(_REVISION_LABEL)}-deployment"
 
     def caveats(self, view: View, stable: Stable) -> tuple[str, ...]:
-        """None: Knative moves traffic whatever the state of the pods."""
-        return ()
+        """That the service is stopped. Knative moves traffic whatever the state of the pods."""
+        return tuple(filter(None, (stopped(view.service),)))
 
     def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
         """The view of a cluster that has applied the service's spec completely."""

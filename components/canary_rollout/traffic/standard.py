@@ -50,6 +50,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     version_of,
 )
 from content_arena.components.canary_rollout.traffic.routes import accepted_route, weights, workload
+from content_arena.components.canary_rollout.traffic.stopped import stopped
 
 #: KServe merges a canary's model into the serving container of this name, and its definition requires it.
 _CONTAINER = "kserve-container"
@@ -67,6 +68,8 @@ class Standard:
 
     def stable(self, view: View) -> Stable:
         """What serves now."""
+        if stopped(view.service):
+            raise TrafficError(stopped(view.service))
         _require_canary_support(view)
         predictor = view.predictor
         serving = workload(view.name, predictor.get("name", ""))
@@ -136,7 +139,9 @@ class Standard:
         return labels.removeprefix(_APP)
 
     def caveats(self, view: View, stable: Stable) -> tuple[str, ...]:
-        """That the route stands still, or that it may."""
+        """That the service is stopped, or that the route stands still, or that it may."""
+        if stopped(view.service):
+            return (stopped(view.service),)
         spec, why = StableSpec.of(stable), frozen(view)
         lines = [f"KServe does not change the HTTPRoute of {view.name} while {why}"] if why else []
         if max_unavailable(view.predictor, full_pods(spec)) == 0 and not spec.strategy:

@@ -67,6 +67,8 @@ def calls(cluster):
         ("", "configmaps", "patch"): lambda: cluster.patch_config_map("rollout-content-filter", {"data": {}}, "1"),
         ("gateway.networking.k8s.io", "httproutes", "get"): lambda: cluster.route("filter"),
         ("apps", "deployments", "list"): lambda: cluster.ready_pods("filter"),
+        ("autoscaling", "horizontalpodautoscalers", "list"): lambda: cluster.autoscalers("filter"),
+        ("autoscaling", "horizontalpodautoscalers", "delete"): lambda: cluster.delete_autoscaler("filter-v1-predictor"),
         ("", "pods", "list"): lambda: cluster.pods("app=isvc.filter-v2-predictor"),
         # previous_logs hides a refusal, so the log is requested directly.
         ("", "pods/log", "get"): lambda: asked(cluster, "GET", f"/api/v1/namespaces/{cluster.namespace}/pods/a/log"),

@@ -47,6 +47,14 @@ class ApiServer:
         self._answer()
         return self.world.ready_pods(service)
 
+    def autoscalers(self, service: str) -> dict[str, str]:
+        self._answer()
+        return {name: name for name in sorted(self.world.hpas)}
+
+    def delete_autoscaler(self, name: str) -> None:
+        self._answer()
+        self.world.hpas.discard(name)
+
     def pods(self, labels: str) -> list[Json]:
         self._answer()
         return self.crashed

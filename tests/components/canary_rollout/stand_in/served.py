@@ -91,6 +91,18 @@ class Served:
             case "GET", ["deployments"]:
                 ready = api.ready_pods(SERVICE)
                 return {"items": [{"metadata": {"name": n}, "status": {"readyReplicas": k}} for n, k in ready.items()]}
+            case "GET", ["horizontalpodautoscalers"]:
+                owners = [{"kind": "InferenceService", "name": SERVICE}]
+                scaled = api.autoscalers(SERVICE).items()
+                return {
+                    "items": [
+                        {"metadata": {"name": n, "ownerReferences": owners}, "spec": {"scaleTargetRef": {"name": d}}}
+                        for n, d in scaled
+                    ]
+                }
+            case "DELETE", ["horizontalpodautoscalers", name]:
+                api.delete_autoscaler(name)
+                return {}
             case "GET", ["pods"]:
                 return {"items": api.pods(query["labelSelector"][0])}
             case "GET", ["pods", pod, "log"]:
@@ -152,7 +164,7 @@ class Served:
                 except ClusterError as error:
                     return 422, {"message": str(error)}
 
-            do_GET = do_PATCH = do_POST = do_PUT = _respond  # noqa: N815
+            do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass

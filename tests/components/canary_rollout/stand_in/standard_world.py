@@ -55,7 +55,7 @@ class StandardWorld:
         its part of them. ``room``: how many pods fit on the nodes; the others are Pending.
         ``has_route_weights``: False for KServe before 0.21, whose route names stable alone.
         ``templates``: the templates that the pods of each Deployment have had, one after the other. ``hpas``:
-        autoscalers of stable variants, which nobody deletes.
+        the autoscaler of each variant that there has been, which KServe never deletes.
         """
         self.now, self.lost, self.met, self.crowded = 0, 0, {}, 0
         self._start, self._broken, self._load, self.room = start, set(broken), load, room
@@ -173,7 +173,7 @@ class StandardWorld:
         ready = {name: self._ready(name) for name in self._pods}
         wanted = standard.reconcile(self.stored.value, ready, self._autoscaled())
         self._scale(wanted)
-        self.hpas.add(standard.workload("filter", self.stored.value["spec"]["predictor"].get("name")))
+        self.hpas |= set(wanted.pods)
         status = standard.status(self.stored.value, wanted)
         if any(self.stored.value.get("status", {}).get(name) != value for name, value in status.items()):
             # A counter of KServe's own: the generation of the spec is another number.

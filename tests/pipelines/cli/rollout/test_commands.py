@@ -124,6 +124,7 @@ def test_a_challenger_that_crashes_is_rolled_back_and_the_page_names_the_cause(b
     page = Path(line.removeprefix("timeline: "))
     assert "the bundle is torn" in page.read_text()
     assert page.with_suffix(".jsonl").is_file()
+    assert broken.api.world.hpas == {"filter-v1-predictor"}, "KServe would leave the autoscaler of version 2"
     code, shown = answer(*RESUME)
     assert (code, shown["phase"], shown["timeline"]) == (1, "rolled_back", str(page))
 
