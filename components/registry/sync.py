@@ -83,6 +83,19 @@ class RegistrySync:
             if tags.REJECTED_BY in self._registry.get(version).tags:
                 self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), tags.REJECTED_BY)
 
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Whether the registry records completely that this rollout took a promotion back."""
+        return self.is_rejected(undone, rollout)
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
+        """Makes the version that served before the champion again, as ``arena rollback`` does.
+
+        The other one is tagged ``rejected`` with the reason.
+        """
+        with _registry_errors():
+            self._registry.withdraw_rejection(_number(restored))
+        self.reject(undone, restored, rollout, reason)
+
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether this rollout's rejection of a version is recorded completely."""
         with _registry_errors():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.kube import kserve_version
 from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.plan.state import Challenger, Stable, State, start
 from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
@@ -24,17 +24,38 @@ class RolloutRequest:
         parameters: The plan.
         override: A person's reason to roll it out although it was rejected before; None to respect a rejection.
         kserve_version: KServe's version, such as ``0.21``; as its configuration in the cluster tells if None.
+        undo: Why the version that serves is taken back, if the challenger is the one before it; empty otherwise.
     """
 
     challenger: Challenger
     parameters: Parameters
     override: str | None = None
     kserve_version: str | None = None
+    undo: str = ""
 
 
 def new_name(challenger: Challenger) -> str:
     """A unique name for a rollout."""
     return f"{challenger.version}-{uuid.uuid4().hex[:8]}"
+
+
+def first_state(request: RolloutRequest, name: str, stable: Stable, now: float) -> State:
+    """The state that a rollout begins in.
+
+    Args:
+        request: What to roll out, and by which plan.
+        name: Of the rollout.
+        stable: What serves.
+        now: Seconds since the epoch.
+
+    Raises:
+        InputError: The challenger already serves.
+    """
+    challenger, reason = request.challenger, f"began beside version {stable.version}"
+    if request.undo:
+        reason = f"takes version {stable.version} back: {request.undo}"
+    state = start(name, challenger.version, challenger.storage_uri, stable, request.parameters, now)
+    return replace(state, reason=reason, undo=request.undo)
 
 
 def refuse_unfinished(record: Record) -> None:

@@ -163,6 +163,8 @@ class Observer:
     def _registry_agrees(self, state: State) -> tuple[bool, str]:
         """Whether the registry agrees with the traffic, and its error if it can not be read."""
         try:
+            if _end(state) is Aim.PROMOTED and state.undo:
+                return self._registry.is_undone(state.stable.version, state.rollout), ""
             if _end(state) is Aim.PROMOTED:
                 return self._registry.is_champion(state.challenger), ""
             return self._registry.is_rejected(state.challenger, state.rollout), ""

@@ -44,8 +44,9 @@ class Reconciler:
     def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
 
-        A promotion or rollback that was under way is finished, and in any earlier phase the challenger is withdrawn. A
-        rollout that waits for a person's decision is ended if it was aborted, and goes on waiting otherwise.
+        A promotion, a rollback or an undo that was under way is finished, and in any earlier phase the challenger is
+        withdrawn. A rollout that waits for a person's decision is ended if it was aborted, and goes on waiting
+        otherwise.
 
         Args:
             adopts: Make what serves the champion, where the registry names another version. That version may serve
@@ -112,6 +113,7 @@ def _request(state: State) -> dict[str, str] | None:
     """The request that ends the rollout; None if it ends by itself."""
     if state.phase is Phase.WAITING and state.gate:
         return operator_requests.approval(state.challenger, state.gate, _WHO)
-    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
+    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK) or state.undo:
+        # An undo needs nobody to measure it.
         return None
     return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more", AbortKind.ABANDON)

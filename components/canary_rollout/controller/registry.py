@@ -30,6 +30,14 @@ class RolloutRegistry(Protocol):
         """Makes the challenger the champion, and the version that served before the previous one."""
         ...
 
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Whether the registry records that this rollout took a promotion back."""
+        ...
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
+        """Makes the version that served before the champion again, and records why the other was taken back."""
+        ...
+
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether the rejection of the version by this rollout is recorded."""
         ...
@@ -62,6 +70,13 @@ class NoRegistry:
         return True
 
     def promote(self, challenger: str, stable: str) -> None:
+        """Does nothing."""
+
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Always true."""
+        return True
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
         """Does nothing."""
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:

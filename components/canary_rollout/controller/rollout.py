@@ -12,7 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    first_state,
+    new_name,
+    refuse_unfinished,
+)
+from content_arena.components.canary_rollout.controller.goals import AIMS, goal_of, settled, with_mode_state
 from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
@@ -28,7 +34,7 @@ from content_arena.components.canary_rollout.measuring.counters import MeasureEr
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.plan.decide import Decision, decide, is_measured
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
-from content_arena.components.canary_rollout.plan.state import Phase, State, start
+from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
@@ -41,10 +47,6 @@ from content_arena.components.canary_rollout.traffic.mode import (
 from content_arena.components.canary_rollout.traffic.mover import Announcement, Mover, fingerprint
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 
-_AIMS = {
-    Phase.STAGING: Aim.STAGED, Phase.SHIFTING: Aim.SHIFTED, Phase.PROMOTING: Aim.PROMOTED,
-    Phase.ROLLING_BACK: Aim.ROLLED_BACK,
-}  # fmt: skip
 #: Errors of a measurer that make a measurement inconclusive.
 _UNMEASURABLE = (ClusterError, InputError, MeasureError, TrafficError, VictimError)
 
@@ -109,12 +111,12 @@ class Rollout:
         record = self._records.read(view.service)
         refuse_unfinished(record)
         stable = self._mover.mode.stable(view)
-        name = name or new_name(challenger)
-        state = start(name, challenger.version, challenger.storage_uri, stable, request.parameters, self._clock.now())
-        state = replace(state, fingerprint=fingerprint(view.service), reason=f"began beside version {stable.version}")
-        state = replace(state, measuring=measuring or {})
+        state = first_state(request, name or new_name(challenger), stable, self._clock.now())
+        state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
-        self._registry.check(challenger.version, stable.version, request.override)
+        if not request.undo:
+            # What users suffer from has to go, whatever the registry says about the version before it.
+            self._registry.check(challenger.version, stable.version, request.override)
         self._assert_leadership()
         self._records.write(record, state)
         self.state = state
@@ -180,7 +182,7 @@ class Rollout:
             self._recorder.iterated(self.state, None)
             return self.state
         # What became of a patch that was announced. From here on the record may differ from it by that alone.
-        state = _settled(self.state, view)
+        state = settled(self.state, view)
         now = self._clock.now()
         measured = self._measure(view, state, now)
         if measured:
@@ -189,7 +191,7 @@ class Rollout:
             record, before = self._records.read(view.service), record
             if record.state != before.state:
                 return state
-            state = _settled(state, view)
+            state = settled(state, view)
         seen = self._observe(view, record, state, now, measured)
         decision = decide(state, seen)
         after, event, is_news = decision.state, "", False
@@ -209,9 +211,9 @@ class Rollout:
         self, view: View, record: Record, state: State, now: float, measured: Measurement | None
     ) -> Observation:
         waiting = self._waiting
-        if waiting is None and state.phase in _AIMS:
+        if waiting is None and state.phase in AIMS:
             # A process that has just resumed the rollout has not acted yet, so it has no result of a last action.
-            waiting = self._mover.waiting_for(view, _goal(state), state.stable, state.candidate)
+            waiting = self._mover.waiting_for(view, goal_of(state), state.stable, state.candidate)
         return self._observer.observe(view, record, state, now, measured, waiting or Wait(""), self._refusal)
 
     def _restore(self, view: View, record: Record, state: State) -> State:
@@ -239,6 +241,8 @@ class Rollout:
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
         if not is_measured(state):
             return None
+        if state.undo:
+            return Measurement(Verdict.PASS, "an undo is not analysed", 0, ())
         # While a rollout waits, probes are sent once for all windows, since only a failure counts.
         probed = state.since if state.phase is Phase.WAITING else state.window
         moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
@@ -268,12 +272,14 @@ class Rollout:
         try:
             if decision.action in (Action.REGISTER, Action.REJECT):
                 self._assert_leadership()
-            if decision.action is Action.REGISTER:
+            if decision.action is Action.REGISTER and state.undo:
+                self._registry.undo(state.challenger, state.stable.version, state.rollout, state.undo)
+            elif decision.action is Action.REGISTER:
                 self._registry.promote(state.challenger, state.stable.version)
             elif decision.action is Action.REJECT:
                 cause = state.cause or state.reason
                 self._registry.reject(state.challenger, state.stable.version, state.rollout, cause)
-            elif state.phase in _AIMS:
+            elif state.phase in AIMS:
                 return self._move(state, view, record)
         except (AwayError, ConflictError):
             raise
@@ -289,12 +295,12 @@ class Rollout:
 
         def announce(made: Announcement) -> None:
             nonlocal announced, last
-            announced = _with_mode_state(announced, made.patch.mode_state)
+            announced = with_mode_state(announced, made.patch.mode_state)
             announced = announced.announcing(made.version, made.fingerprint, made.patch.why)
             last = self._record(last, announced)
             self._assert_leadership()
 
-        step = self._mover.step(view, _goal(state), state.stable, state.candidate, announce)
+        step = self._mover.step(view, goal_of(state), state.stable, state.candidate, announce)
         self._waiting = step if isinstance(step, Wait) else None
         if not isinstance(step, Patch):
             return ""
@@ -310,20 +316,3 @@ class Rollout:
             self._record(record, done)
         except (AwayError, ConflictError) as error:
             LOG.debug("the outcome of a patch is recorded later: %s", error)
-
-
-def _settled(state: State, view: View) -> State:
-    """The state with the outcome of an announced patch, as far as the service shows it."""
-    return state.settled(view.service["metadata"]["resourceVersion"], fingerprint(view.service))
-
-
-def _with_mode_state(state: State, added: Mapping[str, str]) -> State:
-    """The state with what the mode of the traffic needs to know later."""
-    stable = replace(state.stable, mode_state={**state.stable.mode_state, **added})
-    return replace(state, stable=stable) if added else state
-
-
-def _goal(state: State) -> Goal:
-    """The goal of the traffic in a phase."""
-    aim = _AIMS[state.phase]
-    return Goal(aim, {Aim.SHIFTED: state.percent, Aim.PROMOTED: 100}.get(aim, 0))

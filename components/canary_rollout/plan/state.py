@@ -21,7 +21,7 @@ SCHEMA = 1
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned"}
+_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned", "undo"}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -150,6 +150,8 @@ class State:
         without_fault: Whether the challenger is taken back though nothing was found wrong with it. The rollout ends
             withdrawn then, and the registry does not record a rejection.
         is_abandoned: Whether it is taken back only because no process ran the rollout any more.
+        undo: Why the version that serves is taken back, if this rollout brings the one before it back; empty otherwise.
+            Such a rollout is not analysed.
         intent: The patch that was announced; None once its outcome is recorded.
     """
 
@@ -179,12 +181,14 @@ class State:
     stopped: bool = False
     without_fault: bool = False
     is_abandoned: bool = False
+    undo: str = ""
     intent: Intent | None = None
 
     def __post_init__(self) -> None:
         """Cuts texts that others wrote, so that the record stays small."""
         object.__setattr__(self, "reason", self.reason[:MAX_REASON])
         object.__setattr__(self, "cause", self.cause[:MAX_REASON])
+        object.__setattr__(self, "undo", self.undo[:MAX_REASON])
         object.__setattr__(self, "approvals", tuple(one[:_MAX_APPROVAL] for one in self.approvals))
 
     @property

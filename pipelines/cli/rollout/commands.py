@@ -7,6 +7,7 @@ resumed.
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.cli.rollout import options, requests
 from content_arena.pipelines.cli.rollout.measuring_options import FirstMeasuringOptions, MeasuringOptions
 from content_arena.pipelines.cli.rollout.options import (
+    KServeVersionOption,
     Override,
     PaceOptions,
     ProcessOptions,
     RegistryOptions,
+    StorageUriOption,
     Target,
 )
 from content_arena.pipelines.cli.rollout.plan_options import PlanOptions
@@ -59,7 +62,7 @@ rollout = typer.Typer(
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the command line, in the order in which they are needed."""
-    for command in (start, requests.status, requests.watch, requests.approve, requests.abort, resume, reconcile):
+    for command in (start, requests.status, requests.watch, requests.approve, requests.abort, resume, undo, reconcile):
         rollout.command()(command)
     app.add_typer(rollout)
 
@@ -84,16 +87,8 @@ def start(
     process: ProcessOptions,
     mlflow: RegistryOptions,
     version: Annotated[str, typer.Argument(help="Version or alias in the registry.")] = "challenger",
-    storage_uri: Annotated[
-        str | None, typer.Option(help="Where its bundle is; as the registry recorded it if not given.")
-    ] = None,
-    kserve_version: Annotated[
-        str | None,
-        typer.Option(
-            help="KServe's version, such as 0.21; as its ConfigMap inferenceservice-config tells if not given. Below "
-            "0.21, or if it is not known, only Knative mode can roll out."
-        ),
-    ] = None,
+    storage_uri: StorageUriOption = None,
+    kserve_version: KServeVersionOption = None,
     settings: SettingsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, have the API server check every patch, change nothing.")
@@ -145,6 +140,37 @@ def resume(
 
 
 @grouped
+def undo(
+    target: Target,
+    pace: PaceOptions,
+    process: ProcessOptions,
+    mlflow: RegistryOptions,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")],
+    version: Annotated[
+        str | None, typer.Argument(help="Version to bring back; the one that served before if not given.")
+    ] = None,
+    storage_uri: StorageUriOption = None,
+    by: Annotated[str | None, typer.Option(help="Who asks; the user of this machine if not given.")] = None,
+    kserve_version: KServeVersionOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the last promotion back: the version before it gets all users as soon as its pods are ready.
+
+    Nothing is analysed, and no request is lost. The version that is taken back is tagged as rejected with the reason.
+    Exit code 0 once the version before it serves alone. While a rollout is under way, abort it instead.
+
+    Try: arena rollout undo --reason "complaints"
+    """
+    from content_arena.components.canary_rollout import launch
+
+    registry = mlflow.open()
+    previous = None if version is None else _challenger(version, storage_uri, registry)
+    request = launch.UndoRequest(f"{reason} ({by or getpass.getuser()})", previous, kserve_version)
+    job = _Job(target.ref, registry, _run_options({}, pace, process), as_json)
+    _run(job, lambda: launch.undo(job.where, options.rollout_registry(registry, job.where), request, job.options))
+
+
+@grouped
 def reconcile(
     target: Target,
     pace: PaceOptions,
@@ -156,9 +182,9 @@ def reconcile(
 ) -> None:
     """Make registry, spec and traffic agree after a process was killed, and print what was done. Safe to repeat.
 
-    Ends a rollout that no process runs: finishes a promotion or rollback, and withdraws anything else. A rollout that
-    waits for a person's decision goes on waiting. A champion that does not serve here is named, and stays the champion
-    unless --adopt is given: another service may serve it.
+    Ends a rollout that no process runs: finishes a promotion, a rollback or an undo, and withdraws anything else. A
+    rollout that waits for a person's decision goes on waiting. A champion that does not serve here is named, and stays
+    the champion unless --adopt is given: another service may serve it.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.components.registry.publish import publish

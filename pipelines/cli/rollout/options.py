@@ -19,6 +19,16 @@ HELD, STOPPED = 3, 130
 
 
 IntervalOption = Annotated[float, typer.Option(min=0.05, help="Seconds between two readings.")]
+StorageUriOption = Annotated[
+    str | None, typer.Option(help="Where its bundle is; as the registry recorded it if not given.")
+]
+KServeVersionOption = Annotated[
+    str | None,
+    typer.Option(
+        help="KServe's version, such as 0.21; as its ConfigMap inferenceservice-config tells if not given. Below "
+        "0.21, or if it is not known, only Knative mode can roll out."
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,13 @@ class Aliases:
     def reject(self, challenger, stable, rollout, reason):
         self.rejected = (challenger, rollout, reason)
 
+    def is_undone(self, undone, rollout):
+        return self.is_rejected(undone, rollout) and self.champion != undone
+
+    def undo(self, restored, undone, rollout, reason):
+        self.champion, self.previous = restored, ""
+        self.reject(undone, restored, rollout, reason)
+
     def reconcile(self, serving, *, adopts=False):
         if self.champion == serving:
             return []

@@ -125,6 +125,17 @@ def test_aliases_are_reconciled_with_what_serves(registry, sync, champion):
     assert sync.reconcile("1") == []
 
 
+def test_an_undo_makes_the_version_before_the_champion_and_rejects_the_other(registry, sync):
+    sync.promote("2", "1")
+    registry.reject(1, "old")
+    assert not sync.is_undone("2", "r3")
+    for _ in range(2):
+        sync.undo("1", "2", "r3", "complaints")
+        assert aliases(registry) == {CHAMPION: 1}
+        assert sync.is_undone("2", "r3")
+    assert (registry.get(2).tags["rejected"], registry.get(1).rejection) == ("complaints", None)
+
+
 def test_two_services_on_one_registry_do_not_demote_each_other(registry, sync):
     other = RegistrySync(registry, "arena/other")
     sync.promote("2", "1")

@@ -59,8 +59,10 @@ class RolloutCli:
             found |= {"leave-when-held": True}
             # The simulated controllers are those of 0.21, whatever is installed.
             found |= QUICK | {"kserve-version": "0.21"} if command == "start" else {}
-        if command == "reconcile":
+        if command in ("reconcile", "undo"):
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
+        if command == "undo":
+            found |= {"kserve-version": "0.21"}
         limits = ({} if given.pop("usual_limits", False) else LIMITS) | given.pop("limits", {})
         found |= {name.replace("_", "-"): value for name, value in given.items()}
         line = [str(Path(sys.executable).with_name("arena")), "rollout", command]

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.components.canary_rollout import launch
+from content_arena.components.canary_rollout.plan.state import Stable, start
 from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.errors import InputError
@@ -35,6 +36,7 @@ RESUME = ["resume", *WHERE, "--no-registry", "--settle", "0.1", "--interval", "0
 EVERY = {
     "start": START, "status": ["status", *WHERE], "watch": ["watch", *WHERE], "approve": ["approve", *WHERE],
     "abort": ["abort", *WHERE], "resume": RESUME, "reconcile": ["reconcile", *WHERE, "--no-registry"],
+    "undo": ["undo", *WHERE, "--no-registry", "--reason", "complaints", "--settle", "0.1", "--interval", "0.05"],
 }  # fmt: skip
 
 
@@ -181,6 +183,27 @@ def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(c
     assert "it is withdrawn" in first["done"][0]
     result = rollout(*EVERY["reconcile"])
     assert (result.exit_code, result.stdout.strip()) == (0, "Everything agrees.")
+
+
+def test_an_undo_brings_back_what_served_before(cluster):
+    before = Stable("0", "s3://models/content-filter/0", {"name": "v0"})
+    now = time.time()
+    promoted = start("r1", "1", "s3://models/content-filter/1", before, launch.Parameters(), now)
+    cluster.store_state(promoted.enter(launch.Phase.PROMOTED, now, "it serves").dump())
+    code, end = answer(*EVERY["undo"], "--by", "alice")
+    assert (code, end["version"], end["phase"]) == (0, "0", "promoted")
+    predictor = cluster.api.service(SERVICE)["spec"]["predictor"]
+    assert (predictor["name"], predictor["model"]["storageUri"]) == ("v0", "s3://models/content-filter/0")
+    assert cluster.api.world.lost == 0
+    is_refused(rollout(*EVERY["undo"]), "what served before it is not known", "arena rollout undo VERSION")
+
+
+def test_an_undo_needs_a_reason_and_a_version_where_none_is_recorded(cluster):
+    assert rollout("undo", *WHERE, "--no-registry").exit_code == 2
+    is_refused(rollout("undo", *WHERE, "--no-registry", "--reason", " ", "--by", ""), "what served before it")
+    is_refused(rollout("undo", "0", *WHERE, "--no-registry", "--reason", "x"), "--no-registry needs --storage-uri")
+    rollout(*START)
+    is_refused(rollout(*EVERY["undo"]), "a rollout of version 2 is under way", "arena rollout abort")
 
 
 def test_a_resumed_rollout_is_judged_as_it_began(cluster, tmp_path):
@@ -336,7 +359,7 @@ def test_a_state_that_can_not_be_read(command, cluster):
     is_refused(rollout(*EVERY[command]), "the rollout's state can not be read")
 
 
-@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status"}))
+@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status", "undo"}))
 def test_a_service_without_a_rollout(command, cluster):
     is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
 
