@@ -77,7 +77,9 @@ class RegistrySync:
             if champion == version:
                 self._registry.reconcile()
             else:
-                self._registry.client.set_model_version_tag(MODEL_NAME, str(version), tags.PROMOTED_FOR, self._service)
+                if champion in (None, before):
+                    client = self._registry.client
+                    client.set_model_version_tag(MODEL_NAME, str(version), tags.PROMOTED_FOR, self._service)
                 self._registry.promote(version, expected_champion=None if champion is None else before)
             self._registry.withdraw_rejection(version)
             if tags.REJECTED_BY in self._registry.get(version).tags:

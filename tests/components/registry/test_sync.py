@@ -33,7 +33,7 @@ def test_what_serves_is_the_champion_and_what_served_the_previous(registry, sync
         assert sync.is_champion("2")
 
 
-@pytest.mark.parametrize("call", range(6))
+@pytest.mark.parametrize("call", range(7))
 def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, sync, monkeypatch, call):
     """Killed at each call that writes."""
     calls = []

@@ -1,11 +1,13 @@
 """A rollout whose process is killed, or whose API server is unavailable or refuses."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
 from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.bench import QUICK, WORLDS, Bench
@@ -54,6 +56,26 @@ def test_no_request_is_lost_by_kills_at_any_moments(mode, lifetimes, failing):
         for _ in range(iterations):
             process.reconcile_once()
             bench.world.tick()
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase is Phase.PROMOTED) == (failing is None)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(sorted(WORLDS)), st.integers(1, 24), st.integers(0, 3), st.sampled_from([None, *QUICK.steps]))
+def test_a_write_that_arrives_after_its_process_was_killed_does_not_change_the_end(mode, kill_at, later, failing):
+    """The next process may have decided already when it arrives."""
+    bench = Bench(mode, verdicts={} if failing is None else {failing: Verdict.FAIL})
+    bench.api.kill_at = kill_at
+    try:
+        bench.begun()
+        bench.end()
+    except Killed:
+        process = bench.process()
+        for _ in range(later):
+            with contextlib.suppress(ConflictError):
+                process.reconcile_once()
+        bench.api.arrive()
     state = bench.end()
     bench.check(state)
     assert (state.phase is Phase.PROMOTED) == (failing is None)

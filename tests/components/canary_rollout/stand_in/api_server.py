@@ -20,13 +20,15 @@ class Killed(BaseException):
 class ApiServer:
     """Implements RolloutClient. Counts writes, of the service or its record, and kills the process at ``kill_at``.
 
-    ``is_written``: whether that write is still stored. ``refusals`` are errors that the next writes of the service
+    ``is_written``: whether that write is still stored. If not, ``arrive`` delivers it later: the request was on its way
+    when the process was killed. ``refusals`` are errors that the next writes of the service
     raise, in order.
     """
 
     def __init__(self, world: Any, *, kill_at: int | None = None, is_written: bool = False) -> None:
         self.world, self.kill_at, self.is_written = world, kill_at, is_written
         self.writes, self.away_until = 0, 0
+        self._late: Callable[[], Json] | None = None
         self.events: list[Json] = []
         self.leases: dict[str, Json] = {}
         self.config_maps: dict[str, Stored] = {}
@@ -80,10 +82,10 @@ class ApiServer:
     def create_config_map(self, body: Json) -> Json:
         self._answer()
         name = body["metadata"]["name"]
-        if name in self.config_maps:
-            raise ConflictError(f'configmaps "{name}" already exists')
 
         def store() -> Json:
+            if name in self.config_maps:
+                raise ConflictError(f'configmaps "{name}" already exists')
             self.config_maps[name] = Stored(body)
             return self.config_maps[name].read()
 
@@ -110,6 +112,14 @@ class ApiServer:
         metadata = body["metadata"] | {"resourceVersion": str(int(before or 0) + 1)}
         self.leases[name] = copy.deepcopy(body | {"metadata": metadata})
         return copy.deepcopy(self.leases[name])
+
+    def arrive(self) -> bool:
+        """Delivers the write of the killed process; whether it was stored."""
+        late, self._late = self._late, None
+        try:
+            return late is not None and bool(late())
+        except ConflictError:
+            return False
 
     def annotate(self, **values: str | None) -> None:
         """Annotates the record as a person does with kubectl: ``approve``, ``abort``."""
@@ -142,6 +152,7 @@ class ApiServer:
         dies = self.writes == self.kill_at
         self.writes += 1
         if dies and not self.is_written:
+            self._late = write
             raise Killed
         written = write()
         if dies:
