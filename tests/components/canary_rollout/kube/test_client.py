@@ -197,10 +197,19 @@ def served(tmp_path, monkeypatch):
 
 def test_every_client_has_the_same_methods():
     methods = [name for name in vars(RolloutClient) if not name.startswith("_")]
-    assert len(methods) == 12
+    assert len(methods) == 14
     for client in (KubernetesClient, ApiServer):
         for name in methods:
             assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(RolloutClient, name)), name
+
+
+def test_autoscalers_of_the_service_are_listed_and_deleted(served):
+    server, client = served
+    assert client.autoscalers("filter") == {"filter-v1-predictor": "filter-v1-predictor"}
+    assert client.autoscalers("another") == {}, "another service's in the same namespace"
+    client.delete_autoscaler("filter-v1-predictor")
+    assert server.api.world.hpas == set()
+    client.delete_autoscaler("filter-v1-predictor")
 
 
 def test_a_patch_is_a_merge_patch_that_names_its_writer(served):
