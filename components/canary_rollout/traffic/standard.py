@@ -22,8 +22,13 @@ from content_arena.components.canary_rollout.traffic.availability import (
     frozen,
     max_unavailable,
     needs_slack,
-    slack,
     standing,
+)
+from content_arena.components.canary_rollout.traffic.canary_entry import (
+    canary_of,
+    entry,
+    has_taken_over,
+    other_canaries,
 )
 from content_arena.components.canary_rollout.traffic.capacity import (
     full_pods,
@@ -51,9 +56,8 @@ from content_arena.components.canary_rollout.traffic.mode import (
 )
 from content_arena.components.canary_rollout.traffic.routes import accepted_route, weights, workload
 from content_arena.components.canary_rollout.traffic.stopped import stopped
+from content_arena.components.canary_rollout.traffic.withdrawal import withdraw
 
-#: KServe merges a canary's model into the serving container of this name, and its definition requires it.
-_CONTAINER = "kserve-container"
 _APP = "app=isvc."
 
 
@@ -94,7 +98,7 @@ class Standard:
         """What users get."""
         shares = weights(view.route)
         own = workload(view.name, challenger.name)
-        canary = _canary(view, challenger)
+        canary = canary_of(view, challenger)
         wanted = canary["predictor"].get("minReplicas", 1) if canary else least_pods(StableSpec.of(stable))
         ready = view.ready_pods.get(own, 0) >= wanted
         if canary:
@@ -110,8 +114,8 @@ class Standard:
         if challenger.name == spec.name:
             raise TrafficError(f"stable is called {spec.name} already, like the challenger")
         if goal.aim is Aim.ROLLED_BACK:
-            return _withdraw(view, spec, challenger)
-        if goal.aim is Aim.PROMOTED and _has_taken_over(view, challenger):
+            return withdraw(view, spec, challenger)
+        if goal.aim is Aim.PROMOTED and has_taken_over(view, challenger):
             return _after_promotion(view, spec, challenger)
         if view.predictor.get("name", "") != spec.name or storage_uri(view.predictor) != stable.storage_uri:
             raise TrafficError(
@@ -185,7 +189,7 @@ def _require_canary_support(view: View) -> None:
 
 def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Challenger) -> Step:
     """Adds pods to stable, then to the canary, then moves traffic."""
-    canary = _canary(view, challenger)
+    canary = canary_of(view, challenger)
     if canary is None and goal.aim is not Aim.STAGED:
         raise TrafficError(f"the canary {challenger.name} was removed from {view.name}")
     has = canary["predictor"].get("minReplicas", 1) if canary else 0
@@ -198,11 +202,11 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
         if view.ready_pods.get(workload(view.name, spec.name), 0) < needed:
             return Wait(f"stable has fewer than {needed} ready pods")
         percent = canary["trafficPercent"] if canary else 0
-        return Patch(_entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
+        return Patch(entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
     if not now.ready:
         return Wait(f"not all of the {pods} pods of {challenger.name} are ready")
     if canary and canary["trafficPercent"] != goal.percent:
-        return Patch(_entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
+        return Patch(entry(view, challenger, goal.percent, pods), f"{goal.percent} % for {challenger.name}")
     if now.challenger != goal.percent:
         unfollowed = 0.0 if frozen(view) else view.requested_seconds
         return Wait(f"the HTTPRoute does not show {goal.percent} % for {challenger.name}{standing(view)}", unfollowed)
@@ -210,14 +214,14 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
 
 
 def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) -> Step:
-    canary = _canary(view, challenger)
+    canary = canary_of(view, challenger)
     if canary is None or canary["trafficPercent"] != 100:
         raise TrafficError(f"{challenger.name} does not have 100 % of {view.name}, so it can not take over")
     if now.challenger != 100 or not now.ready or not view.gateway_converged:
         return Wait(f"the route does not yet show all traffic at a ready {challenger.name}{standing(view)}")
     predictor = {"name": challenger.name, **replicas_for_all_traffic(spec)}
     predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
-    body = {"spec": {"predictor": predictor, "canary": _other_canaries(view, challenger)}}
+    body = {"spec": {"predictor": predictor, "canary": other_canaries(view, challenger)}}
     return Patch(body, f"{challenger.name} becomes stable")
 
 
@@ -228,101 +232,3 @@ def _after_promotion(view: View, spec: StableSpec, challenger: Challenger) -> St
     if not view.gateway_converged:
         return Wait("the gateway may still use an older route")
     return restore_settings(view, spec) or Done()
-
-
-def _withdraw(view: View, spec: StableSpec, challenger: Challenger) -> Step:
-    """Takes back the share first and the pods afterwards: a Service that goes before its share loses requests."""
-    if _has_taken_over(view, challenger):
-        raise TrafficError(f"stable is {challenger.name} already: roll out the version before it to go back")
-    canary = _canary(view, challenger)
-    shares = weights(view.route)
-    if canary is None:
-        return _after_withdrawal(view, spec, challenger)
-    given_back = _given_back(view, spec, challenger)
-    if canary["trafficPercent"] > 0:
-        if view.ready_pods.get(workload(view.name, spec.name), 0) == 0:
-            return Wait("stable has no ready pod, so nothing is sent back to it")
-        return Patch(_without_traffic(view, canary, challenger, given_back), f"0 % for {challenger.name}")
-    is_moved = shares is not None and shares.get(workload(view.name, challenger.name), 0) == 0
-    if not is_moved or not view.gateway_converged:
-        if given_back and not is_moved:
-            why = f"fewer pods of stable, so that the route shows 0 % for {challenger.name}"
-            return Patch(_without_traffic(view, canary, challenger, given_back), why)
-        return Wait(f"the route does not yet show 0 % for {challenger.name}{standing(view)}")
-    body = {"spec": {"canary": _other_canaries(view, challenger), "predictor": replicas_for_all_traffic(spec)}}
-    return Patch(body, f"{challenger.name} is withdrawn, stable has as many pods as before")
-
-
-def _without_traffic(view: View, canary: Json, challenger: Challenger, given_back: Json) -> Json:
-    """The patch that takes a canary's share away, and gives capacity back that stable does not get anyway."""
-    pods = canary["predictor"].get("minReplicas", 1)
-    if given_back:
-        # KServe takes a canary's ready pods off stable's, and those that are not ready might become so.
-        pods = max(1, min(pods, view.ready_pods.get(workload(view.name, challenger.name), 0)))
-    body = _entry(view, challenger, 0, pods)
-    return {"spec": body["spec"] | {"predictor": given_back}} if given_back else body
-
-
-def _given_back(view: View, spec: StableSpec, challenger: Challenger) -> Json:
-    """Limits of stable that its ready pods meet; empty unless missing pods keep the route from moving.
-
-    KServe would leave users with the challenger for as long as stable's pods are missing, on a full node for ever.
-    """
-    ready = view.ready_pods.get(workload(view.name, spec.name), 0)
-    if not frozen(view) or ready == 0:
-        return {}
-    taken = view.ready_pods.get(workload(view.name, challenger.name), 0)
-    least = ready + max_unavailable(view.predictor, ready) + taken
-    limit = None if spec.max_replicas is None else least
-    has, may = view.predictor.get("minReplicas") or 1, view.predictor.get("maxReplicas")
-    is_lower = has > least or (limit is not None and may is not None and may > limit)
-    return {"minReplicas": min(has, least), "maxReplicas": limit} if is_lower else {}
-
-
-def _after_withdrawal(view: View, spec: StableSpec, challenger: Challenger) -> Step:
-    shares = weights(view.route)
-    if shares is None or workload(view.name, challenger.name) in shares:
-        return Wait(f"the route still names {challenger.name}{standing(view)}")
-    missing = restore_settings(view, spec)
-    if missing:
-        return missing
-    if view.ready_pods.get(workload(view.name, spec.name), 0) < least_pods(spec):
-        return Wait("stable does not have all its pods yet")
-    return Done()
-
-
-def _canary(view: View, challenger: Challenger) -> Json | None:
-    """The challenger's entry in ``spec.canary``.
-
-    Raises:
-        TrafficError: Another bundle has its name.
-    """
-    canaries: list[Json] = view.service["spec"].get("canary") or []
-    for canary in canaries:
-        if canary["predictor"].get("name") == challenger.name:
-            if storage_uri(canary["predictor"]) != challenger.storage_uri:
-                bundle = storage_uri(canary["predictor"])
-                raise TrafficError(f"the canary {challenger.name} has another bundle by now: {bundle}")
-            return canary
-    return None
-
-
-def _other_canaries(view: View, challenger: Challenger) -> list[Json] | None:
-    canaries = view.service["spec"].get("canary") or []
-    return [canary for canary in canaries if canary["predictor"].get("name") != challenger.name] or None
-
-
-def _entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
-    """A patch with the whole of ``spec.canary``: a merge patch replaces lists."""
-    model = model_of(view.predictor, challenger.storage_uri, challenger.version)
-    model |= {"name": _CONTAINER, "modelFormat": view.predictor["model"]["modelFormat"]}
-    # Its own strategy: with stable's slack, a canary of one pod would count as ready without any.
-    predictor = {"name": challenger.name, "minReplicas": pods, "model": model, "deploymentStrategy": slack(0)}
-    own = {"trafficPercent": percent, "predictor": predictor}
-    return {"spec": {"canary": [*(_other_canaries(view, challenger) or []), own]}}
-
-
-def _has_taken_over(view: View, challenger: Challenger) -> bool:
-    if view.predictor.get("name") != challenger.name or storage_uri(view.predictor) != challenger.storage_uri:
-        return False
-    return _canary(view, challenger) is None
