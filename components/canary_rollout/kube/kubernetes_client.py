@@ -100,7 +100,7 @@ class KubernetesClient:
         what = f"GET {where}/configmaps/{name}"
         try:
             return self._call(what, self._core.read_namespaced_config_map, name, where)
-        except _MissingError:
+        except MissingError:
             return None
 
     def create_config_map(self, body: Json) -> Json:
@@ -150,7 +150,7 @@ class KubernetesClient:
     def delete_autoscaler(self, name: str) -> None:
         """Deletes a HorizontalPodAutoscaler; does nothing if it does not exist."""
         what = f"DELETE {self._place(_AUTOSCALERS, name)}"
-        with contextlib.suppress(_MissingError):
+        with contextlib.suppress(MissingError):
             self._call(what, self._objects.delete_namespaced_custom_object, *self._address(_AUTOSCALERS), name)
 
     def pods(self, labels: str) -> list[Json]:
