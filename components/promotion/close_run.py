@@ -75,7 +75,8 @@ def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list
 
     try:
         with during("bringing the rollout in line"), launch.lines_to(lambda line: log(STAGE, line)):
-            return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
+            where = launch.ServiceRef(service, namespace)
+            return launch.reconcile(where, RegistrySync(registry, str(where)))
     except ArenaError as error:
         log(STAGE, f"the rollout of {service} stays as it is: {error}")
         return []
