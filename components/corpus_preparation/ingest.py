@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -43,14 +43,20 @@ class Ingested:
         table: Columns text, label (toxic or benign), lang, source, category, target_ident, sample_id, base_id; None
             in the last four where the data has nothing.
         n_read: Number of rows of the data.
-        dropped: Rows left out of the table, by reason: undecodable, other_language.
+        dropped: Rows left out of the table, by reason: the first reasons of cleaning.REASONS.
         origin: Name of the data and of the columns that were read, for the log.
+        first_rows: Numbers of the first rows of each reason in ``dropped``, ten at most. Row 1 is the first below the
+            names of columns. Empty lines are no rows.
+        notes: What was not read as it stands, or may surprise, a sentence each: the encoding, a column whose 1 means
+            benign, columns that were left out. They quote no text.
     """
 
     table: pd.DataFrame
     n_read: int
     dropped: dict[str, int]
     origin: str
+    first_rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def ingest(data: str, lang: str, text_column: str | None = None, label_column: str | None = None) -> Ingested:
