@@ -12,6 +12,7 @@ from content_arena.components.corpus_preparation.cleaning import REASONS, clean
 from content_arena.components.corpus_preparation.guard import apart_from, read_guard
 from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.corpus_preparation.parameters import named
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.corpus_preparation.splits import RARE_SHARE, assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -27,8 +28,7 @@ def prepare(
     lang: str,
     corpus_path: str | Path,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    given: Mapping[str, str] | None = None,
     max_texts: int | None = None,
     split_seed: int = 0,
     guard: str = EMBEDDED,
@@ -36,11 +36,10 @@ def prepare(
     """Turns labelled texts into a Sample table with splits.
 
     Args:
-        data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
+        data: "embedded", the path of a CSV, TSV, JSON, XLSX or Parquet file, or ``hf://owner/name[:config][/split]``.
         lang: ISO 639-1 code of the texts.
         corpus_path: Where the Parquet file goes.
-        text_column: Column of the texts; None to find it by its usual names.
-        label_column: Column of the labels; None to find it by its usual names.
+        given: How to read the data, by parameter: see ReadingOptions.of. What is not given is found from the data.
         max_texts: Largest number of texts, at least 100; of more a sample is drawn, in which the rarer label has up to
             40 % (see splits.sample_texts). None keeps all.
         split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
@@ -59,7 +58,8 @@ def prepare(
         raise InputError(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
-    ingested = ingest(data, lang, text_column, label_column)
+    reading = ReadingOptions.of(given or {})
+    ingested = ingest(data, lang, reading)
     log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
 
     table, dropped = clean(ingested.table)
@@ -77,7 +77,7 @@ def prepare(
             f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {RARE_SHARE:.0%})",
         )
     table = assign_splits(table, split_seed)
-    guard_set = read_guard(guard, lang, text_column, label_column)
+    guard_set = read_guard(guard, lang, reading)
     if guard_set is not None:
         table, dropped["near_guard"] = _apart(table, guard_set)
     records.write(records.Sample, pd.concat([table, guard_set]).drop(columns="key"), corpus_path)

@@ -162,8 +162,7 @@ def _arguments(
         **(settings or RunSettings()).for_pipeline(names),
         "lang": corpus.lang,
         "max_texts": corpus.max_texts or (MAX_TEXTS_CUDA if has_gpu else MAX_TEXTS_CPU),
-        "text_column": corpus.text_column,
-        "label_column": corpus.label_column,
+        **_reading(corpus),
         "budget": attack.budget,
         "texts_per_label": attack.texts,
         "seed": attack.seed,
@@ -176,6 +175,17 @@ def _arguments(
         strategies.check_installed(attack.held_out)
         arguments["held_out_strategies"] = attack.held_out
     return arguments
+
+
+def _reading(corpus: CorpusOptions) -> dict[str, str]:
+    """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
+    from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+
+    names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding")
+    given = {name: value for name in names if (value := getattr(corpus, name))}
+    # The stage would refuse them as well, seconds later.
+    ReadingOptions.of(given)
+    return given
 
 
 def _absolute(data: str) -> str:
