@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,8 @@ _MAX_DAMAGED = 0.1
 _MAX_NUL = 0.1
 #: Largest share of implausible places among all runs of non-ASCII characters.
 _MAX_IMPLAUSIBLE = 0.02
+#: Least share of usual Hangul among the letters beyond ASCII of Korean text.
+_MIN_HANGUL = 0.9
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸƒ"
@@ -174,20 +177,18 @@ def _is_western(text: str) -> bool:
 def _is_korean(text: str) -> bool:
     """Whether text that was decoded as CP949 looks like Korean.
 
-    Other encodings give Chinese characters and syllables that Korean does not use; EUC-KR has the 2,350 that it does.
+    Other encodings give Chinese characters, jamo that are no longer written, and syllables beyond the 2,350 usual ones.
     """
-    letters = [letter for run in _NON_ASCII.findall(text) for letter in run if letter.isalpha()]
-    hangul = [letter for letter in letters if "\uac00" <= letter <= "\ud7a3" or "\u3131" <= letter <= "\u318e"]
-    usual = sum(1 for letter in hangul if _strictly_encodes(letter))
-    return len(hangul) >= 0.8 * len(letters) and usual >= 0.95 * len(hangul)
+    number_of = {letter: n for letter, n in Counter(text).items() if not letter.isascii() and letter.isalpha()}
+    usual = sum(n for letter, n in number_of.items() if _is_usual_hangul(letter))
+    return usual >= _MIN_HANGUL * sum(number_of.values())
 
 
-def _strictly_encodes(letter: str) -> bool:
-    try:
-        letter.encode("euc_kr")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_usual_hangul(letter: str) -> bool:
+    if "\uac00" <= letter <= "\ud7a3":
+        # EUC-KR has two bytes for the usual syllables, and spells the others in eight.
+        return len(letter.encode("euc_kr", "replace")) == 2
+    return "\u3131" <= letter <= "\u3163"
 
 
 def _guess(raw: bytes) -> str:

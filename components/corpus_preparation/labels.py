@@ -103,7 +103,7 @@ def is_empty(value: object) -> bool:
     """Whether a cell has no label."""
     if value is None or (isinstance(value, float) and value != value):
         return True
-    return not value.strip() if isinstance(value, str) else isinstance(value, list | tuple) and not value
+    return value.strip() in ("", "[]") if isinstance(value, str) else isinstance(value, list | tuple) and not value
 
 
 def meaning_of(value: object, is_benign_column: bool = False) -> Meaning | None:
