@@ -6,6 +6,7 @@ The guard set shows that. It has other topics and authors, and no model is ever 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +33,9 @@ def has_embedded_guard(lang: str) -> bool:
     return ingest.embedded_file(lang, GUARD) is not None
 
 
-def read_guard(data: str, lang: str, options: ReadingOptions | None = None) -> pd.DataFrame | None:
+def read_guard(
+    data: str, lang: str, options: ReadingOptions | None = None, tell: Callable[[str], None] | None = None
+) -> pd.DataFrame | None:
     """Reads and cleans a guard set.
 
     Args:
@@ -41,6 +44,7 @@ def read_guard(data: str, lang: str, options: ReadingOptions | None = None) -> p
         options: How the corpus is read. Its columns are used if the guard set has them, and the usual names otherwise;
             its label map too, unless the guard set is the embedded one; its encoding and its quoting only if the guard
             set cannot be read without them.
+        tell: Called with each sentence about what was not read as it stands, and about the rows that were dropped.
 
     Returns:
         Rows of Sample with the split "guard", all with the guard set's name as their source; None if the embedded one
@@ -54,7 +58,8 @@ def read_guard(data: str, lang: str, options: ReadingOptions | None = None) -> p
     try:
         options = ReadingOptions() if options is None or data == ingest.EMBEDDED else options
         columns, name = _columns(data, lang, options)
-        table, _ = clean(ingest.tabulate(columns, name, lang, options.if_there(columns)).table)
+        ingested = ingest.tabulate(columns, name, lang, options.if_there(columns))
+        table, dropped = clean(ingested.table)
     except InputError as error:
         raise InputError(f"{named('guard')} {data}: {error}") from error
     number_of = {label: int((table["label"] == label).sum()) for label in LABELS}
@@ -64,6 +69,10 @@ def read_guard(data: str, lang: str, options: ReadingOptions | None = None) -> p
             f"{named('guard')} {data}: {found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed to "
             "judge a model on; give more labelled texts"
         )
+    if tell is not None:
+        reasons = [f"{reason} {number:,}" for reason, number in [*ingested.dropped.items(), *dropped.items()] if number]
+        for sentence in [*ingested.notes, *([f"dropped: {', '.join(reasons)}"] if reasons else [])]:
+            tell(f"guard set {name}: {sentence}")
     table = name_texts(table)
     ids = {column: _ID_PREFIX + table[column] for column in ("sample_id", "base_id")}
     return table.assign(**ids, source=name, split=GUARD)

@@ -46,6 +46,7 @@ class Ingested:
             in the last four where the data has nothing.
         n_read: Number of rows of the data.
         dropped: Rows left out of the table, by reason: the first reasons of cleaning.REASONS.
+        source: Name of the data.
         origin: Name of the data and of the columns that were read, for the log.
         first_rows: Numbers of the first rows of each reason in ``dropped``, ten at most. Row 1 is the first below the
             names of columns. Empty lines are no rows.
@@ -57,6 +58,7 @@ class Ingested:
     n_read: int
     dropped: dict[str, int]
     origin: str
+    source: str = ""
     first_rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -155,6 +157,7 @@ def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions |
         n_read=len(texts),
         dropped=rows.dropped,
         origin=f"{source}, text in {shown(text_name)}, labels in {', '.join(map(shown, label_names))}",
+        source=source,
         first_rows=rows.first_rows,
         notes=(*notes, *labels.notes, *unread_harms(columns, label_names)),
     )

@@ -4,6 +4,7 @@ A stage runs in a process or pod of its own, and its log is all that its user se
 read in a pod's log, and that the command line parses for its progress display:
 
     [train_qlora] 40/120 steps, loss 0.412
+    [prepare_corpus] note: kept 1,869 of 1,870 rows; dropped: nul_character 1 (row 1,024)
     [train_qlora] error: only 12 toxic texts; at least 50 of each class are needed
 
 tqdm and rich write to a terminal; another process cannot parse their output.
@@ -23,6 +24,7 @@ from content_arena.components.shared.errors import ArenaError
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
+_NOTE_PREFIX = "note: "
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +40,7 @@ class StageLine:
         done: Finished units; None if the line has no count.
         total: All units; None if the line has no count.
         is_error: Whether it is the error that ended the stage.
+        is_note: Whether it tells the user something that must not be missed, such as rows that were dropped.
     """
 
     stage: str
@@ -45,6 +48,7 @@ class StageLine:
     done: int | None = None
     total: int | None = None
     is_error: bool = False
+    is_note: bool = False
 
 
 def parse(line: str) -> StageLine | None:
@@ -57,10 +61,11 @@ def parse(line: str) -> StageLine | None:
     counted = match["done"] is not None
     return StageLine(
         stage=match["stage"],
-        message=message.removeprefix(_ERROR_PREFIX),
+        message=message.removeprefix(_ERROR_PREFIX if is_error else _NOTE_PREFIX),
         done=int(match["done"]) if counted else None,
         total=int(match["total"]) if counted else None,
         is_error=is_error,
+        is_note=message.startswith(_NOTE_PREFIX),
     )
 
 
@@ -71,6 +76,11 @@ def log(stage: str, message: str) -> None:
     error here. Otherwise an orphan would go on training and register a model.
     """
     print(f"[{stage}] {message}", flush=True)
+
+
+def note(stage: str, message: str) -> None:
+    """Writes a line that stays on the user's terminal and stands in the answer of ``--json``, under "warnings"."""
+    log(stage, _NOTE_PREFIX + message)
 
 
 class Progress:

@@ -35,7 +35,7 @@ class RunDisplay:
     """Draws the stages of a run on standard error.
 
     On a terminal each stage has one line that is redrawn in place. Elsewhere (a log file, CI) a line is written when a
-    stage starts, when it ends, and every ten seconds in between.
+    stage starts, when it ends, and every ten seconds in between. A note of a stage is written for good on both.
 
     Attributes:
         console: Where to draw.
@@ -71,9 +71,12 @@ class RunDisplay:
             if running is not None:
                 self._end(running)
             stage = self._stages[line.stage] = _Stage(line.stage, now)
-            if not line.is_error:
+            if not line.is_error and not line.is_note:
                 self._plain(f"{line.stage}: {line.message}")
             self._last_plain = now
+        if line.is_note:
+            self._note(line)
+            return
         stage.message, stage.failed = line.message, line.is_error
         if line.total is not None:
             stage.done, stage.total = line.done, line.total
@@ -111,6 +114,10 @@ class RunDisplay:
         seconds = f"{stage.ended - stage.started:.0f} s"
         # The reason is the command's last line, so it is not repeated here.
         self._plain(f"{stage.name}: " + (f"failed after {seconds}" if stage.failed else f"{seconds} - {stage.message}"))
+
+    def _note(self, line: StageLine) -> None:
+        console = self._live.console if self._live is not None else self.console
+        console.print(Text(f"{line.stage}: {line.message}", "yellow"), soft_wrap=True)
 
     def _plain(self, text: str) -> None:
         if self._live is None:

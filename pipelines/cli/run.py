@@ -143,7 +143,8 @@ def battle(
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
-        print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
+        answer = {"victim": victim, "attack_set_sha256": sha256, "strategies": rows}
+        print(json.dumps(answer | {"corpus": _corpus_answer(finished)}))
         return
     out.print(tables.battle_table(rows, victim, attack.budget, attack.seed))
 
@@ -240,6 +241,7 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation.attack_set_sha256,
         "report": str(_keep_report(home, finished, "promote_challenger")),
+        "corpus": _corpus_answer(finished),
     }
 
 
@@ -265,6 +267,7 @@ def _refused_first_version(home: ArenaHome, failed: LocalRun) -> dict[str, Any] 
         "attack_set_sha256": None,
         "evaluation_set_sha256": None,
         "report": str(_keep_report(home, failed, "bootstrap_champion")),
+        "corpus": _corpus_answer(failed),
     }
 
 
@@ -276,6 +279,21 @@ def _answer(verdict: PromotionVerdict) -> dict[str, Any]:
     names = ("generation", "champion_version", "challenger_version", "promoted", "reasons", "gates", "floors", "guard")
     seconds = {stage: verdict.seconds.get(stage) for stage in GENERATION}
     return {name: document[name] for name in names} | {"seconds": seconds}
+
+
+def _corpus_answer(run: LocalRun) -> dict[str, Any]:
+    """What ``--json`` answers about the data: rows read and dropped, texts of each label, and what was noted."""
+    from content_arena.components.corpus_preparation.cleaning import REASONS
+    from content_arena.components.shared.records import LABELS
+
+    counts = run.metadata("prepare_corpus", "corpus")
+    dropped = {reason: int(counts.get(f"dropped_{reason}", 0)) for reason in REASONS}
+    return {
+        "rows_read": int(counts["read"]),
+        "rows_dropped": {reason: number for reason, number in dropped.items() if number},
+        "labels": {label: int(counts[label]) for label in LABELS},
+        "warnings": run.notes(),
+    }
 
 
 def _keep_report(home: ArenaHome, run: LocalRun, stage: str) -> Path:
