@@ -31,7 +31,8 @@ def prepare_corpus(
         corpus: Table of Samples (Parquet), one row a text, with its split: train 70 %, validation 15 %, test 15 %.
         report: Numbers of texts read, kept, by class and split, and dropped by reason; seconds taken.
         data: "embedded" for the corpus that comes with the package; the path of a CSV, TSV, JSON (each also .gz),
-            XLSX or Parquet file; or hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
+            XLSX or Parquet file, or its https:// or s3:// address; or
+            hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
         lang: ISO 639-1 code of the texts, such as en or ko; a language's name is refused. Rows marked as another
             language are dropped.
         text_column: Column of the texts. Empty: text, comment_text, tweet and other usual names are looked for.

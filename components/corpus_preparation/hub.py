@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from content_arena.components.corpus_preparation import sources
 from content_arena.components.corpus_preparation.columns import Columns
 from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.shared.errors import InputError
@@ -32,11 +33,29 @@ def read_hub(data: str) -> Columns:
     import datasets
 
     datasets.disable_progress_bars()
+    if not _is_reached():
+        _stay_offline()
     try:
         dataset = datasets.load_dataset(match["name"], match["config"], split=match["split"] or "train")
     except Exception as error:  # Four packages without a common error: hub, HTTP client, Arrow, datasets.
         raise InputError(_reason(data, match["name"], error)) from error
     return Columns(tuple(dataset.column_names), len(dataset), lambda name: _cells(dataset, name))
+
+
+def _is_reached() -> bool:
+    """Whether the hub answers at all. Without this question the libraries try for minutes."""
+    import huggingface_hub.constants
+
+    return sources.answers(huggingface_hub.constants.ENDPOINT)
+
+
+def _stay_offline() -> None:
+    """Lets the libraries look into their cache only, in this process."""
+    import datasets
+    import huggingface_hub.constants
+
+    huggingface_hub.constants.HF_HUB_OFFLINE = True
+    datasets.config.HF_HUB_OFFLINE = True
 
 
 def _cells(dataset: Dataset, name: str) -> list[object]:
@@ -52,7 +71,7 @@ def _cells(dataset: Dataset, name: str) -> list[object]:
 
 def _reason(data: str, name: str, error: Exception) -> str:
     """Why a data set could not be loaded, and what to do."""
-    chain = [error]
+    chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
     kinds = {kind.__name__ for link in chain for kind in type(link).__mro__}
@@ -63,8 +82,8 @@ def _reason(data: str, name: str, error: Exception) -> str:
         )
     if "GatedRepoError" in kinds or any("gated" in str(link) for link in chain):
         return f"{data} is shared only with users that its owner accepted: ask there, set HF_TOKEN, or {_FETCH}"
-    if "OfflineModeIsEnabled" in kinds:
-        return f"{data} cannot be loaded: HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set; unset it, or {_FETCH}"
+    if any("OfflineModeIsEnabled" in f"{type(link).__name__} {link}" for link in chain):
+        return f"{data} is not in the cache, and this machine does not reach the hub or is told not to; {_FETCH}"
     if "DatasetNotFoundError" in kinds or "RepositoryNotFoundError" in kinds:
         return f"the hub has no data set {name}, or not for everybody; check the name in {data}, or set HF_TOKEN"
     if kinds & {"ConnectionError", "ConnectError", "Timeout", "TimeoutException", "LocalEntryNotFoundError"}:

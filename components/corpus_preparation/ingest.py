@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import formats
+from content_arena.components.corpus_preparation import formats, sources
 from content_arena.components.corpus_preparation.columns import Columns
 from content_arena.components.corpus_preparation.encodings import is_undecodable
 from content_arena.components.corpus_preparation.hub import HUB_PREFIX, read_hub
@@ -84,7 +84,8 @@ def ingest(data: str, lang: str, options: ReadingOptions | None = None) -> Inges
     """Reads labelled texts.
 
     Args:
-        data: "embedded", the path of a CSV, TSV, JSON, XLSX or Parquet file, or ``hf://owner/name[:config][/split]``.
+        data: "embedded"; the path of a CSV, TSV, JSON, XLSX or Parquet file, or its address (https:// or s3://); or
+            ``hf://owner/name[:config][/split]``.
         lang: ISO 639 code; if the data has a column of languages, rows of other languages are dropped.
         options: How to read the data; what is not stated there is found from the data.
 
@@ -181,8 +182,15 @@ def read(data: str, lang: str, options: ReadingOptions | None = None) -> tuple[C
         return _read_embedded(lang), f"{EMBEDDED}-{lang}"
     if data.startswith(HUB_PREFIX):
         return read_hub(data), data
+    if data.startswith(sources.SCHEMES):
+        with sources.fetched(data) as file:
+            # A Parquet file is read whole before it is removed.
+            return formats.read_columns(file, lang, options), data
     if "://" in data:
-        raise InputError(f"nothing can be read from {data.split('://')[0]}://; fetch the file and give its path")
+        raise InputError(
+            f"nothing can be read from {data.split('://')[0]}://, only from {', '.join(sources.SCHEMES)} and "
+            f"{HUB_PREFIX}; fetch the file and give its path"
+        )
     if not data.strip():
         raise InputError(f"{named('data')} is empty; give '{EMBEDDED}', the path of a file, or {HUB_PREFIX}owner/name")
     path = Path(data).expanduser()

@@ -94,8 +94,9 @@ class LabelMap:
         return self.rest or meaning_of(value, is_benign_column)
 
 
-def _key(value: object) -> str | float | None:
+def _key(value: object) -> str | float:
+    """A label as the map's keys are written; "" for what is neither word nor number."""
     number = number_in(value) if not (isinstance(value, str) and "," in value) else None
     if number is not None:
         return number
-    return folded(value) if isinstance(value, str) else None
+    return folded(value) if isinstance(value, str) else ""

@@ -88,7 +88,7 @@ def run(
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
-    engine = _engine(home, runner, corpus.data, guard.guard, base_model)
+    engine = _engine(home, runner, arguments["data"], arguments["guard"], base_model)
     results: list[dict[str, Any]] = []
     try:
         with home.exclusive():
@@ -139,7 +139,7 @@ def battle(
         "tracking_uri": home.tracking_uri,
     }
     with home.exclusive():
-        finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
+        finished = _follow(battles.build(), arguments, home, _engine(home, runner, arguments["data"], victim))
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
@@ -191,10 +191,17 @@ def _reading(corpus: CorpusOptions) -> dict[str, str]:
 
 def _absolute(data: str) -> str:
     """The name of data, as a stage that runs in another folder finds it."""
-    if data == EMBEDDED or "://" in data:
+    if data == EMBEDDED:
         return data
-    from content_arena.components.corpus_preparation import formats
+    from content_arena.components.corpus_preparation import formats, sources
 
+    if "://" in data:
+        sources.check_address(data)
+        return data
+    if data == "-":
+        from content_arena.pipelines.cli import standard_input
+
+        return str(standard_input.kept())
     path = Path(data).expanduser().absolute()
     # The stage would refuse it as well, seconds later.
     formats.check_is_file(path)
@@ -283,11 +290,11 @@ def _answer(verdict: PromotionVerdict) -> dict[str, Any]:
 
 def _corpus_answer(run: LocalRun) -> dict[str, Any]:
     """What ``--json`` answers about the data: rows read and dropped, texts of each label, and what was noted."""
-    from content_arena.components.corpus_preparation.cleaning import REASONS
     from content_arena.components.shared.records import LABELS
 
     counts = run.metadata("prepare_corpus", "corpus")
-    dropped = {reason: int(counts.get(f"dropped_{reason}", 0)) for reason in REASONS}
+    prefix = "dropped_"
+    dropped = {name.removeprefix(prefix): int(number) for name, number in counts.items() if name.startswith(prefix)}
     return {
         "rows_read": int(counts["read"]),
         "rows_dropped": {reason: number for reason, number in dropped.items() if number},

@@ -46,7 +46,8 @@ _ALL = (
         "data",
         str,
         "embedded",
-        "Labelled text: a CSV, TSV, JSON (also .gz), XLSX or Parquet file, hf://NAME, or the embedded corpus.",
+        "Labelled text: a CSV, TSV, JSON (also .gz), XLSX or Parquet file, its https:// or s3:// address, "
+        "hf://NAME, or the embedded corpus.",
     ),
     Parameter(
         "data_version",

@@ -180,7 +180,7 @@ def test_refuses_what_is_no_file(tmp_path):
     assert "is a folder" in refusal(tmp_path)
     assert "cannot be read" in refusal("a" * 5_000 + ".csv")
     assert "is empty" in refusal(" ")
-    assert "s3://" in refusal("s3://bucket/data.csv")
+    assert "nothing can be read from ftp://" in refusal("ftp://bucket/data.csv")
 
 
 def test_refuses_a_gzip_file_that_was_cut_off(tmp_path):
@@ -262,26 +262,3 @@ def test_refuses_a_language_that_is_none(tmp_path):
         ingest("embedded", "../en")
     with pytest.raises(InputError, match="no embedded corpus in 'fi'"):
         ingest("embedded", "fi")
-
-
-def test_reads_the_hub_and_turns_its_failures_into_one_error(monkeypatch):
-    import datasets
-
-    asked = []
-    features = datasets.Features(
-        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["non-hate", "hate"])}
-    )
-    data = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}, features=features)
-    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **kwargs: asked.append((args, kwargs)) or data)
-    assert ingest("hf://owner/name:config/test", "en").table["label"].tolist() == ["benign", "toxic"]
-    assert ingest("hf://owner/name", "en").n_read == 2
-    assert asked == [(("owner/name", "config"), {"split": "test"}), (("owner/name", None), {"split": "train"})]
-
-    def fail(*args, **kwargs):
-        raise ConnectionError("no route to host")
-
-    monkeypatch.setattr(datasets, "load_dataset", fail)
-    with pytest.raises(InputError, match="this machine does not reach the hub"):
-        ingest("hf://owner/name", "en")
-    with pytest.raises(InputError, match="no data set of the hub"):
-        ingest("hf://owner/name/split/more", "en")
