@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import tables
+from content_arena.pipelines.cli import standard_input, tables
 from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
@@ -88,10 +88,11 @@ def run(
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
-    engine = _engine(home, runner, arguments["data"], arguments["guard"], base_model)
+    engine = _engine(home, runner, corpus.data, guard.guard, base_model)
     results: list[dict[str, Any]] = []
     try:
-        with home.exclusive():
+        with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
+            arguments["data"] = data
             while len(results) < generations and not (results and _has_no_champion(results[-1])):
                 results.append(_one_generation(home, {**arguments, "seed": attack.seed + len(results)}, engine))
                 if not as_json:
@@ -138,8 +139,9 @@ def battle(
         "victim": str(Path(victim).absolute()) if is_folder else victim,
         "tracking_uri": home.tracking_uri,
     }
-    with home.exclusive():
-        finished = _follow(battles.build(), arguments, home, _engine(home, runner, arguments["data"], victim))
+    with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
+        arguments["data"] = data
+        finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
@@ -191,17 +193,13 @@ def _reading(corpus: CorpusOptions) -> dict[str, str]:
 
 def _absolute(data: str) -> str:
     """The name of data, as a stage that runs in another folder finds it."""
-    if data == EMBEDDED:
+    if data in (EMBEDDED, standard_input.NAME):
         return data
     from content_arena.components.corpus_preparation import formats, sources
 
     if "://" in data:
         sources.check_address(data)
         return data
-    if data == "-":
-        from content_arena.pipelines.cli import standard_input
-
-        return str(standard_input.kept())
     path = Path(data).expanduser().absolute()
     # The stage would refuse it as well, seconds later.
     formats.check_is_file(path)
