@@ -66,11 +66,13 @@ def find_label_columns(columns: Columns, wanted: Sequence[str]) -> list[str]:
     if found is not None:
         return [found]
     marks = _columns_of_marks(columns)
-    if marks:
-        ways = [f"{named('label_column')} {marks[0]}"] + [f"{named('label_columns')} '{','.join(marks)}'"] * (
-            len(marks) > 1
+    if len(marks) == 1:
+        advice = f"{marks[0]!r} holds 1 and 0: if it tells harm or its lack, give {named('label_column')} {marks[0]}"
+    elif marks:
+        advice = (
+            f"{', '.join(map(repr, marks))} hold 1 and 0: name those that tell harm, with {named('label_columns')} "
+            f"'{','.join(marks)}' or with {named('label_column')}"
         )
-        advice = f"columns of 1 and 0 are {', '.join(map(repr, marks))}: name what tells harm, as {' or '.join(ways)}"
     else:
         advice = f"name it with {named('label_column')}, or call it '{LABEL_COLUMNS[0]}'"
     raise InputError(f"no label column among {listed(columns)}; {advice}")

@@ -62,6 +62,11 @@ def one_of(choices: Sequence[str]) -> Callable[[Given], Given]:
     return check
 
 
+def language(written: str | None) -> str | None:
+    """The code of the language that ``--lang`` names; None if it is not given."""
+    return None if written is None else require_code(written, "--lang")
+
+
 def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | None:
     """Makes the values of a settings file the defaults of a command's options: an option that is given wins."""
     if given is None:
@@ -78,9 +83,7 @@ def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | N
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-LangOption = Annotated[
-    str, typer.Option(help=described("lang"), callback=lambda written: require_code(written, "--lang"))
-]
+LangOption = Annotated[str, typer.Option(help=described("lang"), callback=language)]
 RunnerOption = Annotated[
     Runner,
     typer.Option(help="Run the stages as processes, or as containers of the component image ($CONTENT_ARENA_IMAGE)."),

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from content_arena.components.corpus_preparation.labels import meaning_of
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.shared.errors import InputError
 from tests.components.corpus_preparation.tables import read, refusal, texts_and_labels, write
 
 
@@ -99,15 +101,13 @@ def test_without_a_column_of_harmless_texts_a_row_of_zeros_is_benign(tmp_path):
 def test_columns_of_marks_are_offered(tmp_path):
     path = write(tmp_path / "a.csv", "text,gossip,clean\na,1,0\nb,0,1\n")
     message = refusal(path)
-    assert "columns of 1 and 0 are 'gossip', 'clean'" in message
+    assert "'gossip', 'clean' hold 1 and 0" in message
     assert "--label-columns (label_columns in a pipeline) 'gossip,clean'" in message
-    assert "not both" in refusal_of(path, label_column="gossip", label_columns="gossip,clean")
-    assert "names a column twice" in refusal_of(path, label_columns="gossip,Gossip")
+    with pytest.raises(InputError, match="not both"):
+        ReadingOptions.of({"label_column": "gossip", "label_columns": "gossip,clean"})
+    with pytest.raises(InputError, match="names a column twice"):
+        ReadingOptions.of({"label_columns": "gossip,Gossip"})
     assert "no label column 'rumour'" in refusal(path, label_columns="gossip,rumour")
-
-
-def refusal_of(path, **given):
-    return refusal(path, **given)
 
 
 def test_harms_beside_the_label_column_that_were_not_read_are_named(tmp_path):
