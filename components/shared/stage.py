@@ -57,7 +57,7 @@ def parse(line: str) -> StageLine | None:
     if match is None:
         return None
     message = match["message"]
-    is_error = message.startswith(_ERROR_PREFIX)
+    is_error, is_note = message.startswith(_ERROR_PREFIX), message.startswith(_NOTE_PREFIX)
     counted = match["done"] is not None
     return StageLine(
         stage=match["stage"],
@@ -65,7 +65,7 @@ def parse(line: str) -> StageLine | None:
         done=int(match["done"]) if counted else None,
         total=int(match["total"]) if counted else None,
         is_error=is_error,
-        is_note=message.startswith(_NOTE_PREFIX),
+        is_note=is_note,
     )
 
 
@@ -79,7 +79,7 @@ def log(stage: str, message: str) -> None:
 
 
 def note(stage: str, message: str) -> None:
-    """Writes a line that stays on the user's terminal and stands in the answer of ``--json``, under "warnings"."""
+    """Writes a line that stays on the user's terminal; of other lines the command line shows the latest."""
     log(stage, _NOTE_PREFIX + message)
 
 

@@ -66,17 +66,18 @@ class RunDisplay:
         """Takes one line of a stage's log."""
         now = time.monotonic()
         stage = self._stages.get(line.stage)
+        if line.is_note:
+            # rich prints it above the stages that it redraws.
+            self.console.print(Text(line.message), soft_wrap=True)
+            return
         if stage is None:
             running = self._running()
             if running is not None:
                 self._end(running)
             stage = self._stages[line.stage] = _Stage(line.stage, now)
-            if not line.is_error and not line.is_note:
+            if not line.is_error:
                 self._plain(f"{line.stage}: {line.message}")
             self._last_plain = now
-        if line.is_note:
-            self._note(line)
-            return
         stage.message, stage.failed = line.message, line.is_error
         if line.total is not None:
             stage.done, stage.total = line.done, line.total
@@ -114,10 +115,6 @@ class RunDisplay:
         seconds = f"{stage.ended - stage.started:.0f} s"
         # The reason is the command's last line, so it is not repeated here.
         self._plain(f"{stage.name}: " + (f"failed after {seconds}" if stage.failed else f"{seconds} - {stage.message}"))
-
-    def _note(self, line: StageLine) -> None:
-        console = self._live.console if self._live is not None else self.console
-        console.print(Text(f"{line.stage}: {line.message}", "yellow"), soft_wrap=True)
 
     def _plain(self, text: str) -> None:
         if self._live is None:

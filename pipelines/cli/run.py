@@ -297,7 +297,7 @@ def _corpus_answer(run: LocalRun) -> dict[str, Any]:
         "rows_read": int(counts["read"]),
         "rows_dropped": {reason: number for reason, number in dropped.items() if number},
         "labels": {label: int(counts[label]) for label in LABELS},
-        "warnings": run.notes(),
+        "warnings": run.notes("prepare_corpus"),
     }
 
 

@@ -68,10 +68,10 @@ class LocalRun:
             raise StageCrashedError(f"{task} left no {name}: the end of its log is in {self.log}")
         return path
 
-    def notes(self) -> list[str]:
-        """What the stages noted for the user, without repetition."""
+    def notes(self, stage: str) -> list[str]:
+        """What a stage noted for the user, without repetition."""
         lines = map(parse, self.log.read_text(encoding="utf-8", errors="replace").splitlines())
-        return list(dict.fromkeys(line.message for line in lines if line is not None and line.is_note))
+        return list(dict.fromkeys(line.message for line in lines if line and line.is_note and line.stage == stage))
 
     def metadata(self, task: str, name: str) -> dict[str, Any]:
         """The metadata of an output artifact of a task.
