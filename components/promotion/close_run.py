@@ -7,6 +7,7 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -73,7 +74,7 @@ def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list
     from content_arena.components.canary_rollout import launch
 
     try:
-        with launch.lines_to(lambda line: log(STAGE, line)):
+        with during("bringing the rollout in line"), launch.lines_to(lambda line: log(STAGE, line)):
             return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
     except ArenaError as error:
         log(STAGE, f"the rollout of {service} stays as it is: {error}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from content_arena.components.registry import tags
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.shared.errors import InputError, RegistryError
+from content_arena.components.shared.library_errors import LibraryError, during
 
 
 class RegistrySync:
@@ -126,10 +127,9 @@ def _number(version: str) -> int:
 
 @contextlib.contextmanager
 def _registry_errors() -> Iterator[None]:
-    """Turns MLflow's own errors into one that a rollout reports and survives."""
-    from mlflow.exceptions import MlflowException
-
+    """Turns the errors of MLflow, and of what it is built on, into one that a rollout reports and survives."""
     try:
-        yield
-    except MlflowException as error:
+        with during("using the registry"):
+            yield
+    except LibraryError as error:
         raise RegistryError(f"the registry does not answer as it should: {error}") from error

@@ -101,8 +101,7 @@ class RegistryOptions:
         Raises:
             InputError: There is no registry.
         """
-        from content_arena.components.registry.registry import Registry
-        from content_arena.pipelines.execution.home import ArenaHome
+        from content_arena.pipelines.execution.home import ArenaHome, registry_at
 
         if not self.with_registry:
             return None
@@ -112,7 +111,7 @@ class RegistryOptions:
                 f"there is no registry in {home.path}: set MLFLOW_TRACKING_URI or ARENA_HOME, or roll out a service "
                 "that no registry knows with --no-registry"
             )
-        return Registry(self.tracking_uri or home.tracking_uri)
+        return registry_at(self.tracking_uri or home.tracking_uri)
 
 
 def exit_code(state: State) -> int:
