@@ -77,6 +77,11 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
+    ("pipelines.cli.run", "components.corpus_preparation.sources"): "an address with a password is refused at once",
+    (
+        "pipelines.cli.run",
+        "components.corpus_preparation.reading_options",
+    ): "unusable options are refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation.formats import is_undecodable
+from content_arena.components.corpus_preparation.encodings import is_undecodable
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.shared.canonical import canonicaliser
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
@@ -14,10 +14,12 @@ from content_arena.components.shared.masking import mask
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
 _canonicalise_for_ids = canonicaliser("1")
 
-#: The reasons to drop a row. The first two are found while reading, the last two when the corpus is drawn and divided.
+#: The reasons to drop a row. The first four are found while reading, the last two when the corpus is drawn and divided.
 REASONS = (
     "undecodable",
+    "nul_character",
     "other_language",
+    "unlabelled",
     "too_long",
     "empty",
     "contradictory_label",

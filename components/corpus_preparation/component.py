@@ -17,6 +17,10 @@ def prepare_corpus(
     data_version: str = "",
     split_seed: int = 0,
     guard: str = "embedded",
+    label_columns: str = "",
+    label_map: str = "",
+    quoting: str = "",
+    encoding: str = "",
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
@@ -26,9 +30,11 @@ def prepare_corpus(
     Args:
         corpus: Table of Samples (Parquet), one row a text, with its split: train 70 %, validation 15 %, test 15 %.
         report: Numbers of texts read, kept, by class and split, and dropped by reason; seconds taken.
-        data: "embedded" for the corpus that comes with the package; the path of a CSV, TSV, JSONL (each also .gz) or
-            Parquet file; or hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
-        lang: ISO 639-1 code of the texts, such as en or ko. Rows marked as another language are dropped.
+        data: "embedded" for the corpus that comes with the package; the path of a CSV, TSV, JSON (each also .gz),
+            XLSX or Parquet file, or its https:// or s3:// address; or
+            hf://owner/name[:config][/split] for a data set of the Hugging Face hub.
+        lang: ISO 639-1 code of the texts, such as en or ko; a language's name is refused. Rows marked as another
+            language are dropped.
         text_column: Column of the texts. Empty: text, comment_text, tweet and other usual names are looked for.
         label_column: Column of the labels (toxic/benign, 1/0, true/false). Empty: Jigsaw's six, label, toxic and other
             usual names are looked for.
@@ -40,6 +46,12 @@ def prepare_corpus(
             otherwise a champion is judged on texts it was trained on.
         guard: Labelled texts from elsewhere, for the guard set: as `data`, "embedded" for the one of the language. They
             are added with the split guard, and nothing is trained on them. `data_version` is theirs, too.
+        label_columns: Several columns of 1 and 0, between commas, such as toxic,insult,threat. A text is toxic if one
+            of them is 1. A column named for harmless texts (clean) is one whose 1 means benign; a row without any 1 is
+            then dropped.
+        label_map: What labels mean, such as "8=benign,*=toxic" or ">=0.5=toxic,*=benign"; "none" drops the row.
+        quoting: csv or none: whether a double quote in a CSV or TSV file holds a field together. Empty: found.
+        encoding: Of a file of text, such as cp1252. Empty: UTF-8, or the usual one of the language where that fits.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
 
@@ -47,8 +59,14 @@ def prepare_corpus(
         data,
         lang,
         corpus.path,
-        text_column=text_column or None,
-        label_column=label_column or None,
+        given={
+            "text_column": text_column,
+            "label_column": label_column,
+            "label_columns": label_columns,
+            "label_map": label_map,
+            "quoting": quoting,
+            "encoding": encoding,
+        },
         max_texts=int(max_texts),
         split_seed=int(split_seed),
         guard=guard,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,16 @@ from content_arena.components.corpus_preparation.cleaning import REASONS, clean
 from content_arena.components.corpus_preparation.guard import apart_from, read_guard
 from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.corpus_preparation.parameters import named
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.corpus_preparation.splits import RARE_SHARE, assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.stage import log, note, stage
 
 NAME = "prepare_corpus"
 MIN_TEXTS_PER_CLASS = 50
+#: Numbers of dropped rows that a message shows for each reason.
+_ROWS_SHOWN = 3
 
 
 @stage(NAME)
@@ -27,8 +31,7 @@ def prepare(
     lang: str,
     corpus_path: str | Path,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    given: Mapping[str, str] | None = None,
     max_texts: int | None = None,
     split_seed: int = 0,
     guard: str = EMBEDDED,
@@ -36,11 +39,10 @@ def prepare(
     """Turns labelled texts into a Sample table with splits.
 
     Args:
-        data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
+        data: "embedded", the path of a CSV, TSV, JSON, XLSX or Parquet file, or ``hf://owner/name[:config][/split]``.
         lang: ISO 639-1 code of the texts.
         corpus_path: Where the Parquet file goes.
-        text_column: Column of the texts; None to find it by its usual names.
-        label_column: Column of the labels; None to find it by its usual names.
+        given: How to read the data, by parameter: see ReadingOptions.of. What is not given is found from the data.
         max_texts: Largest number of texts, at least 100; of more a sample is drawn, in which the rarer label has up to
             40 % (see splits.sample_texts). None keeps all.
         split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
@@ -59,25 +61,29 @@ def prepare(
         raise InputError(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
-    ingested = ingest(data, lang, text_column, label_column)
+    reading = ReadingOptions.of(given or {})
+    ingested = ingest(data, lang, reading)
     log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
+    for sentence in ingested.notes:
+        note(NAME, f"{ingested.source}: {sentence}")
 
     table, dropped = clean(ingested.table)
     dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
-    log(NAME, f"kept {len(table):,} texts; {_dropped(dropped)}")
+    say = note if any(dropped.values()) else log
+    say(NAME, f"kept {len(table):,} of {ingested.n_read:,} rows; {_dropped(dropped, rows=ingested.first_rows)}")
     _require_both_classes(table, dropped)
 
     table = name_texts(table)
     if max_texts is not None and len(table) > max_texts:
         whole, table = table, sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
         dropped["over_max_texts"] = len(whole) - len(table)
-        log(
+        note(
             NAME,
             f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
             f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {RARE_SHARE:.0%})",
         )
     table = assign_splits(table, split_seed)
-    guard_set = read_guard(guard, lang, text_column, label_column)
+    guard_set = read_guard(guard, lang, reading, tell=functools.partial(note, NAME))
     if guard_set is not None:
         table, dropped["near_guard"] = _apart(table, guard_set)
     records.write(records.Sample, pd.concat([table, guard_set]).drop(columns="key"), corpus_path)
@@ -139,12 +145,22 @@ def _guard_line(guard: pd.DataFrame | None, dropped: Mapping[str, int]) -> str:
     return f"guard set {name}: {len(guard):,} texts ({int((guard['label'] == 'toxic').sum()):,} toxic){left_out}"
 
 
-def _dropped(dropped: Mapping[str, int], n: int | None = None) -> str:
-    """The number of texts dropped for each reason, the largest first."""
+def _dropped(
+    dropped: Mapping[str, int], n: int | None = None, rows: Mapping[str, tuple[int, ...]] | None = None
+) -> str:
+    """The number of texts dropped for each reason, the largest first, with the first rows where they are known."""
     by_size = sorted((item for item in dropped.items() if item[1]), key=lambda item: -item[1])
     if not by_size:
         return "nothing was dropped"
-    return "dropped: " + ", ".join(f"{reason} {number:,}" for reason, number in by_size[:n])
+    places = {reason: _places(numbers, dropped[reason]) for reason, numbers in (rows or {}).items()}
+    return "dropped: " + ", ".join(f"{reason} {number:,}{places.get(reason, '')}" for reason, number in by_size[:n])
+
+
+def _places(rows: tuple[int, ...], n_dropped: int) -> str:
+    """The numbers of the first rows that were dropped, such as " (rows 3, 8 and more)"."""
+    shown = ", ".join(f"{row:,}" for row in rows[:_ROWS_SHOWN])
+    more = " and more" if n_dropped > _ROWS_SHOWN else ""
+    return f" (row{'s' * (n_dropped > 1)} {shown}{more})"
 
 
 def _require_both_classes(table: pd.DataFrame, dropped: Mapping[str, int]) -> None:

@@ -4,6 +4,7 @@ A stage runs in a process or pod of its own, and its log is all that its user se
 read in a pod's log, and that the command line parses for its progress display:
 
     [train_qlora] 40/120 steps, loss 0.412
+    [prepare_corpus] note: kept 1,869 of 1,870 rows; dropped: nul_character 1 (row 1,024)
     [train_qlora] error: only 12 toxic texts; at least 50 of each class are needed
     [train_qlora] failure: reading the registry at http://mlflow:5000 failed: Connection refused (MlflowException)
 
@@ -46,7 +47,7 @@ class StageLine:
         total: All units; None if the line has no count.
         is_error: Whether it is the error that ended the stage.
         is_failure: Whether that error was a library's: the log has its traceback.
-        is_note: Whether it is shown in full, whatever else the stage writes.
+        is_note: Whether it tells the user something that must not be missed, such as rows that were dropped.
     """
 
     stage: str
@@ -88,7 +89,7 @@ def log(stage: str, message: str) -> None:
 
 
 def note(stage: str, message: str) -> None:
-    """Writes a line that the command line shows in full; of other lines it shows the latest."""
+    """Writes a line that stays on the user's terminal; of other lines the command line shows the latest."""
     log(stage, _NOTE_PREFIX + message)
 
 

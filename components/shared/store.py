@@ -185,6 +185,22 @@ class Store:
                 path.rename(destination / path.name)
         return bundles.Bundle(destination, spec)
 
+    def fetch_file(self, uri: str, destination: Path) -> None:
+        """Downloads one object.
+
+        Args:
+            uri: ``s3://bucket/key``.
+            destination: File to write.
+
+        Raises:
+            StoreError: Nothing there, or the server does not answer or refuses.
+        """
+        bucket, key = _parse(uri)
+        try:
+            self._client.fget_object(bucket, key, str(destination))
+        except _failures() as error:
+            raise _explained(error, uri) from error
+
 
 def _parse(uri: str) -> tuple[str, str]:
     """Bucket and key of an address."""

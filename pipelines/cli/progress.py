@@ -35,7 +35,7 @@ class RunDisplay:
     """Draws the stages of a run on standard error.
 
     On a terminal each stage has one line that is redrawn in place. Elsewhere (a log file, CI) a line is written when a
-    stage starts, when it ends, and every ten seconds in between.
+    stage starts, when it ends, and every ten seconds in between. A note of a stage is written for good on both.
 
     Attributes:
         console: Where to draw.

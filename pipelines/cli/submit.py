@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
+from content_arena.components.shared.languages import require_code
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
@@ -140,6 +141,8 @@ def submit(
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         package = _compile(pipeline, placement, RunSettings(), Path(folder))
         arguments = settings.for_pipeline(_parameter_names(pipeline)) | parse_parameters(package, parameter)
+        if "lang" in arguments:
+            arguments["lang"] = require_code(arguments["lang"], "parameter lang")
         answer = _start(server, schedule, pipeline, package, arguments)
     if as_json:
         print(json.dumps(answer))

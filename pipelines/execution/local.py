@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from content_arena.components.shared.stage import parse
 from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
 from content_arena.pipelines.execution.engines import QUIET, subprocesses
 from content_arena.pipelines.execution.home import ArenaHome
@@ -65,6 +66,19 @@ class LocalRun:
         if not path.exists():
             raise StageCrashedError(f"{task} left no {name}: the end of its log is in {self.log}")
         return path
+
+    def notes(self, stage: str) -> list[str]:
+        """What a stage noted for the user, without repetition."""
+        lines = map(parse, self.log.read_text(encoding="utf-8", errors="replace").splitlines())
+        return list(dict.fromkeys(line.message for line in lines if line and line.is_note and line.stage == stage))
+
+    def metadata(self, task: str, name: str) -> dict[str, Any]:
+        """The metadata of an output artifact of a task.
+
+        Raises:
+            StageCrashedError: The task left none: its process or container vanished.
+        """
+        return dict(self._output(task, "artifacts", name)["artifacts"][0].get("metadata", {}))
 
     def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
         try:

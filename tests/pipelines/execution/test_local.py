@@ -162,6 +162,34 @@ def test_the_display_on_a_terminal_draws_every_stage():
     assert "train_qlora" in drawn
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_note_stays_on_the_terminal_and_without_one(terminal):
+    console = Console(file=__import__("io").StringIO(), width=60, force_terminal=terminal)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("prepare_corpus", "reading"))
+        display.watch(StageLine("prepare_corpus", "kept 624 of 1,870 rows; dropped: " + "more " * 20, is_note=True))
+        display.watch(StageLine("prepare_corpus", "train 400"))
+    drawn = console.file.getvalue()
+    assert drawn.count("kept 624 of 1,870 rows") == 1
+    assert drawn.count("more") == 20
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def notes_something() -> str:
+    print("[notes_something] note: one row was dropped")
+    print("[notes_something] note: one row was dropped")
+    print("[another_stage] note: a line to commit")
+    print("[notes_something] and on it goes")
+    return "done"
+
+
+def test_notes_of_a_run_are_kept(home):
+    lines = []
+    finished = runner.run(one_task(notes_something), {}, home, lines.append)
+    assert finished.notes("notes_something") == ["one row was dropped"]
+    assert [line.is_note for line in lines] == [True, True, True, False]
+
+
 def test_a_run_leaves_nothing_in_the_temporary_folder(home, tmp_path, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
