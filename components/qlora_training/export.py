@@ -20,7 +20,13 @@ from content_arena.components.qlora_training import base_models, four_bits, ngra
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import OperatingPoint, Parity, compare, good_thresholds
+from content_arena.components.qlora_training.thresholds import (
+    ChampionVerdicts,
+    Parity,
+    compare,
+    good_thresholds,
+    leading_thresholds,
+)
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CanonicalText
@@ -69,7 +75,7 @@ def export(
     validation: pd.DataFrame,
     destination: Path,
     provenance: Mapping[str, str] | None = None,
-    champion: OperatingPoint | None = None,
+    champion: ChampionVerdicts | None = None,
     lexicon: Lexicon | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
@@ -81,7 +87,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        champion: The champion's verdicts on the validation texts; None if there is no champion to compare with.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
 
     Raises:
@@ -137,7 +143,7 @@ def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bund
 
 
 def _quantise_in_parity(
-    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: OperatingPoint | None
+    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: ChampionVerdicts | None
 ) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
@@ -145,7 +151,7 @@ def _quantise_in_parity(
         full: The float32 model.
         bundle: Has everything but the model.
         evidence: What to choose by.
-        champion: See :func:`content_arena.components.qlora_training.thresholds.good_thresholds`.
+        champion: See :func:`export`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
@@ -156,7 +162,11 @@ def _quantise_in_parity(
         scores, perturbed = (
             _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
         )
-        thresholds = good_thresholds(scores, labels, champion, perturbed)
+        thresholds = (
+            good_thresholds(scores, labels, perturbed)
+            if champion is None
+            else leading_thresholds(scores, labels, champion)
+        )
         choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]

@@ -33,22 +33,21 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
-    """What a filter does at its threshold.
+class ChampionVerdicts:
+    """What the champion says of the validation texts.
 
     Attributes:
-        fpr: Share of the benign texts that it flags, in [0, 1].
-        recall: Share of the toxic texts that it flags, in [0, 1].
+        flagged: bool[n], whether it flags each text.
+        attacked: bool[n], whether the text is an attacked one.
     """
 
-    fpr: float
-    recall: float
+    flagged: npt.NDArray[np.bool_]
+    attacked: npt.NDArray[np.bool_]
 
 
 def good_thresholds(
     scores: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
-    champion: OperatingPoint | None = None,
     perturbed: npt.NDArray[np.float32] | None = None,
 ) -> list[float]:
     """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
@@ -61,37 +60,61 @@ def good_thresholds(
     Args:
         scores: float32[n], probability of toxic.
         labels: int[n], 1 for toxic; both classes are present.
-        champion: What the champion does on the same texts. Thresholds at which this model flags no more benign texts
-            and no fewer toxic ones come first. Of them the middle one leads, because it is equally far from being worse
-            in either. If there are none, thresholds that flag more benign texts than the champion come last.
         perturbed: float32[n], the scores of the same texts under noise. Thresholds at which it makes the filter flag
             over two points more of the benign texts come behind those that hold.
     """
-    from sklearn.metrics import roc_curve
-
-    fpr, tpr, cuts = roc_curve(labels, scores, drop_intermediate=False)
-    n_toxic, n_benign = int(np.sum(labels)), int(len(labels) - np.sum(labels))
-    tp, fp = tpr * n_toxic, fpr * n_benign
+    middles = _thresholds(scores)
+    is_toxic = labels == 1
+    n_toxic, n_benign = int(is_toxic.sum()), int((~is_toxic).sum())
+    tp, fp = _n_flagged(scores[is_toxic], middles), _n_flagged(scores[~is_toxic], middles)
     fn, tn = n_toxic - tp, n_benign - fp
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     correlation = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(product, 1e-12)), 0.0)
-    # A cut flags its own score. Half-way to the next lower score flags the same texts, with a margin on both sides.
-    below = np.append(cuts[1:], 0.0)
-    middles = (np.minimum(cuts, 1.0) + below) / 2
     good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
     rise = np.zeros(len(middles))
     if perturbed is not None:
-        flagged = np.searchsorted(np.sort(perturbed[labels == 0]), middles, side="left")
-        rise = (n_benign - flagged) / n_benign - fpr
-    max_fpr = 1.0 if champion is None else champion.fpr
-    order = sorted(good, key=lambda i: (fpr[i] > max_fpr, rise[i] > MAX_RISE, abs(middles[i] - 0.5)))
-    if champion is not None:
-        # Both rates rise from one threshold to the next, so these thresholds lie side by side.
-        better = np.flatnonzero((fpr <= champion.fpr) & (tpr >= champion.recall))
-        centre = better[len(better) // 2] if len(better) else 0
-        # A dict keeps the first of each, in order.
-        order = list(dict.fromkeys([*sorted(better, key=lambda i: abs(i - centre)), *order]))
+        rise = (_n_flagged(perturbed[~is_toxic], middles) - fp) / n_benign
+    order = sorted(good, key=lambda i: (rise[i] > MAX_RISE, abs(middles[i] - 0.5)))
     return [float(middles[i]) for i in order]
+
+
+def leading_thresholds(
+    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], champion: ChampionVerdicts
+) -> list[float]:
+    """All thresholds of a challenger, those at which it leads the champion most first.
+
+    Four shares are compared: of the benign texts flagged and of the toxic texts flagged, each among clean and among
+    attacked texts. The smallest of the four leads counts, so that no share is bought with another: a threshold that
+    gives fewer evasions only because more harmless texts are flagged leads in nothing.
+
+    Args:
+        scores: float32[n], the challenger's probability of toxic.
+        labels: int[n], 1 for toxic.
+        champion: Its verdicts on the same texts.
+    """
+    middles = _thresholds(scores)
+    leads = []
+    for label, sign in ((0, -1), (1, 1)):
+        for attacked in (False, True):
+            of_group = (labels == label) & (champion.attacked == attacked)
+            if of_group.any():
+                share = _n_flagged(scores[of_group], middles) / of_group.sum()
+                leads.append(sign * (share - champion.flagged[of_group].mean()))
+    lead = np.min(leads, axis=0)
+    best = np.flatnonzero(np.isclose(lead, lead.max()))
+    centre = middles[best[len(best) // 2]]
+    return [float(middles[i]) for i in sorted(range(len(middles)), key=lambda i: (-lead[i], abs(middles[i] - centre)))]
+
+
+def _thresholds(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The thresholds that differ in a verdict, falling: half-way between two scores, with a margin on both sides."""
+    cuts = np.unique(scores)[::-1].astype(np.float64)
+    return (np.concatenate([[1.0], cuts]) + np.append(cuts, 0.0)) / 2
+
+
+def _n_flagged(scores: npt.NDArray[np.float32], thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How many of the scores are flagged at each threshold."""
+    return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left").astype(np.float64)
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:

@@ -25,7 +25,7 @@ from content_arena.components.qlora_training import (
     trainer,
 )
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import OperatingPoint
+from content_arena.components.qlora_training.thresholds import ChampionVerdicts
 from content_arena.components.registry import tags
 from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
@@ -230,12 +230,11 @@ def _pooling(settings: TrainingSettings) -> str:
     return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
 
 
-def _operating_point(bundle: bundles.Bundle, validation: pd.DataFrame) -> OperatingPoint:
-    """What a filter does on the validation texts, attacked ones included."""
-    is_toxic = (validation["label"] == dataset.TOXIC).to_numpy()
+def _verdicts(bundle: bundles.Bundle, validation: pd.DataFrame) -> ChampionVerdicts:
+    """What the champion says of the validation texts, attacked ones included."""
     with contextlib.closing(ContentFilter(bundle)) as champion:
         flagged = champion.score(validation["text"].tolist()) >= champion.threshold
-    return OperatingPoint(fpr=float(flagged[~is_toxic].mean()), recall=float(flagged[is_toxic].mean()))
+    return ChampionVerdicts(flagged=flagged, attacked=(validation["strategy"] != "").to_numpy())
 
 
 @dataclass(frozen=True)
@@ -300,7 +299,7 @@ def _train(
                 "pooling": _pooling(job.settings),
                 **job.facts,
             },
-            champion=_operating_point(job.start, validation) if job.start else None,
+            champion=_verdicts(job.start, validation) if job.start else None,
             lexicon=job.lexicon,
         )
         shutil.rmtree(home)

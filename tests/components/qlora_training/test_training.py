@@ -196,32 +196,49 @@ def overlapping_scores():
     return np.clip(rng.normal(0.45 + 0.3 * labels, 0.15), 0, 1).astype(np.float32), labels
 
 
-def operating_point(scores, labels, threshold):
-    return thresholds.OperatingPoint(
-        fpr=float((scores[labels == 0] >= threshold).mean()), recall=float((scores[labels == 1] >= threshold).mean())
+def verdicts(fpr, recall, attacked_fpr, attacked_recall):
+    """A champion's verdicts with these rates: the first half of either class is clean, the second is attacked."""
+    labels = np.repeat([0, 0, 1, 1], 100)
+    flagged = np.concatenate([np.arange(100) < 100 * rate for rate in (fpr, attacked_fpr, recall, attacked_recall)])
+    return labels, thresholds.ChampionVerdicts(flagged=flagged, attacked=np.tile(np.repeat([False, True], 100), 2))
+
+
+def rates(scores, labels, attacked, threshold):
+    return [
+        float((scores[(labels == label) & (attacked == is_attacked)] >= threshold).mean())
+        for label in (0, 1)
+        for is_attacked in (False, True)
+    ]
+
+
+def test_a_better_challenger_leads_the_champion_in_every_share():
+    scores, _ = overlapping_scores()
+    labels, champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.4, attacked_recall=0.6)
+    first = thresholds.leading_thresholds(scores, labels, champion)[0]
+    fpr, attacked_fpr, recall, attacked_recall = rates(scores, labels, champion.attacked, first)
+    assert max(fpr - 0.3, attacked_fpr - 0.4) < 0
+    assert min(recall - 0.7, attacked_recall - 0.6) > 0
+    # About as many texts away from being worse in false positives as in recall.
+    assert abs(min(0.3 - fpr, 0.4 - attacked_fpr) - min(recall - 0.7, attacked_recall - 0.6)) < 0.05
+
+
+def test_recall_is_not_bought_with_attacked_benign_texts():
+    scores, _ = overlapping_scores()
+    # On attacked benign texts this champion is hard to beat, so the threshold rises.
+    labels, champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.05, attacked_recall=0.7)
+    strict = thresholds.leading_thresholds(scores, labels, champion)[0]
+    labels, easier = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.3, attacked_recall=0.7)
+    lenient = thresholds.leading_thresholds(scores, labels, easier)[0]
+    assert (
+        rates(scores, labels, champion.attacked, strict)[1] < rates(scores, labels, champion.attacked, lenient)[1] / 2
     )
 
 
-def test_of_equally_good_thresholds_one_within_the_champions_false_positives_comes_first():
+def test_every_threshold_is_offered_once_and_a_group_without_texts_decides_nothing():
     scores, labels = overlapping_scores()
-    free = thresholds.good_thresholds(scores, labels)
-    limit = min(operating_point(scores, labels, threshold).fpr for threshold in free)
-    # No threshold reaches this champion's recall.
-    matched = thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit, recall=1.0))
-    assert operating_point(scores, labels, matched[0]).fpr <= limit < operating_point(scores, labels, free[0]).fpr
-    assert sorted(matched) == sorted(free)
-    # Where none is within it, all are as good as before.
-    assert thresholds.good_thresholds(scores, labels, thresholds.OperatingPoint(fpr=limit / 2, recall=1.0)) == free
-
-
-def test_a_better_model_is_better_than_the_champion_in_both_rates():
-    scores, labels = overlapping_scores()
-    champion = thresholds.OperatingPoint(fpr=0.3, recall=0.7)
-    first = operating_point(scores, labels, thresholds.good_thresholds(scores, labels, champion)[0])
-    assert first.fpr < champion.fpr
-    assert first.recall > champion.recall
-    # The middle of the thresholds that are better: about as many texts away from either rate.
-    assert abs((champion.fpr - first.fpr) - (first.recall - champion.recall)) < 0.05
+    champion = thresholds.ChampionVerdicts(flagged=labels == 1, attacked=np.zeros(len(labels), bool))
+    offered = thresholds.leading_thresholds(scores, labels, champion)
+    assert len(offered) == len(set(offered)) == len(np.unique(scores)) + 1
 
 
 def test_a_verdict_that_rounding_decides_is_no_disagreement():
