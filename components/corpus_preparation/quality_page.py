@@ -92,7 +92,7 @@ def _labels(quality: Quality) -> list[Row]:
         ("texts drawn", quality.drawn),
         *quality.splits.items(),
     )
-    rows = []
+    rows: list[Row] = []
     for name, number_of in counted:
         n = sum(number_of.values())
         counts = {"benign": f"{number_of['benign']:,}", "all": f"{n:,}"}
