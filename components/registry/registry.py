@@ -62,7 +62,8 @@ class Registry:
         if version is None:
             why = self._refused_first() if spec == self.CHAMPION else ""
             raise RegistryError(
-                f"the registry has no {spec}{why}: `arena status` shows what is there, `arena run` makes a first one"
+                f"the registry has no {spec}{why}: `arena status` shows what is there; `arena run`, or the pipeline "
+                "arena on a cluster, makes a first one"
             )
         return version
 

@@ -23,6 +23,7 @@ from content_arena.components.shared.errors import ArenaError
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
+_NOTE_PREFIX = "note: "
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,7 @@ class StageLine:
         done: Finished units; None if the line has no count.
         total: All units; None if the line has no count.
         is_error: Whether it is the error that ended the stage.
+        is_note: Whether it is shown in full, whatever else the stage writes.
     """
 
     stage: str
@@ -45,6 +47,7 @@ class StageLine:
     done: int | None = None
     total: int | None = None
     is_error: bool = False
+    is_note: bool = False
 
 
 def parse(line: str) -> StageLine | None:
@@ -53,14 +56,15 @@ def parse(line: str) -> StageLine | None:
     if match is None:
         return None
     message = match["message"]
-    is_error = message.startswith(_ERROR_PREFIX)
+    is_error, is_note = message.startswith(_ERROR_PREFIX), message.startswith(_NOTE_PREFIX)
     counted = match["done"] is not None
     return StageLine(
         stage=match["stage"],
-        message=message.removeprefix(_ERROR_PREFIX),
+        message=message.removeprefix(_ERROR_PREFIX if is_error else _NOTE_PREFIX),
         done=int(match["done"]) if counted else None,
         total=int(match["total"]) if counted else None,
         is_error=is_error,
+        is_note=is_note,
     )
 
 
@@ -71,6 +75,11 @@ def log(stage: str, message: str) -> None:
     error here. Otherwise an orphan would go on training and register a model.
     """
     print(f"[{stage}] {message}", flush=True)
+
+
+def note(stage: str, message: str) -> None:
+    """Writes a line that the command line shows in full; of other lines it shows the latest."""
+    log(stage, _NOTE_PREFIX + message)
 
 
 class Progress:

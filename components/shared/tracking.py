@@ -49,6 +49,9 @@ def connect(tracking_uri: str | None) -> Client:
         raise InputError("no MLflow server given: set the tracking_uri parameter or MLFLOW_TRACKING_URI")
     # MLflow asks the network for newer releases of itself and reports usage unless switched off.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server in front of S3 offers links that it signed for its own name of the storage, which a client in another
+    # namespace or behind a port-forward cannot resolve; it retries for minutes. Through the server it works everywhere.
+    os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
     import mlflow
 
     _make_database(uri)
@@ -129,12 +132,15 @@ class Tracking:
         return str(created.info.run_id)
 
     def log(self, stage: str, metrics: Mapping[str, float | None], params: Mapping[str, object] | None = None) -> None:
-        """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``."""
+        """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``.
+
+        Of the shards of a stage, which run side by side, the seconds are the slowest one's.
+        """
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
         rows = {of_stage(stage, name): float(value) for name, value in metrics.items() if value is not None}
-        rows[seconds_of(stage)] = seconds_since_start()
+        rows[seconds_of(stage)] = max(seconds_since_start(), self.seconds().get(stage, 0.0))
         entries = [Metric(name, value, now, 0) for name, value in rows.items()]
         parameters = [Param(of_stage(stage, name), str(value)[:500]) for name, value in (params or {}).items()]
         self.client.log_batch(self.run_id, metrics=entries, params=parameters)
@@ -160,11 +166,14 @@ class Tracking:
         self.client.log_text(self.run_id, page, name)
 
     def finish(self, status: str) -> None:
-        """Closes the run.
+        """Closes the run, and those nested in it that a killed stage left open.
 
         Args:
             status: FINISHED, FAILED or KILLED.
         """
+        open_ones = f"tags.`mlflow.parentRunId` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        for nested in self.client.search_runs([self.experiment_id], open_ones):
+            self.client.set_terminated(nested.info.run_id, status)
         self.client.set_terminated(self.run_id, status)
 
     @contextlib.contextmanager

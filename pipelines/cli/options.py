@@ -164,6 +164,22 @@ class ClusterOptions:
     label: Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")] = field(
         default_factory=list
     )
+    request: Annotated[
+        list[str],
+        typer.Option(
+            "--request",
+            metavar="STAGE=CPU,MEMORY",
+            help="What a stage asks for, such as train_qlora=500m,2Gi for a small node; repeat for more.",
+        ),
+    ] = field(default_factory=list)
+    cluster_settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--cluster-settings",
+            metavar="FILE",
+            help="cluster.env of the manifests: images of the stages, label and taint of GPU nodes.",
+        ),
+    ] = None
     s3_secret: Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")] = S3_SECRET
     s3_endpoint: Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")] = S3_ENDPOINT
 

@@ -66,6 +66,10 @@ class RunDisplay:
         """Takes one line of a stage's log."""
         now = time.monotonic()
         stage = self._stages.get(line.stage)
+        if line.is_note:
+            # rich prints it above the stages that it redraws.
+            self.console.print(Text(line.message), soft_wrap=True)
+            return
         if stage is None:
             running = self._running()
             if running is not None:

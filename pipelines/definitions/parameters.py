@@ -143,11 +143,19 @@ _ALL = (
         "Folder on a volume that outlives a pod, to resume killed trainings from; none if empty.",
     ),
     Parameter("models_uri", str, "", "s3://bucket/folder to publish versions to; nothing is published if empty."),
+    Parameter(
+        "first_service",
+        str,
+        "",
+        "NAMESPACE/NAME of the InferenceService that is created with the first champion; none if empty.",
+    ),
     Parameter("tracking_uri", str, "", "MLflow server; MLFLOW_TRACKING_URI of the pods if empty."),
 )
 #: By name.
 PARAMETERS = {parameter.name: parameter for parameter in _ALL}
-_TRAINING = ("base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri")
+_TRAINING = (
+    "base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri", "first_service",
+)  # fmt: skip
 _POLICY = ("max_evasion", "max_age_days")
 _GUARD = ("guard", "require_guard")
 

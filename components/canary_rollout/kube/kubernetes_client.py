@@ -156,7 +156,7 @@ class KubernetesClient:
         what = f"GET {self._place(kind, name)}"
         try:
             return self._call(what, self._objects.get_namespaced_custom_object, *self._address(kind), name)
-        except _MissingError:
+        except MissingError:
             return None
 
     def _address(self, kind: _Resource) -> tuple[str, str, str, str]:
@@ -201,7 +201,7 @@ class KubernetesClient:
             raise AwayError(f"the API server broke off its answer ({type(error).__name__})") from error
 
 
-class _MissingError(ClusterError):
+class MissingError(ClusterError):
     """There is no such object."""
 
 
@@ -214,7 +214,7 @@ def _error_for(error: ApiException, what: str) -> ClusterError:
     if error.status == 409:
         return ConflictError(message)
     if error.status == 404:
-        return _MissingError(message)
+        return MissingError(message)
     if not error.status:
         # The kubernetes client reports a TLS failure as status 0.
         return AwayError(f"the API server does not answer ({' '.join(str(error.reason).split())})")

@@ -141,6 +141,17 @@ def test_the_display_off_a_terminal_is_lines():
     assert lines[-1].startswith("train_qlora: failed")
 
 
+def test_the_display_shows_every_note_in_full():
+    """A manifest to commit has many lines within a moment, and none may be missing."""
+    console = Console(file=__import__("io").StringIO(), width=20)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("promote_challenger", "registered version 1"))
+        for number in range(5):
+            display.watch(StageLine("promote_challenger", f"  [b]line[/b]: {number} {'x' * 20}", is_note=True))
+    lines = console.file.getvalue().splitlines()
+    assert lines[1:6] == [f"  [b]line[/b]: {number} {'x' * 20}" for number in range(5)]
+
+
 def test_the_display_on_a_terminal_draws_every_stage():
     console = Console(file=__import__("io").StringIO(), width=120, force_terminal=True)
     with progress.RunDisplay(console) as display:

@@ -139,6 +139,11 @@ class Installation:
         body = yaml.safe_load((_PREDICTOR / "inference-service.yaml").read_text())
         body["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] = self.mode
         predictor = body["spec"]["predictor"]
+        # What promotion puts in.
+        predictor["model"] |= {
+            "storageUri": "s3://models/content-filter/1/",
+            "env": [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}],
+        }
         if self.mode == "Knative":
             body["metadata"]["annotations"].pop("serving.kserve.io/autoscalerClass")
             for name in ("name", "scaleMetric", "scaleTarget", "deploymentStrategy"):
