@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.corpus_preparation import prepare as stage
 from content_arena.components.corpus_preparation import quality_page
 from content_arena.components.corpus_preparation.prepare import examine, prepare
 from content_arena.components.corpus_preparation.quality import Changes, Lengths, Repeated
@@ -208,7 +207,7 @@ def test_the_stage_logs_what_to_look_at(tmp_path, capsys):
     content = [*rows(), *[{"text": "", "label": "toxic"}] * 20]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, content)))
     prepare(str(tmp_path / "in.jsonl"), "en", tmp_path / "corpus")
-    assert f"[{stage.NAME}] look: 20 of 220 rows have no text" in capsys.readouterr().out
+    assert "20 of 220 rows have no text" in capsys.readouterr().out
 
 
 def test_no_lengths_of_no_texts(base_quality):
