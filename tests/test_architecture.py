@@ -58,6 +58,7 @@ HOMES = {
     "boto3": ("components.shared.store",),
     "requests": (
         "components.shared.chat",
+        "components.shared.reachable",
         "components.attack_generation.victims",
         "components.corpus_preparation.sources",
         "components.canary_rollout.measuring",

@@ -7,6 +7,7 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -73,8 +74,9 @@ def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list
     from content_arena.components.canary_rollout import launch
 
     try:
-        with launch.lines_to(lambda line: log(STAGE, line)):
-            return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
+        with during("bringing the rollout in line"), launch.lines_to(lambda line: log(STAGE, line)):
+            where = launch.ServiceRef(service, namespace)
+            return launch.reconcile(where, RegistrySync(registry, str(where)))
     except ArenaError as error:
         log(STAGE, f"the rollout of {service} stays as it is: {error}")
         return []

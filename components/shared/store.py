@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError, BundleError, InputError
+from content_arena.components.shared.library_errors import during
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -239,17 +240,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fetch.add_argument("destination", type=Path, help="an empty folder")
     options = parser.parse_args(arguments)
     try:
-        store = Store.from_environment()
-        if options.command == "make-buckets":
-            store.make_buckets(options.names)
-            print(f"buckets: {', '.join(options.names)}")
-        else:
-            bundle = store.download(options.uri, options.destination)
-            print(f"{options.uri}: bundle {bundle.spec.digest[:12]} is in {options.destination}")
+        with during(options.command):
+            _do(Store.from_environment(), options)
     except ArenaError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _do(store: Store, options: argparse.Namespace) -> None:
+    if options.command == "make-buckets":
+        store.make_buckets(options.names)
+        print(f"buckets: {', '.join(options.names)}")
+        return
+    bundle = store.download(options.uri, options.destination)
+    print(f"{options.uri}: bundle {bundle.spec.digest[:12]} is in {options.destination}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import tables
 from content_arena.pipelines.cli.console import err, out
@@ -30,6 +31,7 @@ from content_arena.pipelines.cli.options import (
 )
 from content_arena.pipelines.definitions.parameters import ARENA, BATTLE, PARAMETERS, Parameter
 from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.execution import room
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def run(
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
+    reachable.require(home.tracking_uri)
+    room.require(home, generations)
     engine = _engine(home, runner, corpus.data, guard.guard, base_model)
     results: list[dict[str, Any]] = []
     try:
@@ -138,6 +142,7 @@ def battle(
         "victim": str(Path(victim).absolute()) if is_folder else victim,
         "tracking_uri": home.tracking_uri,
     }
+    reachable.require(home.tracking_uri)
     with home.exclusive():
         finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
     rows = _battle_rows(finished)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
 from content_arena.pipelines.execution.engines import QUIET, subprocesses
 from content_arena.pipelines.execution.home import ArenaHome
+from content_arena.pipelines.execution.room import RUNS_KEPT
 from content_arena.pipelines.execution.stage_log import StageCrashedError, StageLog, StageRefusedError, Watcher
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from content_arena.pipelines.execution.engines import Engine
 
 __all__ = ["LocalRun", "StageCrashedError", "StageRefusedError", "run"]
-#: Finished runs whose intermediate files are kept; models and figures live in MLflow.
-_RUNS_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -166,6 +165,7 @@ def _environment(defaults: Mapping[str, str], **forced: str) -> Iterator[None]:
 
 
 def _forget_old_runs(runs: Path) -> None:
+    """Removes the intermediate files of older runs; models and figures live in MLflow."""
     folders = (path for path in runs.iterdir() if path.is_dir())
-    for old in sorted(folders, key=lambda path: (path.stat().st_ctime_ns, path.name))[:-_RUNS_KEPT]:
+    for old in sorted(folders, key=lambda path: (path.stat().st_ctime_ns, path.name))[:-RUNS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)

@@ -35,6 +35,7 @@ _NAMES = {
     Phase.ROLLING_BACK: "Goes back",
     Phase.PROMOTED: "Promoted",
     Phase.ROLLED_BACK: "Rolled back",
+    Phase.WITHDRAWN: "Withdrawn",
 }
 #: Marks nearer than this, in percent of the width, would overlap.
 _NEAR = 1.6
@@ -96,7 +97,8 @@ def _outcome(state: State) -> dict[str, str]:
     kind, sign, words = {
         Phase.PROMOTED: ("good", "✓", "Promoted"),
         Phase.ROLLED_BACK: ("bad", "✕", "Rolled back"),
-        Phase.ROLLING_BACK: ("bad", "…", "Being rolled back"),
+        Phase.WITHDRAWN: ("open", "↩", "Withdrawn, and not rejected"),
+        Phase.ROLLING_BACK: ("bad", "…", "Being taken back"),
         Phase.WAITING: ("open", "!", f"Waits for a person: {state.gate}"),
     }.get(state.phase, ("open", "…", f"Under way at {state.percent} %"))
     return {"kind": kind, "sign": sign, "words": words, "reason": display.printable(state.reason)}

@@ -44,7 +44,9 @@ def arena(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-ROLLOUT = [f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "reconcile")]
+ROLLOUT = [
+    f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "undo", "reconcile")
+]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *ROLLOUT])

@@ -90,7 +90,9 @@ class Installation:
         self.api.merge("inferenceservices", SERVICE, body)
 
     def annotate(self, **values: str | None) -> None:
-        self.patch({"metadata": {"annotations": {f"content-arena/{name}": value for name, value in values.items()}}})
+        """Annotates the record, as a person does with kubectl."""
+        named = {f"content-arena/{name}": value for name, value in values.items()}
+        self.api.merge("configmaps", f"rollout-{SERVICE}", {"metadata": {"annotations": named}})
 
     def weights(self) -> dict[str, int]:
         """The route's weights by the version of each variant (Standard mode)."""
