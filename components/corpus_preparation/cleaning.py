@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from content_arena.components.corpus_preparation.encodings import is_undecodable
@@ -35,7 +37,9 @@ def comparison_key(text: str) -> str:
     return _canonicalise_for_ids(text).casefold()
 
 
-def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+def clean(
+    table: pd.DataFrame, watch: Callable[[str, pd.DataFrame], None] | None = None
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Masks the texts and drops those that cannot be used.
 
     In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
@@ -46,6 +50,7 @@ def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Args:
         table: Columns text and label; other columns are kept.
+        watch: Called with a reason and the rows that are dropped for it, for each reason.
 
     Returns:
         The rows kept, in their order, with masked and stripped texts and a column key (unique); and the number of rows
@@ -57,6 +62,8 @@ def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     def drop(reason: str, bad: pd.Series) -> None:
         nonlocal table
         dropped[reason] = int(bad.sum())
+        if watch is not None:
+            watch(reason, table[bad])
         table = table[~bad]
 
     drop("undecodable", table["text"].map(is_undecodable).astype(bool))

@@ -172,6 +172,16 @@ class Tracking:
         metrics = self.client.get_run(self.run_id).data.metrics
         return {stage: value for name, value in metrics.items() if (stage := stage_timed_by(name)) is not None}
 
+    @naming("keeping a page")
+    def log_page(self, name: str, page: str) -> None:
+        """Keeps an HTML page with the run.
+
+        Args:
+            name: Path among the run's artifacts, such as ``corpus/quality.html``.
+            page: The page.
+        """
+        self.client.log_text(self.run_id, page, name)
+
     @naming("closing the run")
     def finish(self, status: str) -> None:
         """Closes the run, and those nested in it that a killed stage left open.

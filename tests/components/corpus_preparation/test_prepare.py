@@ -133,15 +133,17 @@ def test_prepares_the_embedded_corpus(tmp_path, path):
     assert records.read(records.Sample, tmp_path / "out")["category"].notna().all()
 
 
-def test_the_component_writes_the_table_and_both_reports(tmp_path):
+def test_the_component_writes_the_table_its_counts_and_the_page(tmp_path):
     corpus = dsl.Dataset(name="corpus", uri=str(tmp_path / "corpus"))
     report = dsl.Metrics(name="report", uri=str(tmp_path / "report"))
     data = write(tmp_path / "in.csv", rows())
-    options = {"lang": "en", "text_column": "", "label_column": "", "max_texts": 4_000}
-    prepare_corpus.python_func(corpus, report, data=data, split_seed=2, **options)
+    quality = dsl.HTML(name="quality", uri=str(tmp_path / "quality"))
+    options = {"lang": "en", "text_column": "", "label_column": "", "max_texts": 4_000, "settings": {}}
+    prepare_corpus.python_func(corpus, report, quality, data=data, split_seed=2, **options)
     split = records.read(records.Sample, tmp_path / "corpus")["split"]
     assert (split != records.GUARD).sum() == report.metadata["kept"] == 300
     assert corpus.metadata["toxic"] == 120
+    assert "300 rows were read" in (tmp_path / "quality").read_text()
     assert json.loads(json.dumps(corpus.metadata)) == corpus.metadata
 
 

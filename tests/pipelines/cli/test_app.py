@@ -14,7 +14,7 @@ from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 
-COMMANDS = ["run", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
+COMMANDS = ["run", "data check", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
 
 
 @pytest.fixture
