@@ -210,7 +210,7 @@ class _Broken:
 def test_a_rollout_gets_an_error_that_it_survives(failing):
     fail = failing[2]
     with pytest.raises(RegistryError, match="does not answer as it should"):
-        RegistrySync(_Broken(fail)).promote("2", "1")
+        RegistrySync(_Broken(fail), "content-arena/content-filter").promote("2", "1")
 
 
 def test_publishing_after_the_work_is_done_is_a_line(failing):
