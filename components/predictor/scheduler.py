@@ -1,13 +1,18 @@
 """Scores the texts of many requests in turn, so that a short request does not wait behind a long one.
 
 A request's work is cut into steps that take a fraction of a second: a few texts are read and tokenised, or a batch of
-windows is scored. As many threads as the filter has sessions take step after step. New requests come first. At least
-every fourth step belongs to requests that had one before, in turn: they come to an end, whatever arrives.
+windows is scored. As many threads as the filter has sessions take step after step, of the request with the least work
+left. Taking turns would be fair too, but under load all long requests would miss their deadline together. Every fourth
+step is one of the oldest request: it comes to an end, whatever arrives.
+Source: Schrage 1968, shortest remaining processing time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
+import operator
 import threading
 import time
 from collections import deque
@@ -27,12 +32,13 @@ from content_arena.components.shared.windows import Window
 _READ_CHARACTERS = 4_096
 #: Tokens of a batch, padding included: more are no faster, and make others wait.
 _BATCH_TOKENS = 512
-#: Every how many steps one is taken from the requests that had a step before.
+#: Every how many steps the oldest request has one.
 _TURN = 4
 #: Requests above this many tokens leave a quarter of the queue to the smaller ones.
 _SMALL_REQUEST_TOKENS = 512
 #: Characters of a token, to estimate a request's cost before it was read.
 _CHARACTERS_PER_TOKEN = 4
+_WORK, _AGE = operator.attrgetter("left", "number"), operator.attrgetter("number")
 
 
 class OverloadedError(ArenaError):
@@ -53,6 +59,8 @@ class Job:
     Attributes:
         result: float32[n], the scores, once they are there; cancel it to give the job up.
         seconds: Time that its steps took so far, without waiting.
+        left: Tokens that are not scored yet; an estimate until all texts are read.
+        number: Jobs that came later have higher ones.
     """
 
     def __init__(self, texts: Sequence[str], most: int) -> None:
@@ -61,10 +69,12 @@ class Job:
         self.result: Future[npt.NDArray[np.float32]] = Future()
         self.seconds = 0.0
         self.charge = min(most, sum(2 + len(text) // _CHARACTERS_PER_TOKEN for text in texts))
+        self.left = self.charge
+        self.number = 0
         self.n_read = 0
         self.n_tokens = 0
         self.windows: list[Window] = []
-        self.batches: list[list[Window]] = []
+        self.batches: deque[list[Window]] = deque()
         self.n_at_work = 0
         self.scores = np.zeros(len(texts), dtype=np.float32)
 
@@ -82,9 +92,9 @@ class Scheduler:
         self._filter = content_filter
         self._limits = limits
         self._capacity = limits.queue_tokens * content_filter.threads
-        self._new: deque[Job] = deque()
-        self._begun: deque[Job] = deque()
         self._jobs: set[Job] = set()
+        self._waiting: set[Job] = set()  # Jobs with a step to take.
+        self._numbers = itertools.count()
         self._n_tokens = 0
         self._n_steps = 0
         self._closed = False
@@ -112,8 +122,8 @@ class Scheduler:
                 raise ClosingError("the server is about to end")
             self._charge(job, job.charge, held=0)
             self._jobs.add(job)
-            self._new.append(job)
-            self._changed.notify()
+            job.number = next(self._numbers)
+            self._queue(job)
         job.result.add_done_callback(lambda _: self._forget(job))
         return job
 
@@ -155,25 +165,26 @@ class Scheduler:
 
     def _next_step(self) -> Callable[[], None] | None:
         """The next step of the job whose turn it is; None if there is nothing to do."""
-        while self._new or self._begun:
-            self._n_steps += 1
-            is_turn_of_begun = self._n_steps % _TURN == 0
-            queue = self._begun if self._begun and (is_turn_of_begun or not self._new) else self._new
-            job = queue.popleft()
-            if job.result.done():
-                continue
-            if not job.is_read:
-                return lambda: self._read(job)
-            return self._take_batch(job)
+        while self._waiting:
+            is_turn_of_oldest = self._n_steps % _TURN == _TURN - 1
+            job = min(self._waiting, key=_AGE if is_turn_of_oldest else _WORK)
+            self._waiting.remove(job)
+            if not job.result.done():
+                self._n_steps += 1
+                return self._take_batch(job) if job.is_read else functools.partial(self._read, job)
         return None
 
+    def _queue(self, job: Job) -> None:
+        self._waiting.add(job)
+        self._changed.notify()
+
     def _take_batch(self, job: Job) -> Callable[[], None]:
-        batch = job.batches.pop(0)
+        batch = job.batches.popleft()
         job.n_at_work += 1
+        job.left -= sum(len(window.ids) for window in batch)
         if job.batches:
-            self._begun.append(job)
-            self._changed.notify()
-        return lambda: self._score(job, batch)
+            self._queue(job)
+        return functools.partial(self._score, job, batch)
 
     def _read(self, job: Job) -> None:
         """Reads some of a job's texts; after the last of them, its first batch is scored at once."""
@@ -189,10 +200,11 @@ class Scheduler:
                 if job not in self._jobs:  # It was given up meanwhile.
                     return
                 if not job.is_read:
-                    self._begun.append(job)
+                    self._queue(job)
                     return
                 self._charge(job, job.n_tokens, held=job.charge)
-                job.batches = _batches(job.windows, self._filter.batch_size)
+                job.left = job.n_tokens
+                job.batches.extend(_batches(job.windows, self._filter.batch_size))
                 first = self._take_batch(job)
         except OverloadedError as error:
             _fail(job, error)

@@ -90,6 +90,31 @@ def test_a_job_given_up_frees_its_place(tiny_bundle):
         scheduler.submit(["you idiot"])
 
 
+@pytest.mark.parametrize("n_short", [1, 40])
+def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    finished = []
+
+    def submit(name, n_texts):
+        job = scheduler.submit(["you idiot"] * n_texts)
+        job.result.add_done_callback(lambda _: finished.append(name))
+        return job
+
+    # The first is at work on its first batch, of 8 texts, while the others arrive.
+    jobs = [submit("huge", 48)]
+    assert held.at_work.wait(20)
+    jobs += [submit("long", 24), *(submit("short", 1) for _ in range(n_short))]
+    held.let_go.set()
+    for job in jobs:
+        job.result.result(20)
+    scheduler.close()
+    scheduler.join()
+    assert finished.index("short") < min(finished.index("huge"), finished.index("long"))
+    # Huge has five batches to go, which are the fourth, eighth ... step while there are short ones.
+    assert (finished[-1] == "huge") == (n_short == 1)
+
+
 def test_every_unfinished_job_is_told_when_the_queue_closes(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
     scheduler = Scheduler(held, Limits())
