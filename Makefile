@@ -3,14 +3,23 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
+# Names and tags of images, as the manifests have them.
+CLUSTER_ENV := manifests/components/cluster-settings/cluster.env
+include $(CLUSTER_ENV)
 # What `make images` builds from and how; BASE_IMAGE=python:3.11-slim-bookworm@sha256:... pins the base.
 DOCKER ?= docker
 BASE_IMAGE ?= python:3.11-slim-bookworm
 DOCKER_BUILD_OPTIONS ?=
 DEVICE ?= cpu
+# On ordinary PyPI torch is the CUDA build, with 4 GB of CUDA libraries. This index has the CPU build under a higher local
+# version; an index that does not answer is left out by pip after some retries. Empty for your own index.
+TORCH_PIP_OPTIONS ?= $(if $(filter cpu,$(DEVICE)),--extra-index-url https://download.pytorch.org/whl/cpu)
+# PLATFORMS=linux/amd64,linux/arm64 builds for each of them with buildx and pushes the result, as Docker keeps one only.
+PLATFORMS ?=
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
-BUILD := $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
-	--build-arg REVISION=$(shell git rev-parse HEAD)
+BUILD = $(DOCKER) $(if $(PLATFORMS),buildx build --push --platform $(PLATFORMS),build) $(DOCKER_BUILD_OPTIONS) \
+	--build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD)
+BUILT_COMPONENT := $(if $(filter cuda,$(DEVICE)),$(COMPONENT_IMAGE_CUDA),$(COMPONENT_IMAGE))
 
 PYTEST := $(BIN)/python -m pytest
 # What `make test-quick` leaves out beside slow tests: files that start servers,
@@ -19,13 +28,18 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 	tests/components/attack_generation/test_readme.py tests/components/attack_generation/test_victims.py \
 	tests/components/canary_rollout/measuring/test_measurer.py tests/components/canary_rollout/measuring/test_probes.py \
 	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
-	tests/components/shared/test_store.py tests/components/qlora_training/test_training.py
+	tests/components/shared/test_store.py tests/components/shared/test_relocation.py \
+	tests/components/qlora_training/test_training.py tests/test_doors.py
 
-.PHONY: help install arena arena-ko test test-quick coverage lint types format bench images wheel clean
+# What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.
+CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_pods.py \
+	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py tests/manifests/node/test_first_hour.py
+
+.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv with everything a developer needs
 
@@ -46,6 +60,9 @@ test: install ## Run every test, a file on one core at a time; under 10 minutes 
 
 test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
 	$(PYTEST) --numprocesses auto --dist loadfile -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
+
+test-cluster: install ## Run what the cluster of KUBECONFIG can show, under 25 minutes; CONTENT_ARENA_TEST_NODE=1 uses its node
+	$(PYTEST) --numprocesses 0 $(CLUSTER_TESTS)
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html
 	@mkdir -p build/coverage
@@ -76,13 +93,19 @@ bench: install ## Measure speed, each figure beside the one it is compared with
 	$(BIN)/python -m tests.benchmarks
 
 images: ## Build the container images, and their bills of materials into build/sbom (needs docker)
-	$(BUILD) --build-arg DEVICE=$(DEVICE) --file images/component/Dockerfile --tag content-arena/component-python:$(VERSION) .
-	$(BUILD) --file images/predictor/Dockerfile --tag content-arena/predictor:$(VERSION) .
+	@[ -z "$(PLATFORMS)" ] || $(DOCKER) buildx version >/dev/null 2>&1 || \
+		{ echo "PLATFORMS needs docker buildx, which is not here: docs.docker.com/build" >&2; exit 1; }
+	$(BUILD) --build-arg DEVICE=$(DEVICE) --build-arg TORCH_PIP_OPTIONS="$(TORCH_PIP_OPTIONS)" \
+		--file images/component/Dockerfile --tag $(BUILT_COMPONENT) .
+	$(BUILD) --file images/predictor/Dockerfile --tag $(PREDICTOR_IMAGE) .
 	@mkdir -p build/sbom
-	@for name in component-python predictor; do \
-		$(DOCKER) run --rm --entrypoint cat content-arena/$$name:$(VERSION) /usr/share/content-arena/sbom.cdx.json \
-			> build/sbom/$$name.cdx.json && $(DOCKER) image ls content-arena/$$name:$(VERSION); \
+	@[ -n "$(PLATFORMS)" ] || for image in $(BUILT_COMPONENT) $(PREDICTOR_IMAGE); do \
+		name=$${image##*/} && $(DOCKER) run --rm --entrypoint cat $$image /usr/share/content-arena/sbom.cdx.json \
+			> build/sbom/$${name%%:*}.cdx.json && $(DOCKER) image ls $$image; \
 	done
+
+image-list: ## Print every image that the manifests name and that the images are built from, for a mirror
+	@sed -n 's/^[A-Z_]*_IMAGE[A-Z_]*=//p' $(CLUSTER_ENV); echo $(BASE_IMAGE)
 
 clean: ## Remove .venv, caches and the arena's state
 	rm -rf .venv .arena .arena-ko build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -58,6 +58,7 @@ HOMES = {
     "boto3": ("components.shared.store",),
     "requests": (
         "components.shared.chat",
+        "components.shared.reachable",
         "components.attack_generation.victims",
         "components.corpus_preparation.sources",
         "components.canary_rollout.measuring",
@@ -74,8 +75,20 @@ HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HO
 _PIPELINES_REACH_IN = {
     # For good.
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
+    (
+        "pipelines.cli.data",
+        "components.corpus_preparation.prepare",
+    ): "`arena data check` runs it in this process",
+    ("pipelines.cli.data", "components.qlora_training.base_models"): "the Reader that a training would make",
+    ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
+    ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
+    ("pipelines.cli.run", "components.corpus_preparation.sources"): "an address with a password is refused at once",
+    (
+        "pipelines.cli.run",
+        "components.corpus_preparation.reading_options",
+    ): "unusable options are refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
     ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",

@@ -43,8 +43,9 @@ def test_documents_name_targets_that_are_there(name):
     assert named <= TARGETS
 
 
-def test_what_the_quick_run_leaves_out_is_there():
-    left_out = re.search(r"^NOT_QUICK := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
-    assert left_out is not None
-    for path in left_out[1].replace("\\", " ").split():
+@pytest.mark.parametrize("variable", ["NOT_QUICK", "CLUSTER_TESTS"])
+def test_the_tests_that_are_named_are_there(variable):
+    named = re.search(rf"^{variable} := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert named is not None
+    for path in named[1].replace("\\", " ").split():
         assert (ROOT / path).exists(), path

@@ -10,8 +10,6 @@ from tests.import_graph import ROOT
 
 #: An image of the project with its tag, as documents, manifests, tests and code name it.
 _IMAGE = re.compile(r"content-arena/(?:component-python|predictor):(\d[\w.-]*)")
-#: The same as kustomize writes it.
-_KUSTOMIZE = re.compile(r"newName: content-arena/[\w-]+\n\s+newTag: (\S+)|name: content-arena/[\w-]+\n\s+newTag: (\S+)")
 
 
 def setup_version() -> str:
@@ -25,18 +23,14 @@ def texts() -> dict[str, str]:
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if names.returncode:
         pytest.skip("needs a git checkout, as it asks git for the project's files: git clone the repository")
-    suffixes = (".py", ".md", ".yaml", ".cfg", "Dockerfile", "Makefile")
+    suffixes = (".py", ".md", ".yaml", ".env", ".cfg", "Dockerfile", "Makefile")
     return {
         name: (ROOT / name).read_text(encoding="utf-8") for name in names.stdout.split("\0") if name.endswith(suffixes)
     }
 
 
 def test_every_tag_of_an_image_is_the_version():
-    tags = {
-        (name, tag)
-        for name, text in texts().items()
-        for tag in [*_IMAGE.findall(text), *(a or b for a, b in _KUSTOMIZE.findall(text))]
-    }
+    tags = {(name, tag) for name, text in texts().items() for tag in _IMAGE.findall(text)}
     assert len(tags) > 5
     # A variant of a build follows the version: 0.1.0-cuda.
     wrong = [(name, tag) for name, tag in sorted(tags) if tag.split("-")[0] != setup_version()]

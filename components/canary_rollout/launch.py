@@ -5,6 +5,7 @@ The command line, the pipeline's stage and its exit handler use this module and 
 | use case | what it does |
 |---|---|
 | ``start``, ``resume`` | run a rollout to its end, from the beginning or from its recorded state |
+| ``undo`` | takes the last promotion back |
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
 | ``status``, ``watch`` | read a rollout once, or until its end |
@@ -31,6 +32,7 @@ from content_arena.components.canary_rollout.controller.status import (
     status,
     watch,
 )
+from content_arena.components.canary_rollout.controller.undo import UndoRequest, undo
 from content_arena.components.canary_rollout.kube.kubeconfig import is_in_pod
 from content_arena.components.canary_rollout.log import lines_to
 from content_arena.components.canary_rollout.measuring.config import PodAccess
@@ -59,6 +61,7 @@ __all__ = [
     "State",
     "Status",
     "Stopped",
+    "UndoRequest",
     "abort",
     "approve",
     "dry_run",
@@ -68,5 +71,6 @@ __all__ = [
     "resume",
     "start",
     "status",
+    "undo",
     "watch",
 ]

@@ -22,6 +22,7 @@ class RolloutSettings(Parameters):
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if None.
         probe_texts: Texts of each label that each variant is attacked with.
         probe_budget: Queries an attack may spend on each text.
+        kserve_version: KServe's version, such as 0.21, where its configuration can not be read; as that tells if None.
     """
 
     SECTION: ClassVar[str] = "rollout"
@@ -29,6 +30,7 @@ class RolloutSettings(Parameters):
     prometheus: str | None = None
     probe_texts: int = MeasuringConfig.texts_per_label
     probe_budget: int = MeasuringConfig.budget
+    kserve_version: str | None = None
 
     def __post_init__(self) -> None:
         """Checks all values."""

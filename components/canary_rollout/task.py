@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from content_arena.components.canary_rollout import launch
-from content_arena.components.canary_rollout.controller.service_annotations import recorded
+from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.launch import (
     Challenger,
@@ -97,6 +98,9 @@ def roll_out_challenger(
 ) -> dict[str, Any]:
     """Rolls out a challenger that passed its gates. A task that was killed and is tried again resumes its rollout.
 
+    A rollout of another version that a killed task left under way is run to its end first. It is withdrawn if its
+    deadline is over.
+
     Args:
         verdict: Of promote_challenger.
         artifacts: Where to write the timeline page and the history.
@@ -127,16 +131,41 @@ def roll_out_challenger(
 
 
 def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunOptions) -> State:
-    last = recorded(KubernetesClient(job.service.namespace).service(job.service.service))
+    cluster, sync = KubernetesClient(job.service.namespace), RegistrySync(registry, str(job.service))
+    last = RecordStore(cluster, job.service.service).read(cluster.service(job.service.service)).state
     try:
-        # The rollout of this version may be over already. Resuming it then returns its end.
-        if last is not None and last.challenger == version:
-            return launch.resume(job.service, RegistrySync(registry), options)
-        request = RolloutRequest(Challenger(version, _bundle_of(registry, version)), job.settings.plan)
-        return launch.start(job.service, RegistrySync(registry), request, options)
+        if last is not None and last.challenger == version and not _is_begun_again(last):
+            # If this version's rollout is over already, that returns its end.
+            return launch.resume(job.service, sync, options)
+        if last is not None and not last.phase.is_end and last.phase is not Phase.WAITING:
+            log(STAGE, f"the rollout of version {last.challenger} was left {last.phase.value}: it is run to its end")
+            launch.resume(job.service, sync, _apart(options))
+        request = RolloutRequest(
+            Challenger(version, _bundle_of(registry, version)),
+            job.settings.plan,
+            kserve_version=job.settings.kserve_version,
+        )
+        return launch.start(job.service, sync, request, options)
     except Stopped as stopped:
         log(STAGE, str(stopped))
         sys.exit(130)
+
+
+def _is_begun_again(last: State) -> bool:
+    """Whether a rollout was withdrawn only because its process was killed, and its deadline is not over."""
+    return last.phase is Phase.WITHDRAWN and last.is_abandoned and time.time() < last.deadline
+
+
+def _apart(options: RunOptions) -> RunOptions:
+    """The options for another version's rollout: it is judged as it began, and its page replaces no artifact."""
+
+    def artifacts_for(name: str) -> RolloutArtifacts:
+        own = options.artifacts_for(name)
+        return RolloutArtifacts(own.history.with_name(f"{name}.jsonl"), own.timeline.with_name(f"{name}.html"))
+
+    # Its own corpus was a file of the task that was killed.
+    probes = {name: options.overrides[name] for name in ("corpus", "lang")}
+    return replace(options, artifacts_for=artifacts_for, overrides=probes, metrics_port=None, leave_when_held=True)
 
 
 def _refused(version: str, artifacts: RolloutArtifacts) -> dict[str, Any]:

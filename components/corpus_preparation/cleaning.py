@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from content_arena.components.corpus_preparation.formats import is_undecodable
+from content_arena.components.corpus_preparation.encodings import is_undecodable
 from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.shared.canonical import canonicaliser
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
@@ -14,10 +16,12 @@ from content_arena.components.shared.masking import mask
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
 _canonicalise_for_ids = canonicaliser("1")
 
-#: The reasons to drop a row. The first two are found while reading, the last two when the corpus is drawn and divided.
+#: The reasons to drop a row. The first four are found while reading, the last two when the corpus is drawn and divided.
 REASONS = (
     "undecodable",
+    "nul_character",
     "other_language",
+    "unlabelled",
     "too_long",
     "empty",
     "contradictory_label",
@@ -33,7 +37,9 @@ def comparison_key(text: str) -> str:
     return _canonicalise_for_ids(text).casefold()
 
 
-def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+def clean(
+    table: pd.DataFrame, watch: Callable[[str, pd.DataFrame], None] | None = None
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Masks the texts and drops those that cannot be used.
 
     In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
@@ -44,6 +50,7 @@ def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Args:
         table: Columns text and label; other columns are kept.
+        watch: Called with a reason and the rows that are dropped for it, for each reason.
 
     Returns:
         The rows kept, in their order, with masked and stripped texts and a column key (unique); and the number of rows
@@ -55,6 +62,8 @@ def clean(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     def drop(reason: str, bad: pd.Series) -> None:
         nonlocal table
         dropped[reason] = int(bad.sum())
+        if watch is not None:
+            watch(reason, table[bad])
         table = table[~bad]
 
     drop("undecodable", table["text"].map(is_undecodable).astype(bool))

@@ -6,15 +6,18 @@ The guard set shows that. It has other topics and authors, and no model is ever 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from content_arena.components.corpus_preparation import ingest
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
-from content_arena.components.corpus_preparation.formats import Columns, read_columns
+from content_arena.components.corpus_preparation.columns import Columns
+from content_arena.components.corpus_preparation.formats import read_columns
 from content_arena.components.corpus_preparation.near_duplicates import near_to
 from content_arena.components.corpus_preparation.parameters import named
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.corpus_preparation.splits import name_texts
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.records import GUARD, LABELS
@@ -31,15 +34,17 @@ def has_embedded_guard(lang: str) -> bool:
 
 
 def read_guard(
-    data: str, lang: str, text_column: str | None = None, label_column: str | None = None
+    data: str, lang: str, options: ReadingOptions | None = None, tell: Callable[[str], None] | None = None
 ) -> pd.DataFrame | None:
     """Reads and cleans a guard set.
 
     Args:
         data: "embedded" for the one that comes with the package, or what :func:`ingest.ingest` takes.
         lang: ISO 639 code of the texts.
-        text_column: Column of the texts, if the data has it; otherwise the usual names are looked for.
-        label_column: Column of the labels, in the same way.
+        options: How the corpus is read. Its columns are used if the guard set has them, and the usual names otherwise;
+            its label map too, unless the guard set is the embedded one; its encoding and its quoting only if the guard
+            set cannot be read without them.
+        tell: Called with each sentence about what was not read as it stands, and about the rows that were dropped.
 
     Returns:
         Rows of Sample with the split "guard", all with the guard set's name as their source; None if the embedded one
@@ -51,9 +56,10 @@ def read_guard(
     if data == ingest.EMBEDDED and not has_embedded_guard(lang):
         return None
     try:
-        columns, name = _columns(data, lang)
-        text_name, label_name = (_if_there(column, columns) for column in (text_column, label_column))
-        table, _ = clean(ingest.tabulate(columns, name, lang, text_name, label_name).table)
+        options = ReadingOptions() if options is None or data == ingest.EMBEDDED else options
+        columns, name = _columns(data, lang, options)
+        ingested = ingest.tabulate(columns, name, lang, options.if_there(columns))
+        table, dropped = clean(ingested.table)
     except InputError as error:
         raise InputError(f"{named('guard')} {data}: {error}") from error
     number_of = {label: int((table["label"] == label).sum()) for label in LABELS}
@@ -63,6 +69,10 @@ def read_guard(
             f"{named('guard')} {data}: {found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed to "
             "judge a model on; give more labelled texts"
         )
+    if tell is not None:
+        reasons = [f"{reason} {number:,}" for reason, number in [*ingested.dropped.items(), *dropped.items()] if number]
+        for sentence in [*ingested.notes, *([f"dropped: {', '.join(reasons)}"] if reasons else [])]:
+            tell(f"guard set {name}: {sentence}")
     table = name_texts(table)
     ids = {column: _ID_PREFIX + table[column] for column in ("sample_id", "base_id")}
     return table.assign(**ids, source=name, split=GUARD)
@@ -79,15 +89,14 @@ def apart_from(texts: pd.Series, guard: pd.Series) -> pd.Series:
     return pd.Series(~near_to(keys, guard_keys), index=texts.index, dtype=bool)
 
 
-def _columns(data: str, lang: str) -> tuple[Columns, str]:
+def _columns(data: str, lang: str, options: ReadingOptions) -> tuple[Columns, str]:
     """The columns of a guard set, and its name."""
     embedded: Path | None = ingest.embedded_file(lang, GUARD) if data == ingest.EMBEDDED else None
     if embedded is not None:
         return read_columns(embedded, lang), f"{ingest.EMBEDDED}-{lang}-{GUARD}"
-    return ingest.read(data, lang)
-
-
-def _if_there(column: str | None, columns: Columns) -> str | None:
-    """A column's name if the data has it, in any case."""
-    names = {name.casefold() for name in columns}
-    return column if column is not None and column.casefold() in names else None
+    try:
+        return ingest.read(data, lang)
+    except InputError:
+        if options.encoding is None and options.quoting is None:
+            raise
+        return ingest.read(data, lang, options)

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import formats
-from content_arena.components.corpus_preparation.formats import Columns
-from content_arena.components.corpus_preparation.labels import JIGSAW_COLUMNS, read_jigsaw_labels, read_labels, shown
+from content_arena.components.corpus_preparation import formats, sources
+from content_arena.components.corpus_preparation.columns import Columns
+from content_arena.components.corpus_preparation.encodings import is_undecodable
+from content_arena.components.corpus_preparation.hub import HUB_PREFIX, read_hub
+from content_arena.components.corpus_preparation.label_columns import (
+    find_label_columns,
+    read_label_columns,
+    unread_harms,
+)
+from content_arena.components.corpus_preparation.labels import shown
+from content_arena.components.corpus_preparation.named_columns import listed, one_of, the_one
 from content_arena.components.corpus_preparation.parameters import named
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.languages import language_code, language_name
 
 EMBEDDED = "embedded"
 CORPUS_FOLDER = Path(__file__).with_name("corpus")
-HUB_PREFIX = "hf://"
 # In order of preference, lower case.
 TEXT_COLUMNS = (
     "text", "comment", "comment_text", "tweet", "content", "sentence", "body", "message", "document", "post",
     "comments", "utterance", "review", "reply", "question_text", "댓글", "내용", "문장",
 )  # fmt: skip
-LABEL_COLUMNS = (
-    "label", "labels", "toxic", "is_toxic", "toxicity", "target", "class", "hate", "is_hate", "hateful",
-    "offensive", "is_offensive", "abusive", "is_abusive", "gold_label", "label_gold", "subtask_a", "y", "라벨",
-)  # fmt: skip
 LANG_COLUMNS = ("lang", "language")
 OPTIONAL_COLUMNS = ("category", "target_ident", "source", "sample_id", "base_id")
-
-_LANG = re.compile(r"[a-z]{2,3}")
-_HUB_NAME = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:/(?P<split>[\w.-]+))?", re.ASCII)
+#: Row numbers that are kept for each reason to drop a row.
+_ROWS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -43,91 +45,132 @@ class Ingested:
         table: Columns text, label (toxic or benign), lang, source, category, target_ident, sample_id, base_id; None
             in the last four where the data has nothing.
         n_read: Number of rows of the data.
-        dropped: Rows left out of the table, by reason: undecodable, other_language.
+        dropped: Rows left out of the table, by reason: the first reasons of cleaning.REASONS.
+        source: Name of the data.
         origin: Name of the data and of the columns that were read, for the log.
+        first_rows: Numbers of the first rows of each reason in ``dropped``, ten at most. Row 1 is the first below the
+            names of columns. Empty lines are no rows.
+        notes: What was not read as it stands, or may surprise, a sentence each: the encoding, a column whose 1 means
+            benign, columns that were left out. They quote no text.
     """
 
     table: pd.DataFrame
     n_read: int
     dropped: dict[str, int]
     origin: str
+    source: str = ""
+    first_rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def ingest(data: str, lang: str, text_column: str | None = None, label_column: str | None = None) -> Ingested:
+@dataclass
+class _Rows:
+    """The rows that are left, and those that were dropped on the way."""
+
+    table: pd.DataFrame
+    dropped: dict[str, int] = field(default_factory=dict)
+    first_rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def drop(self, reason: str, bad: pd.Series) -> None:
+        """Drops rows; ``bad`` has the index of the table."""
+        rows = self.table.index[bad]
+        self.dropped[reason] = len(rows)
+        if len(rows):
+            self.first_rows[reason] = tuple(int(row) + 1 for row in rows[:_ROWS_NAMED])
+        self.table = self.table[~bad]
+
+
+def ingest(data: str, lang: str, options: ReadingOptions | None = None) -> Ingested:
     """Reads labelled texts.
 
     Args:
-        data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
+        data: "embedded"; the path of a CSV, TSV, JSON, XLSX or Parquet file, or its address (https:// or s3://); or
+            ``hf://owner/name[:config][/split]``.
         lang: ISO 639 code; if the data has a column of languages, rows of other languages are dropped.
-        text_column: Column of the texts; if None, the first of :data:`TEXT_COLUMNS` that exists, in any case.
-        label_column: Column of the labels; if None, Jigsaw's six, or the first of :data:`LABEL_COLUMNS` that exists.
+        options: How to read the data; what is not stated there is found from the data.
 
     Raises:
         InputError: The data cannot be read, does not have the columns, or has unknown labels.
     """
-    if not _LANG.fullmatch(lang):
-        raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters, such as en or ko")
-    columns, source = read(data, lang)
-    return tabulate(columns, source, lang, text_column, label_column)
+    check_code(lang)
+    columns, source = read(data, lang, options)
+    return tabulate(columns, source, lang, options)
 
 
-def tabulate(
-    columns: Columns, source: str, lang: str, text_column: str | None = None, label_column: str | None = None
-) -> Ingested:
-    """Turns the columns of data into the table of labelled texts.
+def check_code(lang: str) -> None:
+    """Refuses what is no ISO 639 code of a language.
+
+    A name such as English is refused too: the other stages of a run take the code as it stands, and strategies are
+    chosen by it.
+
+    Raises:
+        InputError: With the code, if a language is called so.
+    """
+    code = language_code(lang)
+    if code == lang:
+        return
+    meant = f"; {language_name(code)} is {code}" if code else ", such as en or ko"
+    raise InputError(f"{named('lang')} {shown(lang)} is no ISO 639 code in small letters{meant}")
+
+
+def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions | None = None) -> Ingested:
+    """Turns the columns of data into the table of labelled texts. Only the columns that it needs are loaded.
 
     Args:
-        columns: The cells of each column.
+        columns: The columns of the data.
         source: Name of the data.
         lang: As for :func:`ingest`.
-        text_column: As for :func:`ingest`.
-        label_column: As for :func:`ingest`.
+        options: As for :func:`ingest`.
 
     Raises:
         InputError: The data does not have the columns, or has unknown labels.
     """
-    found = {name.casefold(): name for name in reversed(columns)}
-    text_name = _find(columns, found, text_column, TEXT_COLUMNS, "text")
-    label_names = _label_columns(columns, found, label_column)
+    options = options or ReadingOptions()
+    text_name = _text_column(columns, options.text_column)
+    label_names = find_label_columns(columns, options.label_columns)
     if text_name in label_names:
         raise InputError(
             f"column {shown(text_name)} cannot be both text and label; name both, with "
             f"{named('text_column')} and {named('label_column')}"
         )
-
-    table = pd.DataFrame({"text": [_as_text(cell, text_name) for cell in columns[text_name]]}, dtype=object)
-    for name in OPTIONAL_COLUMNS:
-        cells = columns[found[name]] if name in found else [None] * len(table)
-        table[name] = pd.Series([_as_text(cell, name).strip() or None for cell in cells], dtype=object)
+    texts = [_as_text(cell, text_name) for cell in columns[text_name]]
+    table = pd.DataFrame({"text": texts}, dtype=object)
+    notes = [*columns.notes, *_add_optional(table, columns, label_names)]
     table["source"] = table["source"].fillna(source)
     for name in label_names:
         table[_cells_of(name)] = pd.Series(
             [None if _is_missing(cell) else cell for cell in columns[name]], dtype=object
         )
-    lang_column = next((found[name] for name in LANG_COLUMNS if name in found and found[name] not in label_names), None)
-    table, dropped = _drop_undecodable(table)
-    table, dropped["other_language"] = _keep_language(table, columns, lang_column, lang)
-
-    label_cells = {name.casefold(): table.pop(_cells_of(name)).tolist() for name in label_names}
-    if len(label_cells) == 1:
-        (only,) = label_cells.values()
-        labels = read_labels(only, label_names[0])
-    else:
-        labels = read_jigsaw_labels(label_cells)
+    rows = _Rows(table)
+    rows.drop("undecodable", table.map(is_undecodable).any(axis=1))
+    rows.drop("nul_character", rows.table.map(_has_nul).any(axis=1))
+    _keep_language(rows, columns, label_names, lang)
+    cells = {name: rows.table[_cells_of(name)].tolist() for name in label_names}
+    rows.table = rows.table.drop(columns=list(map(_cells_of, label_names)))
+    labels = read_label_columns(cells, options.label_map, with_categories=len(options.label_columns) > 1)
+    rows.table = rows.table.assign(label=labels.meanings, lang=lang)
+    if labels.categories is not None and rows.table["category"].isna().all():
+        rows.table["category"] = pd.Series(labels.categories, index=rows.table.index, dtype=object)
+    rows.drop("unlabelled", rows.table["label"] == "none")
+    rows.drop("contradictory_label", rows.table["label"] == "both")
     return Ingested(
-        table=table.assign(label=labels, lang=lang).reset_index(drop=True),
-        n_read=sum(dropped.values()) + len(table),
-        dropped=dropped,
+        table=rows.table.reset_index(drop=True),
+        n_read=len(texts),
+        dropped=rows.dropped,
         origin=f"{source}, text in {shown(text_name)}, labels in {', '.join(map(shown, label_names))}",
+        source=source,
+        first_rows=rows.first_rows,
+        notes=(*notes, *labels.notes, *unread_harms(columns, label_names)),
     )
 
 
-def read(data: str, lang: str) -> tuple[Columns, str]:
+def read(data: str, lang: str, options: ReadingOptions | None = None) -> tuple[Columns, str]:
     """Reads the columns of data.
 
     Args:
         data: As for :func:`ingest`.
         lang: As for :func:`ingest`.
+        options: As for :func:`ingest`.
 
     Returns:
         The columns, and the name of the data.
@@ -138,13 +181,20 @@ def read(data: str, lang: str) -> tuple[Columns, str]:
     if data == EMBEDDED:
         return _read_embedded(lang), f"{EMBEDDED}-{lang}"
     if data.startswith(HUB_PREFIX):
-        return _read_hub(data), data
+        return read_hub(data), data
+    if data.startswith(sources.SCHEMES):
+        with sources.fetched(data) as file:
+            # A Parquet file is read whole before it is removed.
+            return formats.read_columns(file, lang, options), data
     if "://" in data:
-        raise InputError(f"nothing can be read from {data.split('://')[0]}://; fetch the file and give its path")
+        raise InputError(
+            f"nothing can be read from {data.split('://')[0]}://, only from {', '.join(sources.SCHEMES)} and "
+            f"{HUB_PREFIX}; fetch the file and give its path"
+        )
     if not data.strip():
         raise InputError(f"{named('data')} is empty; give '{EMBEDDED}', the path of a file, or {HUB_PREFIX}owner/name")
     path = Path(data).expanduser()
-    return formats.read_columns(path, lang), path.name
+    return formats.read_columns(path, lang, options), path.name
 
 
 def _read_embedded(lang: str) -> Columns:
@@ -170,52 +220,41 @@ def embedded_file(lang: str, part: str = "") -> Path | None:
     return path if path.is_file() else None
 
 
-def _read_hub(data: str) -> Columns:
-    match = _HUB_NAME.fullmatch(data.removeprefix(HUB_PREFIX))
-    if match is None:
-        raise InputError(f"{named('data')} is no data set of the hub; write {HUB_PREFIX}owner/name[:config][/split]")
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        # Scripts of data sets are not run: this version of the package has no option for it.
-        dataset = datasets.load_dataset(match["name"], match["config"], split=match["split"] or "train")
-        columns = {name: list(dataset[name]) for name in dataset.column_names}
-    except Exception as error:  # Four packages without a common error: hub, HTTP client, Arrow, datasets.
-        raise InputError(
-            f"{data} cannot be loaded ({type(error).__name__}); check name, config and split, and that this machine "
-            "reaches the hub, or fetch the data and give the path of a file"
-        ) from error
-    for name, feature in dataset.features.items():
-        if isinstance(feature, datasets.ClassLabel):
-            columns[name] = [None if cell is None or cell < 0 else feature.int2str(cell) for cell in columns[name]]
-    return columns
-
-
-def _find(columns: Columns, found: dict[str, str], wanted: str | None, usual: Sequence[str], role: str) -> str:
-    """The name of the given column, or of the first usual one."""
+def _text_column(columns: Columns, wanted: str | None) -> str:
     if wanted is not None:
-        if wanted in columns or wanted.casefold() in found:
-            return wanted if wanted in columns else found[wanted.casefold()]
-        raise InputError(f"there is no {role} column {shown(wanted)}; the data has {_listed(columns)}")
-    for name in usual:
-        if name in found:
-            return found[name]
-    raise InputError(
-        f"no {role} column among {_listed(columns)}; name it with {named(f'{role}_column')}, or call it "
-        f"'{usual[0]}' (the first line of a CSV or TSV file has the names)"
-    )
+        return the_one(columns, wanted, "text")
+    found = one_of(columns, TEXT_COLUMNS)
+    if found is None:
+        raise InputError(
+            f"no text column among {listed(columns)}; name it with {named('text_column')}, or call it "
+            f"'{TEXT_COLUMNS[0]}' (the first line of a CSV or TSV file has the names)"
+        )
+    return found
 
 
-def _label_columns(columns: Columns, found: dict[str, str], wanted: str | None) -> list[str]:
-    if wanted is None and all(name in found for name in JIGSAW_COLUMNS):
-        return [found[name] for name in JIGSAW_COLUMNS]
-    return [_find(columns, found, wanted, LABEL_COLUMNS, "label")]
+def _add_optional(table: pd.DataFrame, columns: Columns, label_names: list[str]) -> list[str]:
+    """Adds the columns that the data may have; returns a sentence for each that cannot be used.
+
+    A cell with several words, such as the harms of a text, is joined by "+".
+    """
+    notes = []
+    for name in OPTIONAL_COLUMNS:
+        found = one_of(columns, [name])
+        cells: list[str] | None = [""] * len(table)
+        if found is not None and found not in label_names:
+            try:
+                cells = [_as_text(_joined(cell), found).strip() for cell in columns[found]]
+            except InputError as error:
+                notes.append(f"{shown(found)} was left out: {error}")
+        table[name] = pd.Series([cell or None for cell in cells or []], dtype=object)
+    return notes
 
 
-def _listed(columns: Columns) -> str:
-    names = [shown(name) for name in columns]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+def _joined(cell: object) -> object:
+    """A list of words as one, joined by "+"; other cells as they are."""
+    if isinstance(cell, list | tuple) and all(isinstance(word, str | int | float) for word in cell):
+        return "+".join(str(word) for word in cell)
+    return cell
 
 
 def _cells_of(label_column: str) -> str:
@@ -226,6 +265,10 @@ def _is_missing(cell: object) -> bool:
     return cell is None or (isinstance(cell, float) and cell != cell)
 
 
+def _has_nul(cell: object) -> bool:
+    return isinstance(cell, str) and "\0" in cell
+
+
 def _as_text(cell: object, column: str) -> str:
     if _is_missing(cell):
         return ""
@@ -234,24 +277,19 @@ def _as_text(cell: object, column: str) -> str:
     return str(cell)
 
 
-def _drop_undecodable(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    bad = table.map(formats.is_undecodable).any(axis=1)
-    return table[~bad], {"undecodable": int(bad.sum())}
-
-
-def _keep_language(
-    table: pd.DataFrame, columns: Columns, lang_column: str | None, lang: str
-) -> tuple[pd.DataFrame, int]:
-    """Keeps the rows of one language; "EN" and "en-US" are "en", and an empty cell means this language."""
-    if lang_column is None or table.empty:
-        return table, 0
-    cells = [_as_text(columns[lang_column][row], lang_column).strip() for row in table.index]
-    codes = [re.split("[-_]", cell.casefold())[0] or lang for cell in cells]
-    kept = table[[code == lang for code in codes]]
-    if kept.empty:
+def _keep_language(rows: _Rows, columns: Columns, label_names: list[str], lang: str) -> None:
+    """Keeps the rows of one language; "English", "eng" and "en-US" are "en", and an empty cell means this language."""
+    column = one_of(columns, [name for name in LANG_COLUMNS if name not in label_names])
+    if column is None or column in label_names or rows.table.empty:
+        rows.dropped["other_language"] = 0
+        return
+    all_cells = columns[column]
+    cells = [_as_text(all_cells[row], column).strip() for row in rows.table.index]
+    is_kept = {cell: not cell or language_code(cell) == lang for cell in set(cells)}
+    bad = pd.Series([not is_kept[cell] for cell in cells], index=rows.table.index, dtype=bool)
+    if bad.all():
         others = ", ".join(shown(cell) for cell, _ in Counter(cells).most_common(5))
         raise InputError(
-            f"no row has '{lang}' in column {shown(lang_column)}, which holds {others}; set "
-            f"{named('lang')} to one of them"
+            f"no row has '{lang}' in column {shown(column)}, which holds {others}; set {named('lang')} to one of them"
         )
-    return kept, len(table) - len(kept)
+    rows.drop("other_language", bad)

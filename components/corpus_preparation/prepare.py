@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from content_arena.components.corpus_preparation import quality_page
 from content_arena.components.corpus_preparation.cleaning import REASONS, clean
+from content_arena.components.corpus_preparation.dropped_rows import DroppedRows
 from content_arena.components.corpus_preparation.guard import apart_from, read_guard
 from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.splits import RARE_SHARE, assign_splits, name_texts, sample_texts
+from content_arena.components.corpus_preparation.quality import Quality, Restore, Steps, measure
+from content_arena.components.corpus_preparation.quality_rules import MIN_TEXTS_PER_CLASS, stops, warnings
+from content_arena.components.corpus_preparation.quality_rules import dropped as dropped_line
+from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.settings import CorpusSettings
+from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.stage import log, note, stage
 
 NAME = "prepare_corpus"
-MIN_TEXTS_PER_CLASS = 50
+#: Makes, from the divided corpus, what restores the words of a text; None where there is no Reader for it.
+MakeReader = Callable[[pd.DataFrame], Restore | None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus, and what was found out about it.
+
+    Attributes:
+        table: Rows of Sample, the guard set included.
+        counts: See :func:`prepare`.
+        quality: What was measured.
+        stops: Why nothing may be trained on it; empty if it is usable.
+        warnings: What a person should look at.
+    """
+
+    table: pd.DataFrame
+    counts: Mapping[str, float | int]
+    quality: Quality
+    stops: list[str]
+    warnings: list[str]
+
+    def page(self) -> str:
+        """The quality page."""
+        return quality_page.render(self.quality, self.stops, self.warnings)
 
 
 @stage(NAME)
@@ -27,25 +60,27 @@ def prepare(
     lang: str,
     corpus_path: str | Path,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    given: Mapping[str, str] | None = None,
     max_texts: int | None = None,
     split_seed: int = 0,
     guard: str = EMBEDDED,
+    page_path: str | Path | None = None,
+    settings: CorpusSettings = CorpusSettings(),  # noqa: B008 - frozen
 ) -> dict[str, float | int]:
-    """Turns labelled texts into a Sample table with splits.
+    """Turns labelled texts into a Sample table with splits, and writes the quality page.
 
     Args:
-        data: "embedded", the path of a CSV, TSV, JSONL or Parquet file, or ``hf://owner/name[:config][/split]``.
+        data: "embedded", the path of a CSV, TSV, JSON, XLSX or Parquet file, or ``hf://owner/name[:config][/split]``.
         lang: ISO 639-1 code of the texts.
         corpus_path: Where the Parquet file goes.
-        text_column: Column of the texts; None to find it by its usual names.
-        label_column: Column of the labels; None to find it by its usual names.
+        given: How to read the data, by parameter: see ReadingOptions.of. What is not given is found from the data.
         max_texts: Largest number of texts, at least 100; of more a sample is drawn, in which the rarer label has up to
             40 % (see splits.sample_texts). None keeps all.
         split_seed: Seed of the splits. It is not the run's seed: see splits.assign_splits.
         guard: The guard set, which is added to the table with a split of its own: "embedded" for the one of the
             language, if there is one; otherwise as ``data``.
+        page_path: Where the quality page goes, also if the data is refused for its quality; None for no page.
+        settings: How texts are drawn, and how bad the data may be.
 
     Returns:
         Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; guard,
@@ -54,38 +89,108 @@ def prepare(
     Raises:
         SystemExit: The data cannot be used; code 2, after one line with the error.
     """
+    prepared = examine(
+        data,
+        lang,
+        given=given,
+        max_texts=max_texts,
+        split_seed=split_seed,
+        guard=guard,
+        settings=settings,
+    )
+    if page_path is not None:
+        Path(page_path).parent.mkdir(parents=True, exist_ok=True)
+        Path(page_path).write_text(prepared.page(), encoding="utf-8")
+    if prepared.stops:
+        raise InputError("; ".join(prepared.stops))
+    for warning in prepared.warnings:
+        note(NAME, warning)
+    records.write(records.Sample, prepared.table, corpus_path)
+    return dict(prepared.counts)
+
+
+def examine(
+    data: str,
+    lang: str,
+    *,
+    given: Mapping[str, str] | None = None,
+    max_texts: int | None = None,
+    split_seed: int = 0,
+    guard: str = EMBEDDED,
+    settings: CorpusSettings = CorpusSettings(),  # noqa: B008 - frozen
+    make_reader: MakeReader | None = None,
+) -> Prepared:
+    """Prepares a corpus and judges it, and writes nothing but log lines.
+
+    Args:
+        data: See :func:`prepare`, as the others that are not named here.
+        lang: ISO 639-1 code of the texts.
+        given: How to read the data, by parameter.
+        max_texts: Largest number of texts.
+        split_seed: Seed of the splits.
+        guard: The guard set.
+        settings: How texts are drawn, and how bad the data may be.
+        make_reader: Gives the Reader whose changes are measured; None leaves it out.
+
+    Raises:
+        InputError: The data cannot be read. That its texts are too few or too bad is no error here: see
+            :attr:`Prepared.stops`.
+    """
     started = time.perf_counter()
     if max_texts is not None and max_texts < 2 * MIN_TEXTS_PER_CLASS:
         raise InputError(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
-    ingested = ingest(data, lang, text_column, label_column)
+    reading = ReadingOptions.of(given or {})
+    ingested = ingest(data, lang, reading)
     log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
+    for sentence in ingested.notes:
+        note(NAME, f"{ingested.source}: {sentence}")
 
-    table, dropped = clean(ingested.table)
+    seen = DroppedRows()
+    table, dropped = clean(ingested.table, seen)
     dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
-    log(NAME, f"kept {len(table):,} texts; {_dropped(dropped)}")
-    _require_both_classes(table, dropped)
-
-    table = name_texts(table)
-    if max_texts is not None and len(table) > max_texts:
-        whole, table = table, sample_texts(table, max_texts, split_seed, MIN_TEXTS_PER_CLASS)
-        dropped["over_max_texts"] = len(whole) - len(table)
-        log(
-            NAME,
-            f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
-            f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {RARE_SHARE:.0%})",
+    say = note if any(dropped.values()) else log
+    say(NAME, f"kept {len(table):,} of {ingested.n_read:,} rows; {dropped_line(dropped, rows=ingested.first_rows)}")
+    if table.empty:
+        raise InputError(
+            f"no text is left of {ingested.n_read:,} rows ({dropped_line(dropped, 3)}); give labelled texts"
         )
+
+    whole = name_texts(table)
+    table = whole if max_texts is None else _draw(whole, max_texts, split_seed, settings.rare_share)
+    dropped["over_max_texts"] = len(whole) - len(table)
     table = assign_splits(table, split_seed)
-    guard_set = read_guard(guard, lang, text_column, label_column)
+    guard_set = read_guard(guard, lang, reading, tell=functools.partial(note, NAME))
     if guard_set is not None:
         table, dropped["near_guard"] = _apart(table, guard_set)
-    records.write(records.Sample, pd.concat([table, guard_set]).drop(columns="key"), corpus_path)
 
     counts = _count(table, ingested.n_read, dropped) | _count_guard(guard_set)
     log(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
     log(NAME, _guard_line(guard_set, dropped))
-    return counts | {"seconds": round(time.perf_counter() - started, 3)}
+    quality = measure(
+        Steps(ingested, whole, table, dropped, seen), lang, make_reader(table) if make_reader is not None else None
+    )
+    return Prepared(
+        table=pd.concat([table, guard_set]).drop(columns="key"),
+        counts=counts | {"seconds": round(time.perf_counter() - started, 3)},
+        quality=quality,
+        stops=stops(quality, settings),
+        warnings=warnings(quality, settings),
+    )
+
+
+def _draw(whole: pd.DataFrame, max_texts: int, seed: int, rare_share: float) -> pd.DataFrame:
+    """At most max_texts of the texts; the log says what was drawn."""
+    if len(whole) <= max_texts:
+        return whole
+    table = sample_texts(whole, max_texts, seed, MIN_TEXTS_PER_CLASS, rare_share)
+    note(
+        NAME,
+        f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
+        f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {rare_share:.0%})",
+    )
+    return table
 
 
 def _share_toxic(table: pd.DataFrame) -> str:
@@ -137,21 +242,3 @@ def _guard_line(guard: pd.DataFrame | None, dropped: Mapping[str, int]) -> str:
     name, n_near = guard["source"].iloc[0], dropped["near_guard"]
     left_out = f"; {n_near:,} near-duplicates left train and validation" if n_near else ""
     return f"guard set {name}: {len(guard):,} texts ({int((guard['label'] == 'toxic').sum()):,} toxic){left_out}"
-
-
-def _dropped(dropped: Mapping[str, int], n: int | None = None) -> str:
-    """The number of texts dropped for each reason, the largest first."""
-    by_size = sorted((item for item in dropped.items() if item[1]), key=lambda item: -item[1])
-    if not by_size:
-        return "nothing was dropped"
-    return "dropped: " + ", ".join(f"{reason} {number:,}" for reason, number in by_size[:n])
-
-
-def _require_both_classes(table: pd.DataFrame, dropped: Mapping[str, int]) -> None:
-    number_of = {label: int((table["label"] == label).sum()) for label in records.LABELS}
-    if min(number_of.values()) < MIN_TEXTS_PER_CLASS:
-        found = " and ".join(f"{number:,} {label}" for label, number in number_of.items())
-        raise InputError(
-            f"{found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed "
-            f"({_dropped(dropped, 3)}); give more labelled texts"
-        )

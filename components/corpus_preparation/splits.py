@@ -12,15 +12,13 @@ from collections.abc import Hashable, Sequence
 
 import pandas as pd
 
+from content_arena.components.corpus_preparation.settings import RARE_SHARE
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.records import SPLITS
 
 SHARES = (0.7, 0.15, 0.15)
 #: Categories with fewer originals are one stratum with the other small categories of their label.
 MIN_STRATUM = 20
-#: Share of the texts drawn that the rarer label gets, if the data has so many of it. A model of a corpus that is 90 %
-#: toxic sees so few benign texts that it flags many of them, and its validation split cannot tell.
-RARE_SHARE = 0.4
 _ID_LENGTH = 16
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
-from content_arena.components.evaluation import display
 from content_arena.components.evaluation.report_verdict import verdict_section
-from content_arena.components.evaluation.templates import template
 from content_arena.components.registry.verdict import PromotionVerdict
+from content_arena.components.shared import display
 from content_arena.components.shared.figures import FIGURES
+from content_arena.components.shared.templates import template
 
 
 class TrainedWith(Protocol):
@@ -33,7 +34,7 @@ def render(verdict: PromotionVerdict, figures: Mapping[str, float | None], setti
         settings: Of its training.
     """
     shown = display.printable(verdict)
-    return template("first_version.html").render(
+    return template(Path(__file__).parent, "first_version.html").render(
         verdict=verdict_section(shown, {}),
         version=shown.challenger_version,
         guard=shown.guard,

@@ -8,16 +8,17 @@ as 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from markupsafe import Markup
 
-from content_arena.components.evaluation import charts, display
+from content_arena.components.evaluation import charts
 from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
-from content_arena.components.evaluation.templates import template
 from content_arena.components.registry.verdict import PromotionVerdict
-from content_arena.components.shared import figures
+from content_arena.components.shared import display, figures
 from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
 from content_arena.components.shared.figures import Figure, Measured, Rate, Unit
+from content_arena.components.shared.templates import template
 
 MODELS = ("champion", "challenger")
 #: A latency differs by up to this much from run to run: one hundred texts on a machine that other processes use too.
@@ -51,7 +52,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
     """
     facts, decision = display.printable(evaluation), display.printable(verdict)
     models = facts.models
-    return template("report.html").render(
+    return template(Path(__file__).parent, "report.html").render(
         about={
             "lang": facts.lang,
             "seed": facts.seed,

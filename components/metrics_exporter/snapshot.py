@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from content_arena.components.registry import tags
 from content_arena.components.registry.gates import GateResult
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared import tracking
+from content_arena.components.shared import database, tracking
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG
 
@@ -131,12 +130,12 @@ class Reader:
         )
 
     def _connected(self) -> Registry:
-        path = Path(self._uri.removeprefix("sqlite:///"))
-        if self._uri.startswith("sqlite:///") and not path.exists():
+        path = database.path_of(self._uri)
+        if path is not None and not path.exists():
             # Connecting would make the database: an exporter makes nothing.
             raise InputError("the tracking database does not exist")
         if self._registry is None:
-            self._registry = Registry(self._uri)
+            self._registry = Registry(self._uri, follow_moves=False)
         return self._registry
 
     def _runs(self, client: tracking.Client, experiment_id: str) -> tuple[PipelineRun, ...]:

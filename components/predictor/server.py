@@ -15,11 +15,13 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from content_arena.components.predictor.limits import DEADLINE_SECONDS, Limits
 from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.library_errors import LibraryError, during
 
 logger = logging.getLogger("kserve.content_arena")
 
@@ -83,16 +85,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The module's command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        serve(
-            options.model_dir,
-            port=options.port,
-            host=options.host,
-            alias=options.model_alias,
-            version=options.model_version,
-            threads=options.threads,
-            deadline=options.deadline,
-        )
+        with during(f"serving {options.model_dir}"):
+            serve(
+                options.model_dir,
+                port=options.port,
+                host=options.host,
+                alias=options.model_alias,
+                version=options.model_version,
+                threads=options.threads,
+                deadline=options.deadline,
+            )
     except ArenaError as error:
+        if isinstance(error, LibraryError):
+            traceback.print_exception(error.__cause__ or error)
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

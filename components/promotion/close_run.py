@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from content_arena.components.promotion.first_service import serve_first
 from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.library_errors import during
+from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
@@ -30,6 +32,7 @@ def close_run(
     rollout_service: str | None = None,
     rollout_namespace: str | None = None,
     models_uri: str | None = None,
+    first_service: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[str]:
     """Finishes what a killed stage may have left unfinished, and closes the run in MLflow.
@@ -42,6 +45,7 @@ def close_run(
         rollout_service: InferenceService whose rollout is reconciled as well; none if None.
         rollout_namespace: Where it is.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
+        first_service: See :func:`content_arena.components.promotion.first_service.serve_first`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -55,11 +59,14 @@ def close_run(
     done += publish_after(registry, models_uri)
     for line in done:
         log(STAGE, line)
+    created = serve_first(registry.aliases().get(Registry.CHAMPION), first_service)
+    for line in created:
+        note(STAGE, line)
     status = _MLFLOW_STATUS.get(state, "FAILED")
     tracking.finish(status)
     champion = registry.version_of(Registry.CHAMPION)
     log(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
-    return done
+    return done + created
 
 
 def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list[str]:
@@ -67,8 +74,9 @@ def _reconcile_rollout(service: str, namespace: str, registry: Registry) -> list
     from content_arena.components.canary_rollout import launch
 
     try:
-        with launch.lines_to(lambda line: log(STAGE, line)):
-            return launch.reconcile(launch.ServiceRef(service, namespace), RegistrySync(registry))
+        with during("bringing the rollout in line"), launch.lines_to(lambda line: log(STAGE, line)):
+            where = launch.ServiceRef(service, namespace)
+            return launch.reconcile(where, RegistrySync(registry, str(where)))
     except ArenaError as error:
         log(STAGE, f"the rollout of {service} stays as it is: {error}")
         return []

@@ -19,6 +19,7 @@ def promote_challenger(
     require_guard: bool,
     settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
+    first_service: str,
     tracking_uri: str,
 ) -> NamedTuple("Outputs", [("verdict", dict)]):  # type: ignore[valid-type]  # KFP reads the outputs here
     """Registers the challenger, applies gates and floors, and makes it the champion if it passes all of them.
@@ -34,6 +35,8 @@ def promote_challenger(
         require_guard: Whether a challenger is refused where there is no guard set.
         settings: Settings by section; [gates] and [floors] are read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
+        first_service: NAMESPACE/NAME of the InferenceService that is created where there is none yet; no service is
+            created if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
@@ -56,6 +59,7 @@ def promote_challenger(
             gates=settings.get("gates") or {}, floors=settings.get("floors") or {}, require_guard=require_guard
         ),
         models_uri=models_uri or None,
+        first_service=first_service or None,
         tracking_uri=tracking_uri or None,
     )
     metrics.log_metric("promoted", float(verdict.promoted or False))
@@ -72,6 +76,7 @@ def close_run(
     rollout_service: str = "",
     rollout_namespace: str = "",
     models_uri: str = "",
+    first_service: str = "",
 ) -> None:
     """Brings registry, object storage and MLflow in line, however the run ended; a pipeline's exit handler.
 
@@ -82,6 +87,8 @@ def close_run(
         rollout_service: InferenceService whose rollout is ended or reconciled as well; none if empty.
         rollout_namespace: Where it is.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
+        first_service: NAMESPACE/NAME of the InferenceService that is created where there is none yet; no service is
+            created if empty.
     """
     from content_arena.components.promotion import close_run
 
@@ -91,5 +98,6 @@ def close_run(
         rollout_service=rollout_service or None,
         rollout_namespace=rollout_namespace or None,
         models_uri=models_uri or None,
+        first_service=first_service or None,
         tracking_uri=tracking_uri or None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from content_arena.components.evaluation import report
+from content_arena.components.promotion.first_service import serve_first
 from content_arena.components.registry import gates as gating
 from content_arena.components.registry.floors import floors_from, judge_floors
 from content_arena.components.registry.gates import GuardUse
@@ -17,7 +18,7 @@ from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import evaluation_record
 from content_arena.components.shared.evaluation_record import Evaluation
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 STAGE = "promote_challenger"
@@ -51,6 +52,7 @@ def promote_challenger(
     move_champion: bool = True,
     rules: Rules = Rules(),
     models_uri: str | None = None,
+    first_service: str | None = None,
     tracking_uri: str | None = None,
 ) -> PromotionVerdict:
     """Registers a challenger, applies gates and floors, and moves the aliases if all of them pass.
@@ -64,6 +66,7 @@ def promote_challenger(
         move_champion: Whether passing the gates makes it the champion; not where a rollout decides that.
         rules: What it has to pass.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
+        first_service: See :func:`content_arena.components.promotion.first_service.serve_first`.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -94,6 +97,8 @@ def promote_challenger(
         registry.promote(challenger.version, expected_champion=champion)
     for line in publish(registry, models_uri):
         log(STAGE, line)
+    for line in serve_first(registry.aliases().get(Registry.CHAMPION), first_service):
+        note(STAGE, line)
     verdict = replace(verdict, seconds=_seconds(tracking))
     report_path.parent.mkdir(parents=True, exist_ok=True)
     report_path.write_text(report.render(evaluation, verdict), encoding="utf-8")

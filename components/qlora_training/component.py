@@ -83,6 +83,7 @@ def train_qlora(
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
 def bootstrap_champion(
     corpus: dsl.Input[dsl.Dataset],
+    quality: dsl.Input[dsl.HTML],
     metrics: dsl.Output[dsl.Metrics],
     report: dsl.Output[dsl.HTML],
     pipeline_run: str,
@@ -104,6 +105,7 @@ def bootstrap_champion(
 
     Args:
         corpus: Parquet of Sample records.
+        quality: The page about the quality of its data; kept with the MLflow run.
         metrics: Figures of training and test split, and one for each floor, 1 passed, 0 did not; empty if there was a
             champion.
         report: A page with the verdict on the version that was trained; none if there was a champion.
@@ -147,6 +149,7 @@ def bootstrap_champion(
         report_path=Path(report.path),
         floors=settings.get("floors"),
         corpus_seconds=corpus.metadata.get("seconds"),
+        quality_path=Path(quality.path),
         checkpoints=checkpoint_dir or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,

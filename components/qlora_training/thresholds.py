@@ -100,8 +100,9 @@ def leading_thresholds(
             if of_group.any():
                 share = _n_flagged(scores[of_group], middles) / of_group.sum()
                 leads.append(sign * (share - champion.flagged[of_group].mean()))
-    lead = np.min(leads, axis=0)
-    best = np.flatnonzero(np.isclose(lead, lead.max()))
+    # Rounded, so that equal leads are equal whatever the order of the additions.
+    lead = np.round(np.min(leads, axis=0), 9)
+    best = np.flatnonzero(lead == lead.max())
     centre = middles[best[len(best) // 2]]
     return [float(middles[i]) for i in sorted(range(len(middles)), key=lambda i: (-lead[i], abs(middles[i] - centre)))]
 
@@ -109,12 +110,14 @@ def leading_thresholds(
 def _thresholds(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The thresholds that differ in a verdict, falling: half-way between two scores, with a margin on both sides."""
     cuts = np.unique(scores)[::-1].astype(np.float64)
-    return (np.concatenate([[1.0], cuts]) + np.append(cuts, 0.0)) / 2
+    middles: npt.NDArray[np.float64] = (np.concatenate([[1.0], cuts]) + np.append(cuts, 0.0)) / 2
+    return middles
 
 
 def _n_flagged(scores: npt.NDArray[np.float32], thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How many of the scores are flagged at each threshold."""
-    return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left").astype(np.float64)
+    below: npt.NDArray[np.int64] = np.searchsorted(np.sort(scores), thresholds, side="left")
+    return (len(scores) - below).astype(np.float64)
 
 
 def compare(reference: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float) -> Parity:

@@ -42,6 +42,8 @@ from content_arena.components.shared.tracking import Tracking, seconds_since_sta
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"
+#: Among the artifacts of a run in MLflow.
+QUALITY_PAGE = "corpus/quality.html"
 #: An adapter can be trained further only with the same values of these.
 _ADAPTER_SETTINGS = ("base_model", "lora_rank", "lora_alpha", "pooling")
 
@@ -135,6 +137,7 @@ def bootstrap_champion(
     report_path: Path,
     floors: Mapping[str, float] | None = None,
     corpus_seconds: float | None = None,
+    quality_path: Path | None = None,
     checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
@@ -152,6 +155,7 @@ def bootstrap_champion(
         floors: Least values by name of their figure, see
             :func:`content_arena.components.registry.floors.floors_from`; the defaults if None.
         corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
+        quality_path: Page about the quality of the corpus, to keep with the MLflow run; None for none.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
@@ -164,6 +168,8 @@ def bootstrap_champion(
     tracking = Tracking(tracking_uri, pipeline_run)
     if corpus_seconds is not None:
         tracking.log_seconds("prepare_corpus", corpus_seconds)
+    if quality_path is not None:
+        tracking.log_page(QUALITY_PAGE, quality_path.read_text(encoding="utf-8"))
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}

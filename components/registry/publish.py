@@ -7,6 +7,7 @@ import os
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.store import Store
 
 #: Environment variable with the folder of the published versions, for callers without a parameter.
@@ -65,7 +66,8 @@ def publish_after(registry: Registry, models_uri: str | None = None) -> list[str
         What was done, or why nothing was, a line each.
     """
     try:
-        return publish(registry, models_uri)
+        with during("publishing"):
+            return publish(registry, models_uri)
     except ArenaError as error:
         where = models_uri or f"${MODELS_URI}"
         return [f"champion and challenger are not published at {where} yet, the next run does it: {error}"]

@@ -18,7 +18,8 @@ from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import tracking
-from content_arena.components.shared.errors import InputError, RefusedError, RegistryError
+from content_arena.components.shared.errors import BundleError, InputError, RefusedError, RegistryError
+from content_arena.components.shared.library_errors import naming, reason
 
 MODEL_NAME = "content-filter"
 #: Longest reason that is kept in a tag, in characters.
@@ -34,11 +35,12 @@ class Registry:
     ALIASES: ClassVar[tuple[str, ...]] = (CHAMPION, CHALLENGER, PREVIOUS)
     STORAGE_URI: ClassVar[str] = tags.STORAGE_URI
 
-    def __init__(self, tracking_uri: str | None = None) -> None:
+    def __init__(self, tracking_uri: str | None = None, *, follow_moves: bool = True) -> None:
         """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
-        self.client = tracking.connect(tracking_uri)
+        self.client = tracking.connect(tracking_uri, follow_moves=follow_moves)
         self.uri = str(self.client.tracking_uri)
 
+    @naming("reading the alias {alias}")
     def version_of(self, alias: str) -> int | None:
         """The version an alias points to; None if it points to none."""
         from mlflow.exceptions import MlflowException
@@ -62,7 +64,8 @@ class Registry:
         if version is None:
             why = self._refused_first() if spec == self.CHAMPION else ""
             raise RegistryError(
-                f"the registry has no {spec}{why}: `arena status` shows what is there, `arena run` makes a first one"
+                f"the registry has no {spec}{why}: `arena status` shows what is there; `arena run`, or the pipeline "
+                "arena on a cluster, makes a first one"
             )
         return version
 
@@ -71,6 +74,7 @@ class Registry:
         newest = max(self.versions(), key=lambda version: version.version, default=None)
         return f" (version {newest.version} was refused: {newest.rejection})" if newest and newest.rejection else ""
 
+    @naming("reading version {version}")
     def get(self, version: int) -> RegisteredVersion:
         """One version with its tags.
 
@@ -87,6 +91,7 @@ class Registry:
             raise RegistryError(f"the registry has no version {version} of {MODEL_NAME}") from error
         return RegisteredVersion.from_tags(version, found.tags)
 
+    @naming("registering a bundle")
     def register(self, bundle: bundles.Bundle, run_id: str, generation: int | None = None) -> RegisteredVersion:
         """Logs a bundle as an MLflow model and registers it; a bundle that is registered already keeps its version.
 
@@ -127,6 +132,7 @@ class Registry:
         )
         return self.get(int(created.version))
 
+    @naming("moving the alias {alias} to version {version}")
     def set_alias(self, alias: str, version: int) -> None:
         """Points an alias to a version and reads it back.
 
@@ -179,12 +185,14 @@ class Registry:
 
         Raises:
             RefusedError: There is no previous version.
+            BundleError: There is, and its files are gone; nothing was moved.
         """
         champion = self.version_of(self.CHAMPION)
         # The tag and not the alias: if a promotion was killed half-way, the alias is out of date.
         previous = None if champion is None else self.predecessor(champion)
         if champion is None or previous is None:
             raise RefusedError("nothing to roll back to: no version served before the champion")
+        self.check_bundle(previous)
         self.reject(champion, reason)
         self.step_back(previous)
         return champion, previous
@@ -216,6 +224,7 @@ class Registry:
         """The champion that a version succeeded; None if it was the first."""
         return self.get(version).predecessor
 
+    @naming("moving the aliases")
     def _align(self, champion: int, previous: int | None) -> None:
         """Brings the other aliases in line with the champion."""
         if previous is not None:
@@ -231,6 +240,7 @@ class Registry:
         self._tag(version, tags.REJECTED, reason[:_REASON_LENGTH])
         self._tag(version, tags.REJECTED_AT, f"{time.time():.0f}")
 
+    @naming("withdrawing the rejection of version {version}")
     def withdraw_rejection(self, version: int) -> None:
         """Removes the rejection of a version, if there is one."""
         if self.get(version).rejection is not None:
@@ -272,6 +282,7 @@ class Registry:
             if value is not None:
                 self._tag(version, tags.METRIC + name, repr(float(value)))
 
+    @naming("reading the bundle of version {version}")
     def download(self, version: int) -> Path:
         """The bundle of a version, on this machine.
 
@@ -280,22 +291,48 @@ class Registry:
         """
         import mlflow
 
+        self.check_bundle(version)
         path = mlflow.artifacts.download_artifacts(
             artifact_uri=f"models:/{MODEL_NAME}/{version}", tracking_uri=self.uri, registry_uri=self.uri
         )
         return bundles.find(path)
+
+    def check_bundle(self, version: int) -> None:
+        """Checks that the bundle of a version is where the registry says, without reading all of it.
+
+        Raises:
+            BundleError: It is not there.
+        """
+        import mlflow
+
+        tagged = self.get(version).tags.get(tags.REMOVED_AT)
+        try:
+            found = mlflow.artifacts.list_artifacts(
+                artifact_uri=f"models:/{MODEL_NAME}/{version}", tracking_uri=self.uri
+            )
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise BundleError(
+                f"the bundle of version {version} cannot be read (MLflow at {self.uri}): {reason(error)}"
+            ) from error
+        if not found:
+            why = (
+                f"`arena home clean` removed it on {tagged}" if tagged else f"MLflow at {self.uri} holds no file of it"
+            )
+            raise BundleError(f"version {version} has no bundle: {why}; its figures are all that is left")
 
     def aliases(self) -> dict[str, RegisteredVersion]:
         """The version behind every alias that is set."""
         found = {alias: self.version_of(alias) for alias in self.ALIASES}
         return {alias: self.get(version) for alias, version in found.items() if version is not None}
 
+    @naming("listing the versions")
     def versions(self) -> list[RegisteredVersion]:
         """Every version, oldest first."""
         found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
         versions = [RegisteredVersion.from_tags(int(version.version), version.tags) for version in found]
         return sorted(versions, key=lambda version: version.version)
 
+    @naming("tagging version {version} with {name}")
     def _tag(self, version: int, name: str, value: str) -> None:
         self.client.set_model_version_tag(MODEL_NAME, str(version), name, value)
 

@@ -11,13 +11,24 @@ from collections.abc import Iterator
 from content_arena.components.registry import tags
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.shared.errors import InputError, RegistryError
+from content_arena.components.shared.library_errors import LibraryError, during
 
 
 class RegistrySync:
-    """The registry as a rollout uses it. Versions are text here, as a service names them."""
+    """The registry as the rollouts of one service use it. Versions are text here, as a service names them.
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    Several services may share the registry. No rollout takes the champion's alias from a version that a rollout of
+    another service made champion.
+    """
+
+    def __init__(self, registry: Registry, service: str) -> None:
+        """Reads nothing yet.
+
+        Args:
+            registry: The registry.
+            service: The service, as ``NAMESPACE/SERVICE``.
+        """
+        self._registry, self._service = registry, service
 
     def check(self, challenger: str, stable: str, override: str | None = None, *, dry_run: bool = False) -> None:
         """Checks that a version may be rolled out.
@@ -36,8 +47,8 @@ class RegistrySync:
             champion = self._registry.version_of(Registry.CHAMPION)
             if champion not in (None, serving, version):
                 raise InputError(
-                    f"version {serving} serves, and the registry's champion is {champion}: "
-                    "`arena rollout reconcile` makes them agree"
+                    f"version {serving} serves, and the registry's champion is {champion}: roll out {champion} first, "
+                    f"or `arena rollout reconcile --adopt` makes {serving} the champion"
                 )
             reason = self._objection(version)
             if reason and not override:
@@ -67,47 +78,81 @@ class RegistrySync:
             if champion == version:
                 self._registry.reconcile()
             else:
+                if champion in (None, before):
+                    client = self._registry.client
+                    client.set_model_version_tag(MODEL_NAME, str(version), tags.PROMOTED_FOR, self._service)
                 self._registry.promote(version, expected_champion=None if champion is None else before)
             self._registry.withdraw_rejection(version)
             if tags.REJECTED_BY in self._registry.get(version).tags:
                 self._registry.client.delete_model_version_tag(MODEL_NAME, str(version), tags.REJECTED_BY)
+
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Whether the registry records completely that this rollout took a promotion back."""
+        return self.is_rejected(undone, rollout)
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
+        """Makes the version that served before the champion again, as ``arena rollback`` does.
+
+        The other one is tagged ``rejected`` with the reason.
+        """
+        with _registry_errors():
+            self._registry.withdraw_rejection(_number(restored))
+        self.reject(undone, restored, rollout, reason)
 
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether this rollout's rejection of a version is recorded completely."""
         with _registry_errors():
             version = _number(challenger)
             is_tagged = self._registry.get(version).tags.get(tags.REJECTED_BY) == rollout
-            return is_tagged and self._registry.version_of(Registry.CHAMPION) != version
+            return is_tagged and not self._has_own_alias(version)
 
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
-        """Tags a version with why it was rolled back, and takes the champion's alias from it if it has it."""
+        """Tags a version with why it was rolled back, and takes the champion's alias from it if it has it.
+
+        A version that a rollout of another service made champion keeps the alias, because it serves there.
+        """
         with _registry_errors():
             version, before = _number(challenger), _number(stable)
             self._registry.reject(version, reason)
-            if self._registry.version_of(Registry.CHAMPION) == version:
+            if self._has_own_alias(version):
                 self._registry.step_back(before)
             # Last: this tag means that everything before it was done.
             self._registry.client.set_model_version_tag(MODEL_NAME, str(version), tags.REJECTED_BY, rollout)
 
-    def reconcile(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str, *, adopts: bool = False) -> list[str]:
         """Brings the aliases in line with what serves.
 
+        Args:
+            serving: The version that serves.
+            adopts: Make it the champion although another version is. Otherwise that is only reported: the champion may
+                serve elsewhere, or a person made it the champion.
+
         Returns:
-            What was changed, a line each; nothing when called again.
+            What was changed, a line each, and a champion that does not serve.
         """
         with _registry_errors():
             version, registry = _number(serving), self._registry
             registry.get(version)
             before = registry.version_of(Registry.CHAMPION)
             done = []
-            if before != version:
+            if before not in (None, version) and not adopts:
+                done = [
+                    f"version {version} serves, and the champion is {before}, which stays so: roll out {before}, or "
+                    f"`arena rollout reconcile --adopt` makes {version} the champion"
+                ]
+            elif before != version:
                 if before is not None and registry.predecessor(before) == version:
-                    # The alias was moved and the traffic was not: the alias goes back.
                     registry.step_back(version)
                 else:
                     registry.promote(version, expected_champion=before)
                 done = [f"alias {Registry.CHAMPION} was {before or 'not set'}, is {version}, which serves"]
             return [*done, *registry.reconcile()]
+
+    def _has_own_alias(self, version: int) -> bool:
+        """Whether a version is the champion, and not by a rollout of another service."""
+        if self._registry.version_of(Registry.CHAMPION) != version:
+            return False
+        return self._registry.get(version).tags.get(tags.PROMOTED_FOR) in (None, self._service)
 
     def _objection(self, version: int) -> str:
         rejection = self._registry.get(version).rejection
@@ -126,10 +171,9 @@ def _number(version: str) -> int:
 
 @contextlib.contextmanager
 def _registry_errors() -> Iterator[None]:
-    """Turns MLflow's own errors into one that a rollout reports and survives."""
-    from mlflow.exceptions import MlflowException
-
+    """Turns the errors of MLflow, and of what it is built on, into one that a rollout reports and survives."""
     try:
-        yield
-    except MlflowException as error:
+        with during("using the registry"):
+            yield
+    except LibraryError as error:
         raise RegistryError(f"the registry does not answer as it should: {error}") from error

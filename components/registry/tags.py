@@ -18,10 +18,14 @@ HELD_OUT = "held_out_strategies"
 TRAINED_ON = "trained_on_strategies"
 #: Tag with the address in object storage that a version was published at.
 STORAGE_URI = "storage_uri"
+#: Tag with the day on which a version's bundle was removed to make room; its figures and its verdict stay.
+REMOVED_AT = "bundle_removed_at"
 #: Tag with the champion that a version succeeded.
 SUCCEEDED = "succeeded_version"
 #: Tag with when a version became champion (Unix time, seconds).
 PROMOTED_AT = "promoted_at"
+#: Tag with the service whose rollout made a version champion, as NAMESPACE/SERVICE.
+PROMOTED_FOR = "promoted_for_service"
 #: Tag with why a person promoted a version against its gates or its rejection.
 OVERRIDE = "override_reason"
 #: Tag with why a version was rejected.

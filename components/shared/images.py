@@ -5,4 +5,4 @@ from __future__ import annotations
 import os
 
 #: ``CONTENT_ARENA_IMAGE`` names another image, with registry and tag, when pipelines are compiled.
-COMPONENT_IMAGE = os.environ.get("CONTENT_ARENA_IMAGE", "content-arena/component-python:0.1.0")
+COMPONENT_IMAGE = os.environ.get("CONTENT_ARENA_IMAGE", "dev.local/content-arena/component-python:0.1.0")

@@ -66,7 +66,9 @@ class Sample(Record):
     text: Series[str] = pa.Field(str_length={"min_value": 1, "max_value": MAX_TEXT_LENGTH})
     label: Series[str] = pa.Field(isin=LABELS)
     lang: Series[str] = pa.Field(description="ISO 639-1 code.")
-    category: Series[str] = pa.Field(nullable=True, description="Kind of toxicity, or kind of hard benign text.")
+    category: Series[str] = pa.Field(
+        nullable=True, description="Kinds of toxicity, joined by +, or kind of hard benign text."
+    )
     target_ident: Series[str] = pa.Field(nullable=True, description="Group spoken of, whatever the label.")
     source: Series[str] = pa.Field(description="Where the row comes from; of a guard text, the name of the guard set.")
     split: Series[str] = pa.Field(isin=(*SPLITS, GUARD))

@@ -4,7 +4,11 @@ A stage runs in a process or pod of its own, and its log is all that its user se
 read in a pod's log, and that the command line parses for its progress display:
 
     [train_qlora] 40/120 steps, loss 0.412
+    [prepare_corpus] note: kept 1,869 of 1,870 rows; dropped: nul_character 1 (row 1,024)
     [train_qlora] error: only 12 toxic texts; at least 50 of each class are needed
+    [train_qlora] failure: reading the registry at http://mlflow:5000 failed: Connection refused (MlflowException)
+
+An error is what the stage refuses; a failure is what a library raised, whose traceback stands above the line.
 
 tqdm and rich write to a terminal; another process cannot parse their output.
 """
@@ -15,14 +19,18 @@ import functools
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.library_errors import LibraryError, explained
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
+_FAILURE_PREFIX = "failure: "
+_NOTE_PREFIX = "note: "
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +46,8 @@ class StageLine:
         done: Finished units; None if the line has no count.
         total: All units; None if the line has no count.
         is_error: Whether it is the error that ended the stage.
+        is_failure: Whether that error was a library's: the log has its traceback.
+        is_note: Whether it tells the user something that must not be missed, such as rows that were dropped.
     """
 
     stage: str
@@ -45,6 +55,8 @@ class StageLine:
     done: int | None = None
     total: int | None = None
     is_error: bool = False
+    is_failure: bool = False
+    is_note: bool = False
 
 
 def parse(line: str) -> StageLine | None:
@@ -53,14 +65,17 @@ def parse(line: str) -> StageLine | None:
     if match is None:
         return None
     message = match["message"]
-    is_error = message.startswith(_ERROR_PREFIX)
+    is_failure, is_note = message.startswith(_FAILURE_PREFIX), message.startswith(_NOTE_PREFIX)
+    is_error = message.startswith(_ERROR_PREFIX) or is_failure
     counted = match["done"] is not None
     return StageLine(
         stage=match["stage"],
-        message=message.removeprefix(_ERROR_PREFIX),
+        message=message.removeprefix(_FAILURE_PREFIX if is_failure else _ERROR_PREFIX if is_error else _NOTE_PREFIX),
         done=int(match["done"]) if counted else None,
         total=int(match["total"]) if counted else None,
         is_error=is_error,
+        is_failure=is_failure,
+        is_note=is_note,
     )
 
 
@@ -71,6 +86,11 @@ def log(stage: str, message: str) -> None:
     error here. Otherwise an orphan would go on training and register a model.
     """
     print(f"[{stage}] {message}", flush=True)
+
+
+def note(stage: str, message: str) -> None:
+    """Writes a line that stays on the user's terminal; of other lines the command line shows the latest."""
+    log(stage, _NOTE_PREFIX + message)
 
 
 class Progress:
@@ -95,7 +115,9 @@ class Progress:
 
 
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorates the entry function of a stage: an ArenaError becomes one error line and exit code 2, without traceback.
+    """Decorates the entry function of a stage: its errors become one line and exit code 2.
+
+    An ArenaError is written without traceback, an error of a library with it. A mistake in this code passes through.
 
     Args:
         name: Name of the stage, as in the pipeline.
@@ -106,10 +128,23 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return function(*args, **kwargs)
-            except ArenaError as error:
-                log(name, _ERROR_PREFIX + " ".join(str(error).split()))
+            except Exception as error:
+                known = error if isinstance(error, ArenaError) else explained(error, name)
+                if known is None:
+                    raise
+                _log_end(name, known)
                 sys.exit(2)
 
         return run
 
     return mark
+
+
+def _log_end(name: str, error: ArenaError) -> None:
+    """Writes the line that ends a stage, below the traceback if a library raised the error."""
+    prefix = _ERROR_PREFIX
+    if isinstance(error, LibraryError):
+        prefix = _FAILURE_PREFIX
+        # Standard output, as the line: of two streams, either could come first in a log.
+        traceback.print_exception(error.__cause__ or error, file=sys.stdout)
+    log(name, prefix + " ".join(str(error).split()))

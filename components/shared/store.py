@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError, BundleError, InputError
+from content_arena.components.shared.library_errors import during
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,6 +185,22 @@ class Store:
                 path.rename(destination / path.name)
         return bundles.Bundle(destination, spec)
 
+    def fetch_file(self, uri: str, destination: Path) -> None:
+        """Downloads one object.
+
+        Args:
+            uri: ``s3://bucket/key``.
+            destination: File to write.
+
+        Raises:
+            StoreError: Nothing there, or the server does not answer or refuses.
+        """
+        bucket, key = _parse(uri)
+        try:
+            self._client.fget_object(bucket, key, str(destination))
+        except _failures() as error:
+            raise _explained(error, uri) from error
+
 
 def _parse(uri: str) -> tuple[str, str]:
     """Bucket and key of an address."""
@@ -239,17 +256,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fetch.add_argument("destination", type=Path, help="an empty folder")
     options = parser.parse_args(arguments)
     try:
-        store = Store.from_environment()
-        if options.command == "make-buckets":
-            store.make_buckets(options.names)
-            print(f"buckets: {', '.join(options.names)}")
-        else:
-            bundle = store.download(options.uri, options.destination)
-            print(f"{options.uri}: bundle {bundle.spec.digest[:12]} is in {options.destination}")
+        with during(options.command):
+            _do(Store.from_environment(), options)
     except ArenaError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _do(store: Store, options: argparse.Namespace) -> None:
+    if options.command == "make-buckets":
+        store.make_buckets(options.names)
+        print(f"buckets: {', '.join(options.names)}")
+        return
+    bundle = store.download(options.uri, options.destination)
+    print(f"{options.uri}: bundle {bundle.spec.digest[:12]} is in {options.destination}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
-from content_arena.components.shared import records
+from content_arena.components.shared import database, records, relocation
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.library_errors import during, naming
 from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG, of_stage, seconds_of, stage_timed_by
 
 if TYPE_CHECKING:
@@ -35,44 +36,58 @@ _LABELLED = "labelled_attacks"
 _LABELLED_TAG = "content_arena.labelled_lang"
 
 
-def connect(tracking_uri: str | None) -> Client:
+def connect(tracking_uri: str | None, *, follow_moves: bool = True) -> Client:
     """An MLflow client; also sets the process's tracking URI, which MLflow's fluent calls and callbacks read.
 
     Args:
         tracking_uri: An MLflow server or ``sqlite:///`` file; MLFLOW_TRACKING_URI if None.
+        follow_moves: Whether a database whose folder was moved or copied is brought in line with where it lies, see
+            :mod:`content_arena.components.shared.relocation`; not for those who change nothing.
 
     Raises:
-        InputError: Neither is given.
+        InputError: Neither is given, or the file is no database.
     """
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         raise InputError("no MLflow server given: set the tracking_uri parameter or MLFLOW_TRACKING_URI")
     # MLflow asks the network for newer releases of itself and reports usage unless switched off.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server in front of S3 offers links that it signed for its own name of the storage, which a client in another
+    # namespace or behind a port-forward cannot resolve; it retries for minutes. Through the server it works everywhere.
+    os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
     import mlflow
 
-    _make_database(uri)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    return mlflow.MlflowClient(uri, uri)
+    path = database.path_of(uri)
+    with during(f"connecting to MLflow at {uri}"):
+        if path is not None:
+            _prepare_database(path, follow_moves=follow_moves)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        return mlflow.MlflowClient(uri, uri)
 
 
-def _make_database(uri: str) -> None:
+def _prepare_database(path: Path, *, follow_moves: bool) -> None:
+    from mlflow.store.db import utils
+
+    # MLflow makes the folder that it reads out of the address, and takes `%20` in it for three characters of its name.
+    utils._make_parent_dirs_if_sqlite = lambda db_uri: None
+    if not path.exists():
+        _make_database(path)
+    elif follow_moves:
+        relocation.follow(path, EXPERIMENT)
+
+
+def _make_database(path: Path) -> None:
     """Makes a new SQLite database beside its place and moves it there.
 
     MLflow builds its tables in some three hundred steps, each of which SQLite commits: a process killed among them
     would leave half a database, which MLflow can neither use nor mend.
     """
-    if not uri.startswith("sqlite:///"):
-        return
-    path = Path(uri.removeprefix("sqlite:///"))
-    if path.exists():
-        return
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    engine = create_sqlalchemy_engine(f"sqlite:///{unfinished}")
+    engine = create_sqlalchemy_engine(database.uri_of(unfinished))
     _initialize_tables(engine)
     engine.dispose()
     unfinished.replace(path)
@@ -113,8 +128,9 @@ class Tracking:
         self.client = connect(tracking_uri)
         self.uri = str(self.client.tracking_uri)
         self.pipeline_run = pipeline_run
-        self.experiment_id = _experiment(self.client, self.uri)
-        self.run_id = self._find() or self._create()
+        with during(f"opening the run (MLflow at {self.uri})"):
+            self.experiment_id = _experiment(self.client, self.uri)
+            self.run_id = self._find() or self._create()
         # Taken out of the environment: MLflow would resume it whenever the stage starts a run of its own.
         self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
 
@@ -128,34 +144,54 @@ class Tracking:
         created = self.client.create_run(self.experiment_id, tags=tags, run_name=self.pipeline_run[:60])
         return str(created.info.run_id)
 
+    @naming("keeping the figures of {stage}")
     def log(self, stage: str, metrics: Mapping[str, float | None], params: Mapping[str, object] | None = None) -> None:
-        """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``."""
+        """Logs a finished stage: its figures, its parameters and how long it took, all named ``stage.name``.
+
+        Of the shards of a stage, which run side by side, the seconds are the slowest one's.
+        """
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
         rows = {of_stage(stage, name): float(value) for name, value in metrics.items() if value is not None}
-        rows[seconds_of(stage)] = seconds_since_start()
+        rows[seconds_of(stage)] = max(seconds_since_start(), self.seconds().get(stage, 0.0))
         entries = [Metric(name, value, now, 0) for name, value in rows.items()]
         parameters = [Param(of_stage(stage, name), str(value)[:500]) for name, value in (params or {}).items()]
         self.client.log_batch(self.run_id, metrics=entries, params=parameters)
         if self._task_run_id:
             self.client.log_batch(self._task_run_id, metrics=entries)
 
+    @naming("keeping the seconds of {stage}")
     def log_seconds(self, stage: str, seconds: float) -> None:
         """Logs the seconds of a stage that cannot log them itself, such as one whose result was cached."""
         self.client.log_metric(self.run_id, seconds_of(stage), seconds)
 
+    @naming("reading the seconds of the stages")
     def seconds(self) -> dict[str, float]:
         """Seconds of every stage logged so far, by stage."""
         metrics = self.client.get_run(self.run_id).data.metrics
         return {stage: value for name, value in metrics.items() if (stage := stage_timed_by(name)) is not None}
 
+    @naming("keeping a page")
+    def log_page(self, name: str, page: str) -> None:
+        """Keeps an HTML page with the run.
+
+        Args:
+            name: Path among the run's artifacts, such as ``corpus/quality.html``.
+            page: The page.
+        """
+        self.client.log_text(self.run_id, page, name)
+
+    @naming("closing the run")
     def finish(self, status: str) -> None:
-        """Closes the run.
+        """Closes the run, and those nested in it that a killed stage left open.
 
         Args:
             status: FINISHED, FAILED or KILLED.
         """
+        open_ones = f"tags.`mlflow.parentRunId` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        for nested in self.client.search_runs([self.experiment_id], open_ones):
+            self.client.set_terminated(nested.info.run_id, status)
         self.client.set_terminated(self.run_id, status)
 
     @contextlib.contextmanager
@@ -170,6 +206,7 @@ class Tracking:
         ):
             yield run
 
+    @naming("keeping the labelled attacks")
     def log_labelled(self, lang: str, labelled: pd.DataFrame) -> None:
         """Keeps a battle's labelled attacks for every later training."""
         with tempfile.TemporaryDirectory() as folder:
@@ -179,6 +216,7 @@ class Tracking:
         # After the upload: a run that is killed during it is then not taken for one with attacks.
         self.client.set_tag(self.run_id, _LABELLED_TAG, lang)
 
+    @naming("reading the labelled attacks of earlier runs")
     def earlier_labelled(self, lang: str) -> list[pd.DataFrame]:
         """The labelled attacks of all other runs in a language, oldest first."""
         import mlflow
@@ -209,9 +247,8 @@ def _experiment(client: Client, uri: str) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return found.experiment_id
-    location = None
-    if uri.startswith("sqlite:///"):
-        location = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "artifacts").as_uri()
+    path = database.path_of(uri)
+    location = relocation.artifacts_of(path) if path else None
     from mlflow.exceptions import MlflowException
 
     try:

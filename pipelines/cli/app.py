@@ -2,8 +2,8 @@
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done (also a run whose
 challenger was refused), 1 the answer is no (promotion refused, nothing to roll back to, a submitted run failed, a
-rollout was rolled back), 2 an option, a file or a value cannot be used, or a stage of a local run broke down, 3 a
-rollout waits for a person, 130 stopped by Ctrl-C.
+rollout was rolled back), 2 an option, a file or a value cannot be used, a server does not answer, or a stage of a local
+run broke down, 3 a rollout waits for a person, 130 stopped by Ctrl-C.
 
 Nothing heavy is imported before a command needs it, so ``arena --help`` answers at once.
 """
@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from content_arena.pipelines.cli import data as data_commands
+from content_arena.pipelines.cli import home as home_commands
 from content_arena.pipelines.cli import run as loop_commands
 from content_arena.pipelines.cli import submit as cluster_commands
 from content_arena.pipelines.cli import versions as version_commands
@@ -49,7 +51,7 @@ def arena(
     """Declares the options of the program itself; its help text is ``help`` above."""
 
 
-for _commands in (loop_commands, version_commands, cluster_commands, rollout_commands):
+for _commands in (loop_commands, data_commands, version_commands, home_commands, cluster_commands, rollout_commands):
     _commands.add_to(app)
 
 

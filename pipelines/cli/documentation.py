@@ -36,7 +36,7 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 |---|---|
 | 0 | done; for a run: it ended in a verdict, yes or no |
 | 1 | the answer is no: gates or floors failed, nothing to roll back to, a submitted run failed, a rollout went back |
-| 2 | an option, a file or a value cannot be used, or a stage of a local run broke down |
+| 2 | an option, a file or a value cannot be used, a server does not answer, or a stage of a local run broke down |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |
 """
@@ -131,6 +131,8 @@ def _leaves(name: str, command: Command) -> Iterator[tuple[str, Command]]:
     if below is None:
         yield name, command
         return
+    if getattr(command, "invoke_without_command", False) and name != "arena":
+        yield name, command
     for word, part in below.items():
         yield from _leaves(f"{name} {word}", part)
 

@@ -11,9 +11,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.library_errors import LibraryError, explained, reason
+from content_arena.pipelines.cli import error_log
 
 #: An option that does not exist, a value out of range, a missing argument. Typer exports only this subclass of it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+#: What ends a command as it should, or is the way of Typer and the shell to end it.
+_PASSING: tuple[type[Exception], ...] = (typer.Exit, typer.Abort, BrokenPipeError, typer.BadParameter.__mro__[2])
 _AS_JSON = "content_arena.as_json"
 #: Exit code of a command that Ctrl-C stopped.
 STOPPED = 130
@@ -59,15 +63,30 @@ def _reported(ctx: typer.Context) -> Iterator[None]:
         # Typer writes the line for people.
         _write_json(ctx, error.format_message())  # type: ignore[attr-defined]
         raise
-    except ArenaError as error:
-        _write_json(ctx, str(error))
-        print(f"arena: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_code) from None
+    except _PASSING:
+        raise
+    except Exception as error:
+        known = _known(error, ctx)
+        _write_json(ctx, str(known))
+        print(f"arena: {known}", file=sys.stderr)
+        raise typer.Exit(known.exit_code) from None
     except KeyboardInterrupt as stop:
         message = "; ".join(["stopped", *map(str, stop.args)])
         _write_json(ctx, message)
         print(f"arena: {message}", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
+
+
+def _known(error: Exception, ctx: typer.Context) -> ArenaError:
+    """The error in one line. The traceback of what a library raised, or of a mistake in this code, goes into a log."""
+    if isinstance(error, ArenaError) and not isinstance(error, LibraryError):
+        return error
+    command = f"arena {ctx.invoked_subcommand or ''}".rstrip()
+    known = error if isinstance(error, LibraryError) else explained(error, command)
+    line = known or f"{command} broke down by a mistake in it: {reason(error)}"
+    path = error_log.keep(error)
+    where = f"; the traceback is in {path}" if path else ""
+    return ArenaError(" ".join(f"{line}{where}".split()))
 
 
 def _write_json(ctx: typer.Context, message: str) -> None:

@@ -16,6 +16,7 @@ import typer
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.qlora_training.settings import DEVICES
+from content_arena.components.shared.languages import require_code
 from content_arena.pipelines.definitions.addresses import S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.definitions.settings_file import RunSettings, load
@@ -61,6 +62,11 @@ def one_of(choices: Sequence[str]) -> Callable[[Given], Given]:
     return check
 
 
+def language(written: str | None) -> str | None:
+    """The code of the language that ``--lang`` names; None if it is not given."""
+    return None if written is None else require_code(written, "--lang")
+
+
 def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | None:
     """Makes the values of a settings file the defaults of a command's options: an option that is given wins."""
     if given is None:
@@ -77,7 +83,7 @@ def _apply(context: typer.Context, given: RunSettings | None) -> RunSettings | N
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-LangOption = Annotated[str, typer.Option(help=described("lang"))]
+LangOption = Annotated[str, typer.Option(help=described("lang"), callback=language)]
 RunnerOption = Annotated[
     Runner,
     typer.Option(help="Run the stages as processes, or as containers of the component image ($CONTENT_ARENA_IMAGE)."),
@@ -114,6 +120,10 @@ class CorpusOptions:
     ] = None
     text_column: Annotated[str | None, typer.Option(help="Column of the texts; usual names are found.")] = None
     label_column: Annotated[str | None, typer.Option(help="Column of the labels; usual names are found.")] = None
+    label_columns: Annotated[str | None, typer.Option(metavar="A,B,C", help=described("label_columns"))] = None
+    label_map: Annotated[str | None, typer.Option(metavar="LABEL=MEANING,...", help=described("label_map"))] = None
+    quoting: Annotated[str | None, typer.Option(metavar="[csv|none]", help=described("quoting"))] = None
+    encoding: Annotated[str | None, typer.Option(help=described("encoding"))] = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,22 @@ class ClusterOptions:
     label: Annotated[list[str], typer.Option("--label", help="KEY=VALUE on every pod, for cost attribution.")] = field(
         default_factory=list
     )
+    request: Annotated[
+        list[str],
+        typer.Option(
+            "--request",
+            metavar="STAGE=CPU,MEMORY",
+            help="What a stage asks for, such as train_qlora=500m,2Gi for a small node; repeat for more.",
+        ),
+    ] = field(default_factory=list)
+    cluster_settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--cluster-settings",
+            metavar="FILE",
+            help="cluster.env of the manifests: images of the stages, label and taint of GPU nodes.",
+        ),
+    ] = None
     s3_secret: Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")] = S3_SECRET
     s3_endpoint: Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")] = S3_ENDPOINT
 

@@ -35,7 +35,7 @@ class RunDisplay:
     """Draws the stages of a run on standard error.
 
     On a terminal each stage has one line that is redrawn in place. Elsewhere (a log file, CI) a line is written when a
-    stage starts, when it ends, and every ten seconds in between.
+    stage starts, when it ends, and every ten seconds in between. A note of a stage is written for good on both.
 
     Attributes:
         console: Where to draw.
@@ -66,6 +66,10 @@ class RunDisplay:
         """Takes one line of a stage's log."""
         now = time.monotonic()
         stage = self._stages.get(line.stage)
+        if line.is_note:
+            # rich prints it above the stages that it redraws.
+            self.console.print(Text(line.message), soft_wrap=True)
+            return
         if stage is None:
             running = self._running()
             if running is not None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import tables
+from content_arena.pipelines.cli import standard_input, tables
 from content_arena.pipelines.cli.console import err, out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
@@ -30,6 +31,7 @@ from content_arena.pipelines.cli.options import (
 )
 from content_arena.pipelines.definitions.parameters import ARENA, BATTLE, PARAMETERS, Parameter
 from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.execution import room
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
@@ -88,10 +90,13 @@ def run(
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
+    reachable.require(home.tracking_uri)
+    room.require(home, generations)
     engine = _engine(home, runner, corpus.data, guard.guard, base_model)
     results: list[dict[str, Any]] = []
     try:
-        with home.exclusive():
+        with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
+            arguments["data"] = data
             while len(results) < generations and not (results and _has_no_champion(results[-1])):
                 results.append(_one_generation(home, {**arguments, "seed": attack.seed + len(results)}, engine))
                 if not as_json:
@@ -138,12 +143,15 @@ def battle(
         "victim": str(Path(victim).absolute()) if is_folder else victim,
         "tracking_uri": home.tracking_uri,
     }
-    with home.exclusive():
+    reachable.require(home.tracking_uri)
+    with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
+        arguments["data"] = data
         finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
-        print(json.dumps({"victim": victim, "attack_set_sha256": sha256, "strategies": rows}))
+        answer = {"victim": victim, "attack_set_sha256": sha256, "strategies": rows}
+        print(json.dumps(answer | {"corpus": _corpus_answer(finished)}))
         return
     out.print(tables.battle_table(rows, victim, attack.budget, attack.seed))
 
@@ -162,8 +170,7 @@ def _arguments(
         **(settings or RunSettings()).for_pipeline(names),
         "lang": corpus.lang,
         "max_texts": corpus.max_texts or (MAX_TEXTS_CUDA if has_gpu else MAX_TEXTS_CPU),
-        "text_column": corpus.text_column,
-        "label_column": corpus.label_column,
+        **_reading(corpus),
         "budget": attack.budget,
         "texts_per_label": attack.texts,
         "seed": attack.seed,
@@ -178,12 +185,26 @@ def _arguments(
     return arguments
 
 
+def _reading(corpus: CorpusOptions) -> dict[str, str]:
+    """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
+    from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+
+    names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding")
+    given = {name: value for name in names if (value := getattr(corpus, name))}
+    # The stage would refuse them as well, seconds later.
+    ReadingOptions.of(given)
+    return given
+
+
 def _absolute(data: str) -> str:
     """The name of data, as a stage that runs in another folder finds it."""
-    if data == EMBEDDED or "://" in data:
+    if data in (EMBEDDED, standard_input.NAME):
         return data
-    from content_arena.components.corpus_preparation import formats
+    from content_arena.components.corpus_preparation import formats, sources
 
+    if "://" in data:
+        sources.check_address(data)
+        return data
     path = Path(data).expanduser().absolute()
     # The stage would refuse it as well, seconds later.
     formats.check_is_file(path)
@@ -230,6 +251,7 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation.attack_set_sha256,
         "report": str(_keep_report(home, finished, "promote_challenger")),
+        "corpus": _corpus_answer(finished),
     }
 
 
@@ -255,6 +277,7 @@ def _refused_first_version(home: ArenaHome, failed: LocalRun) -> dict[str, Any] 
         "attack_set_sha256": None,
         "evaluation_set_sha256": None,
         "report": str(_keep_report(home, failed, "bootstrap_champion")),
+        "corpus": _corpus_answer(failed),
     }
 
 
@@ -266,6 +289,21 @@ def _answer(verdict: PromotionVerdict) -> dict[str, Any]:
     names = ("generation", "champion_version", "challenger_version", "promoted", "reasons", "gates", "floors", "guard")
     seconds = {stage: verdict.seconds.get(stage) for stage in GENERATION}
     return {name: document[name] for name in names} | {"seconds": seconds}
+
+
+def _corpus_answer(run: LocalRun) -> dict[str, Any]:
+    """What ``--json`` answers about the data: rows read and dropped, texts of each label, and what was noted."""
+    from content_arena.components.shared.records import LABELS
+
+    counts = run.metadata("prepare_corpus", "corpus")
+    prefix = "dropped_"
+    dropped = {name.removeprefix(prefix): int(number) for name, number in counts.items() if name.startswith(prefix)}
+    return {
+        "rows_read": int(counts["read"]),
+        "rows_dropped": {reason: number for reason, number in dropped.items() if number},
+        "labels": {label: int(counts[label]) for label in LABELS},
+        "warnings": run.notes("prepare_corpus"),
+    }
 
 
 def _keep_report(home: ArenaHome, run: LocalRun, stage: str) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
+from content_arena.components.shared.languages import require_code
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, ClusterOptions, RolloutOptions, SettingsOption
 from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.definitions.stage_table import STAGES, Resources
+from content_arena.pipelines.execution.schedule import six_fields
 
 if TYPE_CHECKING:
     from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
 
+#: A stage, and quantities in Kubernetes' notation.
+_REQUEST = re.compile(r"\w+=(?P<cpu>\d+(\.\d+)?|\d+m),(?P<memory>\d+[MG]i)", re.ASCII)
 #: The types of KFP's parameters, texts apart: what JSON gives for them, and their names in messages.
 _PARAMETER_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "NUMBER_INTEGER": ((int,), "a whole number"),
@@ -79,6 +85,16 @@ class ServerOptions:
     service_account: Annotated[
         str | None, typer.Option(help="ServiceAccount of the pods; Kubeflow Pipelines' own if not given.")
     ] = None
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_KFP_TOKEN", help="Bearer token for a server with users, such as Kubeflow's."
+        ),
+    ] = None
+    cookie: Annotated[
+        str | None,
+        typer.Option(envvar="CONTENT_ARENA_KFP_COOKIE", help="Cookie for a server with users, as NAME=VALUE."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,8 @@ class ScheduleOptions:
         int | None, typer.Option(min=60, help="Make a recurring run that starts every this many seconds.")
     ] = None
     cron: Annotated[
-        str | None, typer.Option(help="Make a recurring run by this cron expression of six fields, seconds first.")
+        str | None,
+        typer.Option(help="Make a recurring run by this cron expression of five fields; six if seconds come first."),
     ] = None
     wait: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True
 
@@ -115,12 +132,17 @@ def submit(
 
     if schedule.every and schedule.cron:
         raise InputError("give --every or --cron, not both")
+    if schedule.cron:
+        # Before anything is uploaded.
+        schedule = replace(schedule, cron=six_fields(schedule.cron))
     settings = settings or RunSettings()
     placement = _placement(cluster, rollout, settings)
     # KFP's client prints links to standard output, which is for the result of the command alone.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         package = _compile(pipeline, placement, RunSettings(), Path(folder))
         arguments = settings.for_pipeline(_parameter_names(pipeline)) | parse_parameters(package, parameter)
+        if "lang" in arguments:
+            arguments["lang"] = require_code(arguments["lang"], "parameter lang")
         answer = _start(server, schedule, pipeline, package, arguments)
     if as_json:
         print(json.dumps(answer))
@@ -132,9 +154,10 @@ def _start(
     server: ServerOptions, schedule: ScheduleOptions, pipeline: Pipeline, package: Path, arguments: dict[str, Any]
 ) -> dict[str, str]:
     """Starts or schedules a run, follows it if asked to, and returns what ``--json`` answers."""
-    from content_arena.pipelines.execution.cluster import Submission
+    from content_arena.pipelines.execution.cluster import Login, Submission
 
-    submission = Submission(server.host, server.namespace, server.experiment, server.service_account)
+    login = Login(server.token, server.cookie)
+    submission = Submission(server.host, server.namespace, server.experiment, server.service_account, login)
     if schedule.every or schedule.cron:
         answer = submission.schedule(pipeline.value, package, arguments, every=schedule.every, cron=schedule.cron)
         console.status(f"recurring run {answer['recurring_run_id']} of {pipeline.value} is enabled at {server.host}")
@@ -142,7 +165,10 @@ def _start(
     answer = submission.start(pipeline.value, package, arguments)
     console.status(f"run {answer['run_id']}: {answer['url']}")
     if schedule.wait:
-        answer["state"] = submission.follow(answer["run_id"], console.status)
+        try:
+            answer["state"] = submission.follow(answer["run_id"], console.status)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"the run goes on, and {answer['url']} shows and ends it") from stop
     return answer
 
 
@@ -180,20 +206,44 @@ def _parsed(name: str, value: str, kind: str) -> object:
 
 
 def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSettings) -> Placement:
-    from content_arena.pipelines.definitions.placement import Placement
+    from content_arena.pipelines.definitions import cluster_settings
+    from content_arena.pipelines.definitions.placement import GpuPlacement, Images, Placement
 
     pairs = dict(label.partition("=")[::2] for label in cluster.label)
     if not all(pairs.values()):
         raise InputError(f"a label is KEY=VALUE, got {', '.join(cluster.label)}")
+    found = cluster_settings.read(cluster.cluster_settings) if cluster.cluster_settings else None
+    gpu = GpuPlacement()
+    if found is not None:
+        gpu = GpuPlacement(node_label=(found.gpu_label, found.gpu_label_value), taint=found.gpu_taint)
     return Placement(
         shards=cluster.shards,
+        gpu=gpu,
+        images=Images(found.component_image, found.component_image_cuda) if found else None,
         gpu_stages=tuple(cluster.gpu),
         checkpoint_claim=cluster.checkpoint_claim,
         labels=pairs,
+        resources=_requests(cluster.request),
         s3_secret=cluster.s3_secret,
         s3_endpoint=cluster.s3_endpoint,
         rollout=_rollout(rollout, settings),
     )
+
+
+def _requests(given: list[str]) -> dict[str, Resources]:
+    """What stages ask for, by stage: the table's limits and time, with the requests that were given."""
+    found = {}
+    for text in given:
+        stage = next((stage for stage in STAGES if stage.name == text.partition("=")[0]), None)
+        quantities = _REQUEST.fullmatch(text)
+        if stage is None or quantities is None:
+            stages = ", ".join(stage.name for stage in STAGES)
+            raise InputError(f"--request is {text!r}, wanted STAGE=CPU,MEMORY such as train_qlora=500m,2Gi; {stages}")
+        limits = stage.resources
+        found[stage.name] = replace(
+            limits, cpu=(quantities["cpu"], limits.cpu[1]), memory=(quantities["memory"], limits.memory[1])
+        )
+    return found
 
 
 def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:
@@ -241,7 +291,12 @@ def _compile(pipeline: Pipeline, placement: Placement, settings: RunSettings, fo
 
     builds = {Pipeline.ARENA: arena.build, Pipeline.BATTLE: battle.build, Pipeline.RETRAIN: retrain.build}
     names = _parameter_names(pipeline)
-    where = {"tracking_uri": addresses.TRACKING_URI, "models_uri": addresses.MODELS_URI}
+    rollout = placement.rollout
+    where = {
+        "tracking_uri": addresses.TRACKING_URI,
+        "models_uri": addresses.MODELS_URI,
+        "first_service": f"{rollout.namespace}/{rollout.service}" if rollout else addresses.FIRST_SERVICE,
+    }
     defaults = settings.for_pipeline(names) | {name: value for name, value in where.items() if name in names}
     path = folder / f"{pipeline.value}.yaml"
     compiler.Compiler().compile(builds[pipeline](placement), str(path), pipeline_parameters=defaults)

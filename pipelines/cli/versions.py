@@ -60,6 +60,7 @@ def promote(
     number, champion = registry.resolve(version), registry.version_of(registry.CHAMPION)
     if number == champion:
         raise InputError(f"version {number} is the champion already")
+    registry.check_bundle(number)
     if force:
         registry.record_override(number, str(reason))
     else:

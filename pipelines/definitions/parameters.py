@@ -46,7 +46,8 @@ _ALL = (
         "data",
         str,
         "embedded",
-        "Labelled text: a CSV, TSV, JSONL or Parquet file (also .gz), hf://NAME, or the embedded corpus.",
+        "Labelled text: a CSV, TSV, JSON (also .gz), XLSX or Parquet file, its https:// or s3:// address, "
+        "hf://NAME, or the embedded corpus.",
     ),
     Parameter(
         "data_version",
@@ -123,6 +124,31 @@ _ALL = (
     Parameter("text_column", str, "", "Column of the text; found by usual names if empty."),
     Parameter("label_column", str, "", "Column of the label; found by usual names if empty."),
     Parameter(
+        "label_columns",
+        str,
+        "",
+        "Several columns of 1 and 0, between commas, such as toxic,insult,threat: a text is toxic if one of them is 1. "
+        "In a column named for harmless texts, such as clean, 1 means benign.",
+    ),
+    Parameter(
+        "label_map",
+        str,
+        "",
+        "What labels mean, such as '8=benign,*=toxic' or '>=0.5=toxic,*=benign'; LABEL=none drops the rows with it.",
+    ),
+    Parameter(
+        "quoting",
+        str,
+        "",
+        "csv or none: whether a double quote in a CSV or TSV file holds a field together; found if empty.",
+    ),
+    Parameter(
+        "encoding",
+        str,
+        "",
+        "Of a file of text, such as cp1252; UTF-8 if empty, or the usual one of the language where that fits.",
+    ),
+    Parameter(
         "held_out_strategies",
         List[str],  # noqa: UP006
         list(AttackSettings.held_out_strategies),
@@ -143,11 +169,19 @@ _ALL = (
         "Folder on a volume that outlives a pod, to resume killed trainings from; none if empty.",
     ),
     Parameter("models_uri", str, "", "s3://bucket/folder to publish versions to; nothing is published if empty."),
+    Parameter(
+        "first_service",
+        str,
+        "",
+        "NAMESPACE/NAME of the InferenceService that is created with the first champion; none if empty.",
+    ),
     Parameter("tracking_uri", str, "", "MLflow server; MLFLOW_TRACKING_URI of the pods if empty."),
 )
 #: By name.
 PARAMETERS = {parameter.name: parameter for parameter in _ALL}
-_TRAINING = ("base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri")
+_TRAINING = (
+    "base_model", "epochs", "warm_start", "learning_rate", "device", "checkpoint_dir", "models_uri", "first_service",
+)  # fmt: skip
 _POLICY = ("max_evasion", "max_age_days")
 _GUARD = ("guard", "require_guard")
 

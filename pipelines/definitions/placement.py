@@ -82,6 +82,19 @@ class RolloutPlacement:
         }
 
 
+@dataclass(frozen=True)
+class Images:
+    """Images that stages run in, where they are not the components' own.
+
+    Attributes:
+        component: Of every stage but those on a GPU.
+        cuda: Of the stages on a GPU.
+    """
+
+    component: str
+    cuda: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placement:
     """Everything about a cluster that is decided when a pipeline is compiled.
@@ -99,6 +112,7 @@ class Placement:
         rollout: Where a challenger that passed the gates is rolled out, as the last stage; None for no rollout.
         labels: Labels of every pod, for cost attribution for example.
         resources: Resources of stages that need others than the table of stages has, by name of the stage.
+        images: Images of the stages; those that the components name if None.
     """
 
     shards: int = 1
@@ -111,6 +125,7 @@ class Placement:
     rollout: RolloutPlacement | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Resources] = field(default_factory=dict)
+    images: Images | None = None
 
     def __post_init__(self) -> None:
         if self.shards < 1:
@@ -135,6 +150,8 @@ class Placement:
             kubernetes.add_pod_label(task, key, value)
         if stage.name in self.gpu_stages:
             self.gpu.apply(task)
+        if self.images is not None:
+            task.set_container_image(self.images.cuda if stage.name in self.gpu_stages else self.images.component)
         if stage.publishes:
             keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
             kubernetes.use_secret_as_env(task, self.s3_secret, {key: key for key in keys}, optional=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.corpus_preparation.settings import CorpusSettings
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.promotion.settings import PromotionSettings
@@ -58,6 +59,7 @@ def sections() -> dict[str, type[Any]]:
 
     kinds = (
         AttackSettings,
+        CorpusSettings,
         TrainingSettings,
         EvaluationSettings,
         LabelingSettings,

@@ -115,7 +115,9 @@ class Stages:
             use_cached_corpus: See :meth:`prepare`.
         """
         corpus = self.prepare(use_cached_corpus=use_cached_corpus)
-        bootstrap = self._task(stage_table.BOOTSTRAP_CHAMPION, corpus=corpus.outputs["corpus"])
+        bootstrap = self._task(
+            stage_table.BOOTSTRAP_CHAMPION, corpus=corpus.outputs["corpus"], quality=corpus.outputs["quality"]
+        )
         battle = self.battle(corpus, "champion", after=bootstrap)
         return Attacked(corpus, bootstrap.outputs["champion_version"], battle)
 

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.execution.following import Follower
 
 #: States of a run that has ended.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
+
+
+#: What a server with users says, by status.
+_REFUSALS = {
+    401: "Kubeflow Pipelines does not know you (401): give a valid one with --token or --cookie",
+    403: "Kubeflow Pipelines does not let you do that (403): with Kubeflow's profiles, --namespace is your profile's",
+}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what KFP's client warns of at every call, and without its tracebacks of what is raised as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 @contextlib.contextmanager
@@ -25,6 +48,8 @@ def _client_errors(failure: str, advice: str = "") -> Iterator[None]:
         yield
     # The client raises TimeoutError, an OSError, if the server is another one, and ValueError for a malformed address.
     except (ApiException, HTTPError, OSError, ValueError) as error:
+        if isinstance(error, ApiException) and error.status in _REFUSALS:
+            raise InputError(_REFUSALS[error.status]) from error
         reason = str(getattr(error, "reason", None) or error).strip().splitlines()[0][:200]
         raise InputError(f"{failure} ({reason})" + (f": {advice}" if advice else "")) from error
 
@@ -36,10 +61,46 @@ class _Version(Protocol):
     pipeline_version_id: str
 
 
+@dataclass(frozen=True)
+class Login:
+    """How a server with users, such as Kubeflow's, knows whose requests these are.
+
+    Attributes:
+        token: Bearer token; None for none.
+        cookie: Such as ``authservice_session=...``; None for none.
+    """
+
+    token: str | None = None
+    cookie: str | None = None
+
+
+def _has_users(host: str, login: Login) -> bool:
+    """Whether a server keeps users apart.
+
+    The client asks too, but five times with 5 s in between, and drops the reason.
+    """
+    from kfp_server_api import ApiClient, Configuration, HealthzServiceApi
+
+    settings = Configuration(host=host)
+    if login.token:
+        settings.api_key, settings.api_key_prefix = {"authorization": login.token}, {"authorization": "Bearer"}
+    found = HealthzServiceApi(ApiClient(settings, cookie=login.cookie)).healthz_service_get_healthz()
+    if not hasattr(found, "multi_user"):
+        raise ValueError("it answers with a page and not as an API")
+    return bool(found.multi_user)
+
+
 class Submission:
     """A Kubeflow Pipelines server and the experiment that runs belong to."""
 
-    def __init__(self, host: str, namespace: str, experiment: str, service_account: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        namespace: str,
+        experiment: str,
+        service_account: str | None = None,
+        login: Login = Login(),
+    ) -> None:
         """Connects to a server, and makes the experiment if there is none.
 
         Args:
@@ -47,18 +108,22 @@ class Submission:
             namespace: Of the runs.
             experiment: Name of the experiment.
             service_account: Of the pods; the server's default if None.
+            login: For a server with users.
 
         Raises:
-            InputError: Nothing that is Kubeflow Pipelines answers there.
+            InputError: Nothing that is Kubeflow Pipelines answers there, or it does not let us in.
         """
-        import kfp
+        with _quiet():
+            import kfp
 
         self._host, self._namespace, self._service_account = host.rstrip("/"), namespace, service_account
         unreachable = f"Kubeflow Pipelines does not answer at {host}"
-        with _client_errors(unreachable, "is the port-forward up, and --host right?"), warnings.catch_warnings():
-            # The client warns at every start that it needs Kubeflow Pipelines 2.
-            warnings.simplefilter("ignore", FutureWarning)
-            self._client = kfp.Client(host=self._host, namespace=namespace)
+        with _client_errors(unreachable, "is the port-forward up, and --host right?"), _quiet():
+            # With users, pipelines are in namespaces as well.
+            self._pipelines_namespace = namespace if _has_users(self._host, login) else None
+            self._client = kfp.Client(
+                host=self._host, namespace=namespace, existing_token=login.token, cookies=login.cookie
+            )
             self._experiment_id: str = self._client.create_experiment(experiment, namespace=namespace).experiment_id
         if not self._experiment_id:
             raise InputError(f"{unreachable}: another server does; give the right --host")
@@ -69,7 +134,7 @@ class Submission:
         Raises:
             InputError: The server refused, or stopped answering.
         """
-        with _client_errors(f"Kubeflow Pipelines does not start {name}"):
+        with _client_errors(f"Kubeflow Pipelines does not start {name}"), _quiet():
             version = self._upload(name, package)
             run = self._client.run_pipeline(
                 experiment_id=self._experiment_id,
@@ -96,7 +161,7 @@ class Submission:
         Raises:
             InputError: The server refused, or stopped answering.
         """
-        with _client_errors(f"Kubeflow Pipelines does not schedule {name}"):
+        with _client_errors(f"Kubeflow Pipelines does not schedule {name}"), _quiet():
             version = self._upload(name, package)
             made = self._client.create_recurring_run(
                 experiment_id=self._experiment_id,
@@ -113,7 +178,7 @@ class Submission:
         return {"recurring_run_id": made.recurring_run_id}
 
     def follow(self, run_id: str, log: Callable[[str], None], interval: float = 5.0) -> str:
-        """Logs every task that changes its state until the run has ended; returns the run's state.
+        """Logs what the stages do until the run has ended; returns the run's state.
 
         Args:
             run_id: Of the run.
@@ -123,15 +188,12 @@ class Submission:
         Raises:
             InputError: The server stopped answering; the run goes on.
         """
-        seen: dict[str, str] = {}
+        follower = Follower(run_id, self._namespace)
         while True:
-            with _client_errors(f"Kubeflow Pipelines no longer answers for run {run_id}, which goes on"):
+            with _client_errors(f"Kubeflow Pipelines no longer answers for run {run_id}, which goes on"), _quiet():
                 run = self._client.get_run(run_id)
-            for task in (run.run_details.task_details or []) if run.run_details else []:
-                title, state = task.display_name or "", task.state or ""
-                if title and not title.endswith("-driver") and state and seen.get(task.task_id) != state:
-                    seen[task.task_id] = state
-                    log(f"{title}: {state.lower()}")
+            for line in follower.lines((run.run_details.task_details or []) if run.run_details else []):
+                log(line)
             ended: str = run.state
             if ended in FINAL:
                 return ended
@@ -140,9 +202,9 @@ class Submission:
     def _upload(self, name: str, package: Path) -> _Version:
         """A new version of the pipeline; the pipeline itself is made by the first upload."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        pipeline_id = self._client.get_pipeline_id(name)
+        pipeline_id = self._find(name)
         if pipeline_id is None:
-            made = self._client.upload_pipeline(str(package), pipeline_name=name, namespace=self._namespace)
+            made = self._client.upload_pipeline(str(package), pipeline_name=name, namespace=self._pipelines_namespace)
             versions = self._client.list_pipeline_versions(made.pipeline_id, page_size=1, sort_by="created_at desc")
             first: _Version = versions.pipeline_versions[0]
             return first
@@ -150,3 +212,12 @@ class Submission:
             str(package), pipeline_version_name=f"{name}-{stamp}", pipeline_id=pipeline_id
         )
         return version
+
+    def _find(self, name: str) -> str | None:
+        """The id of the pipeline of that name; None before the first upload."""
+        # The client's get_pipeline_id names no namespace, and then a server with users shows shared pipelines only.
+        predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+        found = self._client.list_pipelines(
+            filter=json.dumps({"predicates": [predicate]}), namespace=self._pipelines_namespace
+        )
+        return str(found.pipelines[0].pipeline_id) if found.pipelines else None

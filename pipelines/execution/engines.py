@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.execution.home import ArenaHome
+from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
 
 if TYPE_CHECKING:
     from kfp import local
 
     Engine: TypeAlias = local.SubprocessRunner | local.DockerRunner
 
-#: Environment of every stage: unbuffered lines, and no chatter from libraries.
+#: Environment of every stage: unbuffered lines, no chatter from libraries, and no minutes of silence.
 QUIET = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONWARNINGS": "ignore",
@@ -24,6 +24,7 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    **FEW_RETRIES,
 }
 _PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *QUIET)
 

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from content_arena.components.shared import database, reachable
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import home_folder
 
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
+
+#: How often MLflow asks again on a machine where somebody waits. Its own default, 7, takes minutes: each wait is twice
+#: the one before.
+FEW_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4"}
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,29 @@ class ArenaHome:
     @property
     def tracking_uri(self) -> str:
         """MLFLOW_TRACKING_URI where one is set, else the database in this folder."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.path / 'mlflow.db'}"
+        return os.environ.get("MLFLOW_TRACKING_URI") or database.uri_of(self.database)
+
+    @property
+    def database(self) -> Path:
+        """The tracking database of this folder; used unless MLFLOW_TRACKING_URI names another place."""
+        return self.path / "mlflow.db"
 
     @property
     def shared_folders(self) -> list[Path]:
         """The folders that every stage writes to: this one, and that of a database that MLFLOW_TRACKING_URI names."""
-        scheme, _, database = self.tracking_uri.partition(":///")
-        folders = [self.path]
-        if scheme == "sqlite" and not Path(database).absolute().is_relative_to(self.path):
-            folders.append(Path(database).absolute().parent)
-        return folders
+        used = database.path_of(self.tracking_uri)
+        is_elsewhere = used is not None and not used.absolute().is_relative_to(self.path)
+        return [self.path, used.absolute().parent] if used is not None and is_elsewhere else [self.path]
 
     @property
     def checkpoints(self) -> Path:
         """Where trainings keep checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def base_models(self) -> Path:
+        """Base models that were converted once; see :mod:`content_arena.components.qlora_training.multilingual`."""
+        return self.path / "base_models"
 
     @property
     def runs(self) -> Path:
@@ -60,9 +73,14 @@ class ArenaHome:
         """One HTML page for each run."""
         return self.path / "reports"
 
+    @property
+    def error_log(self) -> Path:
+        """Tracebacks of commands that failed by an error of a library."""
+        return self.path / "errors.log"
+
     def exists(self) -> bool:
         """Whether there is a registry: a database in this folder, or a server that the environment names."""
-        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (self.path / "mlflow.db").is_file()
+        return bool(os.environ.get("MLFLOW_TRACKING_URI")) or self.database.is_file()
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -95,11 +113,23 @@ def registry_here() -> Registry:
     """The registry of this machine. Connecting would make a database, so a folder without one is refused first.
 
     Raises:
-        InputError: There is no arena here.
+        InputError: There is no arena here, or its MLflow server does not answer.
     """
-    from content_arena.components.registry.registry import Registry
-
     home = ArenaHome.from_environment()
     if not home.exists():
         raise InputError(f"there is no arena in {home.path}: `arena run` makes one, ARENA_HOME names another place")
-    return Registry(home.tracking_uri)
+    return registry_at(home.tracking_uri)
+
+
+def registry_at(tracking_uri: str) -> Registry:
+    """The registry at an address, for a command that somebody waits for.
+
+    Raises:
+        InputError: Nothing answers there.
+    """
+    from content_arena.components.registry.registry import Registry
+
+    reachable.require(tracking_uri)
+    for name, value in FEW_RETRIES.items():
+        os.environ.setdefault(name, value)
+    return Registry(tracking_uri)

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from content_arena.components.shared.stage import parse
 from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
 from content_arena.pipelines.execution.engines import QUIET, subprocesses
 from content_arena.pipelines.execution.home import ArenaHome
+from content_arena.pipelines.execution.room import RUNS_KEPT
 from content_arena.pipelines.execution.stage_log import StageCrashedError, StageLog, StageRefusedError, Watcher
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from content_arena.pipelines.execution.engines import Engine
 
 __all__ = ["LocalRun", "StageCrashedError", "StageRefusedError", "run"]
-#: Finished runs whose intermediate files are kept; models and figures live in MLflow.
-_RUNS_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,19 @@ class LocalRun:
         if not path.exists():
             raise StageCrashedError(f"{task} left no {name}: the end of its log is in {self.log}")
         return path
+
+    def notes(self, stage: str) -> list[str]:
+        """What a stage noted for the user, without repetition."""
+        lines = map(parse, self.log.read_text(encoding="utf-8", errors="replace").splitlines())
+        return list(dict.fromkeys(line.message for line in lines if line and line.is_note and line.stage == stage))
+
+    def metadata(self, task: str, name: str) -> dict[str, Any]:
+        """The metadata of an output artifact of a task.
+
+        Raises:
+            StageCrashedError: The task left none: its process or container vanished.
+        """
+        return dict(self._output(task, "artifacts", name)["artifacts"][0].get("metadata", {}))
 
     def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
         try:
@@ -166,6 +179,7 @@ def _environment(defaults: Mapping[str, str], **forced: str) -> Iterator[None]:
 
 
 def _forget_old_runs(runs: Path) -> None:
+    """Removes the intermediate files of older runs; models and figures live in MLflow."""
     folders = (path for path in runs.iterdir() if path.is_dir())
-    for old in sorted(folders, key=lambda path: (path.stat().st_ctime_ns, path.name))[:-_RUNS_KEPT]:
+    for old in sorted(folders, key=lambda path: (path.stat().st_ctime_ns, path.name))[:-RUNS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)

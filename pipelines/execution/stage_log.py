@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: The last line of a traceback: type and message.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b.*")
 _EXCEPTION_LENGTH = 300
+#: The line by which kfp.local says which task it starts; its name may be coloured.
+_EXECUTING = re.compile(r"Executing task .*?'([a-z0-9-]+)'")
 Watcher = Callable[[StageLine], None]
 
 
@@ -33,14 +35,14 @@ class StageRefusedError(InputError):
 
 
 class StageCrashedError(ArenaError):
-    """A stage ended without an error line of its own; the log has the traceback."""
+    """A stage broke down: by an error of a library, or without any line of its own. The log has the traceback."""
 
 
 class StageLog(io.TextIOBase):
     """A text stream that keeps every line in a file and passes on those that stages wrote.
 
     Attributes:
-        last_stage: The last stage that wrote a line, exit stages apart.
+        last_stage: The last stage that started or wrote a line, exit stages apart.
         first_error: The first error line of a stage. Other stages may fail because that one did, so the first is the
             cause.
         exception: The line that ends the first traceback.
@@ -95,6 +97,9 @@ class StageLog(io.TextIOBase):
             run: What was run until then.
         """
         self.flush_line()
+        if self.first_error is not None and self.first_error.is_failure:
+            failed = self.first_error
+            return StageCrashedError(f"{failed.stage}: {failed.message}; the whole log is in {self._file.name}")
         if self.first_error is not None:
             return StageRefusedError(self.first_error.message, run)
         where = f"stage {self.last_stage}" if self.last_stage else "the run"
@@ -108,6 +113,9 @@ class StageLog(io.TextIOBase):
             ends_traceback = _EXCEPTION.match(line.strip())
             if ends_traceback and self.exception is None:
                 self.exception = ends_traceback[0][:_EXCEPTION_LENGTH]
+            started = _EXECUTING.search(line)
+            if started and (task := started[1].replace("-", "_")) not in self._exit_stages:
+                self.last_stage = task
             return
         if found.stage not in self._exit_stages:
             self.last_stage = found.stage

@@ -18,7 +18,7 @@ from content_arena.components.shared.tracking import Tracking
 from tests import containers
 from tests.containers import ROOT
 
-IMAGE = "content-arena/predictor:0.1.0"
+IMAGE = "dev.local/content-arena/predictor:0.1.0"
 RUNTIME = ROOT / "manifests/base/arena/predictor/serving-runtime.yaml"
 TEXTS = ["you are a stupid idiot", "a nice day"]
 

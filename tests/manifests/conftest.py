@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.manifests.rendering import Renderer, kubectl
 
+_STORAGE_CONTAINER = Path(__file__).with_name("cluster-storage-container-crd.yaml")
 RESTRICTED = {
     "app.kubernetes.io/part-of": "content-arena",
     "pod-security.kubernetes.io/enforce": "restricted",
@@ -43,6 +45,9 @@ def cluster(manifests: Renderer) -> None:
     ]
     if missing:
         pytest.skip(f"needs these CRDs in the cluster of KUBECONFIG: {', '.join(missing)}")
+    if "clusterstoragecontainers.serving.kserve.io" not in served:
+        kubectl("apply", "--server-side", f"--filename={_STORAGE_CONTAINER}")
+        kubectl("wait", "--for=condition=Established", f"--filename={_STORAGE_CONTAINER}", "--timeout=30s")
 
 
 @pytest.fixture(scope="module")

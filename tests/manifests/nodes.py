@@ -1,4 +1,4 @@
-"""Nodes that are ours to use, and the images they have."""
+"""What the cluster of KUBECONFIG has: nodes that are ours to use, their images, KServe's controller."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def ready_node_with(images: Iterable[str]) -> str:
     if missing:
         pytest.skip(f"needs {', '.join(sorted(missing))} on the node: `kind load docker-image` loads them")
     return ready[0]["metadata"]["name"]
+
+
+def kserve_runs() -> bool:
+    """Whether KServe's controller acts on InferenceServices here."""
+    items = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]
+    return any(
+        item["metadata"]["name"] == "kserve-controller-manager" and item["status"].get("availableReplicas")
+        for item in items
+    )
 
 
 def _is_ready(node: dict) -> bool:

@@ -12,6 +12,10 @@ from typing import Any
 
 import yaml
 
+from content_arena.components.promotion import first_service
+from content_arena.components.registry import tags
+from content_arena.components.registry.version import RegisteredVersion
+
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 NAMESPACE = "content-arena"
 #: Applied as a whole.
@@ -111,6 +115,15 @@ def find(objects: list[Object], kind: str, name: str) -> Object:
     return found
 
 
+def services(objects: list[Object]) -> list[Object]:
+    """The InferenceService that promotion would create from the template among these objects; none without one."""
+    champion = RegisteredVersion(1, "0" * 64, 0, tags={tags.STORAGE_URI: "s3://models/content-filter/1/"})
+    templates = [
+        item for item in of_kind(objects, "ConfigMap") if item["metadata"]["name"] == "content-filter-template"
+    ]
+    return [first_service.manifest(item["data"], "content-filter", champion) for item in templates]
+
+
 def pods(objects: list[Object]) -> list[Pod]:
     """The pods of every workload, those of an InferenceService put together as KServe does."""
     return list(_pods(objects))
@@ -120,7 +133,7 @@ def _pods(objects: list[Object]) -> Iterator[Pod]:
     for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
         template = item["spec"]["template"]
         yield Pod(name_of(item), template["metadata"]["labels"], template["spec"], item["kind"])
-    for item in of_kind(objects, "InferenceService"):
+    for item in services(objects):
         predictor = item["spec"]["predictor"]
         runtime = find(objects, "ServingRuntime", predictor["model"]["runtime"])
         yield _predictor_pod(item, predictor, runtime["spec"])
@@ -128,10 +141,11 @@ def _pods(objects: list[Object]) -> Iterator[Pod]:
 
 def _predictor_pod(service: Object, predictor: dict[str, Any], runtime: dict[str, Any]) -> Pod:
     """The runtime's containers and volumes, everything else from the predictor, and KServe's own labels."""
-    name = f"{service['metadata']['name']}-{predictor['name']}-predictor"
+    variant = f"-{predictor['name']}" if "name" in predictor else ""
+    name = f"{service['metadata']['name']}{variant}-predictor"
     not_of_a_pod = {
         "name", "labels", "annotations", "model", "minReplicas", "maxReplicas", "scaleMetric", "scaleTarget",
-        "deploymentStrategy",
+        "deploymentStrategy", "storageContainerName",
     }  # fmt: skip
     spec = {key: value for key, value in predictor.items() if key not in not_of_a_pod}
     (container,) = runtime["containers"]

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.manifests.rendering import MANIFESTS, find, kubectl
+from tests.manifests.rendering import MANIFESTS, find, kubectl, services
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
 _REFUSED_POD = {
@@ -34,12 +34,12 @@ def rendered(tmp_path_factory):
 
 
 def test_the_service_has_nothing_that_knative_refuses(rendered):
-    service = find(rendered[1], "InferenceService", "content-filter")
+    (service,) = services(rendered[1])
     assert service["metadata"]["annotations"] == {"serving.kserve.io/deploymentMode": "Knative"}
     predictor = service["spec"]["predictor"]
     assert "name" not in predictor
     assert not _REFUSED_POD & set(predictor)
-    before = find(rendered[0], "InferenceService", "content-filter")["spec"]["predictor"]
+    before = services(rendered[0])[0]["spec"]["predictor"]
     assert predictor == {key: value for key, value in before.items() if key not in _REFUSED_POD | {"name"}}
 
 
@@ -64,5 +64,5 @@ def test_nothing_else_is_different(rendered):
     different = {name for name in named[0] if named[0][name] != named[1][name]}
     assert named[0].keys() == named[1].keys()
     assert different == {
-        ("InferenceService", "content-filter"), ("ServingRuntime", "content-arena"), ("NetworkPolicy", "predictor"),
+        ("ConfigMap", "content-filter-template"), ("ServingRuntime", "content-arena"), ("NetworkPolicy", "predictor"),
     }  # fmt: skip

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from content_arena.components.promotion import first_service
 from content_arena.pipelines.definitions.stage_table import STAGES
 from tests.manifests import rendering
 from tests.manifests.rendering import EVERYTHING, MANIFESTS, OVERLAYS, Renderer, find, matches, of_kind, pods
@@ -26,7 +27,15 @@ def test_every_kustomization_is_rendered_by_these_tests():
     components = MANIFESTS / "components"
     folders = {path.parent for path in MANIFESTS.rglob("kustomization.yaml") if not path.is_relative_to(components)}
     parts = {MANIFESTS / name for name in ("base", "base/arena", "base/minio", "base/postgresql", "secrets")}
-    parts.add(MANIFESTS / "overlays/production/settings")
+    parts |= {
+        MANIFESTS / name
+        for name in (
+            "overlays/production/settings",
+            "overlays/gpu/nodes",
+            "overlays/gpu/predictor",
+            "jobs/arena-run/job",
+        )
+    }
     assert folders - parts == {MANIFESTS / name for name in EVERYTHING}
 
 
@@ -213,27 +222,49 @@ def test_gpus_are_asked_for_as_the_pipelines_ask(manifests: Renderer):
 
     gpu = placement.GpuPlacement()
     (pod,) = pods(manifests.objects("overlays/gpu/arena-run"))
-    assert pod.spec["nodeSelector"] == dict([gpu.node_label])
+    label, value = gpu.node_label
+    assert _node_term(pod) == {"key": label, "operator": "In", "values": [value]}
     assert pod.spec["tolerations"] == [{"key": gpu.taint, "operator": "Exists", "effect": "NoSchedule"}]
     for kind in ("requests", "limits"):
         assert pod.spec["containers"][0]["resources"][kind][gpu.resource] == str(gpu.count)
     for platform in pods(manifests.objects("overlays/gpu")):
-        (term,) = platform.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
-            "nodeSelectorTerms"
-        ]
-        label, value = gpu.node_label
-        assert not all(rendering._fulfils(expression, {label: value}) for expression in term["matchExpressions"])
+        assert _node_term(platform) == {"key": label, "operator": "NotIn", "values": [value]}
+
+
+def _node_term(pod: rendering.Pod) -> dict[str, object]:
+    """The one thing that a pod asks of its node."""
+    required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    ((expression,),) = [term["matchExpressions"] for term in required["nodeSelectorTerms"]]
+    return expression
+
+
+@every_overlay
+def test_no_overlay_applies_what_belongs_to_the_rollout(manifests: Renderer, folder: str):
+    assert not of_kind(manifests.objects(folder), "InferenceService")
+
+
+def test_job_and_pipelines_create_the_service_that_the_template_describes(manifests: Renderer):
+    from content_arena.pipelines.definitions import addresses
+
+    (pod,) = pods(manifests.objects("jobs/arena-run"))
+    environment = {entry["name"]: entry.get("value") for entry in pod.containers[0]["env"]}
+    namespace, name = addresses.FIRST_SERVICE.split("/")
+    assert environment[first_service.SERVICE] == f"$(POD_NAMESPACE)/{name}"
+    assert namespace == rendering.NAMESPACE
+    find(manifests.objects("overlays/kind"), "ConfigMap", f"{name}-template")
 
 
 @every_overlay
 def test_the_rollout_finds_an_inference_service_it_can_work_with(manifests: Renderer, folder: str):
-    service = find(manifests.objects(folder), "InferenceService", "content-filter")
+    (service,) = rendering.services(manifests.objects(folder))
     predictor = service["spec"]["predictor"]
     assert service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
     # A nameless stable variant could not hand its name on; a canary named here would undo a running one.
     assert predictor["name"]
     assert "canary" not in service["spec"]
     assert predictor["minReplicas"] <= predictor["maxReplicas"]
+    # Without it no pod starts under Pod Security "restricted".
+    find(manifests.objects(folder), "ClusterStorageContainer", predictor["storageContainerName"])
     # What changes at a promotion restarts the promoted pods.
     assert "CONTENT_ARENA_MODEL_ALIAS" not in {entry["name"] for entry in predictor["model"]["env"]}
 

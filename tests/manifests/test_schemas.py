@@ -8,7 +8,9 @@ from tests.manifests.rendering import EVERYTHING, Renderer, name_of
 
 KUBERNETES = "1.33"
 #: Known to an API server with their definitions only (test_cluster.py).
-CUSTOM = {"InferenceService", "ServingRuntime", "PodMonitor", "ServiceMonitor", "PrometheusRule"}
+CUSTOM = {
+    "ClusterStorageContainer", "InferenceService", "ServingRuntime", "PodMonitor", "ServiceMonitor", "PrometheusRule",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", EVERYTHING)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller.record import Record
+from content_arena.components.canary_rollout.kube import kserve_version
+from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Challenger
-from content_arena.components.canary_rollout.traffic.mode import View
+from content_arena.components.canary_rollout.plan.state import Challenger, Stable, State, start
+from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode
+from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
 
 
@@ -20,11 +23,15 @@ class RolloutRequest:
         challenger: The version to roll out.
         parameters: The plan.
         override: A person's reason to roll it out although it was rejected before; None to respect a rejection.
+        kserve_version: KServe's version, such as ``0.21``; as its configuration in the cluster tells if None.
+        undo: Why the version that serves is taken back, if the challenger is the one before it; empty otherwise.
     """
 
     challenger: Challenger
     parameters: Parameters
     override: str | None = None
+    kserve_version: str | None = None
+    undo: str = ""
 
 
 def new_name(challenger: Challenger) -> str:
@@ -32,15 +39,53 @@ def new_name(challenger: Challenger) -> str:
     return f"{challenger.version}-{uuid.uuid4().hex[:8]}"
 
 
-def refuse_unfinished(view: View) -> None:
+def first_state(request: RolloutRequest, name: str, stable: Stable, now: float) -> State:
+    """The state that a rollout begins in.
+
+    Args:
+        request: What to roll out, and by which plan.
+        name: Of the rollout.
+        stable: What serves.
+        now: Seconds since the epoch.
+
+    Raises:
+        InputError: The challenger already serves.
+    """
+    challenger, reason = request.challenger, f"began beside version {stable.version}"
+    if request.undo:
+        reason = f"takes version {stable.version} back: {request.undo}"
+    state = start(name, challenger.version, challenger.storage_uri, stable, request.parameters, now)
+    return replace(state, reason=reason, undo=request.undo)
+
+
+def refuse_unfinished(record: Record) -> None:
     """Checks that no rollout is under way.
 
     Raises:
         InputError: A rollout is under way.
     """
-    state = service_annotations.recorded(view.service)
+    state = record.state
     if state is not None and not state.phase.is_end:
         raise InputError(
             f"a rollout of version {state.challenger} is under way ({state.phase.value} at {state.percent} %): "
             "`arena rollout watch` shows its progress, `resume` runs it if no process does, `abort` rolls it back"
         )
+
+
+def refuse_old_kserve(client: RolloutClient, mode: Mode, request: RolloutRequest) -> None:
+    """Checks that KServe gives a canary its share in this mode.
+
+    Raises:
+        InputError: It does not, or its version is not known.
+    """
+    if mode.name != Standard.name:
+        return
+    version = kserve_version.parsed(request.kserve_version) if request.kserve_version else None
+    version = version or kserve_version.installed(client)
+    if version.has_route_weights:
+        return
+    telling = "" if version.number else ", name its version with --kserve-version (rollout.kserve_version)"
+    raise InputError(
+        f"KServe {version}: before 0.21 a canary in Standard mode has pods and never gets a share of the HTTPRoute. "
+        f"Upgrade KServe{telling}, or serve in Knative mode (annotation {MODE_ANNOTATION}: Knative)"
+    )

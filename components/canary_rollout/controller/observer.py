@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
-from content_arena.components.canary_rollout.controller.service_annotations import operator_requests
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
 from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.interface import Measurement
-from content_arena.components.canary_rollout.plan.observation import Observation
+from content_arena.components.canary_rollout.plan.observation import Abort, Observation
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
@@ -18,6 +18,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     Shares,
     TrafficError,
     View,
+    Wait,
 )
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.shared.errors import RegistryError
@@ -45,22 +46,32 @@ class Observer:
         self._logged: set[str] = set()
 
     def observe(
-        self, view: View, state: State, now: float, measured: Measurement | None, waiting_for: str, refusal: str
+        self,
+        view: View,
+        record: Record,
+        state: State,
+        now: float,
+        measured: Measurement | None,
+        waiting: Wait,
+        refusal: str,
     ) -> Observation:
         """What is known now.
 
         Args:
             view: As just read.
-            state: As recorded.
+            record: As just read, with people's requests.
+            state: As recorded, with the outcome of an announced patch.
             now: Seconds since the epoch, of the measurement if there is one.
             measured: What was measured; None if nothing was.
-            waiting_for: What the last action waits for.
+            waiting: What the last action waits for.
             refusal: Why the cluster refused the last action.
 
         Raises:
             AwayError: The API server does not answer.
         """
-        edited = self._edited(view, state)
+        edited, waiting_for = self._edited(view, state), self._waiting_for(view, state, waiting)
+        for line in () if state.phase.is_end else self._mode.caveats(view, state.stable):
+            self._log_once(line)
         try:
             shares = self._mode.shares(view, state.stable, state.candidate)
         except TrafficError as error:
@@ -72,7 +83,7 @@ class Observer:
         if failure and self._why_too_late(view, state):
             # A rollback is impossible by now, so the promotion waits for the pods instead.
             failure, waiting_for = "", failure
-        requests = operator_requests(view.service, state.challenger)
+        requests = record.requests()
         for line in requests.ignored:
             self._log_once(line)
         return Observation(
@@ -93,6 +104,7 @@ class Observer:
             approver=requests.approver,
             abort=self._abort(view, state, requests.abort),
             waiting_for=registry_error or waiting_for,
+            unfollowed=waiting.unfollowed,
             refusal=refusal,
         )
 
@@ -102,8 +114,8 @@ class Observer:
             return ""
         return spec_diff.described(self._spec, view.service)
 
-    def _abort(self, view: View, state: State, abort: str | None) -> str | None:
-        """The reason of a person's abort; None if there is no abort, or if it is too late for one."""
+    def _abort(self, view: View, state: State, abort: Abort | None) -> Abort | None:
+        """The request to end the rollout; None if there is none, or if it is too late for one."""
         too_late = self._why_too_late(view, state) if abort is not None else ""
         if too_late:
             self._log_once(f"it is too late to abort: {too_late}")
@@ -121,6 +133,20 @@ class Observer:
             return str(error)
         return ""
 
+    def _waiting_for(self, view: View, state: State, waiting: Wait) -> str:
+        """What the last action waits for, and what keeps pods of either variant from starting meanwhile."""
+        if not waiting.why or state.phase is Phase.WAITING:
+            return waiting.why
+        selectors = (
+            self._mode.pod_labels(view, state.stable, state.candidate),
+            self._mode.stable_labels(view, state.stable),
+        )
+        for labels in filter(None, selectors):
+            trouble = pod_failures.trouble(self._cluster.pods(labels), self._cluster.previous_logs)
+            if trouble:
+                return f"{waiting.why}; {trouble}"
+        return waiting.why
+
     def _failure(self, view: View, state: State) -> str:
         # Pods of a ready challenger are read too: Knative calls a revision ready for ever once it was ready.
         is_over = state.phase.is_end or Phase.ROLLING_BACK in (state.phase, state.then)
@@ -137,6 +163,8 @@ class Observer:
     def _registry_agrees(self, state: State) -> tuple[bool, str]:
         """Whether the registry agrees with the traffic, and its error if it can not be read."""
         try:
+            if _end(state) is Aim.PROMOTED and state.undo:
+                return self._registry.is_undone(state.stable.version, state.rollout), ""
             if _end(state) is Aim.PROMOTED:
                 return self._registry.is_champion(state.challenger), ""
             return self._registry.is_rejected(state.challenger, state.rollout), ""

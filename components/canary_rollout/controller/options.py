@@ -24,6 +24,10 @@ class ServiceRef:
     namespace: str
     context: str | None = None
 
+    def __str__(self) -> str:
+        """``NAMESPACE/SERVICE``, by which the registry knows it."""
+        return f"{self.namespace}/{self.service}"
+
 
 @dataclass(frozen=True)
 class RolloutArtifacts:

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    refuse_old_kserve,
+    refuse_unfinished,
+)
 from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
@@ -64,9 +69,11 @@ def dry_run(
         ClusterError: The API server would not accept a patch.
     """
     MeasuringConfig.of(overrides)
-    mover = Mover(KubernetesClient(service_ref.namespace, service_ref.context), service_ref.service)
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
+    mover = Mover(cluster, service_ref.service)
     view = mover.read()
-    refuse_unfinished(view)
+    refuse_unfinished(RecordStore(cluster, service_ref.service).read(view.service))
+    refuse_old_kserve(cluster, mover.mode, request)
     stable, challenger = mover.mode.stable(view), request.challenger
     start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-from content_arena.components.canary_rollout.controller import service_annotations
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    new_name,
+    refuse_old_kserve,
+    refuse_unfinished,
+)
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.kube.client import RolloutClient
@@ -28,7 +33,9 @@ from content_arena.components.canary_rollout.reporting import timeline
 from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, read
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
+from content_arena.components.canary_rollout.traffic.leftovers import remove_autoscalers
 from content_arena.components.canary_rollout.traffic.mover import Mover
+from content_arena.components.canary_rollout.traffic.standard import Standard
 
 
 class Stopped(KeyboardInterrupt):
@@ -61,6 +68,18 @@ class _Connection:
         cluster = KubernetesClient(service_ref.namespace, service_ref.context)
         return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
 
+    def clean_up(self) -> list[str]:
+        """Removes what KServe leaves behind after a rollout; returns a line for each thing that was removed."""
+        if self.mover.mode.name != Standard.name:
+            return []
+        removed = remove_autoscalers(self.cluster, self.service_ref.service)
+        return [f"the autoscaler {name}, which KServe left behind, is removed" for name in removed]
+
+    def record(self) -> Record:
+        """The record of the service's rollouts."""
+        service = self.mover.read().service
+        return RecordStore(self.cluster, self.service_ref.service).read(service)
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -86,13 +105,15 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
         The state at the end, or where the rollout was left.
 
     Raises:
-        InputError: There is no such service, it cannot have a canary, or a rollout is under way already.
+        InputError: There is no such service, it cannot have a canary, KServe is too old for one, or a rollout is under
+            way already.
         HeldError: Another process runs a rollout of the service.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
-    refuse_unfinished(connection.mover.read())
+    refuse_unfinished(connection.record())
+    refuse_old_kserve(connection.cluster, connection.mover.mode, request)
     measuring = MeasuringConfig.of(options.overrides)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
     return _run_under_lease(connection, registry, run, options)
@@ -115,7 +136,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
     connection = _Connection.to(service_ref, options.settle_seconds)
-    before = service_annotations.record_of(connection.mover.read().service)
+    before = connection.record().existing
     if before.phase.is_end:
         _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
         return before
@@ -128,6 +149,7 @@ def reconcile_service(
     service_ref: ServiceRef,
     registry: RolloutRegistry,
     *,
+    adopts: bool = False,
     pace: Pace = DEFAULT_PACE,
     settle_seconds: float = 5.0,
 ) -> list[str]:
@@ -138,14 +160,16 @@ def reconcile_service(
     """
     connection = _Connection.to(service_ref, settle_seconds)
     cluster, mover = connection.cluster, connection.mover
-    mover.read()
+    connection.record()
     with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
         recorder = EventRecorder(Events(cluster, lease.holder))
         rollout = Rollout(
             cluster, mover, Unmeasured(), registry, recorder,
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
         )  # fmt: skip
-        return Reconciler(cluster, service_ref.service, mover, rollout, registry, lease.ensure).reconcile()
+        records = RecordStore(cluster, service_ref.service)
+        done = Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
+        return [*done, *connection.clean_up()]
 
 
 def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
@@ -176,7 +200,10 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
             )  # fmt: skip
             if run.request is not None:
                 _begin(rollout, run.request, run)
-            return rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
+            end = rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
+            for line in connection.clean_up() if end.phase.is_end else ():
+                LOG.info("%s", line)
+            return end
     except KeyboardInterrupt as error:
         raise Stopped(state()) from error
 

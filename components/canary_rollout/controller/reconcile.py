@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller import operator_requests
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.kube.client import Json, RolloutClient
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
 from content_arena.components.canary_rollout.plan.gate import GateKind
+from content_arena.components.canary_rollout.plan.observation import AbortKind
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.traffic.mover import Mover
 
@@ -27,71 +28,64 @@ class Reconciler:
     The caller has to hold the lease.
 
     Attributes:
-        client: Of the service's namespace.
-        service: Name of the InferenceService.
+        records: The record of the service's rollouts.
         mover: Of that service.
         rollout: Runs an unfinished rollout to its end.
         registry: Made to agree with the traffic.
         assert_leadership: Raises if another process holds the lease by now; called before every write.
     """
 
-    client: RolloutClient
-    service: str
+    records: RecordStore
     mover: Mover
     rollout: Rollout
     registry: RolloutRegistry
     assert_leadership: Callable[[], None] = lambda: None
 
-    def reconcile(self) -> list[str]:
+    def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
 
-        A promotion or rollback that was under way is finished, and any earlier phase is rolled back. A rollout that
-        waits for a person's decision is rolled back if it was aborted, and goes on waiting otherwise.
+        A promotion, a rollback or an undo that was under way is finished, and in any earlier phase the challenger is
+        withdrawn. A rollout that waits for a person's decision is ended if it was aborted, and goes on waiting
+        otherwise.
+
+        Args:
+            adopts: Make what serves the champion, where the registry names another version. That version may serve
+                elsewhere, or a person made it the champion, so it is only reported otherwise.
 
         Returns:
-            A line for each thing that was done, or what is waited for; nothing when called again after the end.
+            A line for each thing that was done, or what is waited for, or what only a person can settle.
 
         Raises:
             TrafficError: The service is in a state that no rollout produces; it is not changed.
         """
         done: list[str] = []
-        service = self.client.service(self.service)
-        state = service_annotations.recorded(service)
+        record = self.records.read(self.mover.read().service)
+        state = record.state
         if state is not None and not state.phase.is_end:
-            end = self._ended(service, state)
+            end = self._ended(record, state)
             if end is None or (end.gate is not None and end.gate == state.gate):
                 return [_waiting_line(end or state)]
             was = f"the rollout of version {state.challenger} was left {state.phase.value} at {state.percent} %"
             done.append(f"{was}, it is {end.phase.value}: {end.reason}")
             if not end.phase.is_end:
                 return done
-            state = end
-        return [*done, *self._registry_in_line(state)]
+        serving = self.mover.mode.stable(self.mover.read())
+        self.assert_leadership()
+        return [*done, *self.registry.reconcile(serving.version, adopts=adopts)]
 
-    def _ended(self, service: Json, state: State) -> State | None:
+    def _ended(self, record: Record, state: State) -> State | None:
         """The state after the rollout has run as far as it can; None if only a person can decide on it."""
         needs_no_decision = _needs_no_decision(state)
-        if not needs_no_decision and service_annotations.operator_requests(service, state.challenger).abort is None:
+        if not needs_no_decision and record.requests().abort is None:
             return None
         request = _request(state) if needs_no_decision else None
         if request is not None:
             self.assert_leadership()
-            service_annotations.annotate(self.client, self.service, request)
+            self.records.request(request)
         # If it is too late for the abort, the rollout stays at its gate.
         return self.rollout.run(
             lambda now: now.phase is Phase.WAITING and not (needs_no_decision and now.gate == state.gate)
         )
-
-    def _registry_in_line(self, state: State | None) -> list[str]:
-        serving = self.mover.mode.stable(self.mover.read())
-        self.assert_leadership()
-        done = self.registry.reconcile(serving.version)
-        if state is not None and _is_unrecorded(state, serving.version, self.registry):
-            self.assert_leadership()
-            cause = state.cause or state.reason
-            self.registry.reject(state.challenger, serving.version, state.rollout, cause)
-            done = [*done, f"version {state.challenger} is tagged rejected: {cause}"]
-        return done
 
 
 class Unmeasured:
@@ -100,12 +94,6 @@ class Unmeasured:
     def measure(self, moment: Moment) -> Measurement:
         """Always inconclusive."""
         return Measurement(Verdict.INCONCLUSIVE, "nothing was measured", 0, ())
-
-
-def _is_unrecorded(state: State, serving: str, registry: RolloutRegistry) -> bool:
-    """Whether the registry lacks the rejection of a rollout that was rolled back."""
-    is_back = state.phase is Phase.ROLLED_BACK and serving != state.challenger
-    return is_back and not registry.is_rejected(state.challenger, state.rollout)
 
 
 def _waiting_line(state: State) -> str:
@@ -121,10 +109,11 @@ def _needs_no_decision(state: State) -> bool:
     return is_ending and state.gate is not None and state.gate.kind in _UNFINISHED
 
 
-def _request(state: State) -> Json | None:
-    """The request that ends the rollout, as a patch; None if it ends by itself."""
+def _request(state: State) -> dict[str, str] | None:
+    """The request that ends the rollout; None if it ends by itself."""
     if state.phase is Phase.WAITING and state.gate:
-        return service_annotations.approval(state.challenger, state.gate, _WHO)
-    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK):
+        return operator_requests.approval(state.challenger, state.gate, _WHO)
+    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK) or state.undo:
+        # An undo needs nobody to measure it.
         return None
-    return service_annotations.abort_patch(state.challenger, _WHO, "no process ran it any more")
+    return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more", AbortKind.ABANDON)

@@ -30,6 +30,14 @@ class RolloutRegistry(Protocol):
         """Makes the challenger the champion, and the version that served before the previous one."""
         ...
 
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Whether the registry records that this rollout took a promotion back."""
+        ...
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
+        """Makes the version that served before the champion again, and records why the other was taken back."""
+        ...
+
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Whether the rejection of the version by this rollout is recorded."""
         ...
@@ -38,8 +46,16 @@ class RolloutRegistry(Protocol):
         """Records that this rollout rejected the version, and why."""
         ...
 
-    def reconcile(self, serving: str) -> list[str]:
-        """Makes the aliases agree with the version that serves. Returns a line for each change."""
+    def reconcile(self, serving: str, *, adopts: bool = False) -> list[str]:
+        """Makes the aliases agree with the version that serves.
+
+        Args:
+            serving: The version.
+            adopts: Make it the champion where the registry names another version, which is only reported otherwise.
+
+        Returns:
+            A line for each change, and for a champion that does not serve.
+        """
         ...
 
 
@@ -56,6 +72,13 @@ class NoRegistry:
     def promote(self, challenger: str, stable: str) -> None:
         """Does nothing."""
 
+    def is_undone(self, undone: str, rollout: str) -> bool:
+        """Always true."""
+        return True
+
+    def undo(self, restored: str, undone: str, rollout: str, reason: str) -> None:
+        """Does nothing."""
+
     def is_rejected(self, challenger: str, rollout: str) -> bool:
         """Always true."""
         return True
@@ -63,6 +86,6 @@ class NoRegistry:
     def reject(self, challenger: str, stable: str, rollout: str, reason: str) -> None:
         """Does nothing."""
 
-    def reconcile(self, serving: str) -> list[str]:
+    def reconcile(self, serving: str, *, adopts: bool = False) -> list[str]:
         """Does nothing."""
         return []

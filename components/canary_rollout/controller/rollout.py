@@ -1,7 +1,8 @@
 """The control loop: observe, decide, record, act, until the end.
 
-The loop keeps nothing in memory that it needs. A decision is recorded on the service before it is carried out, and
-every action may be repeated. So after a process was killed, another one can resume its rollout.
+The loop keeps nothing in memory that it needs. A decision is recorded before it is carried out, a patch of the service
+is announced in the record before it is sent, and every action may be repeated. So after a process was killed, another
+one can resume its rollout.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from dataclasses import replace
 from typing import Any
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.controller import service_annotations
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, new_name, refuse_unfinished
+from content_arena.components.canary_rollout.controller.beginning import (
+    RolloutRequest,
+    first_state,
+    new_name,
+    refuse_unfinished,
+)
+from content_arena.components.canary_rollout.controller.goals import AIMS, goal_of, settled, with_mode_state
 from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.client import (
     AwayError,
     ClusterError,
     ConflictError,
-    Json,
     RolloutClient,
 )
 from content_arena.components.canary_rollout.log import LOG
@@ -28,7 +34,7 @@ from content_arena.components.canary_rollout.measuring.counters import MeasureEr
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Measurer, Moment
 from content_arena.components.canary_rollout.plan.decide import Decision, decide, is_measured
 from content_arena.components.canary_rollout.plan.observation import Action, Observation
-from content_arena.components.canary_rollout.plan.state import Phase, State, start
+from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
@@ -38,14 +44,9 @@ from content_arena.components.canary_rollout.traffic.mode import (
     View,
     Wait,
 )
-from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
+from content_arena.components.canary_rollout.traffic.mover import Announcement, Mover, fingerprint
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 
-_ATTEMPTS = 5
-_AIMS = {
-    Phase.STAGING: Aim.STAGED, Phase.SHIFTING: Aim.SHIFTED, Phase.PROMOTING: Aim.PROMOTED,
-    Phase.ROLLING_BACK: Aim.ROLLED_BACK,
-}  # fmt: skip
 #: Errors of a measurer that make a measurement inconclusive.
 _UNMEASURABLE = (ClusterError, InputError, MeasureError, TrafficError, VictimError)
 
@@ -83,12 +84,14 @@ class Rollout:
             pace: How often the loop runs, and how long it waits for the API server.
             clock: The time.
         """
-        self._cluster, self._mover, self._measurer, self._registry = cluster, mover, measurer, registry
-        self._recorder, self._service, self._assert_leadership = recorder, service, assert_leadership
+        self._mover, self._measurer, self._registry = mover, measurer, registry
+        self._recorder, self._assert_leadership = recorder, assert_leadership
+        self._records = RecordStore(cluster, service)
         self._pace, self._clock = pace, clock
         self._observer = Observer(cluster, mover.mode, registry)
         self.state: State | None = None
-        self._waiting_for = self._refusal = ""
+        self._waiting: Wait | None = None
+        self._refusal = ""
 
     def begin(
         self, request: RolloutRequest, name: str | None = None, measuring: Mapping[str, Any] | None = None
@@ -105,19 +108,19 @@ class Rollout:
             TrafficError: The service is in the middle of another change, or cannot have a canary.
         """
         view, challenger = self._mover.read(), request.challenger
-        refuse_unfinished(view)
+        record = self._records.read(view.service)
+        refuse_unfinished(record)
         stable = self._mover.mode.stable(view)
-        name = name or new_name(challenger)
-        state = start(name, challenger.version, challenger.storage_uri, stable, request.parameters, self._clock.now())
-        state = replace(state, fingerprint=fingerprint(view.service), reason=f"began beside version {stable.version}")
-        state = replace(state, measuring=measuring or {})
+        state = first_state(request, name or new_name(challenger), stable, self._clock.now())
+        state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
-        self._registry.check(challenger.version, stable.version, request.override)
+        if not request.undo:
+            # What users suffer from has to go, whatever the registry says about the version before it.
+            self._registry.check(challenger.version, stable.version, request.override)
         self._assert_leadership()
-        version = view.service["metadata"]["resourceVersion"]
-        service = self._cluster.patch_service(self._service, service_annotations.record(None, state), version)
+        self._records.write(record, state)
         self.state = state
-        self._recorder.record(state, event=self._recorder.entered(service, state))
+        self._recorder.record(state, event=self._recorder.entered(view.service, state))
         return state
 
     def run(self, should_leave: Callable[[State], bool] = lambda state: False) -> State:
@@ -141,7 +144,7 @@ class Rollout:
             try:
                 state = self.reconcile_once()
             except ConflictError:
-                # The service was written meanwhile. The next iteration reads it again.
+                # Service or record was written meanwhile. The next iteration reads both again.
                 pass
             except retried as error:
                 if away_since is None:
@@ -169,64 +172,77 @@ class Rollout:
             InputError: The service was deleted, or has no rollout.
         """
         view = self._mover.read()
-        if self.state and not self.state.phase.is_end and service_annotations.recorded(view.service) is None:
-            return self._restore(view, self.state)
-        self.state = state = service_annotations.record_of(view.service)
-        if state.phase.is_end:
-            self._recorder.iterated(state, None)
-            return state
+        record = self._records.read(view.service)
+        if self.state and not self.state.phase.is_end and record.state is None:
+            return self._restore(view, replace(record, state=self.state), self.state)
+        self.state = record.existing
+        if record.state and not record.is_carried_over:
+            return self._carry_over(record, record.state)
+        if self.state.phase.is_end:
+            self._recorder.iterated(self.state, None)
+            return self.state
+        # What became of a patch that was announced. From here on the record may differ from it by that alone.
+        state = settled(self.state, view)
         now = self._clock.now()
         measured = self._measure(view, state, now)
         if measured:
-            # Measuring takes time, so the service is read again.
+            # Measuring takes time, so everything is read again.
             view = self._mover.read()
-            if service_annotations.recorded(view.service) != state:
+            record, before = self._records.read(view.service), record
+            if record.state != before.state:
                 return state
-        seen = self._observe(view, state, now, measured)
+            state = settled(state, view)
+        seen = self._observe(view, record, state, now, measured)
         decision = decide(state, seen)
         after, event, is_news = decision.state, "", False
+        if after != record.state:
+            record = self._record(record, after)
         if after != state:
-            self._waiting_for = self._refusal = ""
-            service = self._record(view, state, after)
-            if service is None:
-                return state
-            self.state = after
-            view = replace(view, service=service)
+            self._waiting, self._refusal = None, ""
             # While a rollout waits, a new measuring window alone is not worth an Event.
             is_news = replace(after, window=state.window) != state
-            event = self._recorder.entered(service, after) if is_news else ""
-        event = self._act(decision, view) or event
+            event = self._recorder.entered(view.service, after) if is_news else ""
+        event = self._act(decision, view, record) or event
         self._recorder.record(after, seen, decision.action, measured, event, is_news=is_news)
         self._recorder.iterated(after, measured)
         return after
 
-    def _observe(self, view: View, state: State, now: float, measured: Measurement | None) -> Observation:
-        waiting_for = self._waiting_for
-        if not waiting_for and state.phase in _AIMS:
+    def _observe(
+        self, view: View, record: Record, state: State, now: float, measured: Measurement | None
+    ) -> Observation:
+        waiting = self._waiting
+        if waiting is None and state.phase in AIMS:
             # A process that has just resumed the rollout has not acted yet, so it has no result of a last action.
-            waiting_for = self._mover.waiting_for(view, _goal(state), state.stable, state.candidate)
-        return self._observer.observe(view, state, now, measured, waiting_for, self._refusal)
+            waiting = self._mover.waiting_for(view, goal_of(state), state.stable, state.candidate)
+        return self._observer.observe(view, record, state, now, measured, waiting or Wait(""), self._refusal)
 
-    def _restore(self, view: View, state: State) -> State:
-        """Writes the annotation of the state again after it was removed, and waits for an approval.
+    def _restore(self, view: View, record: Record, state: State) -> State:
+        """Writes the record again after it was removed, and waits for an approval.
 
         A promotion or a rollback that is under way goes on without one.
         """
         after = state
         if state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK):
-            edited = f"the annotation {service_annotations.ROLLOUT} was removed, it is written again"
+            edited = f"the record in the ConfigMap {self._records.name} was removed, it is written again"
             after = decide(state, Observation(now=self._clock.now(), edited=edited)).state
-        service = self._record(view, state, after)
-        if service is None:
-            return state
-        self.state = after
+        self._record(record, after)
         if after != state:
-            self._recorder.record(after, event=self._recorder.entered(service, after))
+            self._recorder.record(after, event=self._recorder.entered(view.service, after))
         return after
+
+    def _carry_over(self, record: Record, state: State) -> State:
+        """Moves a record of version 0.1.0 from the annotations of the service, which are removed in one patch."""
+        LOG.info("the record is moved from the annotations of the InferenceService to ConfigMap %s", self._records.name)
+        self._record(record, state)
+        self._assert_leadership()
+        self._records.remove_former(record)
+        return state
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
         if not is_measured(state):
             return None
+        if state.undo:
+            return Measurement(Verdict.PASS, "an undo is not analysed", 0, ())
         # While a rollout waits, probes are sent once for all windows, since only a failure counts.
         probed = state.since if state.phase is Phase.WAITING else state.window
         moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
@@ -237,25 +253,18 @@ class Rollout:
         except _UNMEASURABLE as error:
             return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
 
-    def _record(self, view: View, before: State, after: State) -> Json | None:
-        """Records a state. Returns the service, or None if it was written meanwhile and has to be observed first."""
-        read = view.service
-        for _ in range(_ATTEMPTS):
-            self._assert_leadership()
-            try:
-                version = read["metadata"]["resourceVersion"]
-                return self._cluster.patch_service(self._service, service_annotations.record(before, after), version)
-            except ConflictError:
-                now = self._cluster.service(self._service)
-                # Usually only the status changed. After any other change the plan has to decide again.
-                if (now["spec"], now["metadata"].get("annotations")) != (
-                    read["spec"], read["metadata"].get("annotations"),
-                ):  # fmt: skip
-                    return None
-                read = now
-        return None
+    def _record(self, before: Record, after: State) -> Record:
+        """Records a state.
 
-    def _act(self, decision: Decision, view: View) -> str:
+        Raises:
+            ConflictError: The record was written meanwhile: it has to be read and the plan has to decide again.
+        """
+        self._assert_leadership()
+        written = self._records.write(before, after)
+        self.state = after
+        return written
+
+    def _act(self, decision: Decision, view: View, record: Record) -> str:
         """Carries out the action; returns the text of its Event, empty if there is none."""
         state = decision.state
         # The plan has dealt with the last refusal. From now on only a refusal of this attempt counts.
@@ -263,41 +272,47 @@ class Rollout:
         try:
             if decision.action in (Action.REGISTER, Action.REJECT):
                 self._assert_leadership()
-            if decision.action is Action.REGISTER:
+            if decision.action is Action.REGISTER and state.undo:
+                self._registry.undo(state.challenger, state.stable.version, state.rollout, state.undo)
+            elif decision.action is Action.REGISTER:
                 self._registry.promote(state.challenger, state.stable.version)
             elif decision.action is Action.REJECT:
                 cause = state.cause or state.reason
                 self._registry.reject(state.challenger, state.stable.version, state.rollout, cause)
-            elif state.phase in _AIMS:
-                return self._move(state, view)
+            elif state.phase in AIMS:
+                return self._move(state, view, record)
         except (AwayError, ConflictError):
             raise
         except RegistryError as error:
             # The plan waits for the registry, and after its time limit for a person's approval.
-            self._waiting_for = str(error)
+            self._waiting = Wait(str(error))
         except (TrafficError, ClusterError) as error:
             self._refusal = str(error)
         return ""
 
-    def _move(self, state: State, view: View) -> str:
-        moved = state
+    def _move(self, state: State, view: View, record: Record) -> str:
+        announced, last = state, record
 
-        def record_with(after: str) -> Json:
-            """The record that is written in one patch with the move, with the fingerprint of the spec after it."""
-            nonlocal moved
+        def announce(made: Announcement) -> None:
+            nonlocal announced, last
+            announced = with_mode_state(announced, made.patch.mode_state)
+            announced = announced.announcing(made.version, made.fingerprint, made.patch.why)
+            last = self._record(last, announced)
             self._assert_leadership()
-            moved = replace(state, fingerprint=after)
-            return {service_annotations.ROLLOUT: moved.dump()}
 
-        step = self._mover.step(view, _goal(state), state.stable, state.candidate, record_with)
-        if isinstance(step, Patch):
-            self._waiting_for, self.state = "", moved
-            return self._recorder.moved(view.service, step.why)
-        self._waiting_for = step.why if isinstance(step, Wait) else ""
-        return ""
+        step = self._mover.step(view, goal_of(state), state.stable, state.candidate, announce)
+        self._waiting = step if isinstance(step, Wait) else None
+        if not isinstance(step, Patch):
+            return ""
+        self._record_outcome(last, announced)
+        return self._recorder.moved(view.service, step.why)
 
-
-def _goal(state: State) -> Goal:
-    """The goal of the traffic in a phase."""
-    aim = _AIMS[state.phase]
-    return Goal(aim, {Aim.SHIFTED: state.percent, Aim.PROMOTED: 100}.get(aim, 0))
+    def _record_outcome(self, record: Record, announced: State) -> None:
+        """Records that an announced patch was written. If that fails, the next iteration sees it from the service."""
+        if announced.intent is None:
+            return
+        done = replace(announced, fingerprint=announced.intent.fingerprints[-1], intent=None)
+        try:
+            self._record(record, done)
+        except (AwayError, ConflictError) as error:
+            LOG.debug("the outcome of a patch is recorded later: %s", error)

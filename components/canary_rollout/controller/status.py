@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from content_arena.components.canary_rollout.controller import service_annotations
+from content_arena.components.canary_rollout.controller import operator_requests
+from content_arena.components.canary_rollout.controller.operator_requests import OperatorRequests
 from content_arena.components.canary_rollout.controller.options import ServiceRef
-from content_arena.components.canary_rollout.controller.service_annotations import OperatorRequests
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, Json, RolloutClient
+from content_arena.components.canary_rollout.controller.record import Record, RecordStore, no_rollout
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import lease_name
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
+from content_arena.components.canary_rollout.plan.observation import AbortKind
 from content_arena.components.canary_rollout.plan.state import Phase, Stable, State
 from content_arena.components.canary_rollout.traffic.mode import TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
@@ -32,6 +34,7 @@ class Status:
         now: Seconds since the epoch.
         service_ref: The service.
         operator_requests: People's requests that the rollout has not carried out yet.
+        caveats: What people have to know about the traffic now: that the route stands still, for example.
     """
 
     state: State
@@ -40,11 +43,12 @@ class Status:
     now: float
     service_ref: ServiceRef
     operator_requests: OperatorRequests
+    caveats: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         state: dict[str, Any] = json.loads(self.state.dump())
-        return state | {"share": self.share, "holder": self.holder or None}
+        return state | {"share": self.share, "holder": self.holder or None, "caveats": list(self.caveats)}
 
 
 @dataclass(frozen=True)
@@ -106,17 +110,18 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
     view = mover.read()
-    state = service_annotations.recorded(view.service)
+    record = RecordStore(cluster, service_ref.service).read(view.service)
+    state = record.state
     if state is None:
         return NoRollout(mover.mode.stable(view), mover.mode.name, service_ref)
     try:
         share = mover.mode.shares(view, state.stable, state.candidate).challenger
     except TrafficError:
         share = None
-    requests = OperatorRequests()
+    requests, caveats = OperatorRequests(), tuple[str, ...]()
     if not state.phase.is_end:
-        requests = service_annotations.operator_requests(view.service, state.challenger)
-    return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests)
+        requests, caveats = record.requests(), mover.mode.caveats(view, state.stable)
+    return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests, caveats)
 
 
 def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:
@@ -153,30 +158,30 @@ def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
     Raises:
         InputError: No rollout is under way, or it has no such gate.
     """
-    cluster, service, state = _under_way(service_ref)
+    cluster, record, state = _under_way(service_ref)
     approved = _gate(state, gate)
-    replaced = service_annotations.operator_requests(service, state.challenger)
-    service_annotations.annotate(
-        cluster, service_ref.service, service_annotations.approval(state.challenger, approved, who)
-    )
+    replaced = record.requests()
+    request = operator_requests.approval(state.challenger, approved, who)
+    RecordStore(cluster, service_ref.service).request(request)
     return Approval(state.challenger, approved, replaced, _holder(cluster, service_ref.service))
 
 
-def abort(service_ref: ServiceRef, who: str, reason: str) -> Abort:
-    """Asks for the rollback of the rollout that is under way.
+def abort(service_ref: ServiceRef, who: str, reason: str, *, rejects: bool = False) -> Abort:
+    """Asks for the end of the rollout that is under way: the challenger is withdrawn.
 
     Args:
         service_ref: The service.
         who: Who aborts.
         reason: Why, for the record.
+        rejects: Whether the version is bad, so that it is not rolled out again without a reason.
 
     Raises:
         InputError: No rollout is under way.
     """
     cluster, _, state = _under_way(service_ref)
-    service_annotations.annotate(
-        cluster, service_ref.service, service_annotations.abort_patch(state.challenger, who, reason)
-    )
+    kind = AbortKind.REJECT if rejects else AbortKind.WITHDRAW
+    request = operator_requests.abort_request(state.challenger, who, reason, kind)
+    RecordStore(cluster, service_ref.service).request(request)
     return Abort(state.challenger, _holder(cluster, service_ref.service))
 
 
@@ -205,24 +210,24 @@ def _gate(state: State, text: str | None) -> Gate:
 def _status_of_rollout(service_ref: ServiceRef) -> Status:
     current = status(service_ref)
     if isinstance(current, NoRollout):
-        raise service_annotations.no_rollout(service_ref.service, service_ref.namespace)
+        raise no_rollout(service_ref.service, service_ref.namespace)
     return current
 
 
-def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Json, State]:
-    """The cluster, the service, and the state of the rollout that is under way.
+def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Record, State]:
+    """The cluster, the record, and the state of the rollout that is under way.
 
     Raises:
         InputError: No rollout is under way.
     """
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
-    service = cluster.service(service_ref.service)
-    state = service_annotations.record_of(service)
+    record = RecordStore(cluster, service_ref.service).read(cluster.service(service_ref.service))
+    state = record.existing
     if state.phase.is_end:
         raise InputError(
             f"the last rollout of {service_ref.service} is over: version {state.challenger} is {state.phase.value}"
         )
-    return cluster, service, state
+    return cluster, record, state
 
 
 def _holder(cluster: RolloutClient, service: str) -> str:

@@ -60,12 +60,45 @@ class RolloutClient(Protocol):
         """
         ...
 
+    def config_map(self, name: str, namespace: str | None = None) -> Json | None:
+        """Reads a ConfigMap; None if it does not exist.
+
+        Args:
+            name: Its name.
+            namespace: Where it is; the client's own namespace if None.
+        """
+        ...
+
+    def create_config_map(self, body: Json) -> Json:
+        """Creates a ConfigMap.
+
+        Raises:
+            ConflictError: It exists.
+        """
+        ...
+
+    def patch_config_map(self, name: str, body: Json, resource_version: str) -> Json:
+        """Applies a merge patch to a ConfigMap that was not written since it was read; returns it after the patch.
+
+        Raises:
+            ConflictError: It was written in between.
+        """
+        ...
+
     def route(self, name: str) -> Json | None:
         """Reads an HTTPRoute; None if it does not exist or the cluster has no HTTPRoutes at all."""
         ...
 
     def ready_pods(self, service: str) -> dict[str, int]:
         """Number of ready pods of each Deployment of an InferenceService, by the Deployment's name."""
+        ...
+
+    def autoscalers(self, service: str) -> dict[str, str]:
+        """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""
+        ...
+
+    def delete_autoscaler(self, name: str) -> None:
+        """Deletes a HorizontalPodAutoscaler; does nothing if it does not exist."""
         ...
 
     def pods(self, labels: str) -> list[Json]:

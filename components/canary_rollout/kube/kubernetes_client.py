@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -37,6 +38,7 @@ class _Resource(NamedTuple):
 _SERVICES = _Resource("serving.kserve.io", "v1beta1", "inferenceservices")
 _ROUTES = _Resource("gateway.networking.k8s.io", "v1", "httproutes")
 _DEPLOYMENTS = _Resource("apps", "v1", "deployments")
+_AUTOSCALERS = _Resource("autoscaling", "v2", "horizontalpodautoscalers")
 _LEASES = _Resource("coordination.k8s.io", "v1", "leases")
 _EVENTS = _Resource("events.k8s.io", "v1", "events")
 
@@ -79,6 +81,8 @@ class KubernetesClient:
         """Applies a JSON merge patch to an InferenceService that was not written since it was read."""
         metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
         options: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
+        # Otherwise an older KServe drops fields that it does not know, and the patch seems to be accepted.
+        options["field_validation"] = "Strict"
         # CustomObjectsApi sends patches as application/merge-patch+json.
         return self._call(
             f"PATCH {self._place(_SERVICES, name)}",
@@ -89,6 +93,29 @@ class KubernetesClient:
             field_manager=FIELD_MANAGER,
             **options,
         )
+
+    def config_map(self, name: str, namespace: str | None = None) -> Json | None:
+        """Reads a ConfigMap; None if it does not exist."""
+        where = namespace or self.namespace
+        what = f"GET {where}/configmaps/{name}"
+        try:
+            return self._call(what, self._core.read_namespaced_config_map, name, where)
+        except MissingError:
+            return None
+
+    def create_config_map(self, body: Json) -> Json:
+        """Creates a ConfigMap."""
+        what = f"POST {self.namespace}/configmaps"
+        create = self._core.create_namespaced_config_map
+        return self._call(what, create, self.namespace, body, field_manager=FIELD_MANAGER)
+
+    def patch_config_map(self, name: str, body: Json, resource_version: str) -> Json:
+        """Applies a merge patch to a ConfigMap that was not written since it was read."""
+        what = f"PATCH {self.namespace}/configmaps/{name}"
+        metadata = body.get("metadata", {}) | {"resourceVersion": resource_version}
+        patch = self._core.patch_namespaced_config_map
+        guarded = body | {"metadata": metadata}
+        return self._call(what, patch, name, self.namespace, guarded, field_manager=FIELD_MANAGER)
 
     def route(self, name: str) -> Json | None:
         """Reads an HTTPRoute; None if it does not exist or the cluster has no HTTPRoutes at all."""
@@ -103,6 +130,28 @@ class KubernetesClient:
             label_selector=f"serving.kserve.io/inferenceservice={service}",
         )
         return {item["metadata"]["name"]: item.get("status", {}).get("readyReplicas", 0) for item in found["items"]}
+
+    def autoscalers(self, service: str) -> dict[str, str]:
+        """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""
+        found: Json = self._call(
+            f"GET {self._place(_AUTOSCALERS)}",
+            self._objects.list_namespaced_custom_object,
+            *self._address(_AUTOSCALERS),
+        )
+        return {
+            item["metadata"]["name"]: item["spec"]["scaleTargetRef"]["name"]
+            for item in found["items"]
+            if any(
+                owner["kind"] == "InferenceService" and owner["name"] == service
+                for owner in item["metadata"].get("ownerReferences") or []
+            )
+        }
+
+    def delete_autoscaler(self, name: str) -> None:
+        """Deletes a HorizontalPodAutoscaler; does nothing if it does not exist."""
+        what = f"DELETE {self._place(_AUTOSCALERS, name)}"
+        with contextlib.suppress(MissingError):
+            self._call(what, self._objects.delete_namespaced_custom_object, *self._address(_AUTOSCALERS), name)
 
     def pods(self, labels: str) -> list[Json]:
         """Lists the pods that match a label selector."""
@@ -156,7 +205,7 @@ class KubernetesClient:
         what = f"GET {self._place(kind, name)}"
         try:
             return self._call(what, self._objects.get_namespaced_custom_object, *self._address(kind), name)
-        except _MissingError:
+        except MissingError:
             return None
 
     def _address(self, kind: _Resource) -> tuple[str, str, str, str]:
@@ -201,7 +250,7 @@ class KubernetesClient:
             raise AwayError(f"the API server broke off its answer ({type(error).__name__})") from error
 
 
-class _MissingError(ClusterError):
+class MissingError(ClusterError):
     """There is no such object."""
 
 
@@ -214,7 +263,7 @@ def _error_for(error: ApiException, what: str) -> ClusterError:
     if error.status == 409:
         return ConflictError(message)
     if error.status == 404:
-        return _MissingError(message)
+        return MissingError(message)
     if not error.status:
         # The kubernetes client reports a TLS failure as status 0.
         return AwayError(f"the API server does not answer ({' '.join(str(error.reason).split())})")

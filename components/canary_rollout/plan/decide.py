@@ -13,12 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
-from content_arena.components.canary_rollout.plan.observation import Action, Observation
-from content_arena.components.canary_rollout.plan.state import MAX_REASON, Changes, Phase, State
+from content_arena.components.canary_rollout.plan.gate import GateKind, gate_before
+from content_arena.components.canary_rollout.plan.holding import (
+    approved,
+    hold,
+    hold_for_edit,
+    is_held_for_edit,
+    stopped,
+)
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind, Action, Observation
+from content_arena.components.canary_rollout.plan.state import Changes, Phase, State
 
-#: Approvals that the state keeps: it has to stay small.
-_KEPT_APPROVALS = 20
+#: How long an HTTPRoute may take to show a share, in seconds. It was seen to take 2; where KServe writes no weights, it
+#: never does.
+_ROUTE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def is_measured(state: State) -> bool:
     """Whether the challenger is measured while a rollout is in this state."""
     if state.phase is Phase.WAITING:
         # An edit changes what would be measured. Once a promotion or rollback is decided on, nothing is measured.
-        return state.then in (Phase.SHIFTING, Phase.BAKING) and not _is_held_for_edit(state)
+        return state.then in (Phase.SHIFTING, Phase.BAKING) and not is_held_for_edit(state)
     return state.phase is Phase.BAKING
 
 
@@ -63,15 +71,14 @@ def _transition(state: State, seen: Observation) -> State:
         return state
     if seen.abort is not None and _can_roll_back(state, seen):
         # The rollback overwrites only the parts of an edit that are in its way. The reason names what was edited.
-        edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
-        return _roll_back(state, seen, f"aborted: {seen.abort}{edited}")
+        return _aborted(state, seen, seen.abort)
     # During the rollback of an abort, an edit does not close a gate.
     is_abort = seen.abort is not None and state.phase is Phase.ROLLING_BACK
-    if seen.edited and not is_abort and not _is_held_for_edit(state):
-        return _hold_for_edit(state, seen)
+    if seen.edited and not is_abort and not is_held_for_edit(state):
+        return hold_for_edit(state, seen)
     if seen.refusal and state.phase is not Phase.WAITING and not _is_retried(state, seen):
         reason = f"refused: {seen.refusal}; correct that and approve, or abort"
-        return _hold(state, seen, GateKind.REFUSED, state.phase, reason)
+        return hold(state, seen, GateKind.REFUSED, state.phase, reason)
     return _HANDLERS[state.phase](state, seen)
 
 
@@ -79,7 +86,9 @@ def _action(state: State, seen: Observation) -> Action:
     if state.phase is Phase.PROMOTING:
         return Action.REGISTER if seen.taken_over else Action.PROMOTE
     if state.phase is Phase.ROLLING_BACK:
-        return Action.REJECT if seen.withdrawn else Action.ROLL_BACK
+        if not seen.withdrawn:
+            return Action.ROLL_BACK
+        return Action.NOTHING if state.without_fault else Action.REJECT
     if is_measured(state):
         return Action.MEASURE
     return {Phase.STAGING: Action.STAGE, Phase.SHIFTING: Action.SHIFT, Phase.WAITING: Action.WAIT}.get(
@@ -88,7 +97,7 @@ def _action(state: State, seen: Observation) -> Action:
 
 
 def _percent(state: State) -> int:
-    if state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK) or state.then is Phase.ROLLING_BACK:
+    if state.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.WITHDRAWN) or state.then is Phase.ROLLING_BACK:
         return 0
     return state.percent
 
@@ -103,17 +112,19 @@ def _staging(state: State, seen: Observation) -> State:
 
 def _shifting(state: State, seen: Observation) -> State:
     if seen.failure:
-        return _roll_back(state, seen, _stopped(seen))
+        return _roll_back(state, seen, stopped(seen))
     if seen.share == state.percent:
         return state.enter(Phase.BAKING, seen.now, f"the challenger has {state.percent} %")
+    if seen.unfollowed > _ROUTE_SECONDS:
+        return _withdraw(state, seen, f"the HTTPRoute did not show {state.percent} % within {_ROUTE_SECONDS:g} s")
     return _within_limit(state, seen, state.parameters.shift_seconds, f"the challenger did not get {state.percent} %")
 
 
 def _baking(state: State, seen: Observation) -> State:
     if seen.failure:
-        return _roll_back(state, seen, _stopped(seen))
+        return _roll_back(state, seen, stopped(seen))
     if _is_past_deadline(state, seen):
-        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+        return _withdraw(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.share is not None and seen.share != state.percent:
         return state.enter(Phase.SHIFTING, seen.now, f"the gateway gives {seen.share} % instead of {state.percent} %")
     warm = state.window + state.parameters.warmup_seconds
@@ -170,17 +181,17 @@ def _undecided(state: State, seen: Observation, doubt: str) -> State:
         if not seen.disturbed and 0 < seen.requests < state.parameters.min_requests:
             return replace(state, inconclusives=inconclusives, judged=seen.now, reason=reason)
         return replace(state, inconclusives=inconclusives, window=seen.now, judged=0.0, reason=reason)
-    return _hold(state, seen, GateKind.MEASURE, Phase.BAKING, reason)
+    return hold(state, seen, GateKind.MEASURE, Phase.BAKING, reason)
 
 
 def _waiting(state: State, seen: Observation) -> State:
     """Goes on only by an approval of the gate. A challenger that fails meanwhile is rolled back without one."""
     if seen.failure and state.then is not Phase.ROLLING_BACK and not seen.taken_over:
         if not seen.edited:
-            return _roll_back(state, seen, _stopped(seen))
+            return _roll_back(state, seen, stopped(seen))
         if not state.stopped:
             # A rollback would overwrite the edit, so the failure is only added to the reason.
-            return replace(state, stopped=True, reason=f"{state.reason}; {_stopped(seen)}")
+            return replace(state, stopped=True, reason=f"{state.reason}; {stopped(seen)}")
     if is_measured(state):
         if seen.verdict is Verdict.FAIL and seen.now - state.window >= state.parameters.warmup_seconds:
             return _roll_back(state, seen, f"failed at {state.percent} % while waiting: {seen.cause}")
@@ -188,96 +199,57 @@ def _waiting(state: State, seen: Observation) -> State:
         if seen.now - state.window >= state.parameters.warmup_seconds + state.parameters.bake_seconds:
             state = replace(state, window=seen.now, judged=0.0)
     is_approved = state.gate is not None and seen.approved == state.gate
-    if not is_approved or (_is_held_for_edit(state) and seen.edited):
+    if not is_approved or (is_held_for_edit(state) and seen.edited):
         return state
-    return _approved(state, seen)
-
-
-def _approved(state: State, seen: Observation) -> State:
-    """The state after the approval of its gate."""
-    then = state.then or Phase.ROLLING_BACK
-    approval = f"{state.gate} by {seen.approver or 'somebody'}"
-    reason = f"{state.gate} approved by {seen.approver or 'somebody'}"
-    changes: Changes = {"step": state.then_step, "inconclusives": 0}
-    changes["waited"] = state.waited + max(0.0, seen.now - state.since)
-    changes["approvals"] = (*state.approvals, approval)[-_KEPT_APPROVALS:]
-    return _enter(state, seen, then, reason, changes)
+    return approved(state, seen)
 
 
 def _promoting(state: State, seen: Observation) -> State:
     if seen.taken_over and seen.registered:
         return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
     if seen.failure and not seen.taken_over:
-        return _roll_back(state, seen, _stopped(seen))
+        return _roll_back(state, seen, stopped(seen))
     if seen.now - state.since > state.parameters.shift_seconds:
         problem = "the registry was not updated" if seen.taken_over else "the challenger did not take over"
         reason = _timeout_reason(problem, state.parameters.shift_seconds, seen)
-        return _hold(state, seen, GateKind.PROMOTE, Phase.PROMOTING, reason)
+        return hold(state, seen, GateKind.PROMOTE, Phase.PROMOTING, reason)
     return state
 
 
 def _rolling_back(state: State, seen: Observation) -> State:
-    if seen.withdrawn and seen.rejected:
-        return state.enter(Phase.ROLLED_BACK, seen.now, state.cause or state.reason)
+    if seen.withdrawn and (seen.rejected or state.without_fault):
+        end = Phase.WITHDRAWN if state.without_fault else Phase.ROLLED_BACK
+        return state.enter(end, seen.now, state.cause or state.reason)
     if seen.now - state.since > state.parameters.shift_seconds:
         problem = "the registry was not updated" if seen.withdrawn else "the challenger was not withdrawn"
         reason = _timeout_reason(problem, state.parameters.shift_seconds, seen)
-        return _hold(state, seen, GateKind.WITHDRAW, Phase.ROLLING_BACK, reason)
+        return hold(state, seen, GateKind.WITHDRAW, Phase.ROLLING_BACK, reason)
     return state
 
 
-def _hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: str) -> State:
-    """Waits for an approval. The gate gets a new number each time, so that an earlier approval does not open it."""
-    holds = state.holds + 1
-    changes: Changes = {"gate": Gate(kind, holds), "then": then, "then_step": state.step, "holds": holds}
-    changes["stopped"] = kind is GateKind.EDIT and bool(seen.failure)
-    return _enter(state, seen, Phase.WAITING, reason, changes)
-
-
-def _enter(state: State, seen: Observation, phase: Phase, reason: str, changes: Changes) -> State:
-    """The state in another phase. On the way to a rollback it keeps the rollback's cause."""
-    if Phase.ROLLING_BACK not in (phase, changes.get("then")):
-        return state.enter(phase, seen.now, reason, **changes)
-    cause = state.cause or state.reason
-    # The reason shows people both: what is waited for, and at its end the cause of the rollback.
-    behind = f"; it goes back because: {cause}"
-    reason = reason[: max(MAX_REASON - len(behind), MAX_REASON // 2)] + behind
-    changes["cause"] = cause
-    return state.enter(phase, seen.now, reason, **changes)
-
-
-def _hold_for_edit(state: State, seen: Observation) -> State:
-    """Waits in the present phase, so that the edit is not overwritten."""
-    reason = f"the service was edited: {seen.edited}; undo that and approve, or abort"
-    if seen.failure:
-        reason = f"{reason}; {_stopped(seen)}"
-    if state.phase is not Phase.WAITING:
-        # A bake that was disturbed begins again by setting the share.
-        then = Phase.SHIFTING if state.phase is Phase.BAKING and state.step else state.phase
-        return _hold(state, seen, GateKind.EDIT, then, reason)
-    waited = state.waited + max(0.0, seen.now - state.since)
-    # The present step is measured again, and the next one needs its approval again.
-    then = state.then if state.then in (Phase.PROMOTING, Phase.ROLLING_BACK) else Phase.BAKING
-    return _hold(replace(state, waited=waited), seen, GateKind.EDIT, then or Phase.ROLLING_BACK, reason)
-
-
-def _is_held_for_edit(state: State) -> bool:
-    return state.gate is not None and state.gate.kind is GateKind.EDIT
-
-
 def _roll_back(state: State, seen: Observation, cause: str) -> State:
+    """Takes back a challenger that is bad."""
     return state.enter(Phase.ROLLING_BACK, seen.now, cause, cause=cause)
 
 
-def _stopped(seen: Observation) -> str:
-    return f"the challenger stopped: {seen.failure}"
+def _withdraw(state: State, seen: Observation, cause: str) -> State:
+    """Takes back a challenger that nothing was found wrong with: the cluster was full, or somebody asked for it."""
+    return replace(_roll_back(state, seen, cause), without_fault=True)
+
+
+def _aborted(state: State, seen: Observation, abort: Abort) -> State:
+    edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
+    cause = f"aborted: {abort.reason}{edited}"
+    if abort.kind is AbortKind.REJECT:
+        return _roll_back(state, seen, cause)
+    return replace(_withdraw(state, seen, cause), is_abandoned=abort.kind is AbortKind.ABANDON)
 
 
 def _within_limit(state: State, seen: Observation, limit: float, problem: str) -> State:
     if _is_past_deadline(state, seen):
-        return _roll_back(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
+        return _withdraw(state, seen, f"not done within {state.parameters.deadline_seconds:g} s")
     if seen.now - state.since > limit:
-        return _roll_back(state, seen, _timeout_reason(problem, limit, seen))
+        return _withdraw(state, seen, _timeout_reason(problem, limit, seen))
     return state
 
 
@@ -292,13 +264,13 @@ def _timeout_reason(problem: str, limit: float, seen: Observation) -> str:
 
 
 def _is_past_deadline(state: State, seen: Observation) -> bool:
-    return not seen.now - state.started_at - state.waited <= state.parameters.deadline_seconds
+    return not seen.now <= state.deadline
 
 
 def _can_roll_back(state: State, seen: Observation) -> bool:
     """Whether an abort has an effect: not during a rollback, nor once the old stable's pods may be deleted."""
     if state.phase is Phase.WAITING and not seen.taken_over:
-        return state.then is not Phase.ROLLING_BACK or _is_held_for_edit(state)
+        return state.then is not Phase.ROLLING_BACK or is_held_for_edit(state)
     return state.phase in (Phase.STAGING, Phase.SHIFTING, Phase.BAKING)
 
 

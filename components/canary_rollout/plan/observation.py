@@ -9,6 +9,30 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 
 
+class AbortKind(StrEnum):
+    """What a request to end a rollout says about the version."""
+
+    #: Nothing: it may be rolled out again.
+    WITHDRAW = "withdrawn"
+    #: It is bad, so it is not rolled out again without a reason.
+    REJECT = "rejected"
+    #: Nothing: no process ran the rollout any more.
+    ABANDON = "abandoned"
+
+
+@dataclass(frozen=True)
+class Abort:
+    """A request to end a rollout.
+
+    Attributes:
+        reason: Why, and who asks.
+        kind: What it says about the version.
+    """
+
+    reason: str
+    kind: AbortKind = AbortKind.WITHDRAW
+
+
 class Action(StrEnum):
     """An action that a decision may ask for."""
 
@@ -44,8 +68,10 @@ class Observation:
         disturbed: Whether a part of the window could not be counted. More answers do not make up for that.
         approved: The gate that a person approved; None if none.
         approver: Name of that person.
-        abort: The reason of a person's abort; None if there is no abort.
+        abort: A request to end the rollout; None if there is none.
         waiting_for: What the last action waits for; empty if it waits for nothing.
+        unfollowed: How long the spec has requested a share that the HTTPRoute does not show, though nothing else is
+            missing, in seconds.
         refusal: Why the cluster refused the last action, so that waiting seldom helps; empty if it did not.
     """
 
@@ -64,6 +90,7 @@ class Observation:
     disturbed: bool = False
     approved: Gate | None = None
     approver: str = ""
-    abort: str | None = None
+    abort: Abort | None = None
     waiting_for: str = ""
+    unfollowed: float = 0.0
     refusal: str = ""

@@ -1,6 +1,6 @@
 """The recorded state of a rollout.
 
-It is one small JSON in an annotation of the service, so any later process can resume the rollout from it.
+It is one small JSON in a ConfigMap beside the service, so any later process can resume the rollout from it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from enum import StrEnum
 from typing import Any, TypedDict, Unpack
 
 from content_arena.components.canary_rollout.plan.gate import Gate
+from content_arena.components.canary_rollout.plan.intent import Intent, announced
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.errors import ArenaError, InputError
 
 SCHEMA = 1
-#: Both in characters: an annotation has to stay small.
+#: Both in characters: a record has to stay small.
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped"}
+_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned", "undo"}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -39,12 +40,15 @@ class Phase(StrEnum):
     PROMOTING = "promoting"
     ROLLING_BACK = "rolling_back"
     PROMOTED = "promoted"
+    #: The challenger was bad.
     ROLLED_BACK = "rolled_back"
+    #: The challenger was taken back, and nothing was found wrong with it.
+    WITHDRAWN = "withdrawn"
 
     @property
     def is_end(self) -> bool:
         """Whether the rollout is over."""
-        return self in (Phase.PROMOTED, Phase.ROLLED_BACK)
+        return self in (Phase.PROMOTED, Phase.ROLLED_BACK, Phase.WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ class Changes(TypedDict, total=False):
     inconclusives: int
     holds: int
     cause: str
+    without_fault: bool
+    is_abandoned: bool
     approvals: tuple[str, ...]
 
 
@@ -141,6 +147,12 @@ class State:
         approvals: Gates that people approved, as ``<gate> by <who>``.
         fingerprint: Of the service's spec as the rollout wrote it. A different one shows an edit.
         measuring: The recorded measuring config: settings that differ from the defaults.
+        without_fault: Whether the challenger is taken back though nothing was found wrong with it. The rollout ends
+            withdrawn then, and the registry does not record a rejection.
+        is_abandoned: Whether it is taken back only because no process ran the rollout any more.
+        undo: Why the version that serves is taken back, if this rollout brings the one before it back; empty otherwise.
+            Such a rollout is not analysed.
+        intent: The patch that was announced; None once its outcome is recorded.
     """
 
     rollout: str
@@ -167,17 +179,27 @@ class State:
     judged: float = 0.0
     cause: str = ""
     stopped: bool = False
+    without_fault: bool = False
+    is_abandoned: bool = False
+    undo: str = ""
+    intent: Intent | None = None
 
     def __post_init__(self) -> None:
-        """Cuts texts that others wrote, so that the annotation stays small."""
+        """Cuts texts that others wrote, so that the record stays small."""
         object.__setattr__(self, "reason", self.reason[:MAX_REASON])
         object.__setattr__(self, "cause", self.cause[:MAX_REASON])
+        object.__setattr__(self, "undo", self.undo[:MAX_REASON])
         object.__setattr__(self, "approvals", tuple(one[:_MAX_APPROVAL] for one in self.approvals))
 
     @property
     def percent(self) -> int:
         """The share of the traffic that was last decided for the challenger."""
         return self.parameters.path[self.step]
+
+    @property
+    def deadline(self) -> float:
+        """When the rollout has to be done, seconds since the epoch."""
+        return self.started_at + self.waited + self.parameters.deadline_seconds
 
     @property
     def candidate(self) -> Challenger:
@@ -189,6 +211,21 @@ class State:
         """Phase, share, reason and gate in one line."""
         held = f", waits for {self.gate}" if self.gate else ""
         return f"{self.phase.value} at {self.percent} %: {self.reason}{held}"
+
+    def announcing(self, version: str, fingerprint: str, why: str) -> State:
+        """The state that announces a patch; see :func:`.intent.announced`."""
+        return replace(self, intent=announced(self.intent, version, fingerprint, why))
+
+    def settled(self, version: str, fingerprint: str) -> State:
+        """The state with the outcome of an announced patch, as far as the service shows it.
+
+        Args:
+            version: ``resourceVersion`` of the service as it is now.
+            fingerprint: Of its spec as it is now.
+        """
+        if self.intent is None or not self.intent.is_settled(version, fingerprint, self.fingerprint):
+            return self
+        return replace(self, fingerprint=fingerprint, intent=None)
 
     def enter(self, phase: Phase, now: float, reason: str, **changes: Unpack[Changes]) -> State:
         """The state after moving to another phase."""
@@ -240,6 +277,7 @@ def load(text: str) -> State:
         values["gate"] = Gate.parse(values["gate"]) if values["gate"] else None
         values["then"] = None if values["then"] is None else Phase(values["then"])
         values["approvals"] = tuple(values["approvals"])
+        values["intent"] = Intent.from_dict(values["intent"]) if values.get("intent") else None
         values["measuring"] = dict(values.get("measuring", {}))
         values.setdefault("cause", _cause_of(values))
         state = State(**values)

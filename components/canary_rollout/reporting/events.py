@@ -21,8 +21,9 @@ _REASONS = {
     Phase.ROLLING_BACK: "RolloutRollingBack",
     Phase.PROMOTED: "RolloutPromoted",
     Phase.ROLLED_BACK: "RolloutRolledBack",
+    Phase.WITHDRAWN: "RolloutWithdrawn",
 }
-_WARNINGS = (Phase.WAITING, Phase.ROLLING_BACK, Phase.ROLLED_BACK)
+_WARNINGS = (Phase.WAITING, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.WITHDRAWN)
 
 
 class Events:

@@ -1,6 +1,6 @@
 """The history of a rollout: a file of JSON Lines for people and for the timeline page.
 
-A rollout resumes from the annotation on the service alone; nothing reads the history to decide.
+A rollout resumes from its record in the cluster alone; nothing reads the history to decide.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prometheus metrics of a rollout.
 
 The process of the rollout serves them while it runs, so Prometheus needs no right to read the service. After the end
-the annotation on the service holds the same facts.
+the record in the cluster holds the same facts.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RolloutMetrics:
         for gauge, value in (
             (self._step, state.step),
             (self._steps, len(state.parameters.path) - 1),
-            (self._share, 0.0 if state.phase is Phase.ROLLED_BACK else state.percent / 100),
+            (self._share, 0.0 if state.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) else state.percent / 100),
             (self._failures, state.failures),
             (self._inconclusives, state.inconclusives),
             (self._waiting, state.phase is Phase.WAITING),

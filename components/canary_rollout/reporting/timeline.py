@@ -6,7 +6,6 @@ may quote a container's log, so all text is escaped. What was not measured is no
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
 from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.history import Record
 from content_arena.components.canary_rollout.reporting.timeline_figures import Axis, Figure, figures
-from content_arena.components.evaluation import display
+from content_arena.components.shared import display
+from content_arena.components.shared.templates import template
 
 T = TypeVar("T")
 #: Height of the picture of shares, in pixels, and where its lanes are.
@@ -37,6 +35,7 @@ _NAMES = {
     Phase.ROLLING_BACK: "Goes back",
     Phase.PROMOTED: "Promoted",
     Phase.ROLLED_BACK: "Rolled back",
+    Phase.WITHDRAWN: "Withdrawn",
 }
 #: Marks nearer than this, in percent of the width, would overlap.
 _NEAR = 1.6
@@ -67,7 +66,7 @@ def render(service: str, state: State, records: Sequence[Record]) -> str:
     end = max([state.since, *(record.at for record in records)], default=begin)
     axis = Axis(begin, end)
     drawn = figures(records, axis)
-    return _template().render(
+    return template(Path(__file__).parent, "timeline.html").render(
         service=display.printable(service),
         outcome=_outcome(state),
         about=_about(service, state, begin, end),
@@ -94,20 +93,12 @@ def write(path: Path, service: str, state: State, records: Sequence[Record]) -> 
     path.write_text(render(service, state, records), encoding="utf-8")
 
 
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("timeline.html")
-
-
 def _outcome(state: State) -> dict[str, str]:
     kind, sign, words = {
         Phase.PROMOTED: ("good", "✓", "Promoted"),
         Phase.ROLLED_BACK: ("bad", "✕", "Rolled back"),
-        Phase.ROLLING_BACK: ("bad", "…", "Being rolled back"),
+        Phase.WITHDRAWN: ("open", "↩", "Withdrawn, and not rejected"),
+        Phase.ROLLING_BACK: ("bad", "…", "Being taken back"),
         Phase.WAITING: ("open", "!", f"Waits for a person: {state.gate}"),
     }.get(state.phase, ("open", "…", f"Under way at {state.percent} %"))
     return {"kind": kind, "sign": sign, "words": words, "reason": display.printable(state.reason)}

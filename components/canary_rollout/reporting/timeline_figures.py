@@ -10,7 +10,7 @@ from typing import Any
 from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.reporting.history import Record
-from content_arena.components.evaluation import display
+from content_arena.components.shared import display
 from content_arena.components.shared.figures import NOT_MEASURED
 
 HEIGHT = 72.0

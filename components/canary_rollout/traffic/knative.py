@@ -2,6 +2,10 @@
 
 Knative's "latest" means the latest revision that is ready. So the share that it reports for "latest" may be stable's.
 Here the name of the revision decides: the challenger's is the latest created revision that is not stable's.
+
+``status.observedGeneration`` is the Knative Service's own counter, so it tells nothing about whether the status
+describes the present spec. Names and traffic entries do: a status that is too old names no revision of the challenger,
+or another share than the one that was set.
 """
 
 from __future__ import annotations
@@ -27,9 +31,8 @@ from content_arena.components.canary_rollout.traffic.mode import (
     storage_uri,
     version_of,
 )
+from content_arena.components.canary_rollout.traffic.stopped import stopped
 
-#: Names the revision that is being withdrawn while a new revision of stable's model starts.
-LEFT_ANNOTATION = "content-arena/left-revision"
 _REVISION_LABEL = "serving.knative.dev/revision="
 #: Name of the challenger's revision in a view that no cluster produced.
 _CONVERGED_REVISION = "the-challengers"
@@ -46,6 +49,8 @@ class Knative:
 
     def stable(self, view: View) -> Stable:
         """What serves now."""
+        if stopped(view.service):
+            raise TrafficError(stopped(view.service))
         predictor, serving = view.predictor, _component(view)
         revision = serving.get("latestReadyRevision", "")
         is_alone = revision and _percentages(view) == {revision: 100}
@@ -66,8 +71,6 @@ class Knative:
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
         """What users get."""
-        if not _is_current(view):
-            return Shares(None, False)
         revision = _revision(view, stable, challenger)
         return Shares(_percentages(view).get(revision, 0) if revision else 0, bool(revision) and _is_latest_ready(view))
 
@@ -93,7 +96,7 @@ class Knative:
 
     def route_key(self, view: View) -> str:
         """A text that is equal for two views if the gateway has the same configuration in both."""
-        return json.dumps([_is_current(view), _percentages(view)], sort_keys=True)
+        return json.dumps(_percentages(view), sort_keys=True)
 
     def stable_labels(self, view: View, stable: Stable) -> str:
         """Label selector of stable's pods; empty if the revision is not known."""
@@ -101,13 +104,17 @@ class Knative:
         return f"{_REVISION_LABEL}{revision}" if revision else ""
 
     def pod_labels(self, view: View, stable: Stable, challenger: Challenger) -> str:
-        """Label selector of the challenger's pods; empty while the status is about another revision."""
-        revision = _revision(view, stable, challenger) if _is_current(view) else ""
+        """Label selector of the challenger's pods; empty while the status names no revision of it."""
+        revision = _revision(view, stable, challenger)
         return f"{_REVISION_LABEL}{revision}" if revision else ""
 
     def deployment_of(self, labels: str) -> str:
         """Name of the Deployment whose pods a label selector matches."""
         return f"{labels.removeprefix(_REVISION_LABEL)}-deployment"
+
+    def caveats(self, view: View, stable: Stable) -> tuple[str, ...]:
+        """That the service is stopped. Knative moves traffic whatever the state of the pods."""
+        return tuple(filter(None, (stopped(view.service),)))
 
     def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:
         """The view of a cluster that has applied the service's spec completely."""
@@ -121,8 +128,11 @@ class Knative:
             "latestReadyRevision": latest,
             "traffic": [{"revisionName": name, "percent": share} for name, share in shares.items() if share],
         }
-        status = {"observedGeneration": service["metadata"].get("generation"), "components": {"predictor": serving}}
-        return View(service | {"status": status}, gateway_converged=True, autoscaler_stabilized=True)
+        return View(
+            service | {"status": {"components": {"predictor": serving}}},
+            gateway_converged=True,
+            autoscaler_stabilized=True,
+        )
 
 
 def _shift(view: View, now: Shares, goal: Goal, challenger: Challenger) -> Step:
@@ -155,34 +165,30 @@ def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
     if view.predictor.get("canaryTrafficPercent") != 0:
         return Patch(_percent(0), f"0 % for version {challenger.version}")
     revision = _revision(view, stable, challenger)
-    if not _is_current(view) or not revision:
+    if not revision:
         return Wait(f"Knative has not made the revision of version {challenger.version} yet")
     if _percentages(view).get(revision, 0) != 0 or not view.gateway_converged:
         return Wait(f"the route does not yet show 0 % for version {challenger.version}")
     model = model_of(view.predictor, stable.storage_uri, StableSpec.of(stable).configured_version)
-    body = {
-        "metadata": {"annotations": {LEFT_ANNOTATION: revision}},
-        "spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}},
-    }
-    return Patch(body, f"the spec names version {stable.version} again")
+    body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}}}
+    return Patch(body, f"the spec names version {stable.version} again", {"left": revision})
 
 
 def _restore(view: View, stable: Stable, challenger: Challenger) -> Step:
     """Clears the percentage once a new revision of stable's model is ready, and not before."""
-    left = view.service["metadata"].get("annotations", {}).get(LEFT_ANNOTATION, "")
+    left = StableSpec.of(stable).left
     latest = _component(view).get("latestCreatedRevision", "")
     if view.predictor.get("canaryTrafficPercent") is None:
-        is_alone = _is_current(view) and _is_latest_ready(view) and _percentages(view) == {latest: 100}
+        is_alone = _is_latest_ready(view) and _percentages(view) == {latest: 100}
         if is_alone and view.gateway_converged:
             return Done()
         return Wait(f"version {stable.version} does not have all traffic yet")
     if not left:
         raise TrafficError(f"{view.name} has a canaryTrafficPercent that no rollout set")
-    is_new = _is_current(view) and latest not in ("", left, StableSpec.of(stable).revision) and _is_latest_ready(view)
+    is_new = latest not in ("", left, StableSpec.of(stable).revision) and _is_latest_ready(view)
     if not is_new:
         return Wait(f"the fresh revision of version {stable.version} is not ready, {challenger.version} has 0 %")
-    body = _percent(None) | {"metadata": {"annotations": {LEFT_ANNOTATION: None}}}
-    return Patch(body, f"version {stable.version} has all traffic")
+    return Patch(_percent(None), f"version {stable.version} has all traffic")
 
 
 def _percent(percent: int | None) -> Json:
@@ -192,13 +198,6 @@ def _percent(percent: int | None) -> Json:
 def _component(view: View) -> Json:
     component: Json = view.service.get("status", {}).get("components", {}).get("predictor", {})
     return component
-
-
-def _is_current(view: View) -> bool:
-    """Whether the status describes the present spec. Only in Knative mode can the generations be compared."""
-    seen: int | None = view.service.get("status", {}).get("observedGeneration")
-    wanted: int | None = view.service["metadata"].get("generation")
-    return seen == wanted
 
 
 def _is_latest_ready(view: View) -> bool:

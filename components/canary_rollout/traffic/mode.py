@@ -21,6 +21,8 @@ from content_arena.components.shared.errors import ArenaError, InputError
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 #: Environment variable with the version that a predictor puts into its answers.
 VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
+#: Fields of the recorded spec that were added later. They are written only if they are set.
+_LATER = ("strategy", "left")
 
 
 class TrafficError(ArenaError):
@@ -56,10 +58,13 @@ class Patch:
     Attributes:
         body: The patch.
         why: What it is for, for people.
+        mode_state: What the mode needs to know later. It is added to
+            :attr:`~content_arena.components.canary_rollout.plan.state.Stable.mode_state` before the patch is written.
     """
 
     body: Json
     why: str
+    mode_state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,12 @@ class Wait:
 
     Attributes:
         why: What is waited for, for people.
+        unfollowed: How long the spec has requested a share that the route does not show, though nothing is missing, in
+            seconds; 0 if something else is waited for.
     """
 
     why: str
+    unfollowed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ class View:
         gateway_converged: Whether the gateway's configuration has been the same for long enough that no traffic follows
             an older one.
         autoscaler_stabilized: Whether it has been the same for long enough that autoscalers have seen the present load.
+        requested_seconds: How long this process has seen the spec request the present shares.
     """
 
     service: Json
@@ -106,6 +115,7 @@ class View:
     ready_pods: Mapping[str, int] = field(default_factory=dict)
     gateway_converged: bool = False
     autoscaler_stabilized: bool = False
+    requested_seconds: float = 0.0
 
     @property
     def name(self) -> str:
@@ -147,6 +157,9 @@ class StableSpec:
         configured_version: Value of CONTENT_ARENA_MODEL_VERSION; None if it was not set.
         revision: Knative's name of the revision; empty in Standard mode.
         pods: Ready pods, which an autoscaler may have raised above ``min_replicas``; None in Knative mode.
+        strategy: ``predictor.deploymentStrategy`` as JSON where a rollout changes it; empty where it does not.
+        left: Knative's name of the revision that is being withdrawn while a new revision of stable's model starts;
+            empty before that, and in Standard mode.
     """
 
     name: str
@@ -155,6 +168,8 @@ class StableSpec:
     configured_version: str | None = None
     revision: str = ""
     pods: int | None = None
+    strategy: str = ""
+    left: str = ""
 
     @classmethod
     def of(cls, stable: Stable) -> Self:
@@ -175,7 +190,7 @@ class StableSpec:
         """For a rollout's record, with the keys that records have always had."""
         state = asdict(self)
         state["told_version"] = state.pop("configured_version")
-        return state
+        return {name: value for name, value in state.items() if value or name not in _LATER}
 
 
 class Mode(Protocol):
@@ -221,6 +236,10 @@ class Mode(Protocol):
 
     def deployment_of(self, labels: str) -> str:
         """Name of the Deployment whose pods a label selector of this mode matches."""
+        ...
+
+    def caveats(self, view: View, stable: Stable) -> tuple[str, ...]:
+        """What people have to know about the traffic now, a line each: that the route stands still, for example."""
         ...
 
     def converged(self, service: Json, stable: Stable, challenger: Challenger) -> View:

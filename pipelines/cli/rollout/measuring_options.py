@@ -13,6 +13,7 @@ import typer
 
 from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.cli.options import language
 
 
 class PodAccessChoice(StrEnum):
@@ -52,7 +53,7 @@ class MeasuringOptions:
             help="Corpus (Parquet of prepare_corpus) whose test texts are the probes; the embedded one if not given."
         ),
     ] = None
-    lang: Annotated[str | None, typer.Option(help="Language of the texts, ISO 639-1.")] = None
+    lang: Annotated[str | None, typer.Option(help="Language of the texts, ISO 639-1.", callback=language)] = None
     probe_texts: Annotated[
         int | None, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")
     ] = None
@@ -86,7 +87,7 @@ class MeasuringOptions:
 class FirstMeasuringOptions(MeasuringOptions):
     """Options of the measuring for a rollout that begins: nothing is recorded yet, so they have defaults."""
 
-    lang: Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.")] = "en"
+    lang: Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.", callback=language)] = "en"
     probe_texts: Annotated[int, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")] = (
         RolloutSettings.probe_texts
     )

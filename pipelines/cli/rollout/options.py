@@ -19,6 +19,16 @@ HELD, STOPPED = 3, 130
 
 
 IntervalOption = Annotated[float, typer.Option(min=0.05, help="Seconds between two readings.")]
+StorageUriOption = Annotated[
+    str | None, typer.Option(help="Where its bundle is; as the registry recorded it if not given.")
+]
+KServeVersionOption = Annotated[
+    str | None,
+    typer.Option(
+        help="KServe's version, such as 0.21; as its ConfigMap inferenceservice-config tells if not given. Below "
+        "0.21, or if it is not known, only Knative mode can roll out."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,7 @@ class RegistryOptions:
         Raises:
             InputError: There is no registry.
         """
-        from content_arena.components.registry.registry import Registry
-        from content_arena.pipelines.execution.home import ArenaHome
+        from content_arena.pipelines.execution.home import ArenaHome, registry_at
 
         if not self.with_registry:
             return None
@@ -112,12 +121,12 @@ class RegistryOptions:
                 f"there is no registry in {home.path}: set MLFLOW_TRACKING_URI or ARENA_HOME, or roll out a service "
                 "that no registry knows with --no-registry"
             )
-        return Registry(self.tracking_uri or home.tracking_uri)
+        return registry_at(self.tracking_uri or home.tracking_uri)
 
 
 def exit_code(state: State) -> int:
     """The exit code for a state."""
-    return {"promoted": 0, "rolled_back": 1}.get(state.phase.value, HELD)
+    return {"promoted": 0, "rolled_back": 1, "withdrawn": 1}.get(state.phase.value, HELD)
 
 
 def command(where: ServiceRef, *arguments: str) -> str:
@@ -128,9 +137,9 @@ def command(where: ServiceRef, *arguments: str) -> str:
     return " ".join(["arena rollout", *arguments, *options])
 
 
-def rollout_registry(registry: Registry | None) -> RolloutRegistry:
-    """The registry as a rollout needs it; one that agrees with everything if None."""
+def rollout_registry(registry: Registry | None, where: ServiceRef) -> RolloutRegistry:
+    """The registry as rollouts of a service need it; one that agrees with everything if None."""
     from content_arena.components.canary_rollout.launch import NoRegistry
     from content_arena.components.registry.sync import RegistrySync
 
-    return NoRegistry() if registry is None else RegistrySync(registry)
+    return NoRegistry() if registry is None else RegistrySync(registry, str(where))

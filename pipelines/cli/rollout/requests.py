@@ -26,7 +26,7 @@ def status(
 ) -> None:
     """Show how far a rollout is, what it waits for and which process runs it; without a rollout, what serves.
 
-    Reads the service, its route, Deployments and lease; writes nothing.
+    Reads the service, its route, Deployments, record and lease; writes nothing.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables
@@ -46,7 +46,7 @@ def watch(
 ) -> None:
     """Show a rollout's progress until it ends. Ctrl-C ends this command and not the rollout.
 
-    With --json, prints one object for each change. Exit code 0 promoted, 1 rolled back.
+    With --json, prints one object for each change. Exit code 0 promoted, 1 rolled back or withdrawn.
     """
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables
@@ -92,18 +92,22 @@ def abort(
     target: Target,
     reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")] = "aborted by hand",
     by: Annotated[str | None, typer.Option(help="Who aborts; the user of this machine if not given.")] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="The version is bad: tag it as rejected. Otherwise it is only withdrawn.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for the challenger to be rolled back, whatever step it is at. `arena rollout watch` shows the progress.
+    """Ask for the challenger to be withdrawn, whatever step it is at. `arena rollout watch` shows the progress.
 
     The process that runs the rollout carries the abort out. If none does, run `arena rollout resume` or `reconcile`.
     """
     from content_arena.components.canary_rollout import launch
 
     where, who = target.ref, by or getpass.getuser()
-    sent = launch.abort(where, who, reason)
-    text = f"{who} asks for a rollback of version {sent.version}: {reason}."
-    console.answer({"version": sent.version, "by": who, "reason": reason}, text + _advice(sent.holder, where), as_json)
+    sent = launch.abort(where, who, reason, rejects=reject)
+    text = f"{who} asks for version {sent.version} to be {'rejected' if reject else 'withdrawn'}: {reason}."
+    answer = {"version": sent.version, "by": who, "reason": reason, "rejects": reject}
+    console.answer(answer, text + _advice(sent.holder, where), as_json)
 
 
 def _advice(holder: str, where: ServiceRef) -> str:

@@ -24,6 +24,7 @@ OPTIONS = {
     "prometheus": "prometheus",
     "probe_texts": "probe_texts",
     "probe_budget": "probe_budget",
+    "kserve_version": "kserve_version",
 }
 
 

@@ -14,7 +14,10 @@ from rich.text import Text
 from content_arena.components.canary_rollout.launch import DryRun, NoRollout, Phase, State, Status
 from content_arena.pipelines.cli.rollout.options import command
 
-_STYLES = {Phase.PROMOTED: "green", Phase.ROLLED_BACK: "red", Phase.ROLLING_BACK: "red", Phase.WAITING: "yellow"}
+_STYLES = {
+    Phase.PROMOTED: "green", Phase.ROLLED_BACK: "red", Phase.WITHDRAWN: "yellow", Phase.ROLLING_BACK: "red",
+    Phase.WAITING: "yellow",
+}  # fmt: skip
 
 
 def follow(statuses: Iterator[Status], console: Console, print_json: Callable[[str], None] | None) -> State:
@@ -86,6 +89,8 @@ def _facts(current: Status) -> Table:
     since = _duration(current.now - state.since)
     facts.add_row("phase", Text(f"{state.phase.value.replace('_', ' ')} since {since}", style))
     facts.add_row("share", _share(current))
+    for caveat in current.caveats:
+        facts.add_row("mind", Text(caveat, "yellow"))
     facts.add_row("because", Text(state.reason))
     if state.gate:
         facts.add_row("waits for", Text(command(where, "approve", str(state.gate)), "yellow"))
@@ -96,7 +101,9 @@ def _facts(current: Status) -> Table:
             "request", Text(f"{requests.approved} approved by {requests.approver or 'somebody'}, not used yet")
         )
     if requests.abort is not None:
-        facts.add_row("request", Text(f"abort: {requests.abort}", "red"))
+        facts.add_row(
+            "request", Text(f"abort: {requests.abort.reason}, the version is {requests.abort.kind.value}", "red")
+        )
     for line in requests.ignored:
         facts.add_row("ignored", Text(line))
     if not state.phase.is_end:
@@ -132,7 +139,7 @@ def plan_table(plan: DryRun) -> Group:
 
 
 def _step(index: int, percent: int, state: State) -> Text:
-    if state.phase is Phase.ROLLED_BACK or index > state.step:
+    if state.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) or index > state.step:
         return Text(f"○ {percent} %", "dim")
     is_passed = index < state.step or state.phase in (Phase.PROMOTING, Phase.PROMOTED)
     return Text(f"● {percent} %", "green") if is_passed else Text(f"◐ {percent} %", _STYLES.get(state.phase, "cyan"))

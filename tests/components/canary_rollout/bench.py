@@ -6,8 +6,8 @@ from content_arena.components.canary_rollout.analysis.check import Check, Kind
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.pace import Clock, Pace
+from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.rollout import Rollout
-from content_arena.components.canary_rollout.controller.service_annotations import record_of
 from content_arena.components.canary_rollout.measuring.interface import Measurement
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
@@ -71,9 +71,18 @@ class Aliases:
     def reject(self, challenger, stable, rollout, reason):
         self.rejected = (challenger, rollout, reason)
 
-    def reconcile(self, serving):
+    def is_undone(self, undone, rollout):
+        return self.is_rejected(undone, rollout) and self.champion != undone
+
+    def undo(self, restored, undone, rollout, reason):
+        self.champion, self.previous = restored, ""
+        self.reject(undone, restored, rollout, reason)
+
+    def reconcile(self, serving, *, adopts=False):
         if self.champion == serving:
             return []
+        if not adopts:
+            return [f"{serving} serves, champion is {self.champion}"]
         self.champion = serving
         return [f"champion is {serving}"]
 
@@ -112,7 +121,11 @@ class Bench:
 
     @property
     def state(self):
-        return record_of(self.world.service("filter"))
+        return self.records.read(self.world.service("filter")).existing
+
+    @property
+    def records(self):
+        return RecordStore(self.api, "filter")
 
     @property
     def share(self):
@@ -131,14 +144,14 @@ class Bench:
         spec = self.world.service("filter")["spec"]
         assert "canary" not in spec
         assert "canaryTrafficPercent" not in spec["predictor"]
-        annotations = self.world.service("filter")["metadata"]["annotations"]
-        assert "content-arena/approve" not in annotations
-        assert "content-arena/abort" not in annotations
+        assert self.api.requests == {}
+        assert state.intent is None
         if state.phase is Phase.PROMOTED:
             assert (self.serves, self.aliases.champion, self.aliases.previous) == (TWO.storage_uri, "2", "1")
-        else:
-            assert spec == self.before
-            assert (self.aliases.champion, self.aliases.rejected) == ("1", ("2", state.rollout, state.reason))
+            return
+        assert spec == self.before
+        rejected = ("2", state.rollout, state.reason) if state.phase is Phase.ROLLED_BACK else ()
+        assert (self.aliases.champion, self.aliases.rejected) == ("1", rejected)
 
 
 def asking(*approvals):

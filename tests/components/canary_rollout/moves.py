@@ -1,5 +1,7 @@
 """Drives the moves of one rollout, without a plan, in a simulated cluster."""
 
+from dataclasses import replace
+
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal
 from content_arena.components.canary_rollout.traffic.mover import Mover
@@ -22,9 +24,14 @@ class Rollout:
         self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)
 
     def once(self, goal):
-        step = self.mover.step(self.mover.read(), goal, self.stable, TWO)
+        step = self.mover.step(self.mover.read(), goal, self.stable, TWO, self.remember)
         self.world.tick()
         return step
+
+    def remember(self, announcement):
+        """Records what the mode needs to know later, before the patch is written."""
+        mode_state = {**self.stable.mode_state, **announcement.patch.mode_state}
+        self.stable = replace(self.stable, mode_state=mode_state)
 
     def to(self, goal, limit=200):
         for _ in range(limit):

@@ -117,7 +117,7 @@ def test_a_guard_set_that_cannot_be_used_is_named(tmp_path, capsys, guard, said)
 
 def test_columns_that_are_named_for_the_corpus_are_looked_for_and_not_required(tmp_path):
     renamed = [{"body": row["text"], "verdict": row["label"]} for row in CORPUS]
-    options = {"text_column": "body", "label_column": "verdict"}
+    options = {"given": {"text_column": "body", "label_column": "verdict"}}
     assert prepared(tmp_path, corpus=renamed, **options)[0]["guard"] == 120
     both = [{"body": row["text"], "verdict": row["label"], "text": "x", "label": "?"} for row in GUARD]
     assert prepared(tmp_path, guard=both, corpus=renamed, **options)[0]["guard"] == 120

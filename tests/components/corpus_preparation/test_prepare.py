@@ -63,7 +63,7 @@ def test_writes_a_sample_table_and_counts_it(tmp_path, capsys):
     assert counts["seconds"] >= 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "[prepare_corpus] read 302 rows of in.csv, text in 'text', labels in 'label'"
-    assert lines[1] == "[prepare_corpus] kept 301 texts; dropped: empty 1"
+    assert lines[1] == "[prepare_corpus] note: kept 301 of 302 rows; dropped: empty 1"
 
 
 def test_the_order_of_rows_changes_no_split(tmp_path):
@@ -79,9 +79,25 @@ def test_the_order_of_rows_changes_no_split(tmp_path):
 
 def test_logs_that_nothing_was_dropped(tmp_path, capsys):
     prepare(write(tmp_path / "in.csv", rows()), "en", tmp_path / "out")
-    assert "kept 300 texts; nothing was dropped" in capsys.readouterr().out
+    assert "[prepare_corpus] kept 300 of 300 rows; nothing was dropped" in capsys.readouterr().out
     line = refused(capsys, write(tmp_path / "few.csv", rows(49, 60)), "en", tmp_path / "out")
     assert "needed (nothing was dropped); give more" in line
+
+
+def test_notes_what_was_not_read_as_it_stands_and_which_rows_were_dropped(tmp_path, capsys):
+    content = [{"text": row["text"], "clean": int(row["label"] == "benign")} for row in rows()]
+    for row in (3, 8, 11, 200):
+        content[row]["clean"] = ""
+    counts = prepare(
+        write(tmp_path / "in.csv", content), "en", tmp_path / "out", given={"label_column": "clean", "text_column": ""}
+    )
+    assert (counts["read"], counts["kept"], counts["dropped_unlabelled"]) == (300, 296, 4)
+    notes = [line for line in capsys.readouterr().out.splitlines() if "note: " in line]
+    assert notes == [
+        "[prepare_corpus] note: in.csv: 1 in 'clean' was read as benign: the column is named for harmless texts",
+        "[prepare_corpus] note: kept 296 of 300 rows; dropped: unlabelled 4 (rows 4, 9, 12 and more)",
+    ]
+    assert counts["toxic"] == 117
 
 
 def test_draws_a_sample_and_logs_it(tmp_path, capsys):
@@ -117,15 +133,17 @@ def test_prepares_the_embedded_corpus(tmp_path, path):
     assert records.read(records.Sample, tmp_path / "out")["category"].notna().all()
 
 
-def test_the_component_writes_the_table_and_both_reports(tmp_path):
+def test_the_component_writes_the_table_its_counts_and_the_page(tmp_path):
     corpus = dsl.Dataset(name="corpus", uri=str(tmp_path / "corpus"))
     report = dsl.Metrics(name="report", uri=str(tmp_path / "report"))
     data = write(tmp_path / "in.csv", rows())
-    options = {"lang": "en", "text_column": "", "label_column": "", "max_texts": 4_000}
-    prepare_corpus.python_func(corpus, report, data=data, split_seed=2, **options)
+    quality = dsl.HTML(name="quality", uri=str(tmp_path / "quality"))
+    options = {"lang": "en", "text_column": "", "label_column": "", "max_texts": 4_000, "settings": {}}
+    prepare_corpus.python_func(corpus, report, quality, data=data, split_seed=2, **options)
     split = records.read(records.Sample, tmp_path / "corpus")["split"]
     assert (split != records.GUARD).sum() == report.metadata["kept"] == 300
     assert corpus.metadata["toxic"] == 120
+    assert "300 rows were read" in (tmp_path / "quality").read_text()
     assert json.loads(json.dumps(corpus.metadata)) == corpus.metadata
 
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.evaluation import charts, display, first_version_report, report
+from content_arena.components.evaluation import charts, first_version_report, report
 from content_arena.components.qlora_training.first_version import JudgedVersion
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry import gates
 from content_arena.components.registry.floors import ADVICE, floors_from, judge_floors
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
-from content_arena.components.shared import figures
+from content_arena.components.shared import display, figures
 from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
 from tests.evaluations import evaluation, example, rate, strategy

@@ -1,6 +1,7 @@
 """The stage bootstrap_champion, with a bundle in place of a training: what becomes of the version that was trained."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.qlora_training import training
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry.registry import Registry
+from content_arena.components.shared.tracking import Tracking
 from tests.tiny_bundle import BENIGN_WORDS
 
 TOXIC_WORDS = ("idiot", "moron", "stupid", "hate", "trash", "scum")
@@ -66,6 +68,15 @@ def test_one_that_does_not_is_refused_and_the_next_run_starts_anew(world, capsys
     assert "Version 1 is refused: there is no champion" in page.read_text()
     made = run(labels_are_right=True)
     assert (made.champion, registry.version_of("champion")) == (2, 2)
+
+
+def test_the_page_about_the_corpus_is_kept_with_the_run(world, tmp_path):
+    _, run, _ = world
+    (tmp_path / "quality").write_text("<p>a page ㅋ</p>")
+    run(labels_are_right=True, quality_path=tmp_path / "quality")
+    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", "run")
+    kept = tracking.client.download_artifacts(tracking.run_id, training.QUALITY_PAGE, str(tmp_path))
+    assert Path(kept).read_text() == "<p>a page ㅋ</p>"
 
 
 def test_floors_of_a_run_decide(world):

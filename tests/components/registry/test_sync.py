@@ -18,7 +18,7 @@ def sync(registry, register):
         register(seed)
     registry.promote(1, None)
     registry.set_alias(CHALLENGER, 2)
-    return RegistrySync(registry)
+    return RegistrySync(registry, "arena/filter")
 
 
 def aliases(registry):
@@ -33,7 +33,7 @@ def test_what_serves_is_the_champion_and_what_served_the_previous(registry, sync
         assert sync.is_champion("2")
 
 
-@pytest.mark.parametrize("call", range(6))
+@pytest.mark.parametrize("call", range(7))
 def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, sync, monkeypatch, call):
     """Killed at each call that writes."""
     calls = []
@@ -104,21 +104,49 @@ def test_a_registry_ahead_of_a_rollback_steps_back(registry, sync):
 
 def test_a_registry_that_disagrees_about_what_serves_is_refused(registry, sync):
     registry.promote(3, 1)
-    with pytest.raises(InputError, match="version 1 serves, and the registry's champion is 3: `arena rollout rec"):
+    with pytest.raises(InputError, match="version 1 serves, and the registry's champion is 3: roll out 3 first"):
         sync.check("2", "1")
 
 
-@pytest.mark.parametrize(("champion", "previous"), [(2, {}), (None, {})])
-def test_aliases_are_reconciled_with_what_serves(registry, sync, champion, previous):
+@pytest.mark.parametrize("champion", [2, 3, None])
+def test_aliases_are_reconciled_with_what_serves(registry, sync, champion):
     if champion:
         registry.promote(champion, 1)
+        before = aliases(registry)
+        (line,) = sync.reconcile("1")
+        assert f"version 1 serves, and the champion is {champion}, which stays so" in line
+        assert aliases(registry) == before, "another service may serve it, or a person made it the champion"
     else:
         registry.client.delete_registered_model_alias("content-filter", CHAMPION)
-    done = sync.reconcile("1")
+    done = sync.reconcile("1", adopts=True)
     assert f"alias champion was {champion or 'not set'}, is 1, which serves" in done
     assert registry.version_of(CHAMPION) == 1
     assert sync.is_champion("1")
     assert sync.reconcile("1") == []
+
+
+def test_an_undo_makes_the_version_before_the_champion_and_rejects_the_other(registry, sync):
+    sync.promote("2", "1")
+    registry.reject(1, "old")
+    assert not sync.is_undone("2", "r3")
+    for _ in range(2):
+        sync.undo("1", "2", "r3", "complaints")
+        assert aliases(registry) == {CHAMPION: 1}
+        assert sync.is_undone("2", "r3")
+    assert (registry.get(2).tags["rejected"], registry.get(1).rejection) == ("complaints", None)
+
+
+def test_two_services_on_one_registry_do_not_demote_each_other(registry, sync):
+    other = RegistrySync(registry, "arena/other")
+    sync.promote("2", "1")
+    assert "version 1 serves, and the champion is 2" in other.reconcile("1")[0]
+    other.check("2", "1")
+    other.reject("2", "1", "r2", "slow there")
+    assert other.is_rejected("2", "r2")
+    assert aliases(registry) == {CHAMPION: 2, PREVIOUS: 1}
+    with pytest.raises(RegistryError, match="the champion is version 2"):
+        other.promote("3", "1")
+    assert sync.reconcile("2") == []
 
 
 def test_a_version_that_the_registry_does_not_have_is_said(sync):

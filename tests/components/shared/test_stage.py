@@ -26,6 +26,12 @@ def test_a_count_is_read():
     assert (line.done, line.total, line.message) == (40, 120, "steps, loss 0.4")
 
 
+def test_a_note_keeps_its_indentation(capsys):
+    stages.note("promote_challenger", "  name: content-filter")
+    line = stages.parse(capsys.readouterr().out)
+    assert (line.message, line.is_note, line.is_error) == ("  name: content-filter", True, False)
+
+
 def test_progress_reports_first_and_last(capsys):
     progress = stages.Progress("label_attacks", 100, "texts", interval=1000)
     for _ in range(100):

@@ -45,6 +45,34 @@ def test_a_run_that_the_backend_opened_for_the_task_gets_the_figures_as_well(uri
     assert tracking.run_id != task_run
 
 
+def test_of_several_shards_the_slowest_ones_seconds_stay(uri, monkeypatch):
+    tracking = Tracking(uri, "run-1")
+    for seconds in (40.0, 90.0, 60.0):
+        monkeypatch.setattr("content_arena.components.shared.tracking.seconds_since_start", lambda took=seconds: took)
+        tracking.log("generate_attacks", {})
+    assert tracking.seconds() == {"generate_attacks": 90.0}
+
+
+def test_a_training_that_was_killed_is_closed_with_its_run(uri):
+    tracking = Tracking(uri, "run-1")
+    tags = {"mlflow.parentRunId": tracking.run_id}
+    killed, ended = (tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id for _ in range(2))
+    tracking.client.set_terminated(ended, "FINISHED")
+    other = Tracking(uri, "run-2")
+    tracking.finish("KILLED")
+    statuses = [tracking.client.get_run(run).info.status for run in (killed, ended, tracking.run_id, other.run_id)]
+    assert statuses == ["KILLED", "FINISHED", "KILLED", "RUNNING"]
+
+
+def test_artifacts_come_through_the_server(uri, monkeypatch):
+    """Links that it signs for its own name of the object storage lead nowhere from another namespace."""
+    monkeypatch.delenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", raising=False)
+    connect(uri)
+    from mlflow.environment_variables import MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD
+
+    assert MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.get() is False
+
+
 def test_killed_while_the_database_is_made_the_next_one_works(uri, tmp_path):
     code = """
 import os, sys

@@ -88,7 +88,7 @@ def test_applied_again_nothing_changes(overlay):
 
 
 def test_pod_security_is_enforced(overlay):
-    command = ["kubectl", "run", "root", IN, "--image=content-arena/predictor:0.1.0"]
+    command = ["kubectl", "run", "root", IN, "--image=dev.local/content-arena/predictor:0.1.0"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert "violates PodSecurity" in done.stderr
 

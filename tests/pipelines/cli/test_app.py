@@ -14,7 +14,7 @@ from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 
-COMMANDS = ["run", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
+COMMANDS = ["run", "data check", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def arena(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-ROLLOUT = [f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "reconcile")]
+ROLLOUT = [
+    f"rollout {name}" for name in ("start", "status", "watch", "approve", "abort", "resume", "undo", "reconcile")
+]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *ROLLOUT])

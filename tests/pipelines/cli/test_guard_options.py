@@ -112,6 +112,11 @@ def test_the_answer_to_a_refused_first_version_has_the_keys_of_a_refused_challen
     outputs = {"parameterValues": {"champion_version": "", "verdict": verdict.as_json()},
                "artifacts": {"report": {"artifacts": [{"uri": str(stage / "report")}]}}}  # fmt: skip
     (stage / "executor_output.json").write_text(json.dumps(outputs))
+    counts = {"read": 9.0, "dropped_empty": 2.0, "dropped_too_long": 0.0, "toxic": 3.0, "benign": 4.0}
+    prepared = {"artifacts": {"corpus": {"artifacts": [{"uri": "corpus", "metadata": counts}]}}}
+    (tmp_path / "artifacts" / "run" / "prepare-corpus").mkdir()
+    (tmp_path / "artifacts" / "run" / "prepare-corpus" / "executor_output.json").write_text(json.dumps(prepared))
+    (tmp_path / "log.txt").write_text("[prepare_corpus] note: kept 7 of 9 rows; dropped: empty 2\n")
 
     def follow(*_):
         raise StageRefusedError("no champion", LocalRun("a-run", tmp_path / "log.txt", tmp_path / "artifacts"))
@@ -124,6 +129,12 @@ def test_the_answer_to_a_refused_first_version_has_the_keys_of_a_refused_challen
     assert found["metrics"] == {"champion": None, "challenger": judged}
     assert (found["attack_set_sha256"], found["guard"], len(found["generations"])) == (None, None, 1)
     assert found["seconds"]["bootstrap_champion"] == 70.0
+    assert found["corpus"] == {
+        "rows_read": 9,
+        "rows_dropped": {"empty": 2},
+        "labels": {"toxic": 3, "benign": 4},
+        "warnings": ["kept 7 of 9 rows; dropped: empty 2"],
+    }
     assert (home.reports / "a-run.html").read_text() == "<html>"
     assert set(answer()) < set(found)
 

@@ -44,6 +44,11 @@ def test_the_answer_has_what_scripts_read(first):
     assert set(first["metrics"]) == {"champion", "challenger"}
     assert all(set(figures) >= headline for figures in first["metrics"].values())
     assert len(first["attack_set_sha256"]) == 64
+    corpus = first["corpus"]
+    assert corpus["rows_read"] > 240
+    assert corpus["rows_dropped"]["over_max_texts"] > 0
+    assert set(corpus["labels"]) == {"toxic", "benign"}
+    assert any(warning.startswith("drew ") for warning in corpus["warnings"])
     assert set(first["seconds"]) == set(GENERATION)
     assert all(seconds > 0 for seconds in first["seconds"].values())
     assert "<html" in Path(first["report"]).read_text()

@@ -13,6 +13,10 @@ from content_arena.pipelines.definitions.settings_file import RunSettings, check
 COMPONENTS = Path(__file__).parents[3] / "components"
 #: A value other than the default for every setting, by section.
 EVERYTHING = {
+    "corpus": {
+        "rare_share": 0.3, "max_undecodable": 0.2, "max_empty": 0.3, "max_contradictory": 0.4, "max_dropped": 0.5,
+        "max_leaked": 0.6,
+    },
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"]},
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
@@ -28,6 +32,7 @@ EVERYTHING = {
         "steps": [0, 100], "bake_seconds": 1.0, "warmup_seconds": 2.0, "min_requests": 3, "failure_limit": 4,
         "inconclusive_limit": 5, "start_seconds": 6.0, "move_seconds": 7.0, "deadline_seconds": 800.0,
         "approvals": [100], "limits": {"psi": 0.4}, "prometheus": "http://there", "probe_texts": 9, "probe_budget": 10,
+        "kserve_version": "0.21",
     },
 }  # fmt: skip
 

@@ -2,7 +2,11 @@
 
 import pytest
 
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.images import COMPONENT_IMAGE
+from content_arena.pipelines.definitions import cluster_settings
 from content_arena.pipelines.definitions.stage_table import GENERATION
+from tests.import_graph import ROOT
 from tests.pipelines.backend.driver import Driver, TaskFailedError, TerminatedError, Values
 
 ATTACK = ["prepare-corpus", "bootstrap-champion", "generate-attacks", "generate-attacks", "gather-attacks"]
@@ -70,6 +74,57 @@ def test_guard_set_and_floors_reach_the_stages_that_judge(packages):
             assert cluster.inputs(stage).parameters["settings"]["floors"] == {"clean_f1": 0.6}
     # A battle has none; the component's default is used.
     assert "guard" not in walked(packages["battle"]).inputs("prepare-corpus").parameters
+
+
+def test_a_stage_asks_for_what_it_is_told_to_and_keeps_its_limits(compile_to):
+    packages = compile_to("--request", "train_qlora=500m,2Gi")
+    container, _ = Driver(packages["arena"], "run-1", Cluster()).executors["train-qlora"]
+    resources = container["resources"]
+    assert (resources["resourceCpuRequest"], resources["resourceMemoryRequest"]) == ("500m", "2Gi")
+    assert (resources["resourceCpuLimit"], resources["resourceMemoryLimit"]) == ("8", "16Gi")
+
+
+def test_images_and_gpu_nodes_are_those_of_the_cluster(compile_to, tmp_path):
+    path = tmp_path / "cluster.env"
+    path.write_text(
+        "# another cluster\nCOMPONENT_IMAGE=r.example.com/c:9\nCOMPONENT_IMAGE_CUDA=r.example.com/c:9-cuda\n"
+        "GPU_LABEL=accelerator\nGPU_LABEL_VALUE=l4\nGPU_TAINT=gpu\nSTORAGE_CLASS=fast\n"
+    )
+    packages = compile_to("--gpu", "train_qlora", "--cluster-settings", str(path))
+    executors = Driver(packages["retrain"], "run-1", Cluster()).executors
+    assert {name for name, (container, _) in executors.items() if container["image"].endswith("-cuda")} == {
+        "train-qlora"
+    }
+    assert {container["image"].removesuffix("-cuda") for container, _ in executors.values()} == {"r.example.com/c:9"}
+    settings = executors["train-qlora"][1]
+    assert settings["nodeSelector"]["labels"] == {"accelerator": "l4"}
+    assert [one["key"] for one in settings["tolerations"]] == ["gpu"]
+
+
+def test_the_settings_of_the_manifests_can_be_read_and_a_missing_value_is_named(tmp_path):
+    read = cluster_settings.read(ROOT / "manifests/components/cluster-settings/cluster.env")
+    assert read.component_image == COMPONENT_IMAGE
+    path = tmp_path / "cluster.env"
+    path.write_text("COMPONENT_IMAGE=a\nGPU_LABEL=\n")
+    with pytest.raises(InputError, match="have no COMPONENT_IMAGE_CUDA, GPU_LABEL, "):
+        cluster_settings.read(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        cluster_settings.read(tmp_path / "nowhere.env")
+
+
+@pytest.mark.parametrize(
+    ("options", "service"),
+    [((), "content-arena/content-filter"), (("--rollout", "trust/filter"), "trust/filter")],
+)
+def test_the_first_champion_gets_its_service(compile_to, options, service):
+    """The name is in the compiled YAML, as tasks have none of the environment of the Job arena-run."""
+    packages = compile_to(*options)
+    for name in ("arena", "retrain"):
+        cluster = walked(packages[name])
+        for stage in ("promote-challenger", "close-run"):
+            assert cluster.inputs(stage).parameters["first_service"] == service
+    # A battle makes no champion.
+    assert "first_service" not in walked(packages["battle"]).inputs("close-run").parameters
 
 
 def test_the_shards_meet_in_one_task(packages):

@@ -141,6 +141,17 @@ def test_the_display_off_a_terminal_is_lines():
     assert lines[-1].startswith("train_qlora: failed")
 
 
+def test_the_display_shows_every_note_in_full():
+    """A manifest to commit has many lines within a moment, and none may be missing."""
+    console = Console(file=__import__("io").StringIO(), width=20)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("promote_challenger", "registered version 1"))
+        for number in range(5):
+            display.watch(StageLine("promote_challenger", f"  [b]line[/b]: {number} {'x' * 20}", is_note=True))
+    lines = console.file.getvalue().splitlines()
+    assert lines[1:6] == [f"  [b]line[/b]: {number} {'x' * 20}" for number in range(5)]
+
+
 def test_the_display_on_a_terminal_draws_every_stage():
     console = Console(file=__import__("io").StringIO(), width=120, force_terminal=True)
     with progress.RunDisplay(console) as display:
@@ -149,6 +160,34 @@ def test_the_display_on_a_terminal_draws_every_stage():
     drawn = console.file.getvalue()
     assert "prepare_corpus" in drawn
     assert "train_qlora" in drawn
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_note_stays_on_the_terminal_and_without_one(terminal):
+    console = Console(file=__import__("io").StringIO(), width=60, force_terminal=terminal)
+    with progress.RunDisplay(console) as display:
+        display.watch(StageLine("prepare_corpus", "reading"))
+        display.watch(StageLine("prepare_corpus", "kept 624 of 1,870 rows; dropped: " + "more " * 20, is_note=True))
+        display.watch(StageLine("prepare_corpus", "train 400"))
+    drawn = console.file.getvalue()
+    assert drawn.count("kept 624 of 1,870 rows") == 1
+    assert drawn.count("more") == 20
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def notes_something() -> str:
+    print("[notes_something] note: one row was dropped")
+    print("[notes_something] note: one row was dropped")
+    print("[another_stage] note: a line to commit")
+    print("[notes_something] and on it goes")
+    return "done"
+
+
+def test_notes_of_a_run_are_kept(home):
+    lines = []
+    finished = runner.run(one_task(notes_something), {}, home, lines.append)
+    assert finished.notes("notes_something") == ["one row was dropped"]
+    assert [line.is_note for line in lines] == [True, True, True, False]
 
 
 def test_a_run_leaves_nothing_in_the_temporary_folder(home, tmp_path, monkeypatch):

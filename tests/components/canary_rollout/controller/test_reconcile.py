@@ -12,9 +12,9 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
 
 
-def reconciled(bench):
+def reconciled(bench, **how):
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    return Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases).reconcile()
+    return Reconciler(bench.records, mover, bench.process(), bench.aliases).reconcile(**how)
 
 
 def left_at(mode, phase, **how):
@@ -24,12 +24,13 @@ def left_at(mode, phase, **how):
 
 
 @pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING])
-def test_a_rollout_before_its_promotion_is_rolled_back(mode, phase):
+def test_a_rollout_before_its_promotion_is_withdrawn_and_not_rejected(mode, phase):
     bench = left_at(mode, phase)
     done = reconciled(bench)
     assert f"was left {phase.value}" in done[0]
-    assert "it is rolled_back: aborted: no process ran it any more (reconcile)" in done[0]
+    assert "it is withdrawn: aborted: no process ran it any more (reconcile)" in done[0]
     bench.check(bench.state)
+    assert bench.state.is_abandoned
     assert reconciled(bench) == []
 
 
@@ -61,7 +62,7 @@ def test_an_abort_is_carried_out_while_the_rollout_waits(mode):
         bench = Bench(mode, verdicts=verdicts).begun(parameters)
         bench.held()
         bench.api.annotate(abort="2 by bob: not today")
-        assert "it is rolled_back: aborted: not today (bob)" in reconciled(bench)[0]
+        assert "it is withdrawn: aborted: not today (bob)" in reconciled(bench)[0]
         bench.check(bench.state)
         assert reconciled(bench) == []
 
@@ -71,7 +72,7 @@ def test_an_abort_over_an_edit_is_carried_out(mode):
     bench.world.stored.patch({"spec": {"predictor": {"timeout": 7}}})
     assert str(bench.held().gate) == "edit-1"
     bench.api.annotate(abort="2 by bob: not today")
-    assert "it is rolled_back: aborted: not today (bob)" in reconciled(bench)[0]
+    assert "it is withdrawn: aborted: not today (bob)" in reconciled(bench)[0]
     assert bench.serves == ONE
 
 
@@ -104,15 +105,16 @@ def test_an_action_that_was_refused_too_long_is_tried_again(mode):
 
 
 @pytest.mark.parametrize("ended", [None, Verdict.PASS, Verdict.FAIL])
-def test_an_alias_that_disagrees_with_the_traffic_is_corrected(mode, ended):
+def test_a_champion_that_does_not_serve_is_named_and_demoted_only_on_request(mode, ended):
     bench = Bench(mode, verdicts={25: ended} if ended else {})
     if ended:
         bench.begun().end()
     serves = bench.aliases.champion
     bench.aliases.champion, bench.aliases.rejected = "9", ()
-    done = reconciled(bench)
-    assert bench.aliases.champion == serves
-    assert len(done) == (2 if ended is Verdict.FAIL else 1)
+    for _ in range(2):
+        assert reconciled(bench) == [f"{serves} serves, champion is 9"]
+    assert (bench.aliases.champion, bench.aliases.rejected) == ("9", ())
+    assert reconciled(bench, adopts=True) == [f"champion is {serves}"]
     assert reconciled(bench) == []
 
 
@@ -125,7 +127,7 @@ def test_no_alias_is_moved_after_leadership_is_lost(mode):
 
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
     with pytest.raises(HeldError):
-        Reconciler(bench.api, "filter", mover, bench.process(), bench.aliases, lost).reconcile()
+        Reconciler(bench.records, mover, bench.process(), bench.aliases, lost).reconcile(adopts=True)
     assert bench.aliases.champion == "9"
 
 

@@ -8,7 +8,8 @@ from content_arena.components.canary_rollout.plan.state import Challenger, Phase
 from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
-from tests.components.canary_rollout.stand_in.api_server import Killed
+from tests.components.canary_rollout.controller.test_reconcile import reconciled
+from tests.components.canary_rollout.stand_in.api_server import RECORD, Killed
 
 
 def test_a_good_challenger_is_promoted_through_every_step(mode, tmp_path):
@@ -94,10 +95,11 @@ def test_a_challenger_that_crashes_at_load_quotes_its_previous_logs(mode):
     assert "exit code 3" in state.reason
 
 
-def test_the_rollback_of_a_challenger_that_never_starts_names_what_was_waited_for(mode):
+def test_a_challenger_that_never_starts_is_withdrawn_and_named_is_what_was_waited_for(mode):
     bench = Bench(mode, broken=[TWO.storage_uri]).begun()
     state = bench.end()
     bench.check(state)
+    assert state.phase is Phase.WITHDRAWN
     assert "the challenger was not ready within 120 s (" in state.reason
 
 
@@ -158,3 +160,119 @@ def test_a_version_that_was_rolled_back_needs_an_override(mode):
     bench.judge.verdicts.clear()
     state = bench.begun(asking(25), "fixed since").held()
     assert (str(state.gate), state.rollout != first.rollout) == ("step-25", True)
+
+
+# What a rollout leaves of stable.
+
+
+def test_a_promotion_makes_one_replica_set_and_restarts_none():
+    bench = Bench("Standard").begun(asking(25))
+    bench.held()
+    bench.api.annotate(approve="2/step-25 by alice")
+    bench.check(bench.end())
+    assert {name: len(made) for name, made in bench.world.templates.items()} == {
+        "filter-v1-predictor": 1, "filter-v2-predictor": 1,
+    }  # fmt: skip
+
+
+def test_a_promotion_makes_one_revision():
+    bench = Bench("Knative").begun(asking(25))
+    bench.held()
+    bench.api.annotate(approve="2/step-25 by alice")
+    bench.check(bench.end())
+    assert bench.world.revisions == 2
+
+
+def test_a_rollback_makes_no_more_than_a_revision_of_stables_model(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    bench.check(bench.end())
+    if mode == "Standard":
+        assert {len(made) for made in bench.world.templates.values()} == {1}
+    else:
+        assert bench.world.revisions == 3, "stable's, the challenger's, and stable's again"
+
+
+def test_nothing_is_written_to_the_metadata_of_the_service(mode):
+    for verdicts in ({}, {25: Verdict.FAIL}):
+        bench = Bench(mode, verdicts=verdicts)
+        before = bench.world.service("filter")["metadata"]
+        bench.begun().end()
+        after = bench.world.service("filter")["metadata"]
+        for field in ("annotations", "labels"):
+            assert after.get(field) == before.get(field)
+
+
+def test_an_annotation_of_the_service_would_restart_stable():
+    """The simulated cluster does what a real one does to a record in annotations of the InferenceService."""
+    for mode, count in (("Standard", lambda world: len(world.templates["filter-v1-predictor"])),
+                        ("Knative", lambda world: world.revisions)):  # fmt: skip
+        world = Bench(mode).world
+        for turn in range(3):
+            world.stored.patch({"metadata": {"annotations": {"content-arena/rollout": str(turn)}}})
+            world.tick(20)
+        assert count(world) == 4
+
+
+# A rollout that version 0.1.0 began: its record is in annotations of the InferenceService.
+
+
+def recorded_as_before(bench):
+    """Moves the record to where version 0.1.0 had it."""
+    text = bench.api.config_maps.pop(RECORD).value["data"]["state"]
+    bench.world.stored.patch({"metadata": {"annotations": {"content-arena/rollout": text}}})
+    bench.world.tick(30)
+
+
+def changes(world):
+    """How often the template of stable's pods has changed; in Knative mode the number of revisions."""
+    return len(world.templates["filter-v1-predictor"]) if hasattr(world, "templates") else world.revisions
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SHIFTING, Phase.BAKING, Phase.PROMOTING])
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_a_rollout_under_way_is_carried_over_from_annotations(mode, phase, verdict):
+    bench = Bench(mode).begun()
+    bench.end(until=lambda state: state.phase is phase)
+    recorded_as_before(bench)
+    bench.judge.verdicts[100] = verdict
+    if mode == "Standard" and phase is not Phase.PROMOTING:
+        before = changes(bench.world)
+        bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
+        assert changes(bench.world) == before + 1, "the annotation was removed in one patch"
+    state = bench.end()
+    bench.check(state)
+    assert "content-arena/rollout" not in bench.world.service("filter")["metadata"]["annotations"]
+    assert (state.phase is Phase.PROMOTED) == (verdict is Verdict.PASS or phase is Phase.PROMOTING)
+
+
+def test_a_rollback_under_way_is_carried_over_from_annotations(mode):
+    bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
+    process = bench.process()
+    process.run(lambda state: state.phase is Phase.ROLLING_BACK and bench.serves == ONE)
+    recorded_as_before(bench)
+    bench.check(bench.end())
+
+
+def test_a_kill_while_a_rollout_is_carried_over_does_not_change_the_end(mode):
+    for kill_at in range(3):
+        for is_written in (False, True):
+            bench = Bench(mode).begun()
+            bench.end(until=lambda state: state.phase is Phase.BAKING and state.percent == 25)
+            recorded_as_before(bench)
+            bench.api.writes, bench.api.kill_at, bench.api.is_written = 0, kill_at, is_written
+            with pytest.raises(Killed):
+                bench.end()
+            state = bench.end()
+            bench.check(state)
+            assert state.phase is Phase.PROMOTED
+
+
+# A cluster in which a canary gets no share.
+
+
+def test_a_share_that_the_route_does_not_show_ends_withdrawn_and_not_rejected():
+    bench = Bench("Standard", has_route_weights=False).begun()
+    state = bench.end()
+    assert (state.phase, state.reason) == (Phase.WITHDRAWN, "the HTTPRoute did not show 25 % within 30 s")
+    bench.check(state)
+    assert reconciled(bench) == []

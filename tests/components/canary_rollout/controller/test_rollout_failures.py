@@ -1,11 +1,13 @@
 """A rollout whose process is killed, or whose API server is unavailable or refuses."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
-from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
 from content_arena.components.canary_rollout.plan.gate import GateKind
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.bench import QUICK, WORLDS, Bench
@@ -59,6 +61,26 @@ def test_no_request_is_lost_by_kills_at_any_moments(mode, lifetimes, failing):
     assert (state.phase is Phase.PROMOTED) == (failing is None)
 
 
+@settings(max_examples=40)
+@given(st.sampled_from(sorted(WORLDS)), st.integers(1, 24), st.integers(0, 3), st.sampled_from([None, *QUICK.steps]))
+def test_a_write_that_arrives_after_its_process_was_killed_does_not_change_the_end(mode, kill_at, later, failing):
+    """The next process may have decided already when it arrives."""
+    bench = Bench(mode, verdicts={} if failing is None else {failing: Verdict.FAIL})
+    bench.api.kill_at = kill_at
+    try:
+        bench.begun()
+        bench.end()
+    except Killed:
+        process = bench.process()
+        for _ in range(later):
+            with contextlib.suppress(ConflictError):
+                process.reconcile_once()
+        bench.api.arrive()
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase is Phase.PROMOTED) == (failing is None)
+
+
 # An API server that is unavailable or refuses.
 
 
@@ -86,7 +108,7 @@ def test_the_process_ends_if_the_server_stays_unavailable(mode):
 FORBIDDEN = "inferenceservices filter is forbidden"
 
 
-@pytest.mark.parametrize("call", ["service", "pods", "patch_service"])
+@pytest.mark.parametrize("call", ["service", "pods", "patch_service", "config_map", "patch_config_map"])
 def test_a_server_that_refuses_for_a_while_is_waited_for(mode, call):
     bench = Bench(mode).begun()
     allowed, until = getattr(bench.api, call), bench.world.now + 40
@@ -99,7 +121,8 @@ def test_a_server_that_refuses_for_a_while_is_waited_for(mode, call):
     setattr(bench.api, call, forgets)
     state = bench.end(until=lambda state: is_held_at(state, GateKind.REFUSED))
     if state.gate:
-        # A move that was refused needs a person's approval.
+        # A move that was refused needs a person's approval, once the server allows it again.
+        bench.world.tick(40)
         bench.api.annotate(approve=f"2/{state.gate} by alice")
         state = bench.end()
     bench.check(state)

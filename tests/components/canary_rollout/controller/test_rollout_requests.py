@@ -41,7 +41,7 @@ def test_an_approval_is_used_once(mode):
     bench.held()
     bench.api.annotate(approve="2/step-25 by alice")
     assert bench.end(until=lambda state: str(state.gate) == "step-100").approvals == ("step-25 by alice",)
-    assert "content-arena/approve" not in bench.world.service("filter")["metadata"]["annotations"]
+    assert bench.api.requests == {}
 
 
 def test_an_abort_rolls_back_from_anywhere_and_records_why(mode):
@@ -51,7 +51,15 @@ def test_an_abort_rolls_back_from_anywhere_and_records_why(mode):
         bench.api.annotate(abort="2 by bob: complaints: many")
         state = bench.end()
         bench.check(state)
-        assert state.reason == "aborted: complaints: many (bob)"
+        assert (state.phase, state.reason) == (Phase.WITHDRAWN, "aborted: complaints: many (bob)")
+
+
+def test_an_abort_rejects_the_version_if_it_says_so(mode):
+    bench = Bench(mode).begun()
+    bench.api.annotate(abort="2 rejected by bob: rude")
+    state = bench.end()
+    bench.check(state)
+    assert (state.phase, state.reason) == (Phase.ROLLED_BACK, "aborted: rude (bob)")
 
 
 def test_an_abort_of_another_version_is_ignored(mode):
@@ -100,10 +108,10 @@ def baking_at_25(bench):
 def test_a_record_that_was_removed_is_written_again_and_closes_a_gate(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
-    bench.api.annotate(rollout=None)
+    bench.api.store_state(None)
     state = process.run(lambda state: state.phase is Phase.WAITING)
     assert (state, str(state.gate)) == (bench.state, "edit-1")
-    assert "content-arena/rollout was removed" in state.reason
+    assert "the record in the ConfigMap rollout-filter was removed" in state.reason
     bench.api.annotate(approve="2/edit-1 by alice")
     bench.check(bench.end())
 
@@ -111,7 +119,8 @@ def test_a_record_that_was_removed_is_written_again_and_closes_a_gate(mode):
 def test_an_abort_works_although_the_record_was_removed(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
-    bench.api.annotate(rollout=None, abort="2 by alice: broken")
+    bench.api.store_state(None)
+    bench.api.annotate(abort="2 by alice: broken")
     state = process.run()
     bench.check(state)
     assert state.reason == "aborted: broken (alice)"
@@ -124,7 +133,7 @@ def test_a_record_that_is_removed_right_after_a_move_does_not_turn_the_move_into
     def stripped(name, body, version, *, dry_run=False):
         written = patch_service(name, body, version, dry_run=dry_run)
         if not dry_run and "spec" in body:
-            bench.api.annotate(rollout=None)
+            bench.api.store_state(None)
         return written
 
     bench.api.patch_service = stripped
@@ -137,11 +146,11 @@ def test_a_record_that_is_removed_right_after_a_move_does_not_turn_the_move_into
 def test_a_record_that_is_removed_again_and_again_is_reported_once(mode):
     bench = Bench(mode).begun()
     process = baking_at_25(bench)
-    bench.api.annotate(rollout=None)
+    bench.api.store_state(None)
     process.reconcile_once()
     before = len(bench.api.events)
     for _ in range(5):
-        bench.api.annotate(rollout=None)
+        bench.api.store_state(None)
         process.reconcile_once()
     assert (str(bench.state.gate), len(bench.api.events)) == ("edit-1", before)
 
@@ -150,7 +159,7 @@ def test_a_record_that_is_removed_does_not_stop_a_rollback(mode):
     bench = Bench(mode, verdicts={25: Verdict.FAIL}).begun()
     process = bench.process()
     process.run(lambda state: state.phase is Phase.ROLLING_BACK)
-    bench.api.annotate(rollout=None)
+    bench.api.store_state(None)
     state = process.run()
     bench.check(state)
     assert state.phase is Phase.ROLLED_BACK
@@ -163,7 +172,7 @@ def test_an_abort_rolls_back_despite_an_edit(mode):
     bench.held()
     bench.api.annotate(abort="2 by bob: enough")
     state = bench.end()
-    assert (state.phase, bench.world.lost) == (Phase.ROLLED_BACK, 0)
+    assert (state.phase, bench.world.lost) == (Phase.WITHDRAWN, 0)
     assert bench.serves == ONE
 
 

@@ -75,6 +75,31 @@ def test_a_refusal_has_the_servers_message(cluster):
     assert not isinstance(refused.value, AwayError | ConflictError)
 
 
+def test_a_config_map_is_created_once_and_patched_as_it_was_read(cluster):
+    assert cluster.config_map("rollout-filter") is None
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rollout-filter"}, "data": {"state": "{}"}}
+    made = cluster.create_config_map(body)
+    assert cluster.config_map("rollout-filter") == made
+    with pytest.raises(ConflictError, match="already exists"):
+        cluster.create_config_map(body)
+    patch = {"metadata": {"annotations": {"content-arena/approve": "2/step-25"}}, "data": {"state": "{1}"}}
+    after = cluster.patch_config_map("rollout-filter", patch, version(made))
+    assert (after["data"], after["metadata"]["annotations"]) == (patch["data"], patch["metadata"]["annotations"])
+    with pytest.raises(ConflictError, match="has been modified"):
+        cluster.patch_config_map("rollout-filter", patch, version(made))
+    gone = cluster.patch_config_map(
+        "rollout-filter", {"metadata": {"annotations": {"content-arena/approve": None}}}, version(after)
+    )
+    assert "annotations" not in gone["metadata"]
+    kubectl("delete", "configmap", "rollout-filter", f"--namespace={cluster.namespace}")
+
+
+def test_a_field_that_kserve_does_not_know_is_refused(cluster):
+    before = cluster.service("filter")
+    with pytest.raises(ClusterError, match="unknown field"):
+        cluster.patch_service("filter", {"spec": {"predictor": {"minReplica": 3}}}, version(before), dry_run=True)
+
+
 def test_missing_objects(cluster):
     with pytest.raises(InputError, match="no InferenceService other"):
         cluster.service("other")
@@ -172,10 +197,19 @@ def served(tmp_path, monkeypatch):
 
 def test_every_client_has_the_same_methods():
     methods = [name for name in vars(RolloutClient) if not name.startswith("_")]
-    assert len(methods) == 9
+    assert len(methods) == 14
     for client in (KubernetesClient, ApiServer):
         for name in methods:
             assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(RolloutClient, name)), name
+
+
+def test_autoscalers_of_the_service_are_listed_and_deleted(served):
+    server, client = served
+    assert client.autoscalers("filter") == {"filter-v1-predictor": "filter-v1-predictor"}
+    assert client.autoscalers("another") == {}, "another service's in the same namespace"
+    client.delete_autoscaler("filter-v1-predictor")
+    assert server.api.world.hpas == set()
+    client.delete_autoscaler("filter-v1-predictor")
 
 
 def test_a_patch_is_a_merge_patch_that_names_its_writer(served):
@@ -186,7 +220,7 @@ def test_a_patch_is_a_merge_patch_that_names_its_writer(served):
     assert client.service("filter") == after
     headers, query = server.patches[-1]
     assert headers["Content-Type"] == "application/merge-patch+json"
-    assert query == {"fieldManager": [FIELD_MANAGER]}
+    assert query == {"fieldManager": [FIELD_MANAGER], "fieldValidation": ["Strict"]}
 
 
 def test_a_dry_run_of_a_patch_stores_nothing(served):
@@ -201,7 +235,7 @@ def test_a_dry_run_of_a_patch_stores_nothing(served):
 def test_a_patch_of_what_changed_meanwhile_is_a_conflict(served):
     server, client = served
     before = client.service("filter")
-    server.annotate(approve="1")
+    server.api.world.stored.patch({"status": {"url": "http://changed"}})
     with pytest.raises(ConflictError, match="has been modified"):
         client.patch_service("filter", {"spec": {"predictor": {"minReplicas": 3}}}, version(before))
 
@@ -220,6 +254,15 @@ def test_every_request_is_answered_as_the_stand_in_answers(served):
         client.write_lease(lease)
     client.create_event({"note": "a test"})
     assert server.api.events == [{"note": "a test"}]
+    assert client.config_map("rollout-filter") is None
+    made = client.create_config_map({"metadata": {"name": "rollout-filter"}, "data": {"state": "{}"}})
+    assert made == client.config_map("rollout-filter") == server.api.config_map("rollout-filter")
+    with pytest.raises(ConflictError):
+        client.create_config_map({"metadata": {"name": "rollout-filter"}})
+    after = client.patch_config_map("rollout-filter", {"data": {"state": None, "other": "a"}}, version(made))
+    assert after["data"] == {"other": "a"}
+    with pytest.raises(ConflictError):
+        client.patch_config_map("rollout-filter", {"data": {"state": "{}"}}, version(made))
     with pytest.raises(InputError, match="namespace arena has no InferenceService other"):
         client.service("other")
 
@@ -270,7 +313,7 @@ def test_a_service_without_a_route_is_refused(cluster):
         mover.mode.stable(mover.read())
 
 
-def test_a_move_writes_spec_and_record_in_one_patch_and_every_patch_is_valid(cluster):
+def test_a_move_announces_the_spec_that_it_writes_and_every_patch_is_valid(cluster):
     """The first patches of a rollout, validated by the server; stable's pods are given as ready."""
     created(route(cluster.namespace))
     mover = Mover(cluster, "filter")
@@ -279,10 +322,10 @@ def test_a_move_writes_spec_and_record_in_one_patch_and_every_patch_is_valid(clu
     accepted(cluster.namespace)
     stable = mover.mode.stable(mover.read())
     two = Challenger("2", "s3://models/content-filter/2")
-    step = mover.step(mover.read(), Goal(Aim.STAGED), stable, two, lambda after: {"content-arena/rollout": after})
-    written = cluster.service("filter")
+    announced = []
+    step = mover.step(mover.read(), Goal(Aim.STAGED), stable, two, announced.append)
     assert "stable" in step.why
-    assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
+    assert [made.fingerprint for made in announced] == [fingerprint(cluster.service("filter"))]
     view = mover.read()
     ready = type(view)(view.service, view.route, {"filter-v1-predictor": 9}, True)
     mover.step(ready, Goal(Aim.STAGED), stable, two)

@@ -22,6 +22,7 @@ GRANTS = [
     (rule["apiGroups"][0], resource, verb) for rule in ROLE["rules"] for resource in rule["resources"]
     for verb in rule["verbs"]
 ]  # fmt: skip
+RECORD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rollout-content-filter"}}
 LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "rollout-filter"}, "spec": {}}
 
 
@@ -59,10 +60,15 @@ def calls(cluster):
     return {
         ("serving.kserve.io", "inferenceservices", "get"): lambda: cluster.service("filter"),
         ("serving.kserve.io", "inferenceservices", "patch"): lambda: cluster.patch_service(
-            "filter", {"metadata": {"annotations": {"content-arena/rollout": "{}"}}}, "1"
+            "filter", {"spec": {"predictor": {"minReplicas": 2}}}, "1"
         ),
+        ("", "configmaps", "create"): lambda: cluster.create_config_map(RECORD),
+        ("", "configmaps", "get"): lambda: cluster.config_map("rollout-content-filter"),
+        ("", "configmaps", "patch"): lambda: cluster.patch_config_map("rollout-content-filter", {"data": {}}, "1"),
         ("gateway.networking.k8s.io", "httproutes", "get"): lambda: cluster.route("filter"),
         ("apps", "deployments", "list"): lambda: cluster.ready_pods("filter"),
+        ("autoscaling", "horizontalpodautoscalers", "list"): lambda: cluster.autoscalers("filter"),
+        ("autoscaling", "horizontalpodautoscalers", "delete"): lambda: cluster.delete_autoscaler("filter-v1-predictor"),
         ("", "pods", "list"): lambda: cluster.pods("app=isvc.filter-v2-predictor"),
         # previous_logs hides a refusal, so the log is requested directly.
         ("", "pods/log", "get"): lambda: asked(cluster, "GET", f"/api/v1/namespaces/{cluster.namespace}/pods/a/log"),
@@ -128,6 +134,9 @@ def test_every_permission_is_needed(rollout, grant):
         ("POST", "apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices"),
         ("GET", "api/v1/namespaces/{}/secrets"),
         ("GET", "api/v1/namespaces/{}/configmaps"),
+        ("GET", "api/v1/namespaces/{}/configmaps/rollout-another"),
+        ("PATCH", "api/v1/namespaces/{}/configmaps/kube-root-ca.crt"),
+        ("DELETE", "api/v1/namespaces/{}/configmaps/rollout-content-filter"),
         ("DELETE", "api/v1/namespaces/{}/pods/a"),
         ("GET", "apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/filter"),
         ("PATCH", "apis/apps/v1/namespaces/{}/deployments/a"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from content_arena.components.canary_rollout.kube.pod_failures import failure
+from content_arena.components.canary_rollout.kube.pod_failures import failure, trouble
 
 
 def pod(*, init=(), main=()):
@@ -27,16 +27,35 @@ def test_a_crash_is_reported_with_the_end_of_the_log():
     )
 
 
-def test_a_storage_initialiser_that_keeps_failing_is_a_failure():
+def only_trouble(found):
+    """What is named, and does not speak against the version."""
+    assert failure([found], lambda *_: "") == ""
+    return trouble([found], lambda *_: "")
+
+
+def test_a_crash_is_no_trouble_that_may_pass():
+    crashed = container(state=WAITING, lastState=died(3), restartCount=2)
+    assert trouble([pod(main=[crashed])], lambda *_: "") == ""
+
+
+def test_a_bundle_that_can_not_be_loaded_is_a_trouble():
     failing = container("storage-initializer", state=died(1), restartCount=2)
-    assert "storage-initializer of pod p: Error, exit code 1" in failure([pod(init=[failing])], lambda *_: "")
+    assert "storage-initializer of pod p: Error, exit code 1" in only_trouble(pod(init=[failing]))
+    waiting = container("storage-initializer", state=WAITING, lastState=died(1), restartCount=1)
+    assert "storage-initializer of pod p: CrashLoopBackOff" in only_trouble(pod(init=[waiting]))
 
 
-def test_a_missing_image_is_named():
-    missing = container(state={"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}})
-    assert failure([pod(main=[missing])], lambda *_: "") == (
-        "kserve-container of pod p: ImagePullBackOff (no such image)"
-    )
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError"])
+def test_an_image_that_is_not_there_is_a_trouble(reason):
+    missing = container(state={"waiting": {"reason": reason, "message": "no such image"}})
+    assert only_trouble(pod(main=[missing])) == f"kserve-container of pod p: {reason} (no such image)"
+
+
+def test_a_pod_that_no_node_has_room_for_is_a_trouble():
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    pending = {"metadata": {"name": "p"}, "status": {"phase": "Pending", "conditions": [scheduled]}}
+    assert only_trouble(pending) == f"pod p has no node: {message}"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +70,4 @@ def test_a_missing_image_is_named():
     ids=["being made", "starting", "died once", "recovered", "init that is done"],
 )
 def test_a_container_that_may_still_serve_is_no_failure(status):
-    assert failure([pod(main=[status])], lambda *_: "not read") == ""
+    assert only_trouble(pod(main=[status])) == ""

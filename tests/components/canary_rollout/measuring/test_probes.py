@@ -246,5 +246,5 @@ def test_battles_run_beside_the_control_loop(predictor, small):
     )
     assert prober.latest(0, 0.0, OURS, THEIRS)[1].result is None
     for probing in prober.latest(0, 0.0, OURS, THEIRS):
-        assert probing.done.wait(60)
+        assert probing.done.wait(240)
     assert all(probing.result for probing in prober.latest(0, time.time(), OURS, THEIRS))

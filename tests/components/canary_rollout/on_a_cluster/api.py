@@ -15,6 +15,7 @@ _GROUPS = {
     "servingruntimes": "apis/serving.kserve.io/v1alpha1",
     "httproutes": "apis/gateway.networking.k8s.io/v1",
     "deployments": "apis/apps/v1",
+    "replicasets": "apis/apps/v1",
     "leases": "apis/coordination.k8s.io/v1",
     "events": "apis/events.k8s.io/v1",
     "services": "api/v1",

@@ -90,7 +90,9 @@ class Installation:
         self.api.merge("inferenceservices", SERVICE, body)
 
     def annotate(self, **values: str | None) -> None:
-        self.patch({"metadata": {"annotations": {f"content-arena/{name}": value for name, value in values.items()}}})
+        """Annotates the record, as a person does with kubectl."""
+        named = {f"content-arena/{name}": value for name, value in values.items()}
+        self.api.merge("configmaps", f"rollout-{SERVICE}", {"metadata": {"annotations": named}})
 
     def weights(self) -> dict[str, int]:
         """The route's weights by the version of each variant (Standard mode)."""
@@ -139,6 +141,11 @@ class Installation:
         body = yaml.safe_load((_PREDICTOR / "inference-service.yaml").read_text())
         body["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] = self.mode
         predictor = body["spec"]["predictor"]
+        # What promotion puts in.
+        predictor["model"] |= {
+            "storageUri": "s3://models/content-filter/1/",
+            "env": [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}],
+        }
         if self.mode == "Knative":
             body["metadata"]["annotations"].pop("serving.kserve.io/autoscalerClass")
             for name in ("name", "scaleMetric", "scaleTarget", "deploymentStrategy"):

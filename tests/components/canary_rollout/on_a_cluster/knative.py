@@ -13,6 +13,7 @@ from tests.components.canary_rollout.on_a_cluster import workloads
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
 from tests.components.canary_rollout.on_a_cluster.standard import host_of
+from tests.components.canary_rollout.stand_in.objects import copied_to_pods
 
 #: Delays from the status to the gateway's configuration, and from an observed spec to the status that describes it.
 _GATEWAY_SECONDS, _STATUS_SECONDS = 1.0, 0.6
@@ -27,6 +28,7 @@ _REVISION_LABEL = "serving.knative.dev/revision"
 class _Revision:
     name: str
     predictor: Json
+    template: Json
     made_at: float
     idle_since: float = 0.0
     was_ready: bool = False
@@ -45,6 +47,7 @@ class KnativeKServe:
         self._weights: dict[str, int] = {}
         self._pending: list[tuple[float, dict[str, int]]] = []
         self._seen: tuple[int, float] = (0, 0.0)
+        self._requested: tuple[int, int | None] = (0, None)
         self._published: Json = {}
         self._failure: Json | None = None
 
@@ -56,9 +59,11 @@ class KnativeKServe:
         label = f"{workloads.SERVICE_LABEL}={self._service}"
         deployments = {item["metadata"]["name"]: item for item in self._api.list("deployments", label)}
         predictor = {key: value for key, value in service["spec"]["predictor"].items() if key != "canaryTrafficPercent"}
-        if not self._revisions or predictor != self._revisions[-1].predictor:
+        # KServe copies annotations and labels of the service to the template of the revision.
+        template = predictor | copied_to_pods(service)
+        if not self._revisions or template != self._revisions[-1].template:
             name = f"{self._service}-predictor-{len(self._revisions) + 1:05}"
-            self._revisions.append(_Revision(name, predictor, now))
+            self._revisions.append(_Revision(name, predictor, template, now))
         latest = self._latest_ready(deployments)
         percent = service["spec"]["predictor"].get("canaryTrafficPercent")
         traffic = self._traffic(latest.name, percent) if latest else []
@@ -110,9 +115,11 @@ class KnativeKServe:
     def _write_status(
         self, service: Json, latest: _Revision | None, traffic: list[Json], pods: list[Json], now: float
     ) -> None:
-        generation, created = service["metadata"]["generation"], self._revisions[-1]
-        if generation != self._seen[0]:
-            self._seen = generation, now
+        created = self._revisions[-1]
+        # The Knative Service counts changes of its template and of its traffic, and nothing else.
+        requested = len(self._revisions), service["spec"]["predictor"].get("canaryTrafficPercent")
+        if requested != self._requested:
+            self._requested, self._seen = requested, (self._seen[0] + 1, now)
         component = {
             "latestCreatedRevision": created.name,
             "latestReadyRevision": latest.name if latest else None,
@@ -120,7 +127,7 @@ class KnativeKServe:
             "previousRolledoutRevision": self._previous or None,
             "traffic": traffic or None,
         }
-        # The observed generation is published at once, and the resulting revisions and traffic a while later.
+        # The counter is published at once, and the resulting revisions and traffic a while later.
         if now - self._seen[1] >= _STATUS_SECONDS:
             self._published = component
         is_up = latest is created
@@ -137,7 +144,7 @@ class KnativeKServe:
             model["lastFailureInfo"] = self._failure
         status = {
             "deploymentMode": "Knative",
-            "observedGeneration": generation,
+            "observedGeneration": self._seen[0],
             "components": {"predictor": self._published},
             "conditions": conditions,
             "modelStatus": model,

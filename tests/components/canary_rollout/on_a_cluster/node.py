@@ -10,7 +10,7 @@ from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.storage import Storage
 from tests.manifests.rendering import kubectl
 
-IMAGE = "content-arena/predictor:0.1.0"
+IMAGE = "dev.local/content-arena/predictor:0.1.0"
 _MODELS = "/mnt/models"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.components.canary_rollout.on_a_cluster import workloads
 from tests.components.canary_rollout.on_a_cluster.installation import SERVICE, Installation
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import RolloutCli
 from tests.components.canary_rollout.on_a_cluster.storage import uri
@@ -22,16 +23,30 @@ def is_promoted(cli: RolloutCli, version: str = "2", before: str = "1") -> None:
 
 def is_rolled_back(cli: RolloutCli, *causes: str) -> None:
     """Version 1 serves as before, and the registry names the cause."""
-    installation = cli.installation
-    state = cli.state()
-    assert state["phase"] == "rolled_back", state
-    for cause in causes:
-        assert cause in state["reason"]
-        assert cause in cli.output
-    assert installation.service()["spec"] == installation.before
+    _is_taken_back(cli, "rolled_back", causes)
+    assert cli.installation.tags("2")["rejected"] == cli.state()["reason"][:500]
+
+
+def is_withdrawn(cli: RolloutCli, *causes: str) -> None:
+    """Version 1 serves as before, and version 2 may be rolled out again."""
+    _is_taken_back(cli, "withdrawn", causes)
+    assert "rejected" not in cli.installation.tags("2")
+
+
+def is_undone(cli: RolloutCli, why: str) -> None:
+    """Version 1 serves alone again, and version 2 is rejected with the reason of the undo."""
+    installation, state = cli.installation, cli.state()
+    assert state["phase"] == "promoted", state
+    assert _serves(installation) == uri("1")
     _serves_alone(installation, "1")
     assert (installation.alias("champion"), installation.alias("previous")) == ("1", "")
-    assert installation.tags("2")["rejected"] == state["reason"][:500]
+    assert why in installation.tags("2")["rejected"]
+
+
+def replica_sets(cli: RolloutCli) -> set[str]:
+    """Names of all ReplicaSets of the service: one for each template of pods that each variant has had."""
+    found = cli.installation.api.list("replicasets", f"{workloads.SERVICE_LABEL}={SERVICE}")
+    return {item["metadata"]["name"] for item in found}
 
 
 def is_held(cli: RolloutCli, gate: str, *causes: str) -> None:
@@ -51,6 +66,17 @@ def count_answers(cli: RolloutCli) -> dict[int, int]:
     statuses, versions = dict(users.statuses()), dict(users.versions())
     print(f"\n{cli.installation.mode}: answers {statuses}, by version {versions}, lost {users.lost()}")
     return users.lost()
+
+
+def _is_taken_back(cli: RolloutCli, phase: str, causes: tuple[str, ...]) -> None:
+    installation, state = cli.installation, cli.state()
+    assert state["phase"] == phase, state
+    for cause in causes:
+        assert cause in state["reason"]
+        assert cause in cli.output
+    assert installation.service()["spec"] == installation.before
+    _serves_alone(installation, "1")
+    assert (installation.alias("champion"), installation.alias("previous")) == ("1", "")
 
 
 def _serves(installation: Installation) -> str:

@@ -57,9 +57,12 @@ class RolloutCli:
             found |= {"pod-access": "direct", "probe-corpus": self._corpus, "probe-texts": 40, "probe-budget": 1}
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
             found |= {"leave-when-held": True}
-            found |= QUICK if command == "start" else {}
-        if command == "reconcile":
+            # The simulated controllers are those of 0.21, whatever is installed.
+            found |= QUICK | {"kserve-version": "0.21"} if command == "start" else {}
+        if command in ("reconcile", "undo"):
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
+        if command == "undo":
+            found |= {"kserve-version": "0.21"}
         limits = ({} if given.pop("usual_limits", False) else LIMITS) | given.pop("limits", {})
         found |= {name.replace("_", "-"): value for name, value in given.items()}
         line = [str(Path(sys.executable).with_name("arena")), "rollout", command]
@@ -81,9 +84,9 @@ class RolloutCli:
         return process
 
     def state(self) -> dict[str, Any]:
-        """The state as recorded on the service; empty before there is one."""
-        annotations = self.installation.service()["metadata"].get("annotations", {})
-        return json.loads(annotations.get("content-arena/rollout", "{}"))
+        """The state as recorded; empty before there is one."""
+        record = self.installation.api.get("configmaps", f"rollout-{SERVICE}")
+        return json.loads(record["data"]["state"]) if record else {}
 
     def wait_for_phase(self, phase: str, step: int, process: Process, seconds: float = 240) -> None:
         """Waits until the rollout is in a phase of a step."""

@@ -47,9 +47,9 @@ class StandardKServe:
         wanted = standard.reconcile(service, {name: workloads.ready(item) for name, item in deployments.items()})
         for name, predictor in self._predictors(service).items():
             labels = self._labels(name, predictor)
-            pods = self._template(predictor, self._runtime, labels)
-            owner = workloads.owner_of(service)
-            workloads.apply(self._api, deployments.get(name), name, wanted.pods[name], labels, pods, owner)
+            pods = workloads.with_metadata_of(service, self._template(predictor, self._runtime, labels))
+            owner, strategy = workloads.owner_of(service), workloads.strategy_of(predictor)
+            workloads.apply(self._api, deployments.get(name), name, wanted.pods[name], labels, pods, owner, strategy)
             if name not in services:
                 self._expose(name, labels, owner)
         for name in (set(deployments) | services) - set(wanted.pods):
@@ -58,14 +58,16 @@ class StandardKServe:
             self._dropped(name, _ROUTE_SECONDS if is_promoted else _CLEARED_SECONDS)
             self._api.delete("deployments", name)
             self._api.delete("services", name)
-        self._write_route(service, wanted)
+        if wanted.is_available or not self._route:
+            # KServe leaves the route alone while PredictorReady is False.
+            self._write_route(service, wanted)
         self._write_status(service, wanted, deployments)
 
     def _predictors(self, service: Json) -> dict[str, Json]:
         stable = service["spec"]["predictor"]
         found = {workload(self._service, stable.get("name")): stable}
         for entry in service["spec"].get("canary") or []:
-            canary = workloads.inherited(stable, entry["predictor"])
+            canary = standard.inherited(stable, entry["predictor"])
             found[workload(self._service, canary["name"])] = canary
         return found
 
@@ -108,9 +110,6 @@ class StandardKServe:
         stable = workload(self._service, service["spec"]["predictor"].get("name"))
         is_up = 0 < wanted.pods[stable] <= workloads.ready(deployments.get(stable, {}))
         status = standard.status(service, wanted)
-        for condition in status["conditions"]:
-            if condition["type"] in ("PredictorReady", "Ready") and not is_up:
-                condition |= {"status": "False", "reason": "MinimumReplicasUnavailable"}
         status["conditions"].append({"type": "Stopped", "status": "False", "severity": "Info"})
         status["canaryStatuses"] = status["canaryStatuses"] or None
         loaded = "Loaded" if is_up else "Pending"

@@ -170,14 +170,14 @@ def test_a_rollback_is_a_result_with_a_page_and_the_task_succeeds(installation, 
     assert "the challenger does not start" in page
 
 
-def test_the_exit_handler_rolls_back_the_rollout_of_a_killed_run(installation, cli, task, exit_handler):
+def test_the_exit_handler_withdraws_the_rollout_of_a_killed_run(installation, cli, task, exit_handler):
     installation.storage.put("2")
     ran = task(steps=[0, 50, 100], bake_seconds=600.0)
     installation.wait(lambda: cli.state().get("phase") == "baking" or ran.is_over, "the challenger is up", 240)
     ran.kill()
     closed = exit_handler("RUNNING")
     assert closed.end() == 0, closed.log
-    outcomes.is_rolled_back(cli)
+    outcomes.is_withdrawn(cli)
     assert "no process ran it any more" in cli.state()["reason"]
     assert _run_of(installation).info.status == "KILLED"
 
@@ -185,6 +185,10 @@ def test_the_exit_handler_rolls_back_the_rollout_of_a_killed_run(installation, c
     began = time.time()
     assert again.end() == 0, again.log
     assert cli.state()["since"] < began, "the second has nothing to do"
+
+    retried = task("roll-out-again")
+    assert retried.end() == 0, retried.log
+    outcomes.is_promoted(cli)
 
 
 def test_a_challenger_that_did_not_pass_the_gates_is_not_rolled_out(installation, cli, task):

@@ -1,4 +1,4 @@
-"""A bad challenger is rolled back with its cause, and no request is lost."""
+"""A bad challenger is rolled back with its cause, and no request is lost. One that can not start is withdrawn."""
 
 import pytest
 
@@ -32,7 +32,10 @@ def test_that_crashes_at_load_and_is_refused_next_time(installation, cli):
 
 
 def test_whose_address_does_not_exist(installation, cli):
-    rolled_back(cli, "storage-initializer", "exit code 1", "No model found in s3://models/content-filter/2/")
+    process = cli.run()
+    assert process.code == 1, cli.output
+    outcomes.is_withdrawn(cli, "storage-initializer", "exit code 1", "No model found in s3://models/content-filter/2/")
+    assert outcomes.count_answers(cli) == {}
     assert installation.users.versions().keys() == {"1"}
 
 

@@ -59,7 +59,7 @@ def test_the_default_steps_without_bakes(installation, cli):
     began = time.monotonic()
     with Lease(cluster, SERVICE) as lease:
         rollout = Rollout(
-            cluster, mover, AlwaysPasses(), RegistrySync(Registry(installation.registry)),
+            cluster, mover, AlwaysPasses(), RegistrySync(Registry(installation.registry), "tests/content-filter"),
             EventRecorder(Events(cluster, lease.holder)), service=SERVICE, assert_leadership=lease.ensure,
         )  # fmt: skip
         rollout.begin(RolloutRequest(Challenger("2", uri("2")), parameters))

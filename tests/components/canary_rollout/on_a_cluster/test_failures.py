@@ -103,7 +103,7 @@ def test_a_person_aborts(installation, cli):
     cli.wait_for_phase("baking", 1, process)
     assert cli.run("abort", reason="complaints").code == 0
     assert process.wait() == 1, cli.output
-    outcomes.is_rolled_back(cli, "aborted: complaints")
+    outcomes.is_withdrawn(cli, "aborted: complaints")
     assert outcomes.count_answers(cli) == {}
 
 
@@ -115,7 +115,7 @@ def test_prometheus_away(cli):
     assert outcomes.count_answers(cli) == {}
     assert cli.run("abort", reason="no metrics").code == 0
     assert cli.run("resume", prometheus=_UNREACHABLE).code == 1
-    outcomes.is_rolled_back(cli, "no metrics")
+    outcomes.is_withdrawn(cli, "no metrics")
     assert outcomes.count_answers(cli) == {}
 
 

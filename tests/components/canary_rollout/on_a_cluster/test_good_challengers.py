@@ -1,6 +1,7 @@
 """A good challenger is promoted, and no answer is lost."""
 
 import os
+import time
 
 import pytest
 
@@ -15,11 +16,25 @@ pytestmark = pytest.mark.slow
 
 def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, cli):
     installation.storage.put("2")
-    process = cli.run()
+    before = outcomes.replica_sets(cli)
+    seen, process = set(before), cli.begin()
+    while not process.is_over:
+        seen |= outcomes.replica_sets(cli)
+        time.sleep(0.5)
     assert process.code == 0, cli.output
     outcomes.is_promoted(cli)
     assert outcomes.count_answers(cli) == {}
+    assert len(seen - before) == 1, "stable's pods were replaced, or made again as another revision"
     assert {"RolloutStarted", "RolloutShifting", "RolloutMove", "RolloutPromoted"} <= outcomes.events(cli)
+
+
+def test_a_promotion_is_taken_back_and_no_answer_is_lost(installation, cli):
+    installation.storage.put("2")
+    assert cli.run().code == 0, cli.output
+    outcomes.is_promoted(cli)
+    assert cli.run("undo", reason="complaints").code == 0, cli.output
+    outcomes.is_undone(cli, "complaints")
+    assert outcomes.count_answers(cli) == {}
 
 
 @pytest.mark.skipif(

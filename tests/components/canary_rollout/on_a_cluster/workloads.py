@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
+from tests.components.canary_rollout.stand_in.objects import copied_to_pods
 
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 _HASH = "stand-in/template"
@@ -33,29 +34,39 @@ class PodRunner(Protocol):
         ...
 
 
-def inherited(stable: Json, canary: Json) -> Json:
-    """A canary's predictor: stable's, overridden by the canary's own fields."""
-    merged = stable | canary
-    merged["model"] = stable["model"] | canary.get("model", {})
-    return merged
+def strategy_of(predictor: Json) -> Json:
+    """The strategy of a predictor's Deployment; KServe's default where it names none."""
+    rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
+    given = predictor.get("deploymentStrategy") or {}
+    return {"type": "RollingUpdate", "rollingUpdate": rolling | (given.get("rollingUpdate") or {})}
+
+
+def with_metadata_of(service: Json, pods: Json) -> Json:
+    """The template with the annotations and labels of the service, which KServe copies to it. Its own labels win."""
+    copied, metadata = copied_to_pods(service), pods["metadata"]
+    # The API server may have removed empty maps.
+    labels = copied["labels"] | metadata.get("labels", {})
+    return pods | {"metadata": metadata | {"annotations": copied["annotations"], "labels": labels}}
 
 
 def apply(
-    api: Api, before: Json | None, name: str, replicas: int, labels: Mapping[str, str], pods: Json, owner: Json
-) -> None:
+    api: Api, before: Json | None, name: str, replicas: int, labels: Mapping[str, str], pods: Json, owner: Json,
+    strategy: Json | None = None,
+) -> None:  # fmt: skip
     """Creates a Deployment, or changes it as far as it differs."""
+    strategy = strategy or strategy_of({})
     digest = hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:16]
     metadata = {"name": name, "labels": dict(labels), "annotations": {_HASH: digest}, "ownerReferences": [owner]}
     if before is None:
-        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
         spec = {"replicas": replicas, "selector": {"matchLabels": {"app": labels["app"]}}, "strategy": strategy}
         api.create("deployments", {"metadata": metadata, "spec": spec | {"template": pods}})
         return
     change: Json = {}
     if before["metadata"]["annotations"].get(_HASH) != digest:
         change = {"metadata": {"annotations": {_HASH: digest}}, "spec": {"template": pods}}
-    if before["spec"]["replicas"] != replicas:
-        change["spec"] = change.get("spec", {}) | {"replicas": replicas}
+    for field, value in (("replicas", replicas), ("strategy", strategy)):
+        if before["spec"][field] != value:
+            change["spec"] = change.get("spec", {}) | {field: value}
     if change:
         api.merge("deployments", name, change)
 

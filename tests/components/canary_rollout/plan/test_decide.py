@@ -6,6 +6,7 @@ import pytest
 
 from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
 from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
@@ -134,10 +135,12 @@ def test_a_share_that_is_not_the_decided_one_is_set_again():
     # More pods may have to come up before a share can follow.
     ("phase", "limit"), [(Phase.STAGING, 60), (Phase.SHIFTING, SHIFT)],
 )  # fmt: skip
-def test_a_phase_that_exceeds_its_time_limit_is_rolled_back(phase, limit):
+def test_a_phase_that_exceeds_its_time_limit_is_withdrawn(phase, limit):
     state = at(phase, step=0 if phase is Phase.STAGING else 1)
     assert decide(state, Observation(now=START + limit)).state == state
-    assert decide(state, Observation(now=START + limit + 1)).action is Action.ROLL_BACK
+    late = decide(state, Observation(now=START + limit + 1, waiting_for="no room"))
+    assert (late.action, late.state.without_fault) == (Action.ROLL_BACK, True)
+    assert late.state.cause.endswith(f"within {limit:g} s (no room)")
 
 
 @pytest.mark.parametrize(
@@ -183,9 +186,10 @@ def test_waiting_for_a_person_does_not_use_up_the_deadline():
     assert decide(opened, good(opened, now=late + 1)).state.phase is Phase.BAKING
 
 
-def test_the_deadline_rolls_back():
+def test_the_deadline_withdraws():
     late = baking.started_at + PARAMETERS.deadline_seconds + 1
-    assert decide(baking, good(baking, now=late)).action is Action.ROLL_BACK
+    decision = decide(baking, good(baking, now=late))
+    assert (decision.action, decision.state.without_fault) == (Action.ROLL_BACK, True)
 
 
 def test_the_challenger_is_measured_while_the_rollout_waits():
@@ -241,16 +245,16 @@ def test_a_challenger_that_stops_before_it_has_taken_over_is_not_promoted(state)
 
 def test_an_abort_wins_over_an_edit():
     held = decide(baking, good(baking, edited="spec.canary changed")).state
-    decision = decide(held, good(held, edited="spec.canary changed", abort="ann: not today"))
+    decision = decide(held, good(held, edited="spec.canary changed", abort=Abort("ann: not today")))
     assert decision.state.reason == "aborted: ann: not today; the service had been edited: spec.canary changed"
     assert decision.action is Action.ROLL_BACK
     assert "ann: not today" in decision.state.reason
-    assert decide(decision.state, good(held, edited="spec.canary changed", abort="x")).action is Action.ROLL_BACK
+    assert decide(decision.state, good(held, edited="spec.canary changed", abort=Abort("x"))).action is Action.ROLL_BACK
 
 
 def test_an_abort_during_the_promotion_is_too_late():
     promoting = at(Phase.PROMOTING, step=3)
-    assert decide(promoting, Observation(now=START, abort="x")).action is Action.PROMOTE
+    assert decide(promoting, Observation(now=START, abort=Abort("x"))).action is Action.PROMOTE
 
 
 def test_the_registry_follows_the_traffic_and_never_leads():
@@ -265,8 +269,32 @@ def test_the_registry_follows_the_traffic_and_never_leads():
     assert decide(back, Observation(now=START, withdrawn=True, rejected=True)).state.phase is Phase.ROLLED_BACK
 
 
-@pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK])
+@pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK, Phase.WITHDRAWN])
 def test_an_ended_rollout_does_not_change(phase):
     state = at(phase)
-    decision = decide(state, good(state, abort="x", edited="y", failure="z"))
+    decision = decide(state, good(state, abort=Abort("x"), edited="y", failure="z"))
     assert (decision.action, decision.state) == (Action.NOTHING, state)
+
+
+def test_a_share_that_the_route_does_not_show_in_time_is_withdrawn_without_fault():
+    shifting = at(Phase.SHIFTING, step=1)
+    late = Observation(now=START + 31, share=0, ready=True, unfollowed=30.5, waiting_for="the HTTPRoute")
+    state = decide(shifting, late).state
+    assert (state.phase, state.without_fault) == (Phase.ROLLING_BACK, True)
+    assert state.cause == "the HTTPRoute did not show 25 % within 30 s"
+    assert decide(shifting, replace(late, unfollowed=30.0)).state == shifting
+    gone = Observation(now=START + 60, share=0, withdrawn=True)
+    assert decide(state, gone).action is not Action.REJECT
+    assert decide(state, gone).state.phase is Phase.WITHDRAWN
+
+
+@pytest.mark.parametrize("kind", AbortKind)
+def test_an_abort_rejects_the_version_only_if_it_says_so(kind):
+    back = decide(baking, good(baking, abort=Abort("ann: not today", kind))).state
+    gone = Observation(now=START, withdrawn=True)
+    if kind is AbortKind.REJECT:
+        assert decide(back, gone).action is Action.REJECT
+        assert decide(back, replace(gone, rejected=True)).state.phase is Phase.ROLLED_BACK
+    else:
+        assert decide(back, gone).state.phase is Phase.WITHDRAWN
+    assert back.is_abandoned == (kind is AbortKind.ABANDON)

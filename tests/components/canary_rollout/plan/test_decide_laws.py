@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
+from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Phase
 from tests.components.canary_rollout.rollouts import PARAMETERS, START, WINDOW, at, begun, good
@@ -28,7 +29,9 @@ STATES = [
     at(Phase.PROMOTING, step=3),
     at(Phase.ROLLING_BACK, step=2, cause="5xx"),
     at(Phase.PROMOTED, step=3),
+    at(Phase.ROLLING_BACK, step=2, cause="no room", without_fault=True),
     at(Phase.ROLLED_BACK, step=2),
+    at(Phase.WITHDRAWN, step=2),
 ]
 
 
@@ -44,7 +47,7 @@ def observations(state):
         (None, *Verdict),
         (4, 5),
         (None, gate_before(100), state.gate or Gate.parse("measure-9")),
-        (None, "enough"),
+        (None, Abort("enough")),
     ):
         yield Observation(
             now=now, share=share, ready=ready, failure=failure, taken_over=ended[0], registered=ended[1],
@@ -82,6 +85,11 @@ def check(state, seen, decision):
         assert seen.taken_over, "the registry ahead of the traffic"
     if decision.action is Action.REJECT:
         assert seen.withdrawn, "the registry ahead of the traffic"
+        assert not after.without_fault, "rejected though nothing was found wrong"
+    if after.without_fault and not state.without_fault and seen.abort is None:
+        assert not seen.failure, "a challenger that stopped is not rejected"
+    if after.phase is Phase.WITHDRAWN:
+        assert state.phase is Phase.WITHDRAWN or (seen.withdrawn and state.without_fault)
     if seen.edited and seen.abort is None:
         assert decision.action not in MOVES, "a person's edit overwritten"
     is_ending = state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
@@ -121,7 +129,7 @@ anything = st.fixed_dictionaries(
         "approved": st.sampled_from(
             [Gate.parse(text) for text in ("step-100", "measure-1", "edit-1", "edit-2", "promote-1")]
         ),
-        "abort": st.sampled_from([None, None, None, "enough"]),
+        "abort": st.sampled_from([None, None, None, Abort("enough"), Abort("bad", AbortKind.REJECT)]),
         "taken_over": st.booleans(),
         "registered": st.booleans(),
         "withdrawn": st.booleans(),

@@ -1,7 +1,7 @@
 """A simulated cluster in Knative mode, one tick a second, that records which model users get.
 
-It behaves as KServe and Knative were observed to: "latest" is the latest revision that is ready, and the status of a
-revision follows a while after ``observedGeneration`` shows that the spec was read.
+It behaves as KServe and Knative were observed to: "latest" is the latest revision that is ready, annotations and labels
+of the service are a part of a revision's template, and ``observedGeneration`` counts changes of the Knative Service.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Collection
 
 from content_arena.components.canary_rollout.kube.client import Json
-from tests.components.canary_rollout.stand_in.objects import Stored
+from tests.components.canary_rollout.stand_in.objects import Stored, copied_to_pods
 
 
 def service() -> Json:
@@ -22,7 +22,10 @@ def service() -> Json:
 
 
 class KnativeWorld:
-    """``met``: the share of users that each bundle answered in every second; ``lost``: the share without answer."""
+    """``met``: the share of users that each bundle answered in every second; ``lost``: the share without answer.
+
+    ``revisions``: how many there have been.
+    """
 
     def __init__(
         self, given: Json, *, start: int = 3, status_lag: int = 1, gateway_lag: int = 2, broken: Collection[str] = ()
@@ -33,6 +36,7 @@ class KnativeWorld:
         self._start, self._broken = start, set(broken)
         self.stored = Stored(given)
         self._templates: list[Json] = []
+        self._observed, self._percent = 0, None
         self._ages: list[int] = []
         self._rolled_out, self._previous = "", ""
         self._statuses: deque[Json] = deque(maxlen=status_lag + 1)
@@ -46,6 +50,10 @@ class KnativeWorld:
 
     def patch_service(self, name: str, body: Json, resource_version: str, *, dry_run: bool = False) -> Json:
         return self.stored.patch(body, resource_version, dry_run=dry_run)
+
+    @property
+    def revisions(self) -> int:
+        return len(self._templates)
 
     def tick(self, seconds: int = 1) -> None:
         for _ in range(seconds):
@@ -63,9 +71,13 @@ class KnativeWorld:
         self._ages = [age + 1 for age in self._ages]
         predictor = copy.deepcopy(self.stored.value["spec"]["predictor"])
         percent = predictor.pop("canaryTrafficPercent", None)
-        if not self._templates or predictor != self._templates[-1]:
-            self._templates.append(predictor)
+        template = predictor | copied_to_pods(self.stored.value)
+        is_new = not self._templates or template != self._templates[-1]
+        if is_new:
+            self._templates.append(template)
             self._ages.append(0)
+        self._observed += is_new or percent != self._percent
+        self._percent = percent
         numbers = range(1, len(self._templates) + 1)
         latest = max((number for number in numbers if self._is_ready(number)), default=0)
         traffic = self._traffic(f"{latest:05}", percent) if latest else []
@@ -77,12 +89,11 @@ class KnativeWorld:
             "traffic": traffic,
         }
         self._statuses.append(component)
-        seen = self.stored.value["metadata"]["generation"]
         # A list, so that what an earlier status had is not merged into this one.
         self.stored.patch({"status": None})
         status = {
             "deploymentMode": "Knative",
-            "observedGeneration": seen,
+            "observedGeneration": self._observed,
             "components": {"predictor": self._statuses[0]},
         }
         self.stored.patch({"status": status})

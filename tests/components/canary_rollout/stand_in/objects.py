@@ -21,12 +21,31 @@ def merged(target: Any, patch: Any) -> Any:
     return target
 
 
+#: Annotations that KServe does not copy to pods (its default serviceAnnotationDisallowedList).
+_NOT_COPIED = frozenset(
+    {
+        "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/max-scale",
+        "internal.serving.kserve.io/storage-initializer-sourceuri", "kubectl.kubernetes.io/last-applied-configuration",
+    }
+)  # fmt: skip
+
+
+def copied_to_pods(service: Json) -> Json:
+    """What KServe copies from the metadata of an InferenceService to the template of its pods."""
+    metadata = service["metadata"]
+    annotations = {
+        name: value for name, value in (metadata.get("annotations") or {}).items() if name not in _NOT_COPIED
+    }
+    return {"annotations": annotations, "labels": metadata.get("labels") or {}}
+
+
 class Stored:
     """One object as an API server keeps it."""
 
     def __init__(self, value: Json) -> None:
         self.value = copy.deepcopy(value)
         self.value["metadata"] |= {"generation": 1, "resourceVersion": "1"}
+        self.value["metadata"].setdefault("uid", f"uid-{value['metadata'].get('name')}")
 
     def patch(self, body: Json, resource_version: str | None = None, *, dry_run: bool = False) -> Json:
         now = self.value["metadata"]

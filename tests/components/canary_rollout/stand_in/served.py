@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
-from tests.components.canary_rollout.stand_in.api_server import ApiServer
+from tests.components.canary_rollout.stand_in.api_server import RECORD, ApiServer
 
 SERVICE, NAMESPACE = "filter", "arena"
 #: Real seconds for one simulated second.
@@ -44,13 +44,23 @@ class Served:
         self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._server.serve_forever, self._go)]
 
     @property
-    def annotations(self) -> dict[str, str]:
-        """Of the service."""
-        return self.api.world.service(SERVICE)["metadata"]["annotations"]
+    def requests(self) -> dict[str, str]:
+        """Annotations of the record."""
+        return self.api.requests
+
+    @property
+    def state(self) -> str | None:
+        """The recorded state, as text; None if there is no record."""
+        found = self.api.config_map(RECORD)
+        return found["data"]["state"] if found else None
 
     def annotate(self, **values: str | None) -> None:
         with self._lock:
             self.api.annotate(**values)
+
+    def store_state(self, text: str | None) -> None:
+        with self._lock:
+            self.api.store_state(text)
 
     def __enter__(self) -> Served:
         for thread in self._threads:
@@ -81,6 +91,18 @@ class Served:
             case "GET", ["deployments"]:
                 ready = api.ready_pods(SERVICE)
                 return {"items": [{"metadata": {"name": n}, "status": {"readyReplicas": k}} for n, k in ready.items()]}
+            case "GET", ["horizontalpodautoscalers"]:
+                owners = [{"kind": "InferenceService", "name": SERVICE}]
+                scaled = api.autoscalers(SERVICE).items()
+                return {
+                    "items": [
+                        {"metadata": {"name": n, "ownerReferences": owners}, "spec": {"scaleTargetRef": {"name": d}}}
+                        for n, d in scaled
+                    ]
+                }
+            case "DELETE", ["horizontalpodautoscalers", name]:
+                api.delete_autoscaler(name)
+                return {}
             case "GET", ["pods"]:
                 return {"items": api.pods(query["labelSelector"][0])}
             case "GET", ["pods", pod, "log"]:
@@ -91,6 +113,14 @@ class Served:
                 return api.write_lease(body)
             case "PUT", ["leases", _]:
                 return api.write_lease(body)
+            case "GET", ["configmaps", "inferenceservice-config"]:
+                return api.config_map("inferenceservice-config", "kserve")
+            case "GET", ["configmaps", name]:
+                return api.config_map(name)
+            case "POST", ["configmaps"]:
+                return api.create_config_map(body)
+            case "PATCH", ["configmaps", name]:
+                return api.patch_config_map(name, body, body["metadata"].pop("resourceVersion"))
             case "POST", ["events"]:
                 api.create_event(body)
                 return {}
@@ -110,8 +140,8 @@ class Served:
                 if parts[0] in served.forbidden:
                     message = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
                     status, found = 403, {"message": message}
-                elif namespace == NAMESPACE:
-                    if self.command == "PATCH":
+                elif namespace == NAMESPACE or parts == ["configmaps", "inferenceservice-config"]:
+                    if self.command == "PATCH" and parts[0] == "inferenceservices":
                         served.patches.append((dict(self.headers), parse_qs(url.query)))
                     status, found = self._asked(parts, parse_qs(url.query), json.loads(raw) if raw else None)
                 if found is None:
@@ -134,7 +164,7 @@ class Served:
                 except ClusterError as error:
                     return 422, {"message": str(error)}
 
-            do_GET = do_PATCH = do_POST = do_PUT = _respond  # noqa: N815
+            do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -48,7 +48,7 @@ def test_clearing_the_percentage_after_a_rollback_promotes_nothing(percents):
     world.stored.patch({"spec": {"predictor": {"canaryTrafficPercent": None}}})
     world.tick(20)
     assert (world.lost, most(world)[1]) == (0, 0)
-    assert "content-arena/left-revision" not in world.stored.value["metadata"]["annotations"]
+    assert world.stored.value["metadata"]["annotations"] == service()["metadata"]["annotations"]
 
 
 def test_stables_share_is_not_mistaken_for_a_crashing_challengers():

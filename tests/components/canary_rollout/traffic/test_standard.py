@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.kube.client import ClusterError, ConflictError
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, Patch, TrafficError, View
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.canary_rollout.traffic.routes import weights
@@ -281,15 +282,28 @@ def test_a_route_that_is_not_accepted_has_no_weights():
 # How patches are written.
 
 
-def test_a_patch_carries_its_record_and_the_fingerprint_it_leads_to():
+def test_a_patch_is_announced_with_the_fingerprint_that_it_leads_to():
     world = StandardWorld(service())
     rollout = Rollout(world)
-    step = rollout.mover.step(
-        rollout.mover.read(), Goal(Aim.STAGED), rollout.stable, TWO, lambda after: {"content-arena/rollout": after}
-    )
+    before, announced = rollout.mover.read(), []
+    step = rollout.mover.step(before, Goal(Aim.STAGED), rollout.stable, TWO, announced.append)
     assert isinstance(step, Patch)
-    written = world.service("filter")
-    assert written["metadata"]["annotations"]["content-arena/rollout"] == fingerprint(written)
+    (made,) = announced
+    assert (made.patch, made.fingerprint) == (step, fingerprint(world.service("filter")))
+    assert made.version == before.service["metadata"]["resourceVersion"]
+
+
+def test_a_patch_whose_announcement_fails_is_not_written():
+    world = StandardWorld(service())
+    rollout = Rollout(world)
+    before = rollout.mover.read()
+
+    def fails(announcement):
+        raise ConflictError("the record was written")
+
+    with pytest.raises(ConflictError):
+        rollout.mover.step(before, Goal(Aim.STAGED), rollout.stable, TWO, fails)
+    assert world.service("filter") == before.service
 
 
 def test_a_conflict_with_a_status_is_tried_again():
@@ -307,3 +321,140 @@ def test_a_conflict_with_an_edit_of_the_spec_is_not():
     world.stored.patch({"spec": {"predictor": {"minReplicas": 4}}})
     assert "written by others" in rollout.mover.step(view, Goal(Aim.STAGED), rollout.stable, TWO).why
     assert world.stored.value["spec"]["predictor"]["minReplicas"] == 4
+
+
+# A route that stands still while PredictorReady is False.
+
+
+def strategy(world):
+    return world.stored.value["spec"]["predictor"].get("deploymentStrategy")
+
+
+@pytest.mark.parametrize("pods", [1, 2, 3, 4])
+def test_one_pod_may_be_missing_from_two_on(pods):
+    given = service(pods)
+    given["spec"]["predictor"]["deploymentStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
+    world = StandardWorld(given)
+    rollout = Rollout(world)
+    rollout.through(25)
+    slack = 1 if 1 < pods < 4 else None
+    assert strategy(world)["rollingUpdate"] == {"maxSurge": 1} | ({"maxUnavailable": slack} if slack else {})
+    caveats = rollout.mover.mode.caveats(rollout.mover.read(), rollout.stable)
+    assert ["two pods or more" in line for line in caveats] == [True] * (pods == 1)
+    canary = world.stored.value["spec"]["canary"][0]["predictor"]
+    assert canary["deploymentStrategy"]["rollingUpdate"]["maxUnavailable"] == 0, "one without pods is not ready"
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    assert world.stored.value["spec"] == given["spec"]
+    assert world.lost == 0
+
+
+@pytest.mark.parametrize("pods", [1, 2, 3, 4])
+@pytest.mark.parametrize("given", [None, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}])
+def test_stables_own_strategy_is_back_after_a_promotion(pods, given):
+    body = service(pods)
+    if given:
+        body["spec"]["predictor"]["deploymentStrategy"] = given
+    world = StandardWorld(body)
+    rollout = Rollout(world)
+    rollout.through(*STEPS)
+    rollout.to(Goal(Aim.PROMOTED))
+    assert strategy(world) == given
+    assert {name: len(made) for name, made in world.templates.items()} == {
+        "filter-v1-predictor": 1, "filter-v2-predictor": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("pods", [1, 2, 3, 4])
+@pytest.mark.parametrize("missing", [1, 2, 3])
+@pytest.mark.parametrize("percent", [25, 100])
+def test_a_rollback_reaches_the_route_though_stables_pods_are_missing(pods, missing, percent):
+    """The node is full: pods that are gone do not come back until there is room again."""
+    world = StandardWorld(service(pods))
+    rollout = Rollout(world)
+    rollout.through(*(step for step in STEPS if step <= percent))
+    missing = min(missing, world.pods_of("v1") - 1)
+    world.room = world.pods_of("v1") + world.pods_of("v2") - missing
+    world.stop_pods("v1", missing)
+    world.tick(5)
+    began = world.now
+    while rollout.shares().challenger:
+        rollout.once(Goal(Aim.ROLLED_BACK))
+        assert world.now - began < 30, rollout.mover.mode.caveats(rollout.mover.read(), rollout.stable)
+    world.room = 1_000
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    world.tick(30)
+    assert (world.stored.value["spec"], world.lost) == (service(pods)["spec"], 0)
+    assert world.pods_of("v1") == pods
+
+
+@pytest.mark.parametrize("pods", [1, 2, 3, 4])
+def test_a_challenger_that_crashes_with_all_traffic_is_withdrawn_on_a_full_node(pods):
+    """Its pods are no longer taken off stable's, so that stable is asked for pods that do not fit."""
+    world = StandardWorld(service(pods))
+    rollout = Rollout(world)
+    rollout.through(*STEPS)
+    world.room = world.pods_of("v1") + world.pods_of("v2")
+    world._broken.add(TWO.storage_uri)
+    began = world.now
+    while rollout.shares().challenger:
+        rollout.once(Goal(Aim.ROLLED_BACK))
+        assert world.now - began < 30
+    assert world.pods_of("v1") >= 1
+    rollout.to(Goal(Aim.ROLLED_BACK))
+    assert world.stored.value["spec"] == service(pods)["spec"]
+
+
+def test_a_route_that_stands_still_is_named():
+    world = StandardWorld(service(1))
+    rollout = Rollout(world)
+    rollout.through(25)
+    world.room = 1
+    world.stop_pods("v1")
+    world.tick(3)
+    wanted = rollout.mover.waiting_for(rollout.mover.read(), Goal(Aim.SHIFTED, 50), rollout.stable, TWO)
+    view = rollout.mover.read()
+    assert "PredictorReady is False (MinimumReplicasUnavailable)" in rollout.mover.mode.caveats(view, rollout.stable)[0]
+    assert wanted is not None
+    assert wanted.unfollowed == 0
+
+
+def test_the_real_route_stands_still_under_naive_patches():
+    given = service(2)
+    given["spec"]["predictor"]["deploymentStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}
+    world = naive(StandardWorld(given), entry(0), entry(25))
+    world.room = 1
+    world.stop_pods("v1")
+    naive(world, entry(0))
+    assert weights(world.route("filter")) == {"filter-v1-predictor": 75, "filter-v2-predictor": 25}
+
+
+def test_pods_that_pod_security_refuses_do_not_start():
+    given = service()
+    del given["spec"]["predictor"]["storageContainerName"]
+    assert StandardWorld(given).pods_of("v1") == 0
+
+
+def test_autoscalers_are_left_behind():
+    world = StandardWorld(service())
+    rollout = Rollout(world)
+    rollout.through(*STEPS)
+    rollout.to(Goal(Aim.PROMOTED))
+    assert world.hpas == {"filter-v1-predictor", "filter-v2-predictor"}
+
+
+# KServe does not store what it does not know.
+
+
+def test_a_dry_run_that_lacks_what_was_sent_is_an_error():
+    world = StandardWorld(service())
+    rollout = Rollout(world)
+    rollout.once(Goal(Aim.STAGED))
+    world.tick(10)
+    patch_service = world.patch_service
+
+    def prunes(name, body, version, *, dry_run=False):
+        return patch_service(name, {"spec": {"predictor": body["spec"].get("predictor")}}, version, dry_run=dry_run)
+
+    world.patch_service = prunes
+    with pytest.raises(ClusterError, match=r"would not store spec\.canary of InferenceService filter"):
+        rollout.once(Goal(Aim.STAGED))

@@ -1,4 +1,4 @@
-"""How the report shows figures, and texts that attackers wrote. Pure: values in, text or markup out."""
+"""How pages show figures, and texts that attackers wrote. Pure: values in, text or markup out."""
 
 from __future__ import annotations
 

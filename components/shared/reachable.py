@@ -1,0 +1,55 @@
+"""Whether a tracking server is there at all.
+
+MLflow asks a server that does not answer again and again, for minutes and without a word, as it should in the middle of
+a training. A command that has just been typed asks once before.
+"""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.library_errors import reason, without_credentials
+
+#: Seconds to wait for a connection.
+PATIENCE = 5.0
+#: Ports of the schemes of tracking addresses; a database's may have a driver behind a plus sign.
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def require(uri: str, seconds: float = PATIENCE) -> None:
+    """Refuses the address of a server that nothing listens at; addresses that name no host are taken.
+
+    Raises:
+        InputError: No connection within the time.
+    """
+    host, port = _through(uri)
+    if host is None or port is None:
+        return
+    try:
+        socket.create_connection((host, port), timeout=seconds).close()
+    except OSError as error:
+        raise InputError(
+            f"MLflow at {without_credentials(uri)} does not answer: {reason(error)}; "
+            "start it, or set MLFLOW_TRACKING_URI to another address (unset it for this folder's own database)"
+        ) from error
+
+
+def _through(uri: str) -> tuple[str | None, int | None]:
+    """Host and port that a connection would go to: the server's, or its proxy's; None where there is none."""
+    host, port = _place(uri)
+    if host and uri.startswith(("http://", "https://")):
+        from requests.utils import get_environ_proxies, select_proxy
+
+        proxy = select_proxy(uri, get_environ_proxies(uri))
+        return _place(proxy) if proxy else (host, port)
+    return host, port
+
+
+def _place(uri: str) -> tuple[str | None, int | None]:
+    try:
+        parts = urlsplit(uri)
+        return parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+    except ValueError as error:
+        raise InputError(f"{without_credentials(uri)} is no address of an MLflow server: {error}") from error

@@ -1,0 +1,130 @@
+"""One file holds what differs between clusters, and every place that needs a value gets it from there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, of_kind, pods, services
+
+ENV = "components/cluster-settings/cluster.env"
+#: Values of another cluster, none of which is a default.
+OTHER = {
+    "COMPONENT_IMAGE": "registry.example.com/arena/component:9",
+    "COMPONENT_IMAGE_CUDA": "registry.example.com/arena/component:9-cuda",
+    "PREDICTOR_IMAGE": "registry.example.com/arena/predictor:9",
+    "STORAGE_INITIALIZER_IMAGE": "registry.example.com/kserve/storage:9",
+    "MINIO_IMAGE": "registry.example.com/minio:9",
+    "POSTGRESQL_IMAGE": "registry.example.com/postgres:9",
+    "STORAGE_CLASS": "fast",
+    "GATEWAY_NAMESPACE": "istio-ingress",
+    "MONITORING_NAMESPACE": "observability",
+    "PIPELINES_NAMESPACE": "team-a",
+    "PIPELINES_ACCOUNT": "default-editor",
+    "GPU_LABEL": "cloud.example.com/accelerator",
+    "GPU_LABEL_VALUE": "l4",
+    "GPU_TAINT": "cloud.example.com/gpu",
+    "SERVICE_OWNER": "gitops",
+}
+
+
+def settings() -> dict[str, str]:
+    lines = (MANIFESTS / ENV).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def images(objects: list[Object]) -> set[str]:
+    """Every image that a pod of these objects may run, KServe's initialiser among them."""
+    found = {container["image"] for pod in pods(objects) for container in pod.containers}
+    found |= {item["spec"]["container"]["image"] for item in of_kind(objects, "ClusterStorageContainer")}
+    return found | {each["image"] for item in of_kind(objects, "ServingRuntime") for each in item["spec"]["containers"]}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, manifests: Renderer) -> Renderer:
+    """The manifests with the settings of another cluster."""
+    renderer = Renderer(tmp_path_factory.mktemp("elsewhere"))
+    text = (renderer.root / ENV).read_text()
+    for name, value in OTHER.items():
+        text, replaced = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+        assert replaced == 1, name
+    (renderer.root / ENV).write_text(text)
+    return renderer
+
+
+def test_every_setting_is_tried_here():
+    assert set(OTHER) == set(settings())
+
+
+@pytest.mark.parametrize("folder", EVERYTHING)
+def test_no_default_is_left_where_another_cluster_has_another_value(elsewhere: Renderer, folder: str):
+    text = yaml.safe_dump([item for item in elsewhere.objects(folder) if not _is_prose(item)])
+    for name, value in settings().items():
+        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER"):
+            assert not re.search(rf"(^|[\s:\"']){re.escape(value)}($|[\s,\"'])", text, re.MULTILINE), name
+    assert images(elsewhere.objects(folder)) <= set(OTHER.values())
+
+
+def _is_prose(item: Object) -> bool:
+    """Dashboards and alerts, which speak of things by words that may be names as well."""
+    return item["kind"] == "PrometheusRule" or "dashboard" in item["metadata"]["name"]
+
+
+def test_a_gpu_node_is_described_as_the_cluster_does(elsewhere: Renderer):
+    (pod,) = pods(elsewhere.objects("overlays/gpu/arena-run"))
+    assert OTHER["GPU_LABEL"] in str(pod.spec["affinity"])
+    assert OTHER["GPU_LABEL_VALUE"] in str(pod.spec["affinity"])
+    assert [each["key"] for each in pod.spec["tolerations"]] == [OTHER["GPU_TAINT"]]
+    assert pod.spec["containers"][0]["image"] == OTHER["COMPONENT_IMAGE_CUDA"]
+
+
+def test_the_template_of_the_service_gets_its_values(elsewhere: Renderer):
+    objects = elsewhere.objects("overlays/gpu")
+    (service,) = services(objects)
+    assert OTHER["GPU_LABEL"] in str(service["spec"]["predictor"]["affinity"])
+    assert OTHER["GPU_LABEL_VALUE"] in str(service["spec"]["predictor"]["affinity"])
+    assert find(objects, "ConfigMap", "content-filter-template")["data"]["owner"] == OTHER["SERVICE_OWNER"]
+
+
+def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):
+    policies = of_kind(elsewhere.objects("overlays/production"), "NetworkPolicy")
+    named = re.findall(r"kubernetes.io/metadata.name: (\S+)", yaml.safe_dump(policies))
+    assert OTHER["MONITORING_NAMESPACE"] in named
+    assert "monitoring" not in named
+
+
+def test_a_name_that_is_not_in_the_cluster_leads_to_nobody_elses_image():
+    """docker.io is where a name without a registry leads."""
+    for name, image in settings().items():
+        if name.endswith("_IMAGE") or "_IMAGE_" in name:
+            registry = image.split("/")[0]
+            assert "." in registry, image
+            if "content-arena" in image:
+                assert registry.endswith(".local"), image
+
+
+def test_the_settings_themselves_are_no_object_of_the_cluster(manifests: Renderer):
+    for folder in EVERYTHING:
+        assert "arena-cluster" not in {item["metadata"]["name"] for item in manifests.objects(folder)}
+
+
+def test_the_list_for_a_mirror_names_every_image(manifests: Renderer):
+    done = subprocess.run(["make", "--silent", "image-list"], cwd=MANIFESTS.parent, capture_output=True, text=True)
+    listed = set(done.stdout.split())
+    assert listed >= {image for folder in EVERYTHING for image in images(manifests.objects(folder))}
+    assert any(image.startswith("python:") for image in listed)
+
+
+def test_the_initialiser_satisfies_what_the_namespace_enforces(manifests: Renderer):
+    """Pod Security "restricted" asks all of this of each container; the pod adds nothing to it in Knative mode."""
+    objects = manifests.objects("overlays/kind")
+    context = find(objects, "ClusterStorageContainer", "content-arena")["spec"]["container"]["securityContext"]
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    # The predictor reads as this user what the initialiser wrote.
+    assert context["runAsUser"] == 10001
