@@ -20,9 +20,10 @@ SMALL_BODY_BYTES = 64 * KIB
 #: Seconds until a request has a 504, unless the operator names others.
 DEADLINE_SECONDS = 30.0
 #: Seconds for requests in flight after SIGTERM. Kubernetes waits 30, of which 5 pass before the signal (``preStop``).
-DRAIN_SECONDS = 20
+#: On a busy node the process took 9 seconds to end.
+DRAIN_SECONDS = 15
 #: Seconds that the answers to unfinished requests may take after that.
-FAREWELL_SECONDS = 2
+FAREWELL_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Limits:
 
     Attributes:
         text_tokens: Most tokens in the windows of a text: 64 windows of 128 tokens. A text of 5,000 characters has at
-            most 46, unless its reading made it longer.
+            most 46, if a character is one token at most and reading does not make it longer.
         request_tokens: Most tokens in the windows of a request's texts: 256 windows of 128 tokens.
         queue_tokens: Tokens that may wait or be at work, for every session: about what a core scores by the deadline.
         deadline: Seconds until a request whose body was read has an answer.

@@ -185,7 +185,7 @@ class FilterServer(ModelServer):
         self._model = model
 
     def run(self, listener: socket.socket) -> None:
-        """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 20 seconds to finish.
+        """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.
 
         kserve's ``start`` is not used: it binds the port only now, and unloads the model on SIGQUIT while it serves.
 

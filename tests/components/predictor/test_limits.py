@@ -199,7 +199,7 @@ def test_a_deadline_is_a_positive_number_of_seconds(seconds, capsys):
 def test_what_cannot_be_finished_is_told_so_and_the_process_is_gone(slow):
     with in_flight(slow, 2, HUGE) as huge:
         slow.process.send_signal(signal.SIGTERM)
-        # The slow server gives two seconds where the real one gives twenty.
+        # The slow server gives two seconds where the real one gives fifteen.
         assert slow.process.wait(20) == 0
         for future in huge:
             answer = future.result()
