@@ -48,7 +48,11 @@ PIPELINES = ("definitions", "execution", "cli")
 LIBRARIES = ("shared", "registry")
 
 #: Modules with dataclasses of settings beside every room's `settings`: options and parameters are derived from them.
-SETTINGS = ("components.canary_rollout.plan.parameters", "components.retraining_policy.policy")
+SETTINGS = (
+    "components.attack_generation.selection",
+    "components.canary_rollout.plan.parameters",
+    "components.retraining_policy.policy",
+)
 
 #: Where a third-party package may be imported: package, then what it is kept to. A package stands for its modules.
 HOMES = {

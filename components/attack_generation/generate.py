@@ -12,6 +12,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, held_out, strategies, victims
 from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.documents import Fields
@@ -67,8 +68,9 @@ def generate_attacks(
     if not 0 <= shard < n_shards:
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     corpus = records.read(records.Sample, corpus_path)
-    chosen = held_out.resolve_for(victim, lang, seed, settings.held_out_strategies, tracking_uri)
-    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, chosen.names))
+    named, selection = settings.held_out_strategies, settings.selection
+    chosen = held_out.resolve_for(victim, lang, seed, named, tracking_uri, selection)
+    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, chosen.names, selection))
     n_validation = max(1, round(texts_per_label * settings.validation_share))
     train = battle.sample_texts(corpus, "train", texts_per_label, seed)
     validation = battle.sample_texts(corpus, "validation", n_validation, seed)
@@ -173,19 +175,27 @@ def gather_attacks(
     return sha256, metrics
 
 
-def split_strategies(lang: str, held_out: Sequence[str]) -> tuple[list[strategies.Strategy], list[strategies.Strategy]]:
+def split_strategies(
+    lang: str, held_out: Sequence[str], selection: Selection = DEFAULT
+) -> tuple[list[strategies.Strategy], list[strategies.Strategy]]:
     """The strategies of a language: first those that may be trained on, then those that are judged only.
 
     Args:
         lang: ISO 639-1 code.
-        held_out: Names, also of strategies that are not installed any more.
+        held_out: Names, also of strategies that are not installed any more. If nothing is selected they are attacked
+            with as well, also if they do not attack by default.
+        selection: What to attack with.
 
     Raises:
-        InputError: Nothing is left to train on.
+        InputError: Nothing is left to train on, and nobody asked for just these strategies.
     """
-    available = strategies.select(lang)
+    available = strategies.selected(lang, selection)
+    if not selection:
+        known = strategies.installed()
+        added = {name for name in held_out if name in known and known[name].speaks(lang)}
+        available = strategies.select(lang, {*added, *(strategy.name for strategy in available)})
     seen = [strategy for strategy in available if strategy.name not in held_out]
-    if not seen:
+    if not seen and not selection:
         raise InputError(f"every strategy for language {lang!r} is held out, nothing is left to train on")
     return seen, [strategy for strategy in available if strategy.name in held_out]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from content_arena.components.attack_generation import reach, strategies
+from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.version import RegisteredVersion
@@ -68,7 +69,9 @@ def choose(candidates: Sequence[Strategy], lang: str, seed: int) -> tuple[str, .
     return tuple(sorted(strategy.name for strategy in [*whole, *others[: max(0, _LEAST - len(whole))]]))
 
 
-def resolve(lang: str, seed: int, given: Sequence[str], version: RegisteredVersion | None) -> HeldOut:
+def resolve(
+    lang: str, seed: int, given: Sequence[str], version: RegisteredVersion | None, selection: Selection = DEFAULT
+) -> HeldOut:
     """The strategies that a run holds out.
 
     Args:
@@ -77,6 +80,7 @@ def resolve(lang: str, seed: int, given: Sequence[str], version: RegisteredVersi
         given: Strategies that the user names; empty if the user leaves the choice to the arena.
         version: The champion that is attacked and trained on from, or any other version; None for a filter that the
             registry does not know.
+        selection: What the run attacks with; the seed chooses among these.
 
     Raises:
         InputError: A given name is not installed, or the version was trained on it. Figures of a strategy that was
@@ -88,7 +92,7 @@ def resolve(lang: str, seed: int, given: Sequence[str], version: RegisteredVersi
             _check_untrained(given, lang, version)
         return HeldOut(tuple(sorted(set(given))), "named by the user")
     if version is None or _is_trained_on_no_attacks(version):
-        return HeldOut(choose(reach.candidates(lang), lang, seed), f"chosen by seed {seed}")
+        return HeldOut(choose(reach.candidates(lang, selection), lang, seed), f"chosen by seed {seed}")
     kept = version.held_out
     if kept is None:
         # Those that are undone are never trained on either, so it is enough to keep the others.
@@ -96,7 +100,14 @@ def resolve(lang: str, seed: int, given: Sequence[str], version: RegisteredVersi
     return HeldOut(tuple(sorted(kept)), f"as for version {version.version}")
 
 
-def resolve_for(spec: str, lang: str, seed: int, given: Sequence[str], tracking_uri: str | None) -> HeldOut:
+def resolve_for(
+    spec: str,
+    lang: str,
+    seed: int,
+    given: Sequence[str],
+    tracking_uri: str | None,
+    selection: Selection = DEFAULT,
+) -> HeldOut:
     """See :func:`resolve`, for a victim. For one that the registry does not know, the champion's choice is shown.
 
     Args:
@@ -105,6 +116,7 @@ def resolve_for(spec: str, lang: str, seed: int, given: Sequence[str], tracking_
         seed: See :func:`resolve`.
         given: See :func:`resolve`.
         tracking_uri: MLflow server; the environment's if None.
+        selection: See :func:`resolve`.
 
     Raises:
         InputError: See :func:`resolve`.
@@ -116,19 +128,19 @@ def resolve_for(spec: str, lang: str, seed: int, given: Sequence[str], tracking_
     else:
         # What the champion was trained on says nothing about another filter, so the user may name any strategy.
         version = None if given else registry.version_of(Registry.CHAMPION)
-    return resolve(lang, seed, given, None if version is None else registry.get(version))
+    return resolve(lang, seed, given, None if version is None else registry.get(version), selection)
 
 
 def trained_on(version: RegisteredVersion) -> frozenset[str]:
     """Strategies that a version, or one that it continued from, was trained on.
 
-    For a version of a release that did not record it: all built-in ones that this release did not hold out by default.
+    For a version of a release that did not record it: all that attack by default and were not held out.
     """
     if _is_trained_on_no_attacks(version):
         return frozenset()
     if version.trained_on is not None:
         return version.trained_on
-    return frozenset(strategy.name for strategy in strategies.BUILT_IN) - frozenset(_UNRECORDED)
+    return frozenset(strategy.name for strategy in strategies.BUILT_IN if strategy.by_default) - frozenset(_UNRECORDED)
 
 
 def _is_trained_on_no_attacks(version: RegisteredVersion) -> bool:
@@ -138,8 +150,8 @@ def _is_trained_on_no_attacks(version: RegisteredVersion) -> bool:
 
 def _check_untrained(given: Sequence[str], lang: str, version: RegisteredVersion) -> None:
     """Refuses names of strategies that the version was trained on."""
-    speaking = {strategy.name for strategy in strategies.select(lang)}
-    wrong = sorted(set(given) & trained_on(version) & speaking - reach.undone(lang))
+    named = [strategies.installed()[name] for name in sorted(set(given) & trained_on(version))]
+    wrong = [strategy.name for strategy in named if strategy.speaks(lang) and not reach.is_undone(strategy, lang)]
     if wrong:
         kept = resolve(lang, 0, (), version).names
         raise InputError(

@@ -17,6 +17,7 @@ from random import Random
 import pandas as pd
 
 from content_arena.components.attack_generation import strategies
+from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.records import sha256_of
@@ -91,23 +92,23 @@ def is_undone(strategy: Strategy, lang: str) -> bool:
     return own.is_undone if own.n_edited else _tried(type(strategy), None).is_undone
 
 
-def undone(lang: str) -> frozenset[str]:
-    """Names of the installed strategies for a language that the canonicaliser undoes.
+def undone(lang: str, selection: Selection = DEFAULT) -> frozenset[str]:
+    """Names of the selected strategies for a language that the canonicaliser undoes.
 
     Raises:
         InputError: No strategy works on the language, or one of another package can not be loaded.
     """
-    return frozenset(strategy.name for strategy in strategies.select(lang) if is_undone(strategy, lang))
+    return frozenset(strategy.name for strategy in strategies.selected(lang, selection) if is_undone(strategy, lang))
 
 
-def candidates(lang: str) -> list[Strategy]:
-    """The installed strategies that can be held out in a language: they reach the model and edit ordinary sentences.
+def candidates(lang: str, selection: Selection = DEFAULT) -> list[Strategy]:
+    """The selected strategies that can be held out in a language: they reach the model and edit ordinary sentences.
 
     Raises:
         InputError: See :func:`undone`.
     """
     chosen = []
-    for strategy in strategies.select(lang):
+    for strategy in strategies.selected(lang, selection):
         trial = _tried(type(strategy), lang)
         if not is_undone(strategy, lang) and trial.n_edited >= _MIN_EDITED * trial.n_cases:
             chosen.append(strategy)

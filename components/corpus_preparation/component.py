@@ -63,12 +63,18 @@ def prepare_corpus(
     from content_arena.components.corpus_preparation.settings import CorpusSettings
     from content_arena.components.shared.settings import read
 
-    columns = {"text_column": text_column, "label_column": label_column, "label_columns": label_columns}
     counts = prepare(
         data,
         lang,
         corpus.path,
-        given=columns | {"label_map": label_map, "quoting": quoting, "encoding": encoding},
+        given={
+            "text_column": text_column,
+            "label_column": label_column,
+            "label_columns": label_columns,
+            "label_map": label_map,
+            "quoting": quoting,
+            "encoding": encoding,
+        },
         max_texts=int(max_texts),
         split_seed=int(split_seed),
         guard=guard,

@@ -41,11 +41,12 @@ def evaluate_challenger(
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
         held_out_strategies: Strategies neither model was trained on; the choice of the training if empty.
-        settings: Further settings by section; [evaluation] is read.
+        settings: Further settings by section; [evaluation] is read, and of [attack] what to attack with.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
+    from content_arena.components.attack_generation.settings import AttackSettings
     from content_arena.components.evaluation import dashboard, evaluate
     from content_arena.components.evaluation.settings import EvaluationSettings
     from content_arena.components.shared.settings import read
@@ -61,6 +62,7 @@ def evaluate_challenger(
         texts_per_label=int(texts_per_label),
         seed=int(seed),
         held_out=held_out_strategies,
+        selection=read("evaluate_challenger", AttackSettings, settings).selection,
         settings=read("evaluate_challenger", EvaluationSettings, settings),
         tracking_uri=tracking_uri or None,
     )

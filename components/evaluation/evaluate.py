@@ -14,7 +14,9 @@ from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.held_out import HeldOut
 from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
@@ -73,6 +75,7 @@ def evaluate_challenger(
     texts_per_label: int = AttackSettings.texts_per_label,
     seed: int = 0,
     held_out: Sequence[str] = (),
+    selection: Selection = DEFAULT,
     settings: EvaluationSettings = EvaluationSettings(),  # noqa: B008 - frozen
     tracking_uri: str | None = None,
 ) -> Evaluation:
@@ -90,6 +93,7 @@ def evaluate_challenger(
         seed: Of the attacks.
         held_out: Strategies neither model was trained on; if empty, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
+        selection: What to attack with.
         settings: The other settings.
         tracking_uri: MLflow server; the environment's if None.
 
@@ -99,7 +103,7 @@ def evaluate_challenger(
     corpus = records.read(records.Sample, corpus_path)
     texts, attacked = _texts(corpus), battle.sample_texts(corpus, "test", texts_per_label, seed)
     registry = Registry(tracking_uri)
-    chosen = choices.resolve(lang, seed, held_out, registry.get(int(champion_version)))
+    chosen = choices.resolve(lang, seed, held_out, registry.get(int(champion_version)), selection)
     models = {
         "champion": ContentFilter.open(registry.download(int(champion_version)), version=champion_version),
         "challenger": ContentFilter.open(challenger_path),
@@ -107,7 +111,8 @@ def evaluate_challenger(
     n_guard = 0 if texts.guard is None else texts.guard.n_texts
     log(STAGE, f"{len(texts.test)} clean texts, {n_guard} guard texts; {len(attacked)} attacked, against both models")
     log(STAGE, f"held out: {chosen}")
-    attacks = _attack(models, attacked, chosen, lang, budget=budget, seed=seed)
+    seen, unseen = split_strategies(lang, chosen.names, selection)
+    attacks = _attack(models, attacked, chosen, [*seen, *unseen], lang, budget=budget, seed=seed)
     evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
     tracking = Tracking(tracking_uri, pipeline_run)
@@ -127,14 +132,14 @@ def _attack(
     models: Mapping[str, ContentFilter],
     attacked: pd.DataFrame,
     chosen: HeldOut,
+    every: Sequence[Strategy],
     lang: str,
     *,
     budget: int,
     seed: int,
 ) -> _Attacks:
     """The same battle against each model, and the scores of every attempt in it."""
-    seen, unseen = split_strategies(lang, chosen.names)
-    every, search = [*seen, *unseen], LadderSearch(budget)
+    search = LadderSearch(budget)
     n_toxic = int((attacked["label"] == "toxic").sum())
     n_benign = len(attacked) - n_toxic
     # The attempts do not depend on the model, so they are made and judged once.
@@ -150,7 +155,7 @@ def _attack(
         by_model={name: outcomes.judged(found.attacks, models[name].reading) for name, found in fought.items()},
         attempts=scored,
         held_out=chosen,
-        undone=reach.undone(lang),
+        undone=frozenset(strategy.name for strategy in every if reach.is_undone(strategy, lang)),
         sha256=fought["champion"].sha256,
         n_toxic=n_toxic,
         n_benign=n_benign,

@@ -44,12 +44,13 @@ def train_qlora(
         held_out_strategies: Strategies that are never trained on; the champion's, or chosen by the seed, if empty.
         champion_version: Registry version of the champion.
         warm_start: Whether to continue from the champion's adapter; false for a new one.
-        settings: Further settings by section; [training] is read.
+        settings: Further settings by section; [training] is read, and of [attack] what the run attacks with.
         checkpoint_dir: Folder on a volume that outlives the pod, to resume a killed training from; none if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
+    from content_arena.components.attack_generation.settings import AttackSettings
     from content_arena.components.qlora_training import training
     from content_arena.components.qlora_training.settings import TrainingSettings
     from content_arena.components.shared.settings import read
@@ -74,6 +75,7 @@ def train_qlora(
         warm_start=warm_start,
         checkpoints=checkpoint_dir or None,
         held_out=held_out_strategies,
+        selection=read("train_qlora", AttackSettings, settings).selection,
         tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from content_arena.components.attack_generation import held_out as choices
+from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.evaluation import first_version_report
 from content_arena.components.qlora_training import (
     base_models,
@@ -60,6 +61,7 @@ def train_qlora(
     warm_start: bool = True,
     checkpoints: str | Path | None = None,
     held_out: Sequence[str] = (),
+    selection: Selection = DEFAULT,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
@@ -77,6 +79,7 @@ def train_qlora(
         checkpoints: Folder that outlives the process: a killed training resumes from it.
         held_out: Strategies that are never trained on; if empty, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
+        selection: What the run attacks with.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -87,7 +90,7 @@ def train_qlora(
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)) if champion_version else None
-    chosen = choices.resolve(settings.lang, settings.seed, held_out, champion)
+    chosen = choices.resolve(settings.lang, settings.seed, held_out, champion, selection)
     log(TRAIN, f"held out: {chosen}")
     table = dataset.training_table(corpus, battles, chosen.names, attacked_share=settings.attacked_share)
     n_train = int((table["split"] == "train").sum())

@@ -17,6 +17,8 @@ VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 FINALS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"  # index 0: no final
 _PAIRS = ("ㄱㅅ", "ㄴㅈ", "ㄴㅎ", "ㄹㄱ", "ㄹㅁ", "ㄹㅂ", "ㄹㅅ", "ㄹㅌ", "ㄹㅍ", "ㄹㅎ", "ㅂㅅ")
 _CLUSTERS = dict(zip(_PAIRS, "ㄳㄵㄶㄺㄻㄼㄽㄾㄿㅀㅄ", strict=True))
+#: The two consonants of a final that is written with two.
+CLUSTER_PARTS = {cluster: (pair[0], pair[1]) for pair, cluster in _CLUSTERS.items()}
 _INITIAL_INDEX = {jamo: i for i, jamo in enumerate(INITIALS)}
 _VOWEL_INDEX = {jamo: i for i, jamo in enumerate(VOWELS)}
 _FINAL_INDEX = {jamo: i for i, jamo in enumerate(FINALS) if jamo != " "}

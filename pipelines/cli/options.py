@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from content_arena.components.attack_generation.selection import FAMILIES, built_in_names
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.qlora_training.settings import DEVICES
@@ -60,6 +61,11 @@ def one_of(choices: Sequence[str]) -> Callable[[Given], Given]:
         return given
 
     return check
+
+
+def split_at_commas(given: list[str] | None) -> list[str] | None:
+    """The values of an option that takes several names at once and may be repeated."""
+    return [name.strip() for value in given for name in value.split(",") if name.strip()] if given else None
 
 
 def language(written: str | None) -> str | None:
@@ -150,6 +156,25 @@ class AttackOptions:
             metavar="STRATEGY",
             help="Strategy that is judged and never trained on; repeat for more.",
             show_default="the champion's, at first chosen by the seed",
+        ),
+    ] = None
+    strategies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategies",
+            metavar="NAMES",
+            callback=split_at_commas,
+            help=f"Attack with these alone, separated by commas. Built in: {', '.join(built_in_names())}.",
+            show_default="those that attack by default",
+        ),
+    ] = None
+    families: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--families",
+            metavar="NAMES",
+            callback=split_at_commas,
+            help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
         ),
     ] = None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import standard_input, tables
@@ -182,7 +183,20 @@ def _arguments(
         # The stage would refuse it as well, after it has read the corpus.
         strategies.check_installed(attack.held_out)
         arguments["held_out_strategies"] = attack.held_out
+    if attack.strategies or attack.families:
+        _select(arguments, attack)
     return arguments
+
+
+def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
+    """Puts the strategies that the options name into the settings, in place of those of the settings file."""
+    from content_arena.components.attack_generation import strategies
+
+    names, families = attack.strategies or [], attack.families or []
+    # The stage would refuse it as well, after it has read the corpus.
+    selection = AttackSettings(strategies=tuple(names), families=tuple(families)).selection
+    strategies.selected(arguments["lang"], selection)
+    arguments.setdefault("settings", {}).setdefault("attack", {}).update(strategies=names, families=families)
 
 
 def _reading(corpus: CorpusOptions) -> dict[str, str]:

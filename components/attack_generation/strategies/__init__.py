@@ -11,7 +11,8 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from content_arena.components.attack_generation.strategies.base import FAMILIES, Span, Strategy
+from content_arena.components.attack_generation.selection import DEFAULT, FAMILIES, Selection
+from content_arena.components.attack_generation.strategies.base import Span, Strategy
 from content_arena.components.attack_generation.strategies.words import edit_words
 from content_arena.components.shared.errors import InputError
 
@@ -19,6 +20,7 @@ GROUP = "content_arena.strategies"
 
 __all__ = [
     "BUILT_IN", "FAMILIES", "GROUP", "Span", "Strategy", "check_installed", "edit_words", "installed", "select",
+    "selected",
 ]  # fmt: skip
 
 
@@ -71,18 +73,31 @@ def select(lang: str, names: Iterable[str] | None = None) -> list[Strategy]:
 
     Args:
         lang: ISO 639-1 code.
-        names: Only these; None for all.
+        names: Only these; None for those that attack by default.
 
     Raises:
         InputError: A name that is not installed (the message lists those that are), or nothing left for the language.
     """
     available = installed()
-    wanted = sorted(available if names is None else set(names))
+    by_default = (name for name, strategy in available.items() if strategy.by_default)
+    wanted = sorted(set(by_default if names is None else names))
     _check(wanted, available)
     chosen = [available[name] for name in wanted if available[name].speaks(lang)]
     if not chosen:
         raise InputError(f"none of the strategies {', '.join(wanted)} works on language {lang!r}")
     return chosen
+
+
+def selected(lang: str, selection: Selection = DEFAULT) -> list[Strategy]:
+    """The installed strategies of a selection that apply to a language, in alphabetical order.
+
+    Raises:
+        InputError: See :func:`select`.
+    """
+    if not selection:
+        return select(lang)
+    of_families = (name for name, strategy in installed().items() if strategy.family in selection.families)
+    return select(lang, {*selection.names, *of_families})
 
 
 def _load(point: EntryPoint) -> Strategy:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import ClassVar
 
-FAMILIES = ("unicode", "char", "word", "sentence", "ko", "compound")
+from content_arena.components.attack_generation.selection import FAMILIES
+
 #: Half-open range of characters an attack is confined to.
 Span = tuple[int, int]
 
@@ -20,13 +21,16 @@ class Strategy(ABC):
 
     Attributes:
         name: Unique. A built-in strategy has its file's name, one of another package its entry point's.
-        family: One of :data:`FAMILIES`.
+        family: One of :data:`~content_arena.components.attack_generation.selection.FAMILIES`.
         langs: ISO 639-1 codes of the languages it applies to; None for any.
+        by_default: Whether a battle attacks with it that names no strategies and families. A built-in strategy that
+            came later is not: a run would take longer with every one, and its figures could not be compared any more.
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
     langs: ClassVar[frozenset[str] | None]
+    by_default: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

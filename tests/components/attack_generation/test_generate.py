@@ -5,9 +5,11 @@ import json
 import pandas as pd
 import pytest
 
-from content_arena.components.attack_generation import generate
+from content_arena.components.attack_generation import generate, strategies
+from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
 
 WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]
 
@@ -75,6 +77,24 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")
     assert "left no usable summary" in capsys.readouterr().out
+
+
+def test_a_held_out_strategy_is_attacked_with_beside_the_default():
+    seen, unseen = generate.split_strategies("en", ["emoji_words", "leet_sub", "ko_yamin", "gone"])
+    assert [strategy.name for strategy in unseen] == ["emoji_words", "leet_sub"]
+    assert all(strategy.by_default for strategy in seen)
+
+
+def test_a_selection_is_attacked_with_alone():
+    seen, unseen = generate.split_strategies("en", ["leet_sub", "space_join"], Selection(("leet_sub",), ("emoji",)))
+    assert [strategy.name for strategy in seen] == ["emoji_between", "emoji_letters", "emoji_words"]
+    assert [strategy.name for strategy in unseen] == ["leet_sub"]
+    assert generate.split_strategies("en", ["leet_sub"], Selection(("leet_sub",)))[0] == []
+
+
+def test_nothing_left_to_train_on_is_refused():
+    with pytest.raises(InputError, match="nothing is left to train on"):
+        generate.split_strategies("en", [strategy.name for strategy in strategies.select("en")])
 
 
 @pytest.mark.parametrize("wrong", [{"shard": 2, "n_shards": 2}, {"n_shards": 0}])

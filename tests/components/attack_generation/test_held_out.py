@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content_arena.components.attack_generation import held_out, reach, strategies
+from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.attack_generation.strategies import FAMILIES
 from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
@@ -118,8 +119,15 @@ def test_what_an_older_release_trained_on():
     assert held_out.trained_on(FIRST) == frozenset()
     assert held_out.trained_on(version(chosen="", trained_on="cut")) == {"cut"}
     assert held_out.trained_on(version()) | {"space_join", "wild_respell", "diacritic_zalgo", "ko_coda"} == {
-        strategy.name for strategy in strategies.BUILT_IN
+        strategy.name for strategy in strategies.BUILT_IN if strategy.by_default
     }
+
+
+def test_the_seed_chooses_among_what_is_selected():
+    selection = Selection(families=("ko", "slang"))
+    chosen = held_out.resolve("ko", 4, (), None, selection)
+    assert len(chosen.names) >= 2
+    assert set(chosen.names) <= {strategy.name for strategy in strategies.selected("ko", selection)}
 
 
 def test_the_choice_is_recorded_with_the_version_and_found_by_every_victim(tmp_path, make_bundle):

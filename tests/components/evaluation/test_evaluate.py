@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components.attack_generation import held_out
+from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.evaluation.evaluate import evaluate_challenger
 from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
@@ -90,3 +91,11 @@ def test_what_the_champion_was_trained_on_is_refused(evaluate, capsys):
 def test_what_the_user_names_is_held_out(evaluate):
     found, _ = evaluate(held_out=["leet_sub"])
     assert (found.held_out, found.held_out_reason) == (("leet_sub",), "named by the user")
+
+
+def test_both_models_meet_what_was_selected_and_nothing_else(evaluate):
+    found, _ = evaluate(selection=Selection(("leet_sub",), ("emoji", "slang")))
+    rows = {row.strategy for row in found.strategies}
+    assert rows == {"leet_sub", "emoji_between", "emoji_letters", "emoji_words", "slang_respell"}
+    assert len(found.held_out) >= 2
+    assert set(found.held_out) < rows

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import run as commands
 from content_arena.pipelines.cli.app import app
 
@@ -67,6 +68,36 @@ def test_an_option_wins_over_the_file_and_the_file_over_the_default(file, starte
         "rollout": {"failure_limit": 1},
     }
     assert arguments["device"] == "auto"
+
+
+def test_strategies_and_families_are_settings_of_the_attack(file, started):
+    arena("run", "--settings", file, "--strategies", "ko_yamin, char_typo", "--strategies", "leet_sub", "--lang", "ko",
+          "--base-model", "multilingual-e5-small")  # fmt: skip
+    arena("battle", "--victim", "http://127.0.0.1:9", "--families", "emoji,slang")
+    of_run, of_battle = (arguments["settings"]["attack"] for arguments in started)
+    assert of_run == {"validation_share": 0.5, "strategies": ["ko_yamin", "char_typo", "leet_sub"], "families": []}
+    assert of_battle == {"strategies": [], "families": ["emoji", "slang"]}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--strategies", "magic", "no strategy magic; installed: "),
+        ("--families", "llm", "no family llm; there is: unicode"),
+        ("--strategies", "ko_yamin", "works on language 'en'"),
+    ],
+)
+def test_what_there_is_not_to_attack_with_is_refused_at_once(started, option, value, message):
+    result = arena("battle", "--victim", "http://127.0.0.1:9", option, value)
+    assert not started
+    assert isinstance(result.exception, InputError) or result.exit_code == 2
+    assert message in f"{result.exception} {result.output}"
+
+
+def test_the_help_lists_strategies_and_families():
+    shown = " ".join(arena("battle", "--help").stdout.replace("│", " ").split())
+    assert "slang, ko, compound" in shown
+    assert "ko_yamin" in shown
 
 
 def test_a_battle_takes_of_the_file_what_it_has_parameters_for(file, started):

@@ -17,7 +17,8 @@ EVERYTHING = {
         "rare_share": 0.3, "max_undecodable": 0.2, "max_empty": 0.3, "max_contradictory": 0.4, "max_dropped": 0.5,
         "max_leaked": 0.6,
     },
-    "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"]},
+    "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"],
+               "strategies": ["char_typo"], "families": ["ko"]},
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
         "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,
