@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -161,6 +162,9 @@ class EndpointVictim:
             response = self._session.post(self.url, json=body, timeout=_TIMEOUT_SECONDS)
         except requests.RequestException as error:
             raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from error
+        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
+            half = len(batch) // 2
+            return self._ask(batch[:half]) + self._ask(batch[half:])
         if response.status_code != 200:
             advice = f": is it the right URL? {URL_FORMS}" if response.status_code in (404, 405) else ""
             raise VictimError(f"{self.url} answered HTTP {response.status_code} instead of scores{advice}")

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from kserve import InferRequest, InferResponse, Model
 from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, PredictorProtocol
 from kserve.protocol.dataplane import DataPlane
-from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
 from content_arena.components.predictor import metrics, protocol
+from content_arena.components.predictor.limits import Limits
+from content_arena.components.predictor.scheduler import Scheduler
 from content_arena.components.shared.errors import ArenaError, BundleError
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 MODEL_NAME = "content-filter"
-#: Largest number of texts that wait or are being scored; one core scores about as many in ten seconds.
-MAX_PENDING_TEXTS = 4_096
 #: A short text, one in another script, one of several windows, one whose canonical text is empty, one without words.
 _WARM_UP = ("Warm-up.", "준비 운동", "warm up " * (MAX_TEXT_LENGTH // 8), "\u200b", "!?")
 
 
-class OverloadedError(ArenaError):
-    """Too many texts are waiting; the client can try again later (HTTP 503)."""
+class DeadlineError(ArenaError):
+    """The texts were not scored in time (HTTP 504)."""
 
 
 class ScoreError(ArenaError):
@@ -49,15 +47,20 @@ class Query:
 
 
 class ContentFilterModel(Model):
-    """Scores texts in threads, so that the event loop can answer health probes and metrics."""
+    """Scores texts in threads (see scheduler.py), so that the event loop can answer health probes and metrics."""
 
-    def __init__(self, content_filter: ContentFilter) -> None:
-        """Takes a loaded filter; :meth:`load` has to be called before the model is ready."""
+    def __init__(self, content_filter: ContentFilter, limits: Limits | None = None) -> None:
+        """Takes a loaded filter; :meth:`load` has to be called before the model is ready.
+
+        Args:
+            content_filter: What scores.
+            limits: What a request may cost; the defaults if None.
+        """
         super().__init__(MODEL_NAME)
         self.version = content_filter.version
+        self.limits = limits or Limits()
         self._filter = content_filter
-        # More threads than sessions: while one waits for its batches, another tokenises.
-        self._executor = ThreadPoolExecutor(2 * content_filter.threads, thread_name_prefix="request")
+        self._scheduler = Scheduler(content_filter, self.limits)
         self._pending = 0
 
     def load(self) -> bool:
@@ -68,7 +71,7 @@ class ContentFilterModel(Model):
         """
         self.ready = False
         try:
-            self._judge(list(_WARM_UP))
+            self._judge(self._filter.score(list(_WARM_UP)))
         except ArenaError as error:
             raise self._warm_up_error(str(error)) from error
         except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
@@ -79,10 +82,15 @@ class ContentFilterModel(Model):
     def _warm_up_error(self, reason: str) -> BundleError:
         return BundleError(f"the model in {self._filter.bundle.path} fails its warm-up: {reason}")
 
+    def close_queue(self) -> None:
+        """Ends the requests that are not finished with a :class:`ClosingError`; none is accepted any more."""
+        self._scheduler.close()
+
     def stop(self) -> None:
-        """Ends the threads: texts that are being scored are finished, waiting ones are dropped."""
+        """Ends the threads after the batch that each is scoring."""
         self.ready = False
-        self._executor.shutdown(cancel_futures=True)
+        self._scheduler.close()
+        self._scheduler.join()
         self._filter.close()
 
     def get_input_types(self) -> list[protocol.TensorSpec]:
@@ -107,20 +115,23 @@ class ContentFilterModel(Model):
         """Scores a checked request.
 
         Raises:
-            OverloadedError: Too many texts are waiting.
+            DeadlineError: It took too long.
+            RequestError: A text is too much work.
             ScoreError: The model gave no probabilities.
+            ArenaError: See :meth:`Scheduler.submit`.
         """
-        n = len(payload.texts)
-        if self._pending + n > MAX_PENDING_TEXTS:
-            raise OverloadedError(f"{self._pending} texts are waiting already: try again later")
-        self._wait_for(n)
+        job = self._scheduler.submit(payload.texts)
+        self._wait_for(len(payload.texts))
         try:
-            loop = asyncio.get_running_loop()
-            judgement, seconds = await loop.run_in_executor(self._executor, self._judge, payload.texts)
+            async with asyncio.timeout(self.limits.deadline):
+                scores = await asyncio.wrap_future(job.result)
+        except TimeoutError:
+            raise DeadlineError("the texts were not scored in time") from None
         finally:
-            self._wait_for(-n)
+            self._wait_for(-len(payload.texts))
+        judgement = self._judge(scores)
         if not metrics.is_probe(headers):
-            metrics.observe(self.version, judgement.scores, judgement.verdicts, seconds)
+            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds)
         if payload.request is None:
             return protocol.v1_answer(judgement)
         return protocol.v2_answer(judgement, payload.request)
@@ -129,15 +140,12 @@ class ContentFilterModel(Model):
         self._pending += n
         metrics.PENDING.labels(self.version).set(self._pending)
 
-    def _judge(self, texts: list[str]) -> tuple[protocol.Judgement, float]:
-        start = time.perf_counter()
-        scores = self._filter.score(texts)
-        seconds = time.perf_counter() - start
-        if scores.shape != (len(texts),) or not bool(np.all((scores >= 0) & (scores <= 1))):
+    def _judge(self, scores: npt.NDArray[np.float32]) -> protocol.Judgement:
+        if not bool(np.all((scores >= 0) & (scores <= 1))):
             raise ScoreError("the model's scores are no probabilities")
         verdicts = self._filter.is_toxic(scores)
         sure = protocol.confidence(scores, verdicts, self._filter.threshold)
-        return protocol.Judgement(scores, verdicts, sure, self.version), seconds
+        return protocol.Judgement(scores, verdicts, sure, self.version)
 
 
 class FilterDataPlane(DataPlane):
@@ -148,7 +156,7 @@ class FilterDataPlane(DataPlane):
 
     def decode(
         self,
-        body: InferenceRequest | bytes,
+        body: bytes,
         headers: Mapping[str, str],
         protocol_version: str = PredictorProtocol.REST_V1.value,
         model_name: str = MODEL_NAME,
@@ -156,7 +164,7 @@ class FilterDataPlane(DataPlane):
         """A body as parsed JSON (V1) or as a V2 request, without attributes."""
         if protocol_version == PredictorProtocol.REST_V2.value:
             return protocol.read_v2(body, headers.get(INFERENCE_CONTENT_LENGTH_HEADER), model_name), {}
-        return protocol.parse_json(cast(bytes, body)), {}
+        return protocol.parse_json(body), {}
 
     def encode(
         self,

@@ -20,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from kserve import InferOutput, InferRequest, InferResponse
 from kserve.errors import InvalidInput
-from kserve.protocol.infer_type import deserialize_bytes_tensor
 from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from pydantic import ValidationError
 
+from content_arena.components.predictor.bodies import BodyError, check_json
+from content_arena.components.predictor.limits import MAX_INSTANCES
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
-
-MAX_INSTANCES = 256
 
 
 class TensorSpec(TypedDict):
@@ -44,6 +43,7 @@ OUTPUTS: list[TensorSpec] = [
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
     {"name": "model_version", "datatype": "BYTES", "shape": [-1]},
 ]
+_LENGTH = struct.Struct("<I")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OUTPUT_NAMES = [output["name"] for output in OUTPUTS]
 _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "data", "parameters"})
@@ -99,32 +99,36 @@ def parse_json(body: bytes) -> object:
     orjson refuses the whole body.
 
     Raises:
-        RequestError: Not UTF-8, not JSON, or nested too deep to read.
+        RequestError: Not UTF-8, not JSON, nested too deep to read, or far more values than a request has.
     """
     try:
+        check_json(body)
         return json.loads(body)
+    except BodyError as error:
+        raise RequestError(str(error)) from None
     except UnicodeDecodeError:
         raise RequestError("the body is not valid UTF-8") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise RequestError("the body is nested too deep to read") from None
+    except ValueError:
         raise RequestError("the body is not JSON") from None
 
 
-def read_v2(body: InferenceRequest | bytes, json_length: str | None, model_name: str) -> InferRequest:
+def read_v2(body: bytes, json_length: str | None, model_name: str) -> InferRequest:
     """A V2 request.
 
     Args:
-        body: Parsed, or raw JSON, followed by binary tensors if ``json_length`` is given.
+        body: JSON, followed by binary tensors if ``json_length`` is given.
         json_length: Value of the header ``Inference-Header-Content-Length``: bytes of ``body`` that are JSON.
         model_name: Name of the model, for the result.
 
     Raises:
         RequestError: Not a V2 request.
     """
-    if not isinstance(body, InferenceRequest):
-        body = _from_bytes(body, json_length)
-    if not all(tensor.datatype.upper() == "BYTES" for tensor in body.inputs):
+    request = _from_bytes(body, json_length)
+    if not all(tensor.datatype.upper() == "BYTES" for tensor in request.inputs):
         raise RequestError("the input tensor must have datatype BYTES")
-    return InferRequest.from_inference_request(body, model_name)
+    return InferRequest.from_inference_request(request, model_name)
 
 
 def _from_bytes(body: bytes, json_length: str | None) -> InferenceRequest:
@@ -155,16 +159,21 @@ def _binary_size(tensor: dict[str, Any]) -> int:
 
 
 def _strings(raw: bytes) -> list[str]:
-    try:
-        elements = deserialize_bytes_tensor(raw).tolist()
-    except struct.error:
-        raise RequestError("the binary tensor is not a sequence of length-prefixed elements") from None
-    texts = []
-    for index, element in enumerate(elements):
+    """The elements of a BYTES tensor: each is its length as a little-endian uint32, and UTF-8."""
+    texts: list[str] = []
+    position = 0
+    while position < len(raw):
+        if len(texts) == MAX_INSTANCES:
+            raise RequestError(f"the binary tensor has more than {MAX_INSTANCES} elements")
+        start = position + _LENGTH.size
+        end = start + _LENGTH.unpack_from(raw, position)[0] if start <= len(raw) else start
+        if end > len(raw):
+            raise RequestError("the binary tensor is not a sequence of length-prefixed elements")
         try:
-            texts.append(element.decode())
+            texts.append(raw[start:end].decode())
         except UnicodeDecodeError:
-            raise RequestError(f"instance {index} is not UTF-8") from None
+            raise RequestError(f"instance {len(texts)} is not UTF-8") from None
+        position = end
     return texts
 
 

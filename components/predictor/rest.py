@@ -7,17 +7,17 @@ the server are logged, without messages, and the model cannot be unloaded.
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import signal
 import socket
 import threading
-import traceback
 import warnings
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -27,18 +27,11 @@ from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from content_arena.components.predictor import metrics, protocol
-from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane, OverloadedError
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-logger = logging.getLogger("kserve.content_arena")
-
-#: 256 texts of 5,000 characters, every character as two JSON escapes (12 bytes), and the frame.
-MAX_BODY_BYTES = 16 * 1024 * 1024
-#: Seconds for requests in flight after SIGTERM; Kubernetes kills after 30.
-DRAIN_SECONDS = 25
+from content_arena.components.predictor import endpoints, metrics, protocol
+from content_arena.components.predictor.boundary import BoundaryMiddleware
+from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
+from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -61,15 +54,11 @@ async def _invalid_body(_: Request, error: RequestValidationError) -> JSONRespon
 
 
 async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
-    text = HTTPStatus(error.status_code).phrase
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        # FastAPI's only one: a V2 body that could not be parsed for another reason than its syntax.
-        text = "the body is not valid UTF-8, or nested too deep to read"
-    return JSONResponse({"error": text}, error.status_code, error.headers)
+    return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, error.headers)
 
 
-async def _post_only() -> None:
-    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
+async def _too_large(_: Request, error: RequestTooLargeError) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 _NOT_READY = _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
@@ -86,68 +75,13 @@ _HANDLERS: dict[type[Exception], Any] = {
     errors.ModelNotReady: _NOT_READY,
     errors.ServerNotReady: _NOT_READY,
     errors.ServerNotLive: _NOT_READY,
-    OverloadedError: _answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many texts are waiting", {"Retry-After": "1"}),
+    RequestTooLargeError: _too_large,
+    OverloadedError: _answer(HTTPStatus.TOO_MANY_REQUESTS, "too many texts are waiting", {"Retry-After": "1"}),
+    DeadlineError: _answer(HTTPStatus.GATEWAY_TIMEOUT, "the texts were not scored in time"),
+    ClosingError: _answer(
+        HTTPStatus.SERVICE_UNAVAILABLE, "the server is about to end", {"Retry-After": "1", "Connection": "close"}
+    ),
 }
-
-
-class _BodyTooLargeError(Exception):
-    """The body exceeded the limit while it was read."""
-
-
-class BoundaryMiddleware:
-    """Refuses bodies over 16 MiB (413), and answers unhandled errors with a 500 without details."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wraps ``app``."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on; never raises an :class:`Exception`."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-        read = 0
-
-        async def count(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        async def limit() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > MAX_BODY_BYTES:
-                raise _BodyTooLargeError
-            return message
-
-        status, text = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {MAX_BODY_BYTES} bytes"
-        try:
-            if _declared_length(scope) <= MAX_BODY_BYTES:
-                await self._app(scope, limit, count)
-                return
-        except _BodyTooLargeError:
-            pass
-        except Exception as error:
-            status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "internal error"
-            # The message of an exception may quote the request; the lines of code cannot.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s on %s\n%s", type(error).__name__, metrics.route_template(scope), frames)
-        if not started:
-            await _send_error(send, status, text)
-
-
-def _declared_length(scope: Scope) -> int:
-    value = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(value) if value.isdigit() else 0
-
-
-async def _send_error(send: Send, status: HTTPStatus, text: str) -> None:
-    body = json.dumps({"error": text}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 class _FixedRepository(ModelRepositoryExtension):
@@ -162,25 +96,40 @@ class _FixedRepository(ModelRepositoryExtension):
         raise NotImplementedError
 
 
+class _DrainingServer(uvicorn.Server):
+    """Ends the requests that are not finished some seconds after SIGTERM, with an answer."""
+
+    def __init__(self, config: uvicorn.Config, model: ContentFilterModel) -> None:
+        super().__init__(config)
+        self._model = model
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes the port and waits for the requests in flight."""
+        timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._model.close_queue)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+
 class _FilterREST(RESTServer):
     """kserve's routes behind our middlewares and error answers."""
 
-    def __init__(self, server: ModelServer, version: str) -> None:
+    def __init__(self, server: ModelServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
         super().__init__(
             "kserve.model_server:app",
-            server.dataplane,
+            dataplane,
             _FixedRepository(server.registered_models),
             server.http_port,
             grace_period=server.grace_period,
             timeout_keep_alive=server.timeout_keep_alive,
         )
-        self._version = version
+        self._filter_dataplane = dataplane
+        self._model = model
+        self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
-        # Before kserve's routes: that of a model's readiness would take "NAME:predict" for a name.
-        app.add_api_route(
-            "/v1/models/{model_name}:predict", _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
-        )
+        endpoints.register(app, self._filter_dataplane)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
@@ -192,8 +141,8 @@ class _FilterREST(RESTServer):
 
     def _add_middlewares(self, app: FastAPI) -> None:
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
-        app.add_middleware(BoundaryMiddleware)
-        app.add_middleware(metrics.MetricsMiddleware, version=self._version)
+        app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
+        app.add_middleware(metrics.MetricsMiddleware, version=self._model.version)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
         for kind, handler in _HANDLERS.items():
@@ -229,18 +178,18 @@ class FilterServer(ModelServer):
             enable_grpc=False,
             enable_docs_url=False,
             enable_latency_logging=False,
-            grace_period=DRAIN_SECONDS,
+            grace_period=DRAIN_SECONDS + FAREWELL_SECONDS,
         )
-        self.dataplane = FilterDataPlane(self.registered_models)
+        self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
         self.register_model(model)
-        self._version = model.version
+        self._model = model
 
     def run(self, listener: socket.socket) -> None:
-        """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight are finished within 25 seconds.
+        """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.
 
         kserve's ``start`` is not used: it binds the port only now, and unloads the model on SIGQUIT while it serves.
 
         Raises:
             OSError: The socket cannot be listened on.
         """
-        _FilterREST(self, self._version).run([listener])
+        _FilterREST(self, self._filter_dataplane, self._model).run([listener])

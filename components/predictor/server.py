@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import errno
 import logging
+import math
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from content_arena.components.predictor.limits import DEADLINE_SECONDS, Limits
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during
 
@@ -32,6 +34,7 @@ def serve(
     alias: str | None = None,
     version: str | None = None,
     threads: int | None = None,
+    deadline: float = DEADLINE_SECONDS,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
@@ -45,6 +48,7 @@ def serve(
         alias: Registry alias to report in ``content_arena_model_version``.
         version: Registry version to answer with; the bundle's own digest if None.
         threads: Model sessions in parallel; the number of CPUs this process may use if None.
+        deadline: Seconds until a request has a 504, from when its body was read.
         announce: Called with the base URL when the port is bound and the model is warm.
 
     Raises:
@@ -58,7 +62,9 @@ def serve(
             from content_arena.components.predictor.rest import FilterServer
         from content_arena.components.shared.filter import ContentFilter
 
-        model = ContentFilterModel(ContentFilter.open(bundle_path, version=version, threads=threads))
+        model = ContentFilterModel(
+            ContentFilter.open(bundle_path, version=version, threads=threads), Limits(deadline=deadline)
+        )
         try:
             model.load()
             metrics.announce(model.version, alias)
@@ -87,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 alias=options.model_alias,
                 version=options.model_version,
                 threads=options.threads,
+                deadline=options.deadline,
             )
     except ArenaError as error:
         if isinstance(error, LibraryError):
@@ -114,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
     parser.add_argument("--threads", type=_positive, default=None, help="model sessions (default: one per CPU)")
+    parser.add_argument(
+        "--deadline",
+        type=_seconds,
+        default=DEADLINE_SECONDS,
+        help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
+    )
     return parser
 
 
@@ -128,6 +141,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"got {number}, wanted at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"got {number}, wanted more than 0 seconds")
     return number
 
 

@@ -7,9 +7,8 @@ little from sharing a layer between threads, and a batch costs as much as its lo
 
 from __future__ import annotations
 
-import os
 import queue
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.cpus import available_cpus
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.ngrams import ngram_ids, padded
 from content_arena.components.shared.reading import Reading
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Texts a session takes at once.
 BATCH_SIZE = 8
+#: Characters that are tokenised before any of them is scored: it bounds the memory for windows.
+_SLICE_CHARACTERS = 1 << 20
 #: Name of the model's input for the n-grams of each window (see ngrams.py); a model may have none.
 NGRAM_INPUT = "ngrams"
 
@@ -52,7 +54,7 @@ class ContentFilter:
         Args:
             bundle: An opened bundle.
             version: Registry version to answer with; the first 12 digits of the bundle's SHA-256 if None.
-            threads: Sessions that run in parallel; the number of CPUs this process may use if None.
+            threads: Sessions that run in parallel; the number of CPUs this process may use if None (see cpus.py).
             batch_size: Texts a session takes at once.
 
         Raises:
@@ -63,8 +65,8 @@ class ContentFilter:
         self.threshold = bundle.spec.threshold
         #: How a text is read before it is tokenised.
         self.reading = Reading.of(bundle)
-        self._batch_size = batch_size
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.batch_size = batch_size
+        self.threads = threads or available_cpus()
         self._tokenizer = _load_tokenizer(bundle)
         self._pad_id = _pad_id(self._tokenizer)
         sessions = [_load_session(bundle) for _ in range(self.threads)]
@@ -92,14 +94,21 @@ class ContentFilter:
         Returns:
             float32[n] in [0, 1], in the order given.
         """
-        if not texts:
-            return np.zeros(0, dtype=np.float32)
-        windows = cut(self._tokenizer, [self.reading(text) for text in texts])
-        batches = [windows[i : i + self._batch_size] for i in range(0, len(windows), self._batch_size)]
         scores = np.zeros(len(texts), dtype=np.float32)
-        for batch, batch_scores in zip(batches, self._pool.map(self._run, batches), strict=True):
-            np.maximum.at(scores, [window.text_index for window in batch], batch_scores)
+        for begin, end in _slices(texts):
+            windows = self.windows(texts[begin:end])
+            batches = [windows[i : i + self.batch_size] for i in range(0, len(windows), self.batch_size)]
+            for batch, batch_scores in zip(batches, self._pool.map(self.score_windows, batches), strict=True):
+                np.maximum.at(scores, [begin + window.text_index for window in batch], batch_scores)
         return scores
+
+    def windows(self, texts: Sequence[str]) -> list[Window]:
+        """The windows of texts, the shortest first, after the texts were read as the bundle says.
+
+        Args:
+            texts: n texts as users wrote them.
+        """
+        return cut(self._tokenizer, [self.reading(text) for text in texts])
 
     def is_toxic(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """The verdicts, bool[n], at this filter's own threshold."""
@@ -109,7 +118,12 @@ class ContentFilter:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _run(self, batch: list[Window]) -> npt.NDArray[np.float32]:
+    def score_windows(self, batch: Sequence[Window]) -> npt.NDArray[np.float32]:
+        """Probability of toxic for every window, float32[n]; waits while all sessions are at work.
+
+        Args:
+            batch: n windows, at least 1; of about the same length, because all cost as much as the longest.
+        """
         width = max(len(window.ids) for window in batch)
         input_ids = np.full((len(batch), width), self._pad_id, dtype=np.int64)
         attention_mask = np.zeros((len(batch), width), dtype=np.int64)
@@ -131,6 +145,18 @@ class ContentFilter:
         with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
             scores: npt.NDArray[np.float32] = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
         return scores
+
+
+def _slices(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Begin and end of slices that hold a text at least, and else no more characters than are tokenised at once."""
+    begin = n_characters = 0
+    for index, text in enumerate(texts):
+        if n_characters and n_characters + len(text) > _SLICE_CHARACTERS:
+            yield begin, index
+            begin, n_characters = index, 0
+        n_characters += len(text)
+    if texts:
+        yield begin, len(texts)
 
 
 def _load_tokenizer(bundle: bundles.Bundle) -> Tokenizer:

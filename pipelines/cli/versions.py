@@ -95,6 +95,9 @@ def serve(
     ] = "champion",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    deadline: Annotated[
+        float, typer.Option(min=0.001, help="Seconds until a request that is not finished is answered with 504.")
+    ] = 30.0,
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
@@ -113,7 +116,9 @@ def serve(
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
 
     alias_shown = None if alias.isdecimal() else alias
-    serve_bundle(path, port=port, host=host, alias=alias_shown, version=str(version), announce=announce)
+    serve_bundle(
+        path, port=port, host=host, alias=alias_shown, version=str(version), deadline=deadline, announce=announce
+    )
 
 
 def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:

@@ -29,7 +29,8 @@ LABELS = {
     SCORES: ("le",),
 }
 PENDING = "content_arena_model_pending_texts"
-#: A quarter of the queue at which a predictor refuses requests. As an average over a window it is more than a burst.
+#: A quarter of the short texts at which a predictor of two threads refuses requests. As an average over a window it is
+#: more than a burst.
 LONGEST_QUEUE = 1_024.0
 #: Ends of the paths on which texts are judged, in both protocols. Other paths are health checks and scrapes.
 PREDICTIONS = (":predict", "/infer")

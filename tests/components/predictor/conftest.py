@@ -15,6 +15,7 @@ import pytest
 import requests
 
 MODULE = "content_arena.components.predictor.server"
+SLOW = "tests.components.predictor.slow_server"
 _SERVING = re.compile(r"serving content-filter .* on http://\S+:(\d+)")
 
 
@@ -96,4 +97,10 @@ def running(bundle: Path, *arguments: str, module: str = MODULE):
 @pytest.fixture(scope="session")
 def server(tiny_bundle):
     with running(tiny_bundle.path, "--model_version", "7", "--model_alias", "champion") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slow_server(tiny_bundle):
+    with running(tiny_bundle.path, "--model_version", "7", module=SLOW) as server:
         yield server

@@ -28,9 +28,10 @@ def test_64_concurrent_requests_get_their_own_answers(server, tiny_bundle):
     content_filter.close()
 
 
-def test_health_answers_while_a_large_request_is_scored(server):
+def test_health_answers_while_a_large_request_is_scored(slow_server):
+    server = slow_server
     with ThreadPoolExecutor(1) as pool:
-        large = pool.submit(server.predict, json={"instances": ["you are an idiot " * 290] * 256})
+        large = pool.submit(server.predict, json={"instances": ["you are an idiot " * 290] * 4})
         n_probes = 0
         while not large.done():
             assert requests.get(f"{server.url}/v2/health/live", timeout=2).status_code == 200

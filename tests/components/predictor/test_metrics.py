@@ -71,12 +71,12 @@ def test_a_rollouts_probes_are_not_counted_as_users_traffic(fresh):
     assert (after[counted % 200], after[counted % 400]) == (2, 1)
 
 
-def test_texts_that_wait_are_shown(fresh):
-    pending = 'content_arena_model_pending_texts{model_version="42"}'
+def test_texts_that_wait_are_shown(slow_server):
+    pending = 'content_arena_model_pending_texts{model_version="7"}'
     with ThreadPoolExecutor(1) as pool:
-        large = pool.submit(fresh.predict, json={"instances": ["you are an idiot " * 290] * 256})
+        large = pool.submit(slow_server.predict, json={"instances": ["you are an idiot " * 290] * 4})
         seen = set()
         while not large.done():
-            seen.add(fresh.metrics()[pending])
-    assert 256 in seen
-    assert fresh.metrics()[pending] == 0
+            seen.add(slow_server.metrics()[pending])
+    assert 4 in seen
+    assert slow_server.metrics()[pending] == 0

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content_arena.components.predictor import model as models
+from content_arena.components.predictor.boundary import BoundaryMiddleware
+from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import confidence
-from content_arena.components.predictor.rest import BoundaryMiddleware
+from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.filter import ContentFilter
 
@@ -23,17 +25,17 @@ class HeldFilter(ContentFilter):
         super().__init__(*arguments, **options)
         self.at_work, self.let_go = threading.Event(), threading.Event()
 
-    def score(self, texts):
+    def score_windows(self, batch):
         self.at_work.set()
         assert self.let_go.wait(20)
-        return super().score(texts)
+        return super().score_windows(batch)
 
 
 class BrokenFilter(ContentFilter):
     """Returns a score that is no probability."""
 
-    def score(self, texts):
-        scores = super().score(texts)
+    def score_windows(self, batch):
+        scores = super().score_windows(batch)
         scores[-1] = np.nan
         return scores
 
@@ -42,15 +44,15 @@ def query(n):
     return models.Query(["you idiot"] * n, None)
 
 
-def test_refuses_when_too_many_texts_wait_and_recovers(tiny_bundle, monkeypatch):
-    monkeypatch.setattr(models, "MAX_PENDING_TEXTS", 10)
+def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
-    model = models.ContentFilterModel(held)
+    # Each text has four tokens: two words, and one at each end.
+    model = models.ContentFilterModel(held, Limits(queue_tokens=40))
 
     async def scenario():
         first = asyncio.create_task(model.predict(query(8)))
         await asyncio.to_thread(held.at_work.wait, 20)
-        with pytest.raises(models.OverloadedError):
+        with pytest.raises(OverloadedError):
             await model.predict(query(3))
         second = asyncio.create_task(model.predict(query(2)))
         held.let_go.set()
@@ -65,12 +67,84 @@ def test_a_score_that_is_no_number_is_an_error_not_benign(tiny_bundle):
     model = models.ContentFilterModel(BrokenFilter(tiny_bundle, threads=1))
     with pytest.raises(models.ScoreError):
         asyncio.run(model.predict(query(1)))
-    # The place it took in the queue is free again.
-    assert model._pending == 0
     with pytest.raises(BundleError, match="warm-up"):
         model.load()
     assert not model.ready
     model.stop()
+
+
+def test_a_job_given_up_frees_its_place(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits(queue_tokens=40))
+    first, second = (scheduler.submit(["you idiot"] * 5) for _ in range(2))
+    assert held.at_work.wait(20)
+    with pytest.raises(OverloadedError):
+        scheduler.submit(["you idiot"] * 5)
+    second.result.cancel()
+    third = scheduler.submit(["you idiot"] * 5)
+    held.let_go.set()
+    assert [len(job.result.result(20)) for job in (first, third)] == [5, 5]
+    scheduler.close()
+    scheduler.join()
+    with pytest.raises(ClosingError):
+        scheduler.submit(["you idiot"])
+
+
+@pytest.mark.parametrize("n_short", [1, 40])
+def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    finished = []
+
+    def submit(name, n_texts):
+        job = scheduler.submit(["you idiot"] * n_texts)
+        job.result.add_done_callback(lambda _: finished.append(name))
+        return job
+
+    # The first is at work on its first batch, of 8 texts, while the others arrive.
+    jobs = [submit("huge", 48)]
+    assert held.at_work.wait(20)
+    jobs += [submit("long", 24), *(submit("short", 1) for _ in range(n_short))]
+    held.let_go.set()
+    for job in jobs:
+        job.result.result(20)
+    scheduler.close()
+    scheduler.join()
+    assert finished.index("short") < min(finished.index("huge"), finished.index("long"))
+    # Huge has five batches to go, which are the fourth, eighth ... step while there are short ones.
+    assert (finished[-1] == "huge") == (n_short == 1)
+
+
+def test_every_unfinished_job_is_told_when_the_queue_closes(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    jobs = [scheduler.submit(["you idiot"] * 20) for _ in range(3)]
+    assert held.at_work.wait(20)
+    scheduler.close()
+    for job in jobs:
+        with pytest.raises(ClosingError):
+            job.result.result(20)
+    held.let_go.set()
+    scheduler.join()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_scores_are_those_of_the_filter_however_texts_are_cut_into_steps(tiny_bundle, threads):
+    content_filter = ContentFilter(tiny_bundle, threads=threads)
+    scheduler = Scheduler(content_filter, Limits())
+    rng = np.random.default_rng(0)
+    requests = [
+        [
+            " ".join(rng.choice(["you", "idiot", "nice", "day"], rng.integers(1, 200)))
+            for _ in range(rng.integers(1, 40))
+        ]
+        for _ in range(12)
+    ]
+    jobs = [scheduler.submit(texts) for texts in requests]
+    for texts, job in zip(requests, jobs, strict=True):
+        np.testing.assert_allclose(job.result.result(60), content_filter.score(texts), atol=1e-6)
+    scheduler.close()
+    scheduler.join()
 
 
 def test_is_ready_only_after_the_warm_up(tiny_bundle):
@@ -125,7 +199,7 @@ def test_an_unexpected_error_is_answered_without_details(caplog, monkeypatch):
     # kserve's logging configuration may have cut its loggers off from the root, where caplog listens.
     monkeypatch.setattr(logging.getLogger("kserve"), "propagate", True)
     with caplog.at_level(logging.ERROR):
-        asyncio.run(BoundaryMiddleware(failing)({"type": "http", "headers": []}, None, send))
+        asyncio.run(BoundaryMiddleware(failing, Limits())({"type": "http", "headers": []}, None, send))
     assert sent[0]["status"] == 500
     assert sent[1]["body"] == b'{"error": "internal error"}'
     assert "RuntimeError on unmatched" in caplog.text

@@ -1,0 +1,79 @@
+"""Checks a request's body before anything is built of it; pure functions on bytes.
+
+``json.loads`` makes 25 bytes of memory and more of every byte of ``[],[],[],...``, and holds Python's global lock until
+it has finished. So a large body is looked through first, in steps, and is parsed only if it has no more values than a
+request can have, and no string longer than a text.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from content_arena.components.predictor.limits import MAX_BODY_BYTES, SMALL_BODY_BYTES
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
+#: Most values (texts, numbers, names, lists, objects) in a body. A request of 256 texts has less than 300.
+MAX_JSON_VALUES = 4_096
+#: A character is at most two escapes of six bytes; an escape is two repetitions in the pattern below.
+_LONGEST_STRING = 12 * MAX_TEXT_LENGTH
+# A string, whose group is missing if it does not end; the start of a list or object; another value. Everything between
+# is skipped. Nothing is read twice: all quantifiers are possessive.
+_VALUE = re.compile(
+    rb'"(?:[^"\\]++|\\.){0,%d}+(")?+|[\[{]|[^\s"\[\]{},:]++|[\s,:\]}]++' % (4 * MAX_TEXT_LENGTH + 2), re.DOTALL
+)
+_BETWEEN = b" \t\r\n\f\v,:]}"
+
+
+class BodyError(Exception):
+    """The body is none that the server reads; the message does not quote it."""
+
+
+class BodySizeError(Exception):
+    """The body is larger than the server reads."""
+
+
+def check_json(body: bytes) -> None:
+    """Refuses JSON that would make far more of a large body than a request's texts.
+
+    Small bodies are not looked at: whatever they hold, it is little. The body may still be no JSON afterwards.
+
+    Raises:
+        BodyError: Too many values, or a string that is no text.
+    """
+    if len(body) <= SMALL_BODY_BYTES:
+        return
+    n_values = 0
+    for match in _VALUE.finditer(body):
+        start, end = match.span()
+        first = body[start : start + 1]
+        if first in _BETWEEN:
+            continue
+        n_values += 1
+        if n_values > MAX_JSON_VALUES:
+            raise BodyError(f"the body has more than {MAX_JSON_VALUES} values, a request has at most 256 texts")
+        if first == b'"' and (match[1] is None or end - start > _LONGEST_STRING + 2):
+            raise BodyError(f"the body has a string without an end or of more than {MAX_TEXT_LENGTH} characters")
+
+
+def gunzip(body: bytes, most: int = MAX_BODY_BYTES) -> bytes:
+    """What a gzip member holds.
+
+    Args:
+        body: One member (RFC 1952), as every client sends it; several are refused.
+        most: Bytes that it may hold.
+
+    Raises:
+        BodyError: It is no gzip, or cut off.
+        BodySizeError: It holds more than ``most`` bytes.
+    """
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error:
+        raise BodyError("the body is not gzip, which its content encoding says") from None
+    if len(plain) > most:
+        raise BodySizeError
+    if not unpacker.eof or unpacker.unused_data:
+        raise BodyError("the body is not one whole gzip member")
+    return plain

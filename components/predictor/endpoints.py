@@ -1,0 +1,83 @@
+"""The two endpoints that score texts.
+
+kserve's own read a V2 body into Python's objects on the event loop before any of our code sees it. These do the same
+work, but a large body is checked and parsed in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import ORJSONResponse
+from kserve.constants.constants import PredictorProtocol
+from kserve.errors import ModelNotReady
+from kserve.protocol.rest.v2_datamodels import InferenceResponse
+from starlette.exceptions import HTTPException
+
+from content_arena.components.predictor.boundary import LARGE_BODIES
+from content_arena.components.predictor.limits import SMALL_BODY_BYTES
+from content_arena.components.predictor.model import FilterDataPlane
+
+V1_PATH = "/v1/models/{model_name}:predict"
+V2_PATH = "/v2/models/{model_name}/infer"
+
+_NOT_OFFERED = ("/v1/models/{model_name}:explain", "/v2/models/{model_name}/versions/{model_version}/infer")
+
+T = TypeVar("T")
+
+
+def register(app: FastAPI, dataplane: FilterDataPlane) -> None:
+    """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon."""
+    endpoints = _Endpoints(dataplane)
+    app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
+    app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
+    # kserve reads the body before it finds that a model cannot do this.
+    for path in _NOT_OFFERED:
+        app.add_api_route(path, _not_offered, methods=["POST"])
+    app.add_api_route(V1_PATH, _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+
+async def _not_offered() -> None:
+    raise NotImplementedError
+
+
+async def _post_only() -> None:
+    raise HTTPException(405, headers={"Allow": "POST"})
+
+
+class _Endpoints:
+    def __init__(self, dataplane: FilterDataPlane) -> None:
+        self._dataplane = dataplane
+
+    async def predict(self, model_name: str, request: Request) -> Response:
+        """V1."""
+        body, headers = await self._begin(model_name, request)
+        payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+        answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        content, _ = self._dataplane.encode(model_name, answer, headers, {})
+        return ORJSONResponse(content)
+
+    async def infer(self, model_name: str, request: Request) -> Response:
+        """V2, as JSON or with the binary data extension."""
+        body, headers = await self._begin(model_name, request)
+        v2 = PredictorProtocol.REST_V2.value
+        payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
+        answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        content, answer_headers = self._dataplane.encode(model_name, answer, headers, {})
+        if isinstance(content, bytes):
+            return Response(content, headers=answer_headers, media_type="application/octet-stream")
+        return ORJSONResponse(InferenceResponse.model_validate(content).model_dump())
+
+    async def _begin(self, model_name: str, request: Request) -> tuple[bytes, dict[str, str]]:
+        if not await self._dataplane.model_ready(model_name, True):
+            raise ModelNotReady(model_name)
+        return await request.body(), dict(request.headers)
+
+
+async def _parsed(size: int, parse: Callable[[], T]) -> T:
+    if size <= SMALL_BODY_BYTES:
+        return parse()
+    return await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse)
