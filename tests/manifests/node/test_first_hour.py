@@ -1,7 +1,7 @@
 """The first hour of manifests/README.md on real controllers, from nothing: its own commands, in its own order.
 
 Needs KServe's controller beside the node that ``conftest.py`` of this folder describes, and Knative for Knative mode.
-Only the battle is smaller than a user's: training and every other step are the defaults.
+Only texts and battle are fewer than a user's: every other step is the default.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.manifests.rendering import MANIFESTS, NAMESPACE, Renderer, find, kube
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 IN = f"--namespace={NAMESPACE}"
-SMALL = "command: [arena, run, --texts=16, --budget=2]"
+SMALL = "command: [arena, run, --max-texts=1500, --texts=16, --budget=2]"
 _LAST_COMPONENT = "  - ../../components/cluster-settings\n"
 #: Seconds for all commands of the README together; the training takes most of them.
 _LIMIT = 3_600
