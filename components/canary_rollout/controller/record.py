@@ -69,6 +69,18 @@ class Record:
             raise no_rollout(metadata["name"], metadata.get("namespace", "default"))
         return self.state
 
+    def has_lost(self, running: State) -> bool:
+        """Whether a rollout that is running is recorded no more: there is nothing, or only an earlier rollout.
+
+        A later one is no loss: another process ended this rollout and began that one, so its record has to stay.
+
+        Args:
+            running: The state of the running rollout, as its process last wrote it.
+        """
+        if self.state is None:
+            return True
+        return self.state.rollout != running.rollout and self.state.started_at <= running.started_at
+
     def requests(self) -> OperatorRequests:
         """People's requests to the rollout."""
         found = operator_requests(self.annotations, self.existing.challenger)

@@ -173,8 +173,9 @@ class Rollout:
         """
         view = self._mover.read()
         record = self._records.read(view.service)
-        if self.state and not self.state.phase.is_end and record.state is None:
-            return self._restore(view, replace(record, state=self.state), self.state)
+        if self.state and not self.state.phase.is_end and record.has_lost(self.state):
+            # Requests to an earlier rollout are not carried into this one.
+            return self._restore(view, Record(view.service, self.state, stored=record.stored), self.state)
         self.state = record.existing
         if record.state and not record.is_carried_over:
             return self._carry_over(record, record.state)

@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import GateKind, gate_before
 from content_arena.components.canary_rollout.plan.holding import (
     approved,
+    enter_with_cause,
     hold,
     hold_for_edit,
     is_held_for_edit,
@@ -228,8 +229,8 @@ def _rolling_back(state: State, seen: Observation) -> State:
 
 
 def _roll_back(state: State, seen: Observation, cause: str) -> State:
-    """Takes back a challenger that is bad."""
-    return state.enter(Phase.ROLLING_BACK, seen.now, cause, cause=cause)
+    """Takes back a challenger that is bad, even if it was being taken back without fault."""
+    return state.enter(Phase.ROLLING_BACK, seen.now, cause, cause=cause, without_fault=False, is_abandoned=False)
 
 
 def _withdraw(state: State, seen: Observation, cause: str) -> State:
@@ -240,6 +241,9 @@ def _withdraw(state: State, seen: Observation, cause: str) -> State:
 def _aborted(state: State, seen: Observation, abort: Abort) -> State:
     edited = f"; the service had been edited: {seen.edited}" if seen.edited else ""
     cause = f"aborted: {abort.reason}{edited}"
+    if state.then is Phase.ROLLING_BACK and not state.without_fault:
+        # The challenger is bad already. The abort only ends the wait for the edit, so the rejection stays.
+        return enter_with_cause(state, seen, Phase.ROLLING_BACK, cause, {})
     if abort.kind is AbortKind.REJECT:
         return _roll_back(state, seen, cause)
     return replace(_withdraw(state, seen, cause), is_abandoned=abort.kind is AbortKind.ABANDON)

@@ -20,7 +20,7 @@ def approved(state: State, seen: Observation) -> State:
     changes: Changes = {"step": state.then_step, "inconclusives": 0}
     changes["waited"] = state.waited + max(0.0, seen.now - state.since)
     changes["approvals"] = (*state.approvals, approval)[-_KEPT_APPROVALS:]
-    return _enter(state, seen, then, reason, changes)
+    return enter_with_cause(state, seen, then, reason, changes)
 
 
 def hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: str) -> State:
@@ -28,10 +28,10 @@ def hold(state: State, seen: Observation, kind: GateKind, then: Phase, reason: s
     holds = state.holds + 1
     changes: Changes = {"gate": Gate(kind, holds), "then": then, "then_step": state.step, "holds": holds}
     changes["stopped"] = kind is GateKind.EDIT and bool(seen.failure)
-    return _enter(state, seen, Phase.WAITING, reason, changes)
+    return enter_with_cause(state, seen, Phase.WAITING, reason, changes)
 
 
-def _enter(state: State, seen: Observation, phase: Phase, reason: str, changes: Changes) -> State:
+def enter_with_cause(state: State, seen: Observation, phase: Phase, reason: str, changes: Changes) -> State:
     """The state in another phase. On the way to a rollback it keeps the rollback's cause."""
     if Phase.ROLLING_BACK not in (phase, changes.get("then")):
         return state.enter(phase, seen.now, reason, **changes)

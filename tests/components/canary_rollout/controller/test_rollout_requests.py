@@ -1,6 +1,7 @@
 """Approvals, aborts and edits during a rollout."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.state import Phase
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.bench import ONE, Bench, asking
+from tests.components.canary_rollout.rollouts import at
+from tests.components.canary_rollout.stand_in.api_server import RECORD
 
 
 def test_an_approval_opens_the_gate_of_its_version_only(mode, caplog):
@@ -114,6 +117,32 @@ def test_a_record_that_was_removed_is_written_again_and_closes_a_gate(mode):
     assert "the record in the ConfigMap rollout-filter was removed" in state.reason
     bench.api.annotate(approve="2/edit-1 by alice")
     bench.check(bench.end())
+
+
+def test_a_removed_record_is_not_taken_for_that_of_an_earlier_rollout(mode):
+    """Version 0.1.0 recorded rollouts in an annotation of the service, which stays there after its end."""
+    bench = Bench(mode)
+    former = at(Phase.PROMOTED).dump()
+    bench.world.stored.patch({"metadata": {"annotations": {"content-arena/rollout": former}}})
+    process = baking_at_25(bench.begun())
+    del bench.api.config_maps[RECORD]
+    assert bench.state.rollout == "r1", "of the earlier rollout"
+    state = process.run(lambda state: state.phase is Phase.WAITING)
+    assert (state, str(state.gate), bench.share) == (bench.state, "edit-1", 25)
+    assert "the record in the ConfigMap rollout-filter was removed" in state.reason
+    bench.api.annotate(approve="2/edit-1 by alice")
+    end = process.run()
+    assert end.rollout == state.rollout
+    bench.check(end)
+
+
+def test_the_record_of_a_later_rollout_is_not_overwritten():
+    bench = Bench("Standard").begun()
+    process = baking_at_25(bench)
+    later = replace(bench.state, rollout="later", started_at=bench.state.started_at + 1)
+    bench.api.store_state(later.dump())
+    assert process.reconcile_once().rollout == "later"
+    assert bench.state.rollout == "later"
 
 
 def test_an_abort_works_although_the_record_was_removed(mode):

@@ -88,6 +88,8 @@ def check(state, seen, decision):
         assert not after.without_fault, "rejected though nothing was found wrong"
     if after.without_fault and not state.without_fault and seen.abort is None:
         assert not seen.failure, "a challenger that stopped is not rejected"
+    if after.without_fault and not state.without_fault:
+        assert Phase.ROLLING_BACK not in (state.phase, state.then), "a rejection was lost"
     if after.phase is Phase.WITHDRAWN:
         assert state.phase is Phase.WITHDRAWN or (seen.withdrawn and state.without_fault)
     if seen.edited and seen.abort is None:
