@@ -158,6 +158,22 @@ def test_what_a_link_names_is_not_removed(home, tmp_path):
     assert (tmp_path / "old run" / "file.bin").exists()
 
 
+def test_no_bundle_goes_that_may_be_the_one_the_registry_does_not_find(home):
+    unversioned = home / "artifacts" / "models" / "m-never-registered"
+    bundle = Registry(database.uri_of(home / "mlflow.db")).download(2)
+    folder = home / "artifacts" / "models" / bundle.relative_to(home / "artifacts" / "models").parts[0]
+    renamed = folder.rename(folder.with_name("m-renamed"))
+    stays = {each["path"]: each["stays"] for each in answer("home")["holdings"]}
+    for path in (unversioned, renamed):
+        assert stays[str(path)] == "the registry does not find the bundle of version 2: this may be it"
+    answer("home", "clean")
+    assert unversioned.exists()
+    renamed.rename(folder)
+    answer("home", "clean")
+    assert folder.exists()
+    assert not unversioned.exists()
+
+
 def test_of_another_registry_nothing_is_judged(home, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri_of(tmp_path / "other.db"))
     document = answer("home")
