@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from content_arena.components.shared import database
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.relocation import ARTIFACTS
-from content_arena.pipelines.execution.home import ArenaHome, registry_at
+from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome, registry_at
 
 if TYPE_CHECKING:
     from content_arena.components.registry.bundles_kept import KeptBundle
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CHECKPOINT_LIFETIME = 7 * 86_400
 _MODELS = "models"
 _UNFINISHED = ".unfinished"
+#: As tempfile names folders: eight characters.
+_PIPED = f"{PIPED_PREFIX}????????"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
     if home.error_log.exists():
         yield _holding("log of errors", home.error_log, "")
     for path in home.path.glob(f"{home.database.name}.*{_UNFINISHED}"):
+        yield _holding("leftovers of killed processes", path, "")
+    for path in filter(Path.is_dir, home.path.glob(_PIPED)):
         yield _holding("leftovers of killed processes", path, "")
 
 
