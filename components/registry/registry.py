@@ -95,17 +95,22 @@ class Registry:
     def register(self, bundle: bundles.Bundle, run_id: str, generation: int | None = None) -> RegisteredVersion:
         """Logs a bundle as an MLflow model and registers it; a bundle that is registered already keeps its version.
 
+        If the files of that version are gone, the bundle becomes a new version: one without files could not serve.
+
         Args:
             bundle: What to register.
             run_id: MLflow run that made it.
             generation: Number of the round; one more than the highest so far if None.
+
+        Raises:
+            BundleError: The bundle is registered already, and its files cannot be looked for.
         """
         import mlflow
 
         digest = bundle.spec.digest
         known = self.versions()
         for version in known:
-            if version.digest == digest:
+            if version.digest == digest and self._has_bundle(version):
                 return version
         if generation is None:
             generation = 1 + max((version.generation for version in known), default=-1)
@@ -303,9 +308,21 @@ class Registry:
         Raises:
             BundleError: It is not there.
         """
+        if not self._has_files(version):
+            tagged = self.get(version).tags.get(tags.REMOVED_AT)
+            why = (
+                f"`arena home clean` removed it on {tagged}" if tagged else f"MLflow at {self.uri} holds no file of it"
+            )
+            raise BundleError(f"version {version} has no bundle: {why}; its figures are all that is left")
+
+    def _has_bundle(self, version: RegisteredVersion) -> bool:
+        """Whether a version's bundle is there; a removal that was killed half-way leaves a part, which is none."""
+        return tags.REMOVED_AT not in version.tags and self._has_files(version.version)
+
+    def _has_files(self, version: int) -> bool:
+        """Whether MLflow holds files of a version; BundleError if it cannot say."""
         import mlflow
 
-        tagged = self.get(version).tags.get(tags.REMOVED_AT)
         try:
             found = mlflow.artifacts.list_artifacts(
                 artifact_uri=f"models:/{MODEL_NAME}/{version}", tracking_uri=self.uri
@@ -314,11 +331,7 @@ class Registry:
             raise BundleError(
                 f"the bundle of version {version} cannot be read (MLflow at {self.uri}): {reason(error)}"
             ) from error
-        if not found:
-            why = (
-                f"`arena home clean` removed it on {tagged}" if tagged else f"MLflow at {self.uri} holds no file of it"
-            )
-            raise BundleError(f"version {version} has no bundle: {why}; its figures are all that is left")
+        return bool(found)
 
     def aliases(self) -> dict[str, RegisteredVersion]:
         """The version behind every alias that is set."""

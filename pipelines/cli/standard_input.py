@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.execution.home import PIPED_PREFIX
 
 #: What ``--data`` is given for standard input.
 NAME = "-"
@@ -23,6 +24,8 @@ _BOM = b"\xef\xbb\xbf"
 def as_file(data: str, home: Path) -> Iterator[str]:
     """What to read in place of ``data``: standard input as a file that is removed at the end, if ``data`` is "-".
 
+    A process that is killed leaves the file, with the texts in it; ``arena home clean`` removes it.
+
     Args:
         data: As it was given.
         home: Folder that stages can read, also those that run in containers.
@@ -34,7 +37,7 @@ def as_file(data: str, home: Path) -> Iterator[str]:
         yield data
         return
     raw = _read()
-    with tempfile.TemporaryDirectory(prefix="stdin-", dir=home) as folder:
+    with tempfile.TemporaryDirectory(prefix=PIPED_PREFIX, dir=home) as folder:
         path = Path(folder) / f"stdin{suffix_of(raw)}"
         path.write_bytes(raw)
         yield str(path)

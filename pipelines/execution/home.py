@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: How often MLflow asks again on a machine where somebody waits. Its own default, 7, takes minutes: each wait is twice
 #: the one before.
 FEW_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4"}
+#: What the folder of piped data begins with; the rest is at random.
+PIPED_PREFIX = "stdin-"
 
 
 @dataclass(frozen=True)

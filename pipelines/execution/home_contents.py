@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from content_arena.components.shared import database
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.relocation import ARTIFACTS
-from content_arena.pipelines.execution.home import ArenaHome, registry_at
+from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome, registry_at
 
 if TYPE_CHECKING:
     from content_arena.components.registry.bundles_kept import KeptBundle
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CHECKPOINT_LIFETIME = 7 * 86_400
 _MODELS = "models"
 _UNFINISHED = ".unfinished"
+#: As tempfile names folders: eight characters.
+_PIPED = f"{PIPED_PREFIX}????????"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
         yield _holding("log of errors", home.error_log, "")
     for path in home.path.glob(f"{home.database.name}.*{_UNFINISHED}"):
         yield _holding("leftovers of killed processes", path, "")
+    for path in filter(Path.is_dir, home.path.glob(_PIPED)):
+        yield _holding("leftovers of killed processes", path, "")
 
 
 def _bundles(home: ArenaHome) -> Iterator[Holding]:
@@ -126,16 +130,27 @@ def _bundles(home: ArenaHome) -> Iterator[Holding]:
 
     bundles = bundles_kept.kept(registry_at(home.tracking_uri))
     folders = {bundle.folder.resolve(): bundle for bundle in bundles if bundle.folder is not None}
+    missing = [bundle.version for bundle in bundles if bundle.needed_for and bundle.folder is None]
     for path in _inside(artifacts / _MODELS):
-        yield _bundle(path, next((folders[inner] for inner in folders if inner.is_relative_to(path.resolve())), None))
+        found = next((folders[inner] for inner in folders if inner.is_relative_to(path.resolve())), None)
+        yield _bundle(path, found, missing)
     for path in _inside(artifacts):
         if path.name != _MODELS:
             yield _holding("labelled attacks and other files of runs", path, "later trainings read them")
 
 
-def _bundle(path: Path, bundle: KeptBundle | None) -> Holding:
+def _bundle(path: Path, bundle: KeptBundle | None, missing: Sequence[int]) -> Holding:
+    """A bundle's folder.
+
+    Args:
+        path: The folder.
+        bundle: The bundle in it; None if the registry names none there.
+        missing: Versions that are needed and whose bundles are not where the registry says: it may be one of theirs.
+    """
     if bundle is None:
-        return _holding("bundles without a version", path, "")
+        versions = f"version {missing[0]}" if len(missing) == 1 else f"versions {', '.join(map(str, missing))}"
+        stays = f"the registry does not find the bundle of {versions}: this may be it" if missing else ""
+        return _holding("bundles without a version", path, stays)
     held = _holding("bundles of versions", path, bundle.needed_for and f"version {bundle.version}: {bundle.needed_for}")
     return replace(held, version=bundle.version)
 

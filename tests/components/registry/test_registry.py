@@ -1,11 +1,12 @@
 """The registry on a real MLflow database with real bundles."""
 
 import contextlib
+import shutil
 
 import mlflow
 import pytest
 
-from content_arena.components.registry import gates
+from content_arena.components.registry import bundles_kept, gates
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared import bundle as bundles
@@ -19,6 +20,23 @@ def test_versions_and_generations_count_up_and_a_bundle_is_registered_once(regis
     run_id = Tracking(uri, "run").run_id
     first = registry.register(tiny_bundle, run_id)
     assert registry.register(tiny_bundle, run_id) == first
+
+
+@pytest.mark.parametrize("left", ["nothing", "no tag", "a part"])
+def test_a_bundle_whose_files_were_removed_is_stored_again(registry, tiny_bundle, uri, left):
+    run_id = Tracking(uri, "run").run_id
+    first = registry.register(tiny_bundle, run_id)
+    folder = registry.download(first.version)
+    if left != "no tag":
+        bundles_kept.mark_removed(registry, first.version)
+    if left == "a part":
+        next(path for path in folder.iterdir() if path.is_file()).unlink()
+    else:
+        shutil.rmtree(folder.parents[1])
+    again = registry.register(tiny_bundle, run_id)
+    assert again.version != first.version
+    assert bundles.load(registry.download(again.version)).spec.digest == first.digest
+    assert registry.register(tiny_bundle, run_id) == again
 
 
 def test_a_registered_bundle_comes_back_whole(registry, register):

@@ -117,6 +117,21 @@ def test_a_copy_that_an_earlier_release_ran_in_keeps_what_it_wrote_into_the_orig
     assert elsewhere == [f"{(first / relocation.ARTIFACTS).as_uri()}/{tracking.run_id}/artifacts"]
 
 
+def test_a_copy_that_was_used_before_it_was_complete_stands_alone_once_it_is(original, tmp_path):
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    Registry(copy_of(original, first))
+    uri = copy_of(first, copy)
+    (model,) = (copy / relocation.ARTIFACTS / "models").iterdir()
+    late = model.rename(tmp_path / "not yet copied")
+    assert Registry(uri).download(1).is_relative_to(first)
+    assert relocation.follow(copy / "mlflow.db", EXPERIMENT) == 0
+    late.rename(model)
+    shutil.rmtree(first)
+    assert Registry(uri).download(1).is_relative_to(copy)
+    assert not [address for address in addresses(copy) if str(first) in address]
+    assert relocation.follow(copy / "mlflow.db", EXPERIMENT) == 0
+
+
 def test_two_names_of_one_folder_are_no_move(original, tmp_path):
     uri = copy_of(original, tmp_path / "home")
     Registry(uri)

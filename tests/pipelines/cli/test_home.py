@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -158,6 +161,22 @@ def test_what_a_link_names_is_not_removed(home, tmp_path):
     assert (tmp_path / "old run" / "file.bin").exists()
 
 
+def test_no_bundle_goes_that_may_be_the_one_the_registry_does_not_find(home):
+    unversioned = home / "artifacts" / "models" / "m-never-registered"
+    bundle = Registry(database.uri_of(home / "mlflow.db")).download(2)
+    folder = home / "artifacts" / "models" / bundle.relative_to(home / "artifacts" / "models").parts[0]
+    renamed = folder.rename(folder.with_name("m-renamed"))
+    stays = {each["path"]: each["stays"] for each in answer("home")["holdings"]}
+    for path in (unversioned, renamed):
+        assert stays[str(path)] == "the registry does not find the bundle of version 2: this may be it"
+    answer("home", "clean")
+    assert unversioned.exists()
+    renamed.rename(folder)
+    answer("home", "clean")
+    assert folder.exists()
+    assert not unversioned.exists()
+
+
 def test_of_another_registry_nothing_is_judged(home, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri_of(tmp_path / "other.db"))
     document = answer("home")
@@ -201,6 +220,23 @@ def test_every_command_asks_first_whether_the_server_is_there(home, monkeypatch,
 def test_a_folder_can_be_cleaned_while_the_server_is_away(home, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert answer("home", "clean")["removable_bytes"] > 0
+
+
+def test_texts_that_a_killed_command_read_from_standard_input_go(home):
+    (home / "stdin-notes of mine").mkdir()
+    (home / "stdin-notes of mine" / "file.txt").write_text("x")
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from content_arena.pipelines.cli import standard_input\n"
+        "with standard_input.as_file('-', pathlib.Path(sys.argv[1])):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(home)], input=b"text,label\nsecret,1\n", check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = home.glob("stdin-*/stdin.csv")
+    assert str(left.parent) in {each["path"] for each in answer("home", "clean")["holdings"]}
+    assert not left.exists()
+    assert (home / "stdin-notes of mine" / "file.txt").exists()
 
 
 def test_sizes_are_those_on_disk(home, tmp_path):
