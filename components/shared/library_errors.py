@@ -12,6 +12,7 @@ import functools
 import inspect
 import os
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -127,6 +128,16 @@ def reason(error: BaseException) -> str:
 def without_credentials(text: str) -> str:
     """The text without the user names and passwords of the addresses in it."""
     return _CREDENTIALS.sub("***@", text)
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error without credentials, for a log; it ends with a line break.
+
+    Args:
+        error: What was raised; of a :class:`LibraryError` the library's own error is shown.
+    """
+    shown = error.__cause__ or error if isinstance(error, LibraryError) else error
+    return without_credentials("".join(traceback.format_exception(shown)))
 
 
 def _root(error: BaseException) -> BaseException:
