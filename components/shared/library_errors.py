@@ -20,7 +20,9 @@ from content_arena.components.shared.errors import ArenaError
 
 #: Packages whose own errors are no news about the outside world.
 _NOT_LIBRARIES = frozenset({"builtins", "content_arena", "click", "typer", "_pytest", "hypothesis"})
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")
+#: What stands before the last ``@`` of an address: a password may hold slashes and further ``@``. An address ends at
+#: white space, at a quote, or where the next one begins. More than the credentials may be masked, never less.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]+?@(?=[^@\s'\"]*(?:://|[\s'\"]|\Z))")
 _REASON_LENGTH = 300
 
 P = ParamSpec("P")
@@ -122,7 +124,8 @@ def reason(error: BaseException) -> str:
     else:
         nothing_said = "not enough memory" if isinstance(root, MemoryError) else type(root).__name__
         text = _first_line(str(root)) or nothing_said
-    return without_credentials(f"{text[:_REASON_LENGTH]} ({type(error).__name__})")
+    # Cut last: half of an address has no @ by which its password is known.
+    return f"{without_credentials(text)[:_REASON_LENGTH]} ({type(error).__name__})"
 
 
 def without_credentials(text: str) -> str:
