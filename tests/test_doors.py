@@ -14,6 +14,7 @@ from content_arena.components.metrics_exporter.refresh import Refresher
 from content_arena.components.predictor import server as predictor
 from content_arena.components.promotion import close_run as exit_stage
 from content_arena.components.registry import publish
+from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared import stage as stages
 from content_arena.components.shared import store
@@ -190,6 +191,27 @@ def test_the_predictor(failing, monkeypatch, capsys):
     assert line.startswith("error: serving /mnt/models failed: ")
     assert why in line
     assert any(type(error).__name__ in each for each in traceback)
+
+
+@pytest.fixture
+def with_a_password(monkeypatch):
+    """A function that asks a tracking server that is away, whose address has a password."""
+    # MLflow would go on asking for minutes.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return lambda *args, **kwargs: Registry("http://arena:geheim@127.0.0.1:9").aliases()
+
+
+def test_no_log_of_a_pod_holds_the_password_of_the_tracking_server(with_a_password, monkeypatch, capsys):
+    monkeypatch.setattr(exit_stage, "Tracking", with_a_password)
+    with pytest.raises(SystemExit):
+        exit_stage.close_run("FAILED", pipeline_run="run")
+    stage_log = capsys.readouterr().out
+    monkeypatch.setattr(predictor, "serve", with_a_password)
+    assert predictor.main(["--model_dir", "/mnt/models"]) == 2
+    for log in (stage_log, capsys.readouterr().err):
+        assert "Traceback" in log
+        assert "MlflowException: API request to http://***@127.0.0.1:9" in log
+        assert "geheim" not in log
 
 
 def test_the_exporter_goes_on(failing):

@@ -15,13 +15,12 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from content_arena.components.predictor.limits import DEADLINE_SECONDS, Limits
 from content_arena.components.shared.errors import ArenaError, InputError
-from content_arena.components.shared.library_errors import LibraryError, during
+from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
 
 logger = logging.getLogger("kserve.content_arena")
 
@@ -97,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
     except ArenaError as error:
         if isinstance(error, LibraryError):
-            traceback.print_exception(error.__cause__ or error)
+            print(traceback_of(error), end="", file=sys.stderr)
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -59,11 +59,12 @@ def close_run(
     done += publish_after(registry, models_uri)
     for line in done:
         log(STAGE, line)
+    status = _MLFLOW_STATUS.get(state, "FAILED")
+    tracking.finish(status)
+    # After the run is closed: whatever the cluster answers cannot keep it open.
     created = serve_first(registry.aliases().get(Registry.CHAMPION), first_service)
     for line in created:
         note(STAGE, line)
-    status = _MLFLOW_STATUS.get(state, "FAILED")
-    tracking.finish(status)
     champion = registry.version_of(Registry.CHAMPION)
     log(STAGE, f"run {status.lower()}, champion is {'version ' + str(champion) if champion else 'none'}")
     return done + created

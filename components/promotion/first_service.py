@@ -121,16 +121,32 @@ def manifest(template: Mapping[str, str], name: str, champion: RegisteredVersion
         predictor = body["spec"]["predictor"]
         if body["metadata"]["name"] != name:
             raise InputError(f"ConfigMap {name}-template describes {body['metadata']['name']}")
-        model = predictor["model"]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+        model, variables = _model_of(predictor)
+    # YAML's dates that are none raise ValueError, and its aliases can nest without an end.
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"ConfigMap {name}-template is no InferenceService with a model ({reason})") from error
     model["storageUri"] = champion.storage_uri
-    variables = [each for each in model.get("env") or [] if each.get("name") != _VERSION_VARIABLE]
+    variables = [each for each in variables if each.get("name") != _VERSION_VARIABLE]
     model["env"] = [*variables, {"name": _VERSION_VARIABLE, "value": str(champion.version)}]
     if "name" in predictor:
         predictor["name"] = f"v{champion.version}"
     return dict(body)
+
+
+def _model_of(predictor: object) -> tuple[Json, list[Json]]:
+    """The predictor's model and its environment variables.
+
+    Raises:
+        TypeError: One of them is missing or has another shape.
+    """
+    model = predictor.get("model") if isinstance(predictor, dict) else None
+    if not isinstance(model, dict):
+        raise TypeError("spec.predictor.model is no mapping")
+    variables = model.get("env") or []
+    if not isinstance(variables, list) or not all(isinstance(each, dict) for each in variables):
+        raise TypeError("spec.predictor.model.env is no list of mappings")
+    return model, variables
 
 
 def merged(target: object, patch: object) -> Any:  # noqa: ANN401 - any JSON

@@ -12,6 +12,7 @@ import functools
 import inspect
 import os
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -19,7 +20,9 @@ from content_arena.components.shared.errors import ArenaError
 
 #: Packages whose own errors are no news about the outside world.
 _NOT_LIBRARIES = frozenset({"builtins", "content_arena", "click", "typer", "_pytest", "hypothesis"})
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")
+#: What stands before the last ``@`` of an address: a password may hold slashes and further ``@``. An address ends at
+#: white space, at a quote, or where the next one begins. More than the credentials may be masked, never less.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]+?@(?=[^@\s'\"]*(?:://|[\s'\"]|\Z))")
 _REASON_LENGTH = 300
 
 P = ParamSpec("P")
@@ -121,12 +124,23 @@ def reason(error: BaseException) -> str:
     else:
         nothing_said = "not enough memory" if isinstance(root, MemoryError) else type(root).__name__
         text = _first_line(str(root)) or nothing_said
-    return without_credentials(f"{text[:_REASON_LENGTH]} ({type(error).__name__})")
+    # Cut last: half of an address has no @ by which its password is known.
+    return f"{without_credentials(text)[:_REASON_LENGTH]} ({type(error).__name__})"
 
 
 def without_credentials(text: str) -> str:
     """The text without the user names and passwords of the addresses in it."""
     return _CREDENTIALS.sub("***@", text)
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error without credentials, for a log; it ends with a line break.
+
+    Args:
+        error: What was raised; of a :class:`LibraryError` the library's own error is shown.
+    """
+    shown = error.__cause__ or error if isinstance(error, LibraryError) else error
+    return without_credentials("".join(traceback.format_exception(shown)))
 
 
 def _root(error: BaseException) -> BaseException:

@@ -16,6 +16,7 @@ from content_arena.components.shared.library_errors import reason, without_crede
 PATIENCE = 5.0
 #: Ports of the schemes of tracking addresses; a database's may have a driver behind a plus sign.
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_DATABASES = frozenset({"postgresql", "mysql", "mssql"})
 
 
 def require(uri: str, seconds: float = PATIENCE) -> None:
@@ -48,8 +49,35 @@ def _through(uri: str) -> tuple[str | None, int | None]:
 
 
 def _place(uri: str) -> tuple[str | None, int | None]:
+    """Host and port as the library that connects reads them: only SQLAlchemy allows a slash in a password.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    scheme = uri.partition("://")[0].partition("+")[0]
     try:
-        parts = urlsplit(uri)
-        return parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
-    except ValueError as error:
-        raise InputError(f"{without_credentials(uri)} is no address of an MLflow server: {error}") from error
+        if scheme in _DATABASES:
+            host, port = _place_of_database(uri)
+        else:
+            parts = urlsplit(uri)
+            host, port = parts.hostname, parts.port
+    except ValueError:
+        # The library's words may quote a part of the password.
+        raise InputError(
+            f"{without_credentials(uri)} is no address of an MLflow server: wanted such as http://HOST:PORT; "
+            "in a user name or password write %2F for a slash, %3A for a colon, %40 for an @"
+        ) from None
+    return host, port or _PORTS.get(scheme)
+
+
+def _place_of_database(uri: str) -> tuple[str | None, int | None]:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(uri)
+    except ArgumentError as error:
+        raise ValueError(uri) from error
+    if url.host and "@" in url.host:
+        raise ValueError("SQLAlchemy ends the password at its first @")
+    return url.host, url.port

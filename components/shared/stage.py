@@ -19,13 +19,12 @@ import functools
 import re
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.library_errors import LibraryError, explained
+from content_arena.components.shared.library_errors import LibraryError, explained, traceback_of
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
@@ -146,5 +145,5 @@ def _log_end(name: str, error: ArenaError) -> None:
     if isinstance(error, LibraryError):
         prefix = _FAILURE_PREFIX
         # Standard output, as the line: of two streams, either could come first in a log.
-        traceback.print_exception(error.__cause__ or error, file=sys.stdout)
+        print(traceback_of(error), end="")
     log(name, prefix + " ".join(str(error).split()))

@@ -6,11 +6,10 @@ import contextlib
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 from content_arena.components.shared.home import home_folder
-from content_arena.components.shared.library_errors import without_credentials
+from content_arena.components.shared.library_errors import traceback_of
 from content_arena.pipelines.execution.home import ArenaHome
 
 #: Bytes at which the file is begun anew.
@@ -22,7 +21,7 @@ def keep(error: BaseException) -> Path | None:
 
     The log is in the arena's home; where there is none, or none that can be written, in the folder for temporary files.
     """
-    text = without_credentials("".join(traceback.format_exception(error)))
+    text = traceback_of(error)
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} arena {' '.join(sys.argv[1:2])}"
     with contextlib.suppress(OSError):
         path = ArenaHome(home_folder()).error_log

@@ -1,5 +1,7 @@
 """The InferenceService of the first champion, from the template of the manifests."""
 
+import contextlib
+
 import pytest
 import yaml
 from hypothesis import given
@@ -111,6 +113,39 @@ def test_a_name_without_a_namespace_is_a_line_that_says_what_is_wanted(monkeypat
     # What is given wins over the environment.
     (line,) = first_service.serve_first(champion(), named)
     assert f"{named} is not created: wanted NAMESPACE/NAME" in line
+
+
+def patched(model):
+    return TEMPLATE | {"patch-1.yaml": f"spec: {{predictor: {{model: {model}}}}}"}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *map(patched, ["text", "[a]", "5", "{env: text}", "{env: 5}", "{env: {a: b}}", "{env: [a]}", "{env: [[a]]}"]),
+        patched("2026-99-99"),
+        TEMPLATE | {"patch-1.yaml": "&a {spec: *a}"},
+        TEMPLATE | {"patch-1.yaml": "spec: {predictor: [a]}"},
+        TEMPLATE | {"patch-1.yaml": "text"},
+    ],
+)
+def test_a_patch_of_another_shape_is_a_line_and_no_failure(monkeypatch, template):
+    from content_arena.components.canary_rollout.kube import service_creation
+
+    cluster = Cluster(template)
+    monkeypatch.setattr(service_creation, "ServiceCreationClient", lambda namespace: cluster)
+    (line,) = first_service.serve_first(champion(), "content-arena/content-filter")
+    assert "ConfigMap content-filter-template is no InferenceService with a model" in line
+    assert not cluster.made
+
+
+@given(JSON, JSON)
+def test_no_patch_of_the_model_breaks_the_stage(model, variables):
+    for patch in (model, {"env": variables}):
+        template = TEMPLATE | {"patch-1.yaml": yaml.safe_dump({"spec": {"predictor": {"model": patch}}})}
+        with contextlib.suppress(InputError):
+            body = first_service.manifest(template, "content-filter", champion())
+            assert body["spec"]["predictor"]["model"]["storageUri"] == champion().storage_uri
 
 
 def test_an_api_server_that_is_away_is_a_line_and_no_failure(monkeypatch):

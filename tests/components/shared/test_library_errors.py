@@ -8,6 +8,8 @@ import pytest
 import requests
 import sqlalchemy.exc
 import urllib3.exceptions
+from hypothesis import given
+from hypothesis import strategies as st
 from minio.error import S3Error
 from mlflow.exceptions import MlflowException, RestException
 
@@ -74,6 +76,34 @@ def test_the_innermost_says_what_was_done():
 def test_no_line_holds_credentials():
     error = explained(MlflowException("no answer from https://me:secret@mlflow:5000/api"), "asking http://a:b@c")
     assert str(error) == ("asking http://***@c failed: no answer from https://***@mlflow:5000/api (MlflowException)")
+
+
+#: Passwords that hold anything but what ends an address: white space, a quote, the start of the next address.
+PASSWORDS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="'\""), min_size=1).filter(
+    lambda text: "://" not in text
+)
+BETWEEN = st.sampled_from([" ", ", ", ",", "\n", "' or '", '","', " and ask me@example.com or "])
+
+
+@given(st.lists(st.tuples(PASSWORDS, BETWEEN), min_size=1, max_size=4))
+def test_every_password_is_masked_and_nothing_around_it(addresses):
+    def text(credentials):
+        each = [f"http://{credentials(password)}@mlflow:5000/api{between}" for password, between in addresses]
+        return "ask me@example.com about " + "".join(each)
+
+    shown = text(lambda password: f"arena:{password}")
+    assert library_errors.without_credentials(shown) == text(lambda password: "***")
+
+
+@given(st.text().filter(lambda text: "://" not in text))
+def test_a_text_without_an_address_stays_as_it_is(text):
+    text = f"me@example.com {text} you@example.com"
+    assert library_errors.without_credentials(text) == text
+
+
+def test_a_long_reason_is_not_cut_within_a_password():
+    text = library_errors.reason(MlflowException(f"{'x' * 280} http://arena:geheim-geheim-geheim@mlflow:5000"))
+    assert "geheim" not in text
 
 
 def test_a_method_names_its_arguments_and_the_address():

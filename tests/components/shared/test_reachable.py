@@ -68,3 +68,27 @@ def test_no_password_is_shown(closed_port):
     assert "secret" not in str(caught.value)
     with pytest.raises(InputError, match="is no address"):
         reachable.require("http://127.0.0.1:port")
+
+
+def test_the_password_of_a_database_may_hold_a_slash(closed_port):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        reachable.require(f"postgresql://arena:ab/cd@127.0.0.1:{port}/mlflow")
+    with pytest.raises(InputError, match=r"MLflow at postgresql://\*\*\*@127.0.0.1:\d+/mlflow does not answer"):
+        reachable.require(f"postgresql://arena:ab/cd@127.0.0.1:{closed_port}/mlflow")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://arena:p@geheim@db/mlflow",
+        "postgresql://arena:p@x:geheim@db/mlflow",
+        "mysql+pymysql://arena:p@[geheim@db/mlflow",
+        "http://arena:geheim/cd@mlflow:5000",
+        "http://arena:[geheim@mlflow:5000",
+    ],
+)
+def test_a_password_that_ends_too_early_is_told_and_not_shown(uri):
+    with pytest.raises(InputError, match=r"://\*\*\*@(db|mlflow).* is no address .*%40 for an @") as caught:
+        reachable.require(uri)
+    assert "geheim" not in str(caught.value)
