@@ -90,6 +90,22 @@ def test_a_job_given_up_frees_its_place(tiny_bundle):
         scheduler.submit(["you idiot"])
 
 
+def test_an_accepted_job_that_turns_out_cheaper_is_not_refused_after_it_was_read(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits(queue_tokens=1_000))
+    first = scheduler.submit(["you idiot"])
+    assert held.at_work.wait(20)
+    # Estimated as 700 tokens, which is less than three quarters of the queue; it has 600. Small jobs fill the rest.
+    large = scheduler.submit(["idiot idiot idiot idiot"] * 100)
+    small = scheduler.submit(["you idiot"] * 70)
+    assert large.charge == 700
+    held.let_go.set()
+    assert [len(job.result.result(20)) for job in (first, small, large)] == [1, 70, 100]
+    assert large.n_tokens == 600
+    scheduler.close()
+    scheduler.join()
+
+
 @pytest.mark.parametrize("n_short", [1, 40])
 def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
     held = HeldFilter(tiny_bundle, threads=1)
