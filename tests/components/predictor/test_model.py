@@ -6,12 +6,16 @@ import threading
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from kserve.model_repository import ModelRepository
 
+from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
-from content_arena.components.predictor.boundary import BoundaryMiddleware
-from content_arena.components.predictor.limits import Limits
+from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
 from content_arena.components.predictor.protocol import confidence
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
 from content_arena.components.shared.errors import BundleError
@@ -169,6 +173,23 @@ def test_is_ready_only_after_the_warm_up(tiny_bundle):
     assert model.load()
     assert model.ready
     model.stop()
+
+
+@pytest.mark.parametrize("path", ["/v1/models/content-filter:predict", "/v2/models/content-filter/infer"])
+def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle, path):
+    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    repository, app = ModelRepository(), FastAPI()
+    repository.update(model)
+    model.load()
+    endpoints.register(app, models.FilterDataPlane(repository), deadline=0.05)
+    let_go = threading.Event()
+    LARGE_BODIES.submit(let_go.wait, 5)
+    try:
+        with TestClient(app) as client, pytest.raises(models.DeadlineError):
+            client.post(path, content=b" " * SMALL_BODY_BYTES + b'{"instances": ["you idiot"]}')
+    finally:
+        let_go.set()
+        model.stop()
 
 
 @pytest.mark.parametrize(
