@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from content_arena.components.shared.documents import Json
 from content_arena.components.shared.errors import InputError, VictimError
+
+if TYPE_CHECKING:
+    import requests
 
 Scores = npt.NDArray[np.float32]
 #: Score and verdict of a text; None if the server answers scores only.
@@ -25,6 +28,9 @@ URL_FORMS = (
     "http://HOST/v2/models/NAME[/infer]"
 )
 _TIMEOUT_SECONDS = 60.0
+#: With the second that our predictor asks for, longer than its queue takes (its deadline of 30 seconds).
+_REPEATS = 40
+_LONGEST_WAIT_SECONDS = 10.0
 _OUR_MODEL = "/v1/models/content-filter:predict"
 _V1_MODEL = re.compile(r"/v1/models/[^/:]+")
 _V2_MODEL = re.compile(r"/v2/models/[^/:]+(/versions/[^/:]+)?")
@@ -109,20 +115,30 @@ class EndpointVictim:
     Neither protocol states a server's threshold. If its answers have ``is_toxic``, the threshold is inferred: it is set
     between the highest score of a text that was not flagged and the lowest score of one that was. It then agrees with
     all verdicts so far. For other servers it is the argument ``threshold``.
+
+    A server that is too busy (429, or 503 with ``Retry-After``) is asked again, after the time that it names.
     """
 
-    def __init__(self, url: str, threshold: float = 0.5, batch_size: int = 64) -> None:
+    def __init__(
+        self, url: str, threshold: float = 0.5, batch_size: int = 64,
+        *, repeats: int = _REPEATS, longest_wait: float = _LONGEST_WAIT_SECONDS,
+    ) -> None:  # fmt: skip
         """Takes any of :data:`URL_FORMS`; no request is made yet.
 
         Args:
             url: A base URL means V1 and the model name ``content-filter``.
             threshold: For servers that answer scores only.
             batch_size: Texts in a request.
+            repeats: How often a server that is too busy is asked again at most.
+            longest_wait: Seconds before that at most, whatever the server asks for.
 
         Raises:
             InputError: The URL has none of these forms.
         """
         import requests
+        from requests.adapters import HTTPAdapter
+
+        from content_arena.components.attack_generation.busy_servers import BusyRetry
 
         self.url = endpoint(url)
         self._v2 = urlsplit(self.url).path.endswith("/infer")
@@ -131,6 +147,8 @@ class EndpointVictim:
         self._unflagged, self._flagged = -math.inf, math.inf
         self._batch_size = batch_size
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=BusyRetry.of(repeats, longest_wait)))
 
     @property
     def threshold(self) -> float:
@@ -166,8 +184,9 @@ class EndpointVictim:
             half = len(batch) // 2
             return self._ask(batch[:half]) + self._ask(batch[half:])
         if response.status_code != 200:
-            advice = f": is it the right URL? {URL_FORMS}" if response.status_code in (404, 405) else ""
-            raise VictimError(f"{self.url} answered HTTP {response.status_code} instead of scores{advice}")
+            raise VictimError(
+                f"{self.url} answered HTTP {response.status_code} instead of scores{_advice_on(response)}"
+            )
         try:
             answers = _read_v2(response.json()) if self._v2 else _read_v1(response.json())
         except (KeyError, TypeError, ValueError) as error:
@@ -187,6 +206,16 @@ class EndpointVictim:
                 self._unflagged = max(self._unflagged, score)
         if self._unflagged >= self._flagged:
             raise VictimError(f"{self.url} flags by something other than its score, or its model changed in mid-battle")
+
+
+def _advice_on(response: requests.Response) -> str:
+    from content_arena.components.attack_generation.busy_servers import n_repeats
+
+    if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return f": is it the right URL? {URL_FORMS}"
+    if repeats := n_repeats(response):
+        return f", and was asked {repeats} times more: it is too busy, so try later or give it more threads or replicas"
+    return ""
 
 
 def open_victim(spec: str, tracking_uri: str | None = None, threshold: float = 0.5) -> Victim:

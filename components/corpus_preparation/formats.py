@@ -25,6 +25,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _JSON_LINES = (".jsonl", ".json", ".ndjson")
 _PARQUET = (".parquet", ".pq")
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_GZIP = b"\x1f\x8b"
 ACCEPTED = "CSV, TSV or JSONL (each also .gz), XLSX or Parquet"
 
 
@@ -81,10 +82,11 @@ def _read(raw: bytes, kind: str, path: Path, lang: str, options: ReadingOptions)
 def _read_bytes(path: Path) -> bytes:
     try:
         check_is_file(path)
-        if path.suffix.lower() != ".gz":
-            return path.read_bytes()
-        with gzip.open(path) as file:
-            return file.read()
+        raw = path.read_bytes()
+        # A web server that sends `Content-Encoding: gzip` has had its .gz file unpacked on the way.
+        if path.suffix.lower() != ".gz" or not raw.startswith(_GZIP):
+            return raw
+        return gzip.decompress(raw)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file (damaged or cut off); fetch or compress it again") from error
     except OSError as error:

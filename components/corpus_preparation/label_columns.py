@@ -86,8 +86,9 @@ def read_label_columns(
     Args:
         cells: By the columns' names. A single column holds labels, each of several holds 1 or 0. A column that is
             named for harmless texts (clean, not_hate) is one whose 1 means benign.
-        label_map: What the labels mean; None for the usual meanings. In one of several columns "toxic" means that the
-            column applies.
+        label_map: What the labels mean; None for the usual meanings. In each of several columns "toxic" means that the
+            column applies, also in one that is named for harmless texts: ``>=0.5=toxic`` reads 0.9 in the column
+            normal as benign.
         with_categories: Whether to name the harms of each text.
 
     Raises:
@@ -98,9 +99,8 @@ def read_label_columns(
         return _read_one(name, values, label_map)
     harms = [name for name in cells if not names_benign(name)]
     harmless = [name for name in cells if names_benign(name)]
-    read = {name: read_labels(cells[name], name, _meaning(label_map, False)) for name in harms}
-    # 1 in these is "toxic" here as well: the column applies.
-    read |= {name: read_labels(cells[name], name, meaning_of) for name in harmless}
+    # "toxic" means in all of them that the column applies.
+    read = {name: read_labels(cells[name], name, _meaning(label_map, False)) for name in (*harms, *harmless)}
     meanings: list[Meaning | str] = []
     categories: list[str | None] = []
     for row in zip(*read.values(), strict=True):
@@ -114,7 +114,8 @@ def read_label_columns(
             meanings.append("benign")
         else:
             meanings.append("none" if harmless or "none" in row else "benign")
-    notes = [f"1 in {shown(name)} was read as benign: the column is named for harmless texts" for name in harmless]
+    flipped = harmless if _meaning(label_map, False)(1) == "toxic" else []
+    notes = [f"1 in {shown(name)} was read as benign: the column is named for harmless texts" for name in flipped]
     return Labels(meanings, categories if with_categories else None, tuple(notes))
 
 

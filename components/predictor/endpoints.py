@@ -7,7 +7,8 @@ work, but a large body is checked and parsed in a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from content_arena.components.predictor.boundary import LARGE_BODIES
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES
-from content_arena.components.predictor.model import FilterDataPlane
+from content_arena.components.predictor.model import DeadlineError, FilterDataPlane
 
 V1_PATH = "/v1/models/{model_name}:predict"
 V2_PATH = "/v2/models/{model_name}/infer"
@@ -29,9 +30,15 @@ _NOT_OFFERED = ("/v1/models/{model_name}:explain", "/v2/models/{model_name}/vers
 T = TypeVar("T")
 
 
-def register(app: FastAPI, dataplane: FilterDataPlane) -> None:
-    """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon."""
-    endpoints = _Endpoints(dataplane)
+def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float) -> None:
+    """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon.
+
+    Args:
+        app: The application.
+        dataplane: What decodes, scores and encodes.
+        deadline: Seconds until a request whose body was read has an answer; else it is a :class:`DeadlineError`.
+    """
+    endpoints = _Endpoints(dataplane, deadline)
     app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
     app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
     # kserve reads the body before it finds that a model cannot do this.
@@ -49,14 +56,16 @@ async def _post_only() -> None:
 
 
 class _Endpoints:
-    def __init__(self, dataplane: FilterDataPlane) -> None:
+    def __init__(self, dataplane: FilterDataPlane, deadline: float) -> None:
         self._dataplane = dataplane
+        self._deadline = deadline
 
     async def predict(self, model_name: str, request: Request) -> Response:
         """V1."""
         body, headers = await self._begin(model_name, request)
-        payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
-        answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+            answer, _ = await self._dataplane.infer(model_name, payload, headers)
         content, _ = self._dataplane.encode(model_name, answer, headers, {})
         return ORJSONResponse(content)
 
@@ -64,8 +73,9 @@ class _Endpoints:
         """V2, as JSON or with the binary data extension."""
         body, headers = await self._begin(model_name, request)
         v2 = PredictorProtocol.REST_V2.value
-        payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
-        answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
+            answer, _ = await self._dataplane.infer(model_name, payload, headers)
         content, answer_headers = self._dataplane.encode(model_name, answer, headers, {})
         if isinstance(content, bytes):
             return Response(content, headers=answer_headers, media_type="application/octet-stream")
@@ -75,6 +85,15 @@ class _Endpoints:
         if not await self._dataplane.model_ready(model_name, True):
             raise ModelNotReady(model_name)
         return await request.body(), dict(request.headers)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Ends what takes longer than the deadline; waiting for other large bodies counts too."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except TimeoutError:
+            raise DeadlineError("the texts were not scored in time") from None
 
 
 async def _parsed(size: int, parse: Callable[[], T]) -> T:

@@ -19,8 +19,8 @@ MAX_BODY_BYTES = 16 * MIB
 SMALL_BODY_BYTES = 64 * KIB
 #: Seconds until a request has a 504, unless the operator names others.
 DEADLINE_SECONDS = 30.0
-#: Seconds for requests in flight after SIGTERM. Kubernetes waits 30, of which 5 pass before the signal (``preStop``).
-#: On a busy node the process took 9 seconds to end.
+#: Seconds for requests in flight after SIGTERM. The manifests give the pod 40 (``terminationGracePeriodSeconds``),
+#: of which 5 pass before the signal (``preStop``). On a busy node the process took 9 seconds to end.
 DRAIN_SECONDS = 15
 #: Seconds that the answers to unfinished requests may take after that.
 FAREWELL_SECONDS = 5
@@ -35,7 +35,7 @@ class Limits:
             most 46, if a character is one token at most and reading does not make it longer.
         request_tokens: Most tokens in the windows of a request's texts: 256 windows of 128 tokens.
         queue_tokens: Tokens that may wait or be at work, for every session: about what a core scores by the deadline.
-        deadline: Seconds until a request whose body was read has an answer.
+        deadline: Seconds until a request whose body was read and unpacked has an answer.
         body_seconds: Seconds that a body may take to arrive.
         held_bytes: Bytes of large bodies in memory, over all requests.
     """

@@ -129,7 +129,7 @@ class _FilterREST(RESTServer):
         self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
-        endpoints.register(app, self._filter_dataplane)
+        endpoints.register(app, self._filter_dataplane, self._model.limits.deadline)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level

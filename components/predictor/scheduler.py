@@ -142,10 +142,13 @@ class Scheduler:
             thread.join()
 
     def _charge(self, job: Job, tokens: int, held: int) -> None:
-        """Sets what a job takes of the queue; ``held`` is what it takes already."""
+        """Sets what a job takes of the queue; ``held`` is what it takes already.
+
+        A job that turns out to cost no more than it was accepted for stays, however full the queue is.
+        """
         room = self._capacity if tokens <= _SMALL_REQUEST_TOKENS else self._capacity * 3 // 4
         total = self._n_tokens - held + tokens
-        if total > room:
+        if tokens > held and total > room:
             raise OverloadedError("too many texts are waiting")
         self._n_tokens, job.charge = total, tokens
 

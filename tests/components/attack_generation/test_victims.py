@@ -18,7 +18,12 @@ TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]
 @pytest.fixture
 def server():
     """A server whose answer to each request body a test chooses."""
-    reply = {"make": lambda body: {"predictions": [0.5] * len(body["instances"])}, "status": 200, "paths": []}
+    reply = {
+        "make": lambda body: {"predictions": [0.5] * len(body["instances"])},
+        "status": 200,
+        "paths": [],
+        "headers": {},
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -26,6 +31,8 @@ def server():
             reply["paths"].append(self.path)
             answer = reply["make"](body)
             self.send_response(reply["status"])
+            for name, value in reply["headers"].items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
@@ -57,6 +64,32 @@ def test_a_request_that_is_too_much_work_is_halved_until_it_is_not(server):
     server["make"], server["status"] = lambda body: {}, 413
     with pytest.raises(VictimError, match="413"):
         victim.score(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(429, {"Retry-After": "3600"}), (429, {}), (503, {"Retry-After": "1"})]
+)
+def test_a_busy_server_is_asked_again_for_a_while(server, status, headers):
+    server["status"], server["headers"] = status, headers
+
+    def answer(body):
+        server["status"] = status if len(server["paths"]) < 3 else 200
+        return {"predictions": [0.5] * len(body["instances"])}
+
+    server["make"] = answer
+    assert EndpointVictim(server["url"], longest_wait=0.01).score(TEXTS).tolist() == [0.5] * 4
+    assert len(server["paths"]) == 3
+    server["make"], server["status"] = lambda body: {"error": "busy"}, status
+    with pytest.raises(VictimError, match=f"HTTP {status} .*asked 5 times more: it is too busy"):
+        EndpointVictim(server["url"], repeats=5, longest_wait=0.01).score(TEXTS)
+    assert len(server["paths"]) == 3 + 6
+
+
+def test_a_busy_server_that_names_no_time_is_asked_once(server):
+    server["make"], server["status"] = lambda body: {"error": "not ready"}, 503
+    with pytest.raises(VictimError, match=r"HTTP 503 instead of scores$"):
+        EndpointVictim(server["url"]).score(TEXTS)
+    assert len(server["paths"]) == 1
 
 
 def test_v2(server):

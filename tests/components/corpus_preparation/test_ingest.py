@@ -188,8 +188,14 @@ def test_refuses_a_gzip_file_that_was_cut_off(tmp_path):
     write(path, as_csv(ROWS * 50))
     path.write_bytes(path.read_bytes()[:-20])
     assert "no whole gzip" in refusal(path)
-    path.write_bytes(b"text,label\nno,1\n")
+    path.write_bytes(b"\x1f\x8bno,1\n")
     assert "no whole gzip" in refusal(path)
+
+
+def test_reads_a_file_that_is_named_gz_and_was_unpacked_already(tmp_path):
+    path = tmp_path / "data.csv.gz"
+    path.write_bytes(b"text,label\nno,1\n")
+    assert read(path).table["label"].tolist() == ["toxic"]
 
 
 @pytest.mark.parametrize("label", ["toxic", "Toxic ", "hate", "Offensive", "1", "1.0", "TRUE", 1, 1.0, True])

@@ -98,6 +98,14 @@ def test_without_a_column_of_harmless_texts_a_row_of_zeros_is_benign(tmp_path):
     assert labels(path, label_columns="insult,threat") == ["toxic", "benign"]
 
 
+def test_a_map_says_which_scores_mean_that_a_column_applies_also_in_one_of_harmless_texts(tmp_path):
+    path = write(tmp_path / "a.csv", "text,hate,normal\na,0.9,0.1\nb,0.2,0.8\nc,0.3,0.4\nd,0.6,0.7\n")
+    found = read(path, label_columns="hate,normal", label_map=">=0.5=toxic,*=benign")
+    assert found.table[["text", "label"]].values.tolist() == [["a", "toxic"], ["b", "benign"]]
+    assert found.dropped["unlabelled"] == 1
+    assert found.dropped["contradictory_label"] == 1
+
+
 def test_columns_of_marks_are_offered(tmp_path):
     path = write(tmp_path / "a.csv", "text,gossip,clean\na,1,0\nb,0,1\n")
     message = refusal(path)

@@ -1,6 +1,7 @@
 """Files at an address: fetched, and never with credentials in it."""
 
 import functools
+import gzip
 import http.server
 import threading
 
@@ -17,11 +18,21 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Encoding(Quiet):
+    """Calls a .gz file an encoding of the file without the suffix, as some web servers do."""
+
+    def end_headers(self):
+        if self.path.endswith("?encoded"):
+            self.send_header("Content-Encoding", "gzip")
+        super().end_headers()
+
+
 @pytest.fixture
 def server(tmp_path):
     (tmp_path / "my data.csv").write_text("text,label\none,1\ntwo,0\n")
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(b"text,label\none,1\ntwo,0\n"))
     with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path))
+        ("127.0.0.1", 0), functools.partial(Encoding, directory=str(tmp_path))
     ) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
@@ -33,6 +44,11 @@ def test_reads_a_file_of_a_web_server(server):
     assert found.table["label"].tolist() == ["toxic", "benign"]
     assert "answers 404" in refusal(f"{server}/none.csv")
     assert "names no file" in refusal(f"{server}/")
+
+
+@pytest.mark.parametrize("query", ["", "?encoded"])
+def test_a_packed_file_is_unpacked_once_whether_or_not_the_server_calls_it_an_encoding(server, query):
+    assert read(f"{server}/packed.csv.gz{query}").table["label"].tolist() == ["toxic", "benign"]
 
 
 def test_a_server_that_is_not_there_is_named():

@@ -6,12 +6,16 @@ import threading
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from kserve.model_repository import ModelRepository
 
+from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
-from content_arena.components.predictor.boundary import BoundaryMiddleware
-from content_arena.components.predictor.limits import Limits
+from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
 from content_arena.components.predictor.protocol import confidence
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
 from content_arena.components.shared.errors import BundleError
@@ -90,6 +94,22 @@ def test_a_job_given_up_frees_its_place(tiny_bundle):
         scheduler.submit(["you idiot"])
 
 
+def test_an_accepted_job_that_turns_out_cheaper_is_not_refused_after_it_was_read(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits(queue_tokens=1_000))
+    first = scheduler.submit(["you idiot"])
+    assert held.at_work.wait(20)
+    # Estimated as 700 tokens, which is less than three quarters of the queue; it has 600. Small jobs fill the rest.
+    large = scheduler.submit(["idiot idiot idiot idiot"] * 100)
+    small = scheduler.submit(["you idiot"] * 70)
+    assert large.charge == 700
+    held.let_go.set()
+    assert [len(job.result.result(20)) for job in (first, small, large)] == [1, 70, 100]
+    assert large.n_tokens == 600
+    scheduler.close()
+    scheduler.join()
+
+
 @pytest.mark.parametrize("n_short", [1, 40])
 def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
     held = HeldFilter(tiny_bundle, threads=1)
@@ -153,6 +173,23 @@ def test_is_ready_only_after_the_warm_up(tiny_bundle):
     assert model.load()
     assert model.ready
     model.stop()
+
+
+@pytest.mark.parametrize("path", ["/v1/models/content-filter:predict", "/v2/models/content-filter/infer"])
+def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle, path):
+    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    repository, app = ModelRepository(), FastAPI()
+    repository.update(model)
+    model.load()
+    endpoints.register(app, models.FilterDataPlane(repository), deadline=0.05)
+    let_go = threading.Event()
+    LARGE_BODIES.submit(let_go.wait, 5)
+    try:
+        with TestClient(app) as client, pytest.raises(models.DeadlineError):
+            client.post(path, content=b" " * SMALL_BODY_BYTES + b'{"instances": ["you idiot"]}')
+    finally:
+        let_go.set()
+        model.stop()
 
 
 @pytest.mark.parametrize(
