@@ -11,7 +11,7 @@ import time
 from content_arena.components.predictor import server
 from content_arena.components.shared.filter import ContentFilter
 
-score, calls = ContentFilter.score, itertools.count()
+windows, calls = ContentFilter.windows, itertools.count()
 
 
 def faulty(self, texts):
@@ -21,9 +21,9 @@ def faulty(self, texts):
         time.sleep(0.7)
     if is_warm and os.environ["PREDICTOR_FAULT"] == "failing" and call % 2:
         raise RuntimeError
-    return score(self, texts)
+    return windows(self, texts)
 
 
 if __name__ == "__main__":
-    ContentFilter.score = faulty
+    ContentFilter.windows = faulty
     sys.exit(server.main())

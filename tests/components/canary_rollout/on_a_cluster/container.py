@@ -43,13 +43,13 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fau
     kind, _, value = fault.partition("=")
     if kind == "failing":
         os.environ["PREDICTOR_FAULT"] = fault
-        ContentFilter.score = faulty_predictor.faulty
+        ContentFilter.windows = faulty_predictor.faulty
     if kind == "failing-once":
-        well = ContentFilter.score
-        ContentFilter.score = lambda self, texts: _fail() if Path(value).exists() else well(self, texts)
+        well = ContentFilter.windows
+        ContentFilter.windows = lambda self, texts: _fail() if Path(value).exists() else well(self, texts)
     if kind == "slow":
-        score = ContentFilter.score
-        ContentFilter.score = lambda self, texts: time.sleep(float(value)) or score(self, texts)
+        windows = ContentFilter.windows
+        ContentFilter.windows = lambda self, texts: time.sleep(float(value)) or windows(self, texts)
     if kind == "version":
         arguments = [*arguments, f"--model_version={value}"]
     code = server.main([*arguments, "--threads=1"])
