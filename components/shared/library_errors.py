@@ -101,15 +101,10 @@ def naming(
 
         @functools.wraps(method)
         def run(self: Talks, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            try:
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            with during(f"{doing.format(**bound.arguments)} (MLflow at {self.uri})"):
                 return method(self, *args, **kwargs)
-            except Exception as error:
-                bound = signature.bind(self, *args, **kwargs)
-                bound.apply_defaults()
-                known = explained(error, f"{doing.format(**bound.arguments)} (MLflow at {self.uri})")
-                if known is None:
-                    raise
-                raise known from error
 
         return run
 
