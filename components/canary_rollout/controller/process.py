@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 
 from content_arena.components.canary_rollout.controller.beginning import (
     RolloutRequest,
@@ -21,6 +18,7 @@ from content_arena.components.canary_rollout.controller.reconcile import Reconci
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
+from content_arena.components.canary_rollout.controller.stopping import stopped_by_signals
 from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
@@ -161,11 +159,11 @@ def reconcile_service(
     connection = _Connection.to(service_ref, settle_seconds)
     cluster, mover = connection.cluster, connection.mover
     connection.record()
-    with _ends_on_sigterm(), Lease(cluster, service_ref.service) as lease:
+    with stopped_by_signals() as stop, Lease(cluster, service_ref.service, sleep=stop.clock.sleep) as lease:
         recorder = EventRecorder(Events(cluster, lease.holder))
         rollout = Rollout(
             cluster, mover, Unmeasured(), registry, recorder,
-            service=service_ref.service, assert_leadership=lease.ensure, pace=pace,
+            service=service_ref.service, assert_leadership=lease.ensure, pace=pace, clock=stop.clock,
         )  # fmt: skip
         records = RecordStore(cluster, service_ref.service)
         done = Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
@@ -183,8 +181,8 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
 
     try:
         with (
-            _ends_on_sigterm(),
-            Lease(cluster, service_ref.service) as lease,
+            stopped_by_signals() as stop,
+            Lease(cluster, service_ref.service, sleep=stop.clock.sleep) as lease,
             contextlib.ExitStack() as at_exit,
         ):
             if run.before is not None:
@@ -196,7 +194,7 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
             at_exit.callback(measurer.close)
             rollout = Rollout(
                 cluster, connection.mover, measurer, registry, _recorder(connection, lease, artifacts, options),
-                service=service_ref.service, assert_leadership=lease.ensure, pace=options.pace,
+                service=service_ref.service, assert_leadership=lease.ensure, pace=options.pace, clock=stop.clock,
             )  # fmt: skip
             if run.request is not None:
                 _begin(rollout, run.request, run)
@@ -239,22 +237,3 @@ def _write_timeline(artifacts: RolloutArtifacts, service: str, state: State | No
         LOG.warning("the timeline page can not be written: %s", error)
     else:
         LOG.info("timeline: %s", artifacts.timeline)
-
-
-@contextlib.contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """Makes SIGTERM, which ends a pod, behave like Ctrl-C, so that the lease is released."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        # A process manager may send it to the process and to its group. The second must not interrupt the clean-up.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
