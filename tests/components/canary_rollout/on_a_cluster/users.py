@@ -17,10 +17,10 @@ _PATH = "/v1/models/content-filter:predict"
 
 
 class Users:
-    """``n`` users, each with a connection of its own that is opened again after an error."""
+    """``n`` users of a host, each with a connection of its own that is opened again after an error."""
 
-    def __init__(self, port: int, host: str, n: int = 4, pause: float = 0.005) -> None:
-        self._port, self._host, self._pause = port, host, pause
+    def __init__(self, port: int, host: str, n: int = 4, pause: float = 0.005, address: str = "127.0.0.1") -> None:
+        self._address, self._host, self._pause = (address, port), host, pause
         self._stopped = threading.Event()
         self._answers: list[tuple[float, int, str]] = []
         self._threads = [threading.Thread(target=self._call, args=(k,), daemon=True) for k in range(n)]
@@ -56,7 +56,7 @@ class Users:
             began, status, version = time.monotonic(), 0, ""
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+                    connection = http.client.HTTPConnection(*self._address, timeout=30)
                 body = json.dumps({"instances": [text]})
                 connection.request("POST", _PATH, body, {"Host": self._host, "Content-Type": "application/json"})
                 response = connection.getresponse()
