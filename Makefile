@@ -33,7 +33,8 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 
 # What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.
 CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_pods.py \
-	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py tests/manifests/node/test_first_hour.py
+	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py \
+	tests/components/canary_rollout/on_a_cluster/test_real_knative.py tests/manifests/node/test_first_hour.py
 
 .PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Collection
 
 from content_arena.components.canary_rollout.kube.client import Json
+from tests.components.canary_rollout.stand_in.knative_traffic import RolledOut
 from tests.components.canary_rollout.stand_in.objects import Stored, copied_to_pods
 
 
@@ -38,7 +39,7 @@ class KnativeWorld:
         self._templates: list[Json] = []
         self._observed, self._percent = 0, None
         self._ages: list[int] = []
-        self._rolled_out, self._previous = "", ""
+        self._rolled_out = RolledOut()
         self._statuses: deque[Json] = deque(maxlen=status_lag + 1)
         self._gateway: deque[dict[str, int]] = deque(maxlen=gateway_lag + 1)
         self.tick(start + status_lag + gateway_lag + 2)
@@ -80,12 +81,15 @@ class KnativeWorld:
         self._percent = percent
         numbers = range(1, len(self._templates) + 1)
         latest = max((number for number in numbers if self._is_ready(number)), default=0)
-        traffic = self._traffic(f"{latest:05}", percent) if latest else []
+        created, ready = f"{len(self._templates):05}", f"{latest:05}" if latest else ""
+        traffic = self._rolled_out.split(ready, percent) if latest else []
+        if latest:
+            self._rolled_out.read(traffic, created, ready)
         component = {
-            "latestCreatedRevision": f"{len(self._templates):05}",
-            "latestReadyRevision": f"{latest:05}" if latest else "",
-            "latestRolledoutRevision": self._rolled_out,
-            "previousRolledoutRevision": self._previous,
+            "latestCreatedRevision": created,
+            "latestReadyRevision": ready,
+            "latestRolledoutRevision": self._rolled_out.latest,
+            "previousRolledoutRevision": self._rolled_out.previous,
             "traffic": traffic,
         }
         self._statuses.append(component)
@@ -107,18 +111,3 @@ class KnativeWorld:
                 met[self._uri(revision)] = met.get(self._uri(revision), 0) + share
         self.met.append(met)
         self.lost += 100 - sum(met.values())
-
-    def _traffic(self, latest: str, percent: int | None) -> list[Json]:
-        before = self._rolled_out
-        # It had all traffic and was withdrawn since. Not so while a newer revision starts, or fails to.
-        is_taken_back = before == latest == f"{len(self._templates):05}"
-        if percent is not None and percent < 100 and is_taken_back and self._previous:
-            before = self._previous
-        if percent is None or percent == 100 or not before:
-            if self._rolled_out != latest:
-                self._previous, self._rolled_out = self._rolled_out, latest
-            return [{"revisionName": latest, "latestRevision": True, "percent": 100}]
-        return [
-            {"revisionName": latest, "latestRevision": True, "percent": percent},
-            {"revisionName": before, "percent": 100 - percent, "tag": "prev"},
-        ]
