@@ -62,7 +62,7 @@ def count_answers(cli: RolloutCli) -> dict[int, int]:
     """Prints the answers by status and by version; returns those other than 200."""
     users = cli.installation.users
     statuses, versions = dict(users.statuses()), dict(users.versions())
-    print(f"\n{cli.installation.mode}: answers {statuses}, by version {versions}, lost {users.lost()}")
+    print(f"\n{cli.installation.mode}: answers {statuses}, by version {versions}, lost {users.lost()}", *users.bad())
     return users.lost()
 
 

@@ -28,6 +28,7 @@ from tests.manifests.forwarding import forwarded
 from tests.manifests.rendering import Renderer, kubectl, of_kind, services
 
 _GATEWAY = ("--namespace=envoy-gateway-system", "-l=gateway.envoyproxy.io/owning-gateway-name=kserve-ingress-gateway")
+_PORT = 80
 #: What the whole cluster has once.
 _SHARED = ("ClusterStorageContainer", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 #: Names of what all tests of a module share, and of what each has in its own namespace. Network policies are left out,
@@ -142,16 +143,23 @@ class RealKnative(ServiceUnderTest):
 
 
 def _gateway() -> tuple[str, int]:
-    """A node's address and the gateway's port there; skips the test if it is not reached from this machine."""
+    """The gateway's address and port; skips the test if it is not reached from this machine."""
     items = json.loads(kubectl("get", "services", *_GATEWAY, "--output=json"))["items"]
-    ports = [port.get("nodePort") for item in items for port in item["spec"]["ports"] if port["port"] == 80]
-    (node, *_) = json.loads(kubectl("get", "nodes", "--output=json"))["items"]
-    (address,) = [one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
-    try:
-        socket.create_connection((address, ports[0]), timeout=5).close()
-    except (OSError, IndexError, TypeError) as error:
-        pytest.skip(f"needs the gateway kserve-ingress-gateway at port {ports} of the node {address}: {error}")
-    return address, ports[0]
+    nodes = json.loads(kubectl("get", "nodes", "--output=json"))["items"]
+    internal = [one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
+    candidates = [(item["spec"]["clusterIP"], _PORT) for item in items]
+    candidates += [
+        (address, port["nodePort"])
+        for item in items
+        for port in item["spec"]["ports"]
+        for address in internal
+        if port["port"] == _PORT and "nodePort" in port
+    ]
+    for candidate in candidates:
+        with contextlib.suppress(OSError):
+            socket.create_connection(candidate, timeout=5).close()
+            return candidate
+    pytest.skip(f"needs the gateway kserve-ingress-gateway to be reached from here; tried {candidates}")
 
 
 def _named(objects: list[Json], *names: str) -> list[Json]:
