@@ -131,7 +131,7 @@ def test_one_that_crashes_at_load_never_meets_a_user(installation, outsider):
 
 def test_a_person_aborts_with_kubectl(installation, outsider):
     installation.storage.put("2")
-    process = outsider.begin(**PATIENT | {"bake": 120})
+    process = outsider.begin(**PATIENT | {"bake": 20})
     outsider.wait_for_phase("baking", 1, process)
     request = "content-arena/abort=2 by alice: complaints"
     kubectl("annotate", "configmap", f"rollout-{SERVICE}", request, f"--namespace={installation.namespace}")
