@@ -17,8 +17,8 @@ from tests.manifests.rendering import NAMESPACE, Renderer, find, kubectl, pods
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 #: A container takes longer to start than a process that is forked.
 PATIENT = {"start_timeout": 240, "move_timeout": 180, "pod_access": "auto", "settle": 5}
-#: Most answers of a rollout that may be Envoy Gateway's own: a rollout changes the backends four times.
-_GATEWAYS_OWN = 8
+#: Most answers of a rollout that may be lost by Envoy Gateway itself: a rollout changes the backends two to four times.
+_GATEWAYS_OWN = 40
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def served_by(installation):
 def loses_nothing(outsider):
     """Every answer was 200, but for those that Envoy Gateway loses at any change of a route's backends.
 
-    It gave its Envoy the route before the cluster that the route names (``cluster_not_found`` in Envoy's log): once in
-    32,000 answers, which is no patch's fault.
+    For some 30 ms the route names a cluster that its Envoy does not have (``cluster_not_found`` in Envoy's log): one to
+    six of 30,000 answers of a rollout, which is no patch's fault.
     """
     lost, unrouted = outcomes.count_answers(outsider), outsider.installation.users.unrouted()
     assert sum(lost.values()) == unrouted, outsider.installation.users.bad()
@@ -111,7 +111,7 @@ def test_one_that_users_find_out_about_is_rolled_back_at_ten_per_cent(installati
     }
     process = outsider.run(plan="0,10,100", bake=60, limits=limits, **PATIENT)
     assert process.code == 1, outsider.output
-    outcomes.is_rolled_back(outsider, "flagged")
+    outcomes.is_rolled_back(outsider, "failed at 10 %", "flagged")
     loses_nothing(outsider)
     assert installation.users.versions()["2"] > 0
     # Clearing the percentage promotes whatever the spec names, so stable's model has to be in it again.
