@@ -29,9 +29,19 @@ class KnativeWorld:
     """
 
     def __init__(
-        self, given: Json, *, start: int = 3, status_lag: int = 1, gateway_lag: int = 2, broken: Collection[str] = ()
+        self,
+        given: Json,
+        *,
+        start: int = 3,
+        status_lag: int = 1,
+        gateway_lag: int = 2,
+        broken: Collection[str] = (),
+        revision_lag: int = 0,
     ) -> None:
-        """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready."""
+        """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready.
+
+        ``revision_lag``: seconds from a split of the traffic to the revision that was asked for in the same patch.
+        """
         self.now, self.lost = 0, 0
         self.met: list[dict[str, int]] = []
         self._start, self._broken = start, set(broken)
@@ -39,6 +49,7 @@ class KnativeWorld:
         self._templates: list[Json] = []
         self._observed, self._percent = 0, None
         self._ages: list[int] = []
+        self._revision_lag, self._unmade = revision_lag, 0
         self._rolled_out = RolledOut()
         self._statuses: deque[Json] = deque(maxlen=status_lag + 1)
         self._gateway: deque[dict[str, int]] = deque(maxlen=gateway_lag + 1)
@@ -74,7 +85,10 @@ class KnativeWorld:
         percent = predictor.pop("canaryTrafficPercent", None)
         template = predictor | copied_to_pods(self.stored.value)
         is_new = not self._templates or template != self._templates[-1]
+        self._unmade = self._unmade + 1 if is_new and self._templates else 0
+        is_new &= not self._templates or self._unmade > self._revision_lag
         if is_new:
+            self._unmade = 0
             self._templates.append(template)
             self._ages.append(0)
         self._observed += is_new or percent != self._percent
