@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 import requests
 
+from tests import mlflow_template
 from tests.tiny_bundle import make_tiny_bundle
 
 # No deadline for an example: on a machine with other work, its time is not a measure of the code.
@@ -41,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(_CLUSTER_TEST_SECONDS))
             elif item.get_closest_marker("slow") is not None:
                 item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Makes MLflow's tables once a worker and not in every test that needs a registry."""
+    with mlflow_template.copied(tmp_path_factory.mktemp("mlflow") / "tables.db"):
+        yield
 
 
 @pytest.fixture(scope="session")
