@@ -35,7 +35,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives tests that train, and those that roll out on a cluster, more time than pyproject.toml gives the rest."""
+    """Puts files with slow tests first, and gives slow tests more time than pyproject.toml gives the rest.
+
+    A worker that began with a run of the whole loop when the others are done would keep everyone waiting.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         if item.get_closest_marker("timeout") is None:
             if item.get_closest_marker("node") is not None or "on_a_cluster" in item.path.parts:
