@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,8 +143,8 @@ def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions |
             [None if _is_missing(cell) else cell for cell in columns[name]], dtype=object
         )
     rows = _Rows(table)
-    rows.drop("undecodable", table.map(is_undecodable).any(axis=1))
-    rows.drop("nul_character", rows.table.map(_has_nul).any(axis=1))
+    rows.drop("undecodable", _any_cell(rows.table, is_undecodable))
+    rows.drop("nul_character", _any_cell(rows.table, _has_nul))
     _keep_language(rows, columns, label_names, lang)
     cells = {name: rows.table[_cells_of(name)].tolist() for name in label_names}
     rows.table = rows.table.drop(columns=list(map(_cells_of, label_names)))
@@ -263,6 +264,14 @@ def _cells_of(label_column: str) -> str:
 
 def _is_missing(cell: object) -> bool:
     return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def _any_cell(table: pd.DataFrame, is_bad: Callable[[object], bool]) -> pd.Series:
+    """Marks the rows with a bad cell. Most of the columns are empty, and those are not looked at cell by cell."""
+    bad = pd.Series(False, index=table.index)
+    for name in table.columns[table.notna().any()]:
+        bad |= table[name].map(is_bad).astype(bool)
+    return bad
 
 
 def _has_nul(cell: object) -> bool:
