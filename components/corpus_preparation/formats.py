@@ -25,6 +25,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _JSON_LINES = (".jsonl", ".json", ".ndjson")
 _PARQUET = (".parquet", ".pq")
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
 _GZIP = b"\x1f\x8b"
 ACCEPTED = "CSV, TSV or JSONL (each also .gz), XLSX or Parquet"
 
@@ -45,6 +46,11 @@ def read_columns(path: Path, lang: str, options: ReadingOptions | None = None) -
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
     check_is_file(path)
+    if kind in _DATABASES:
+        raise InputError(
+            f"{path} is an SQLite database: give sqlite:///{path} as {named('data')}, and say what to read with "
+            f"{named('query')} 'select ...'"
+        )
     if kind not in (*_DELIMITERS, *_JSON_LINES, *_PARQUET, *_SPREADSHEETS):
         raise InputError(f"{path} has the suffix {kind or '(none)'}; rename or convert it: {ACCEPTED} is read")
     columns = _read(path, kind, lang, options or ReadingOptions())
