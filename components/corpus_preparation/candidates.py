@@ -10,7 +10,7 @@ texts there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,13 +67,16 @@ class Candidates:
         return self.members[self.bounds[group] : self.bounds[group + 1]]
 
 
-def find_candidates(texts: Sequence[str], threshold: float) -> Candidates:
+def find_candidates(
+    texts: Sequence[str], threshold: float, tell: Callable[[int, int], None] | None = None
+) -> Candidates:
     """Groups the texts of which some may be near-duplicates.
 
     Args:
         texts: Texts without lone surrogates.
         threshold: Least Jaccard similarity of near-duplicates, in (0, 1]. Below 0.85 parts would have fewer than six
             shingles, which many texts share by chance: then all texts are one group.
+        tell: Called with the number of texts that are done, and of all.
     """
     if threshold < _LEAST_THRESHOLD:
         return Candidates.of([np.arange(len(texts), dtype=np.int32)], [np.array([len(texts)])])
@@ -86,6 +89,7 @@ def find_candidates(texts: Sequence[str], threshold: float) -> Candidates:
     n_in = np.bincount(band_of, minlength=2)
     members: list[Rows] = []
     n_members: list[NDArray[np.int64]] = []
+    n_hashed = 0
     for band in np.flatnonzero(n_in).tolist():
         # A near-duplicate of a text is in its band or beside it. A band is looked at together with the next one.
         is_last = band + 1 == len(n_in) or not n_in[band + 1]
@@ -96,6 +100,10 @@ def find_candidates(texts: Sequence[str], threshold: float) -> Candidates:
             of_part, n_of_part = _alike(part, rows)
             members.append(of_part)
             n_members.append(n_of_part)
+        n_hashed += len(rows)
+        if tell is not None:
+            # Most texts are in two bands.
+            tell(n_hashed // 2, len(texts))
     return Candidates.of(members, n_members)
 
 

@@ -10,7 +10,7 @@ datasketch, misses some pairs near the threshold, by chance.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +26,21 @@ THRESHOLD = 0.9
 _MOST_COMPARED = 64
 
 
-def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> NDArray[np.bool_]:
+def near_duplicates(
+    texts: Sequence[str], threshold: float = THRESHOLD, tell: Callable[[int, int], None] | None = None
+) -> NDArray[np.bool_]:
     """Marks every text that is a near-duplicate of an earlier, unmarked one.
 
     Args:
         texts: Texts in the form that is compared (canonical, casefolded), without lone surrogates.
         threshold: Least Jaccard similarity of a near-duplicate, in (0, 1].
+        tell: Called with the number of texts that are done, and of all.
 
     Returns:
         One flag a text, in the given order; the first of a group of near-duplicates is never marked.
     """
     marked = np.zeros(len(texts), dtype=bool)
-    index = _Index(texts, threshold)
+    index = _Index(texts, threshold, tell)
     for row in index.rows:
         marked[row] = index.has_near(row)
         if not marked[row]:
@@ -73,11 +76,11 @@ class _Index:
         rows: Places in ``texts`` of those that may have a near-duplicate, ascending.
     """
 
-    def __init__(self, texts: Sequence[str], threshold: float) -> None:
+    def __init__(self, texts: Sequence[str], threshold: float, tell: Callable[[int, int], None] | None = None) -> None:
         """Takes every text that will be added or asked for; each is named by its place in ``texts``."""
         self._texts = texts
         self._threshold = threshold
-        self._candidates = find_candidates(texts, threshold)
+        self._candidates = find_candidates(texts, threshold, tell)
         self.rows: list[int] = self._candidates.rows.tolist()
         self._place_of = {row: place for place, row in enumerate(self.rows)}
         self._added: dict[int, list[int]] = defaultdict(list)

@@ -162,6 +162,15 @@ def test_keeps_the_first_of_near_duplicates_and_both_of_a_minimal_pair():
     assert dropped(*rows) == ([text, text + "?"], {"near_duplicate": 1})
 
 
+def test_says_how_many_rows_are_done():
+    told = []
+    rows = [(" ".join(WORDS[n:] + WORDS[:n]), "toxic" if n % 2 else "benign") for n in range(8)]
+    clean(table(*rows), tell=lambda step, done, total: told.append((step, done, total)))
+    assert told[:2] == [("masked", 8, 8), ("canonicalised", 8, 8)]
+    assert {(step, total) for step, _, total in told[2:]} == {("compared, benign", 4), ("compared, toxic", 4)}
+    assert all(done <= total for _, done, total in told)
+
+
 def test_cleaning_is_fast():
     rng = random.Random(7)
     rows = [(" ".join(rng.choices(WORDS, k=16)) + str(n), rng.choice(["toxic", "benign"])) for n in range(6_000)]
