@@ -198,9 +198,10 @@ def _read(connection: Connection, query: str, url: URL, tell: Callable[[str], No
         connection = connection.execution_options(postgresql_readonly=True)
     elif backend in _READ_ONLY:
         connection.exec_driver_sql(_READ_ONLY[backend])
-    if backend == "sqlite":
+    driver = connection.connection.dbapi_connection
+    if backend == "sqlite" and driver is not None:
         # Bytes that are not UTF-8 lose their row later, as in a file; the driver would stop, and quote the text.
-        connection.connection.dbapi_connection.text_factory = _decoded
+        driver.text_factory = _decoded
     # Without parameters a % in the query is a character.
     result = connection.execution_options(no_parameters=True, yield_per=_CHUNK).exec_driver_sql(query)
     if not result.returns_rows:

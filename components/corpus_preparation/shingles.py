@@ -93,7 +93,7 @@ def _hashes(text: str) -> Hashes:
     """The hash of every window of a text, mixed so that each bit depends on all characters (Steele et al. 2014)."""
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     n = len(codes) - SHINGLE_LENGTH + 1
-    found = codes[:n] * _MULTIPLIERS[0]
+    found: Hashes = codes[:n] * _MULTIPLIERS[0]
     for place in range(1, SHINGLE_LENGTH):
         found += codes[place : place + n] * _MULTIPLIERS[place]
     found ^= found >> np.uint64(30)
