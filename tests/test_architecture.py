@@ -87,6 +87,10 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.data", "components.qlora_training.base_models"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
+    (
+        "pipelines.cli.run",
+        "components.corpus_preparation.databases",
+    ): "an address with a password is refused at once",
     ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
     ("pipelines.cli.run", "components.corpus_preparation.sources"): "an address with a password is refused at once",

@@ -24,9 +24,10 @@ from content_arena.components.corpus_preparation.settings import CorpusSettings
 from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import log, note, stage
+from content_arena.components.shared.stage import Progress, log, note, stage
 
 NAME = "prepare_corpus"
+_SILENT_SECONDS = 2.0
 #: Makes, from the divided corpus, what restores the words of a text; None where there is no Reader for it.
 MakeReader = Callable[[pd.DataFrame], Restore | None]
 
@@ -142,13 +143,14 @@ def examine(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
     reading = ReadingOptions.of(given or {})
-    ingested = ingest(data, lang, reading)
+    log(NAME, "reading")
+    ingested = ingest(data, lang, reading, tell=functools.partial(log, NAME))
     log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
     for sentence in ingested.notes:
         note(NAME, f"{ingested.source}: {sentence}")
 
     seen = DroppedRows()
-    table, dropped = clean(ingested.table, seen)
+    table, dropped = clean(ingested.table, seen, _Progress())
     dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
     say = note if any(dropped.values()) else log
     say(NAME, f"kept {len(table):,} of {ingested.n_read:,} rows; {dropped_line(dropped, rows=ingested.first_rows)}")
@@ -178,6 +180,19 @@ def examine(
         stops=stops(quality, settings),
         warnings=warnings(quality, settings),
     )
+
+
+class _Progress:
+    """Logs how many rows each step of cleaning has done, where that takes more than seconds."""
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._progress: Progress | None = None
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if self._progress is None or step != self._step:
+            self._step, self._progress = step, Progress(NAME, total, "rows", silent=_SILENT_SECONDS)
+        self._progress.at(done, step)
 
 
 def _draw(whole: pd.DataFrame, max_texts: int, seed: int, rare_share: float) -> pd.DataFrame:

@@ -58,6 +58,7 @@ def check(
     label_map: Annotated[str | None, typer.Option(metavar="LABEL=MEANING,...", help=described("label_map"))] = None,
     quoting: Annotated[str | None, typer.Option(metavar="[csv|none]", help=described("quoting"))] = None,
     encoding: Annotated[str | None, typer.Option(help=described("encoding"))] = None,
+    query: Annotated[str | None, typer.Option(metavar="SQL", help=described("query"))] = None,
     guard: Annotated[str, typer.Option(help=described("guard"))] = PARAMETERS["guard"].default,
     base_model: Annotated[
         str,
@@ -91,6 +92,7 @@ def check(
                 "label_map": label_map or "",
                 "quoting": quoting or "",
                 "encoding": encoding or "",
+                "query": query or "",
             },
             max_texts=max_texts,
             guard=guard,

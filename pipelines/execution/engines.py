@@ -26,7 +26,19 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     **FEW_RETRIES,
 }
-_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *QUIET)
+#: Credentials; stages that are processes have them as they are. A command's list of arguments would show them.
+_PASSED_ON = (
+    "HF_TOKEN",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "S3_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "CONTENT_ARENA_DATA_USER",
+    "CONTENT_ARENA_DATA_PASSWORD",
+    *QUIET,
+)
 
 
 def subprocesses() -> Engine:
