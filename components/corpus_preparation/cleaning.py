@@ -16,7 +16,7 @@ from content_arena.components.shared.masking import mask
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
 _canonicalise_for_ids = canonicaliser("1")
 
-#: The reasons to drop a row. The first four are found while reading, the last two when the corpus is drawn and divided.
+#: The reasons to drop a row. The first four are found while reading, the last three after that.
 REASONS = (
     "undecodable",
     "nul_character",
@@ -28,6 +28,7 @@ REASONS = (
     "exact_duplicate",
     "near_duplicate",
     "over_max_texts",
+    "forgotten",
     "near_guard",
 )
 
@@ -35,6 +36,11 @@ REASONS = (
 def comparison_key(text: str) -> str:
     """The form in which texts are compared: canonical (version 1) and casefolded. Ids are hashes of it."""
     return _canonicalise_for_ids(text).casefold()
+
+
+def imported_key(text: str) -> str:
+    """The comparison key that a text has once it is in a corpus: stripped and masked."""
+    return comparison_key(mask(text.strip()))
 
 
 def clean(

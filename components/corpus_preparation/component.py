@@ -25,6 +25,7 @@ def prepare_corpus(
     label_map: str = "",
     quoting: str = "",
     encoding: str = "",
+    tracking_uri: str = "",
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
@@ -58,6 +59,7 @@ def prepare_corpus(
         label_map: What labels mean, such as "8=benign,*=toxic" or ">=0.5=toxic,*=benign"; "none" drops the row.
         quoting: csv or none: whether a double quote in a CSV or TSV file holds a field together. Empty: found.
         encoding: Of a file of text, such as cp1252. Empty: UTF-8, or the usual one of the language where that fits.
+        tracking_uri: MLflow server with the list of texts that were forgotten; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
     from content_arena.components.corpus_preparation.settings import CorpusSettings
@@ -80,6 +82,7 @@ def prepare_corpus(
         guard=guard,
         page_path=quality.path,
         settings=read("prepare_corpus", CorpusSettings, settings),
+        tracking_uri=tracking_uri or None,
     )
     corpus.metadata.update(counts | {"data": data, "data_version": data_version})
     for name, value in counts.items():
