@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.home import KEY_VARIABLE
 from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     **FEW_RETRIES,
 }
-_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *QUIET)
+_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", KEY_VARIABLE, *QUIET)
 
 
 def subprocesses() -> Engine:
