@@ -13,7 +13,8 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.pipelines.definitions.addresses import HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.components.shared.home import KEY_VARIABLE
+from content_arena.pipelines.definitions.addresses import FORGET_SECRET, HUB_SECRET, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
@@ -158,6 +159,8 @@ class Placement:
             task.set_env_variable("S3_ENDPOINT_URL", self.s3_endpoint)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.knows_forgotten:
+            kubernetes.use_secret_as_env(task, FORGET_SECRET, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:
             kubernetes.mount_pvc(task, self.checkpoint_claim, _CHECKPOINTS)
         return task
