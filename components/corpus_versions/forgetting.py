@@ -17,7 +17,7 @@ from pathlib import Path
 from content_arena.components.corpus_versions import search, versions
 from content_arena.components.corpus_versions.cutting import Cut, cut
 from content_arena.components.corpus_versions.lineage import Found, trained_on
-from content_arena.components.corpus_versions.places import Copy
+from content_arena.components.corpus_versions.places import RUNS, Copy
 from content_arena.components.corpus_versions.search import Fetched, Hits
 from content_arena.components.corpus_versions.versions import CorpusVersion
 from content_arena.components.corpus_versions.wanted import Wanted
@@ -93,7 +93,7 @@ class Forgetting:
             for each, cut_out in ((each, _cut(each, wanted)) for each in self._fetched)
             if cut_out is not None
         ]
-        damaged = [Place(f"{each.copy.kind}, damaged", each.copy.name, 0) for each in self._fetched if each.is_damaged]
+        damaged = [each for each in self._fetched if each.is_damaged]
         known = self._known(hits)
         if not known and not found:
             raise InputError(
@@ -102,8 +102,14 @@ class Forgetting:
             )
         return Plan(
             hits=hits,
-            places=[place for each, place in found if each.copy.is_ours],
-            remaining=[*(place for each, place in found if not each.copy.is_ours), *damaged],
+            places=[
+                *(place for each, place in found if each.copy.is_ours),
+                *(_damaged(each) for each in damaged if _is_of_no_use(each)),
+            ],
+            remaining=[
+                *(place for each, place in found if not each.copy.is_ours),
+                *(_damaged(each) for each in damaged if not _is_of_no_use(each)),
+            ],
             corpora=[version for version in self._kept if version.run_id in hits.in_kept],
             versions={version: "recorded when it was forgotten" for each in known for version in each.versions}
             | trained_on(self._registry, self._found(hits)),
@@ -123,6 +129,8 @@ class Forgetting:
             found = _cut(each, wanted) if each.copy.is_ours else None
             if found is not None:
                 _replace(each.copy, found)
+            elif _is_of_no_use(each):
+                each.path.unlink(missing_ok=True)
         for version in versions.kept(self._client):
             if version.erased and (version.run_id in plan.hits.in_kept or version.left == version.sha256):
                 versions.record_remainder(self._client, version)
@@ -172,6 +180,15 @@ def _cut(each: Fetched, wanted: Wanted) -> Cut | None:
         return None
     with during(f"reading {each.copy.name}"):
         return cut(each.path, wanted)
+
+
+def _is_of_no_use(each: Fetched) -> bool:
+    """Whether it is a table that a killed run left half-written: it may hold texts, and nobody can read it."""
+    return each.is_damaged and each.copy.kind == RUNS
+
+
+def _damaged(each: Fetched) -> Place:
+    return Place(f"{each.copy.kind}, damaged", each.copy.name, 0)
 
 
 def _replace(copy: Copy, found: Cut) -> None:

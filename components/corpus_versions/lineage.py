@@ -9,6 +9,12 @@ from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.library_errors import during
 
+#: What a training does with the texts of a split; with others it does nothing.
+_USES = {
+    "train": "its corpus {} has it among the training texts",
+    "validation": "its corpus {} has it among the validation texts, by which it was tuned",
+}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -47,8 +53,8 @@ def trained_on(registry: Registry, found: Found) -> dict[int, str]:
 
 
 def _by_corpus(version: RegisteredVersion, found: Found) -> str:
-    split = found.corpora.get(version.corpus_sha256 or "")
-    return f"its corpus {(version.corpus_sha256 or '')[:12]} has it in the split {split}" if split else ""
+    sha256 = version.corpus_sha256 or ""
+    return _USES.get(found.corpora.get(sha256, ""), "").format(sha256[:12])
 
 
 def _by_attacks(registry: Registry, version: RegisteredVersion, found: Found) -> str:

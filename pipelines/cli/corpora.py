@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli.console import out, status
+from content_arena.pipelines.cli.console import err, out, status
 from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
@@ -165,12 +166,12 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InputError("nobody can be asked here: give --yes to forget it, or --dry-run to see what would be done")
-    _print(plan, [], dry_run=True)
+    _print(plan, [], dry_run=True, console=err)
     if not typer.confirm(f"Forget {_texts(plan)}? It cannot be undone.", err=True):
         raise InputError("nothing was changed")
 
 
-def _print(plan: Plan, leftovers: list[Path], *, dry_run: bool) -> None:
+def _print(plan: Plan, leftovers: list[Path], *, dry_run: bool, console: Console = out) -> None:
     """Says what was done or would be."""
     table = Table(title=f"{_texts(plan)} {'would be' if dry_run else 'were'} taken out of", title_justify="left")
     for column in ("what", "where"):
@@ -180,21 +181,25 @@ def _print(plan: Plan, leftovers: list[Path], *, dry_run: bool) -> None:
         table.add_row(place.kind, place.name, f"{place.n_places:,}")
     for path in leftovers:
         table.add_row("left by killed processes", str(path), "removed")
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
     if table.row_count:
-        out.print(table)
+        console.print(table)
     elif plan.forgotten_on:
-        _say(f"It was forgotten on {plan.forgotten_on}, and no copy is left.")
+        say(f"It was forgotten on {plan.forgotten_on}, and no copy is left.")
     for version in plan.corpora:
         left = "" if dry_run else f", is now {version.left[:_SHOWN]}; every other text keeps its split"
-        _say(f"Corpus {version.sha256[:_SHOWN]} ({version.source}, kept on {version.day}){left}")
+        say(f"Corpus {version.sha256[:_SHOWN]} ({version.source}, kept on {version.day}){left}")
     for number, how in sorted(plan.versions.items()):
-        _say(f"Version {number} was trained on it: {how}")
+        say(f"Version {number} was trained on it: {how}")
     if not plan.versions:
-        _say("No version in the registry is known to be trained on it.")
+        say("No version in the registry is known to be trained on it.")
     for place in plan.remaining:
-        _say(f"Left for you to remove: {place.name} ({place.kind})")
+        say(f"Left for you to remove: {place.name} ({place.kind})")
     for line in NOT_COVERED:
-        _say(f"Not covered: {line}.")
+        say(f"Not covered: {line}.")
 
 
 def _texts(plan: Plan) -> str:

@@ -19,15 +19,15 @@ from typer.testing import CliRunner
 
 from content_arena.components.corpus_preparation.cleaning import imported_key
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.corpus_versions import versions
+from content_arena.components.corpus_versions import places, versions
 from content_arena.components.labeling import review
-from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.shared import database, forgotten, records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
+from content_arena.pipelines.execution import home_copies
 from tests.components.shared.test_tracking import labelled
-from tests.tiny_bundle import make_tiny_bundle
 
 WORDS = ["river", "stone", "cloud", "garden", "window", "silver", "quiet", "market", "signal", "bridge", "copper"]
 #: The text that somebody wants to be forgotten; e-mail addresses are masked when it is read.
@@ -46,10 +46,10 @@ def rows():
 
 def attacks(corpus):
     """Attacks on every toxic text, one of them on the text."""
-    toxic = corpus[(corpus["label"] == "toxic") & (corpus["split"] != "guard")]
+    toxic = corpus[corpus["label"] == "toxic"]
     made = [
         labelled(ATTACKED if row.text == STORED else f"{row.text}!").assign(
-            attack_id=f"a{place}", base_id=row.base_id, original_text=row.text, split=row.split
+            attack_id=f"a{place}", lang="sv", base_id=row.base_id, original_text=row.text, split=row.split
         )
         for place, row in enumerate(toxic.itertuples())
     ]
@@ -65,17 +65,20 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lived_in(tmp_path_factory, data):
-    """A home after two runs: version 1 was trained on the corpus, 2 and 3 continued from it, 4 did not."""
+    """A home as runs leave it.
+
+    Version 1 was trained on the corpus, 2 and 3 continued from it, 4 was trained on attacks, 5 on something else.
+    """
     home = tmp_path_factory.mktemp("lived-in") / "home"
     run = home / "runs" / "20261129-120000-abcdef" / "artifacts" / "arena"
     uri = database.uri_of(home / "mlflow.db")
-    prepare(str(data), "en", run / "prepare-corpus" / "corpus", page_path=run / "prepare-corpus" / "quality")
+    prepare(str(data), "sv", run / "prepare-corpus" / "corpus", page_path=run / "prepare-corpus" / "quality")
     corpus = records.read(records.Sample, run / "prepare-corpus" / "corpus")
     tracking = Tracking(uri, "run")
     versions.keep(uri, tracking, corpus, "https://me:secret@example.com/in.jsonl")
     tracking.log_page("corpus/quality.html", (run / "prepare-corpus" / "quality").read_text())
     made = attacks(corpus)
-    tracking.log_labelled("en", made)
+    tracking.log_labelled("sv", made)
     records.write(records.LabelledAttack, made, run / "label-attacks" / "labelled")
     (run / "label-attacks" / "review").write_text(made.to_csv(index=False))
     examples = [{"strategy": "s", "original": STORED, "perturbed": ATTACKED}, {"original": "a b", "perturbed": "a_b"}]
@@ -86,15 +89,19 @@ def lived_in(tmp_path_factory, data):
     put(home / "errors.log", "Traceback\n")
     half_written = home / "reports" / "page.html.123.unfinished"
     put(half_written, STORED)
+    whole = (run / "label-attacks" / "labelled").read_bytes()
+    (run / "label-attacks" / "cut-off").write_bytes(whole[:-100])
     registry = Registry(uri)
+    registry.client.create_registered_model(MODEL_NAME)
     digest = records.corpus_digest(corpus)
-    made_from = [digest, "0" * 64, "1" * 64, "2" * 64]
+    made_from = [digest, *(str(number) * 64 for number in range(4))]
     before = ""
     for number, sha256 in enumerate(made_from, start=1):
         facts = {"corpus_sha256": sha256, "started_from": before if number < 4 else ""}
-        bundle = make_tiny_bundle(home.parent / f"bundle-{number}", weights_seed=number, training=facts)
-        registry.register(bundle, tracking.run_id)
-        before = bundle.spec.digest
+        facts |= {"trained_on_strategies": "leet_sub"} if number == 4 else {}
+        tags = facts | {"bundle_sha256": f"bundle {number}", "lang": "sv"}
+        registry.client.create_model_version(MODEL_NAME, str(home), tags=tags)
+        before = tags["bundle_sha256"]
     return home
 
 
@@ -136,7 +143,7 @@ def holding(folder):
 def readings(name, raw):
     """What a file holds as text: as it stands, and what is packed in it."""
     yield raw.decode("utf-8", "replace")
-    if raw.startswith(b"PAR1"):
+    if raw.startswith(b"PAR1") and raw.endswith(b"PAR1"):
         yield parquet.read_table(io.BytesIO(raw)).to_pandas().to_csv()
     if raw.startswith(b"\x1f\x8b"):
         yield from readings(name, gzip.decompress(raw))
@@ -155,17 +162,21 @@ def test_a_text_is_in_no_file_once_it_is_forgotten(home):
     said = answer("forget", TEXT, "--yes")
     assert holding(home) == set()
     assert said["texts"] == 1
-    assert {place["kind"] for place in said["places"]} == {"files of runs", "artifacts in MLflow", "reports"}
+    kinds = {"files of runs", "artifacts in MLflow", "reports", "files of runs, damaged"}
+    assert {place["kind"] for place in said["places"]} == kinds
+    assert not list(home.rglob("cut-off"))
     assert len(said["leftovers_removed"]) == 2
     assert said["remaining"] == []
-    assert [each["version"] for each in said["trained_versions"]] == ["1", "2", "3"]
-    assert "split" in said["trained_versions"][0]["how"]
-    assert said["trained_versions"][1]["how"] == "it continued from version 1"
+    how = {each["version"]: each["how"] for each in said["trained_versions"]}
+    assert list(how) == ["1", "2", "3", "4"]
+    assert how["1"].endswith("has it among the validation texts, by which it was tuned")
+    assert [how["2"], how["3"]] == ["it continued from version 1", "it continued from version 2"]
+    assert how["4"] == "attacks on it were there to be trained on"
     assert not any(trace in json.dumps(said, ensure_ascii=False) for trace in TRACES)
     again = answer("forget", TEXT, "--yes")
     assert again["forgotten_before"]
     assert again["places"] == []
-    assert [each["version"] for each in again["trained_versions"]] == ["1", "2", "3"]
+    assert [each["version"] for each in again["trained_versions"]] == list(how)
 
 
 def test_every_other_text_stays_where_it_was(home, data, tmp_path):
@@ -188,11 +199,11 @@ def test_every_other_text_stays_where_it_was(home, data, tmp_path):
     assert f"What is left is corpus {after['left'][:12]}" in shown.stdout
     uri = database.uri_of(home / "mlflow.db")
     for source in (data, tmp_path / "r.parquet"):
-        counts = prepare(str(source), "en", tmp_path / "again", tracking_uri=uri)
+        counts = prepare(str(source), "sv", tmp_path / "again", tracking_uri=uri)
         again = records.read(records.Sample, tmp_path / "again")
         assert records.corpus_digest(again) == after["left"]
         assert counts["dropped_forgotten"] == (source == data)
-    (table,) = Tracking(uri, "another run").earlier_labelled("en")
+    (table,) = Tracking(uri, "another run").earlier_labelled("sv")
     assert len(table) == 59 + 1
     assert len(review.label(table)) == len(table)
 
@@ -202,11 +213,10 @@ def test_a_corpus_comes_back_as_it_was(home, tmp_path):
     assert kept["rows"] == sum(kept["splits"].values()) == 121
     restored = answer("restore", kept["sha256"][:6], "--to", tmp_path / "corpus.parquet")
     assert restored["sha256"] == kept["sha256"]
-    prepare(str(tmp_path / "corpus.parquet"), "en", tmp_path / "again")
+    prepare(str(tmp_path / "corpus.parquet"), "sv", tmp_path / "again")
     again = records.read(records.Sample, tmp_path / "again")
     original = records.read(records.Sample, next(home.glob("runs/*/artifacts/arena/prepare-corpus/corpus")))
-    original = original[original["split"] != "guard"].reset_index(drop=True)
-    assert again[again["split"] != "guard"].reset_index(drop=True)[list(original)].equals(original)
+    assert again[list(original)].equals(original)
     shown = arena("list").stdout
     assert kept["sha256"][:12] in shown
     assert "not_kept" in answer("list")
@@ -224,7 +234,19 @@ def test_the_text_comes_by_standard_input(home):
     assert holding(home) == set()
 
 
+def test_on_a_server_every_artifact_is_fetched_and_put_back(home, monkeypatch):
+    """As if MLflow's artifacts were not on this machine: its client reads and writes them."""
+    monkeypatch.setattr(places, "_folder_of", lambda address: None)
+    monkeypatch.setattr(home_copies, "folders", lambda home: [])
+    said = answer("forget", TEXT, "--yes")
+    assert all(place["where"].startswith("runs:/") for place in said["places"])
+    assert {name for name in holding(home) if name.startswith("artifacts")} == set()
+    assert answer("list")["corpora"][0]["left"] == said["corpora"][0]["left"]
+
+
 def test_a_dry_run_changes_nothing(home):
+    # A home that was copied is brought in line with where it lies first.
+    answer("list")
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != "lock"}
     said = answer("forget", TEXT, "--dry-run")
     assert said["dry_run"] is True
@@ -271,7 +293,7 @@ def test_without_the_key_nothing_is_read(home, data, tmp_path):
 
 
 def test_a_corpus_that_was_prepared_before_is_refused(home, data, tmp_path):
-    prepare(str(data), "en", tmp_path / "cached")
+    prepare(str(data), "sv", tmp_path / "cached")
     answer("forget", TEXT, "--yes")
     uri = database.uri_of(home / "mlflow.db")
     with pytest.raises(InputError, match="give another --data-version"):
@@ -295,12 +317,11 @@ app(["data", "forget", sys.argv[2], "--yes", "--json"])
 """
 
 
-@pytest.mark.parametrize("n_done", [1, 4])
-def test_killed_on_the_way_the_same_command_finishes_it(home, n_done):
+def test_killed_on_the_way_the_same_command_finishes_it(home):
     (path,) = home.glob("artifacts/*/artifacts/corpus/corpus.parquet")
     corpus = records.read(records.Sample, path)
     name = corpus.loc[corpus["text"] == STORED, "sample_id"].iloc[0]
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(n_done), name], capture_output=True, timeout=300)
+    killed = subprocess.run([sys.executable, "-c", KILLED, "4", name], capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     for table in home.glob("**/labelled.parquet"):
         assert len(records.read(records.LabelledAttack, table)) in (60, 61)
