@@ -11,10 +11,12 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections import OrderedDict
 
 import pandas as pd
 import pyarrow.parquet as parquet
 import pytest
+from mlflow.tracking._tracking_service import utils
 from typer.testing import CliRunner
 
 from content_arena.components.corpus_preparation.cleaning import imported_key
@@ -237,6 +239,8 @@ def test_the_text_comes_by_standard_input(home):
 def test_on_a_server_every_artifact_is_fetched_and_put_back(home, monkeypatch):
     """As if MLflow's artifacts were not on this machine: its client reads and writes them."""
     monkeypatch.setattr(places, "_folder_of", lambda address: None)
+    # MLflow remembers where the artifacts of a run are, and this home is a copy in the same process.
+    monkeypatch.setattr(utils, "_artifact_repos_cache", OrderedDict())
     monkeypatch.setattr(home_copies, "folders", lambda home: [])
     said = answer("forget", TEXT, "--yes")
     assert all(place["where"].startswith("runs:/") for place in said["places"])
