@@ -13,6 +13,7 @@ ROOMS = (
     "shared",
     "registry",
     "corpus_preparation",
+    "corpus_versions",
     "attack_generation",
     "labeling",
     # Before the training, which judges the first version with its figures.
@@ -84,6 +85,12 @@ _PIPELINES_REACH_IN = {
         "pipelines.cli.data",
         "components.corpus_preparation.prepare",
     ): "`arena data check` runs it in this process",
+    ("pipelines.cli.corpora", "components.corpus_versions.versions"): "`arena data list` reads them in this process",
+    ("pipelines.cli.corpora", "components.corpus_versions.forgetting"): "`arena data forget` runs it in this process",
+    (
+        "pipelines.execution.home_copies",
+        "components.corpus_versions.places",
+    ): "where a home keeps copies of texts, for `arena data forget`",
     ("pipelines.cli.data", "components.qlora_training.base_models"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",

@@ -20,7 +20,7 @@ from content_arena.components.shared.masking import mask
 _canonicalise_for_ids = canonicaliser("1")
 
 _CHUNK = 10_000
-#: The reasons to drop a row. The first four are found while reading, the last two when the corpus is drawn and divided.
+#: The reasons to drop a row. The first four are found while reading, the last three after that.
 REASONS = (
     "undecodable",
     "nul_character",
@@ -32,6 +32,7 @@ REASONS = (
     "exact_duplicate",
     "near_duplicate",
     "over_max_texts",
+    "forgotten",
     "near_guard",
 )
 
@@ -39,6 +40,11 @@ REASONS = (
 def comparison_key(text: str) -> str:
     """The form in which texts are compared: canonical (version 1) and casefolded. Ids are hashes of it."""
     return _canonicalise_for_ids(text).casefold()
+
+
+def imported_key(text: str) -> str:
+    """The comparison key that a text has once it is in a corpus: stripped and masked."""
+    return comparison_key(mask(text.strip()))
 
 
 #: Called with what is done, the number of rows that it is done for, and the number of all rows.

@@ -26,6 +26,7 @@ def prepare_corpus(
     quoting: str = "",
     encoding: str = "",
     query: str = "",
+    tracking_uri: str = "",
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
@@ -61,6 +62,7 @@ def prepare_corpus(
         encoding: Of a file of text, such as cp1252. Empty: UTF-8, or the usual one of the language where that fits.
         query: A select whose rows are the data, if `data` is SQLAlchemy's address of a database. User and password come
             from CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD of the environment.
+        tracking_uri: MLflow server with the list of texts that were forgotten; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
     from content_arena.components.corpus_preparation.settings import CorpusSettings
@@ -84,6 +86,7 @@ def prepare_corpus(
         guard=guard,
         page_path=quality.path,
         settings=read("prepare_corpus", CorpusSettings, settings),
+        tracking_uri=tracking_uri or None,
     )
     corpus.metadata.update(counts | {"data": data, "data_version": data_version, "query": query})
     for name, value in counts.items():

@@ -13,7 +13,8 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.pipelines.definitions.addresses import DATA_SECRET, HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.components.shared.home import KEY_VARIABLE
+from content_arena.pipelines.definitions.addresses import DATA_SECRET, FORGET_SECRET, HUB_SECRET, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
@@ -172,6 +173,8 @@ class Placement:
             kubernetes.use_secret_as_env(task, self.data_secret, {key: key for key in _DATA_KEYS}, optional=True)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.knows_forgotten:
+            kubernetes.use_secret_as_env(task, FORGET_SECRET, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:
             kubernetes.mount_pvc(task, self.checkpoint_claim, _CHECKPOINTS)
         return task
