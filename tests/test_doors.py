@@ -36,6 +36,7 @@ COMMANDS = {
     "rollback": ["rollback"],
     "serve": ["serve"],
     "home": ["home"],
+    "migrate perspective": ["migrate", "perspective", "--scores", "export.csv"],
     "home clean": ["home", "clean"],
     "rollout start": ["rollout", "start", "2", "--storage-uri", "s3://models/content-filter/2"],
 }
