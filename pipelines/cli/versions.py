@@ -133,6 +133,8 @@ def serve(
 
     def announce(url: str) -> None:
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        if adapters.names:
+            console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
     alias_shown = None if alias.isdecimal() else alias
     serve_bundle(
