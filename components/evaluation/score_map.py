@@ -152,7 +152,7 @@ def move(new: Scores, old: Scores, cutoffs: Sequence[float], threshold: float) -
 def furthest(new: Scores, old: Scores, most: int) -> list[int]:
     """Indices of the texts whose old score is furthest from what the map makes of the new one, the furthest first."""
     distance = np.abs(fit(new, old).old_of(new) - old)
-    return np.argsort(-distance, kind="stable")[:most].tolist()
+    return [int(index) for index in np.argsort(-distance, kind="stable")[:most]]
 
 
 def _judged(new: Scores, fold: npt.NDArray[np.int64], maps: Sequence[ScoreMap], cutoff: float) -> Verdicts:

@@ -19,23 +19,33 @@ def objects(**fields):
     return ANY | st.fixed_dictionaries({}, optional={name: likely | ANY for name, likely in fields.items()})
 
 
-COMMENT = objects(text=st.text(max_size=200) | WORDS, type=st.just("PLAIN_TEXT"))
+TEXT = st.text(max_size=200) | WORDS
+COMMENT = objects(text=TEXT, type=st.just("PLAIN_TEXT"))
 SCORE = objects(value=st.floats(0, 1), type=st.just("PROBABILITY"))
 SPAN = objects(begin=st.integers(), end=st.integers(), score=SCORE)
 COMMON = {"comment": COMMENT, "languages": st.lists(st.just("en"), max_size=2), "clientToken": st.text(max_size=9)}
 PARAMETERS = objects(scoreThreshold=st.floats(0, 1), scoreType=st.just("PROBABILITY"))
 SCORES = objects(summaryScore=SCORE, spanScores=st.lists(SPAN, max_size=2))
 PART = objects(type=st.just("text"), text=WORDS)
+FLAGS = {"spanAnnotations": st.booleans(), "dropUnsupportedAttributes": st.booleans()}
+#: What an API reads mostly, and what it reads seldom.
 BODIES = {
-    ANALYZE: objects(
-        **COMMON,
-        requestedAttributes=objects(TOXICITY=PARAMETERS),
-        spanAnnotations=st.booleans(),
-        dropUnsupportedAttributes=st.booleans(),
-    ),
-    SUGGEST: objects(**COMMON, attributeScores=objects(TOXICITY=SCORES), doNotStore=st.just(True)),
-    MODERATIONS: objects(input=WORDS | st.lists(WORDS, max_size=3) | st.lists(PART, max_size=3), model=WORDS),
-    CONTENTS: objects(contents=st.lists(WORDS, max_size=3), detector_params=objects(threshold=st.floats(0, 1))),
+    ANALYZE: st.fixed_dictionaries(
+        {"comment": st.fixed_dictionaries({"text": TEXT}), "requestedAttributes": st.just({"TOXICITY": {}})},
+        optional=FLAGS | {"clientToken": st.text(max_size=9)},
+    )
+    | objects(**COMMON, **FLAGS, requestedAttributes=objects(TOXICITY=PARAMETERS)),
+    SUGGEST: st.fixed_dictionaries(
+        {
+            "comment": st.fixed_dictionaries({"text": TEXT}),
+            "attributeScores": st.fixed_dictionaries({"TOXICITY": SCORES}),
+        }
+    )
+    | objects(**COMMON, attributeScores=objects(TOXICITY=SCORES), doNotStore=st.just(True)),
+    MODERATIONS: st.fixed_dictionaries({"input": TEXT | st.lists(TEXT, min_size=1, max_size=3)})
+    | objects(input=WORDS | st.lists(WORDS, max_size=3) | st.lists(PART, max_size=3), model=WORDS),
+    CONTENTS: st.fixed_dictionaries({"contents": st.lists(TEXT, max_size=3)})
+    | objects(contents=st.lists(WORDS, max_size=3), detector_params=objects(threshold=st.floats(0, 1))),
 }
 
 
