@@ -86,7 +86,7 @@ class _Detectors:
 
     async def contents(self, request: Request) -> Response:
         """The detections of each text, in the order of the texts."""
-        if not request.headers.get("detector-id"):
+        if "detector-id" not in request.headers:
             raise _invalid("the header detector-id is missing; any name will do, there is one detector here")
         try:
             async with self._scorer.payload(request) as payload:
