@@ -81,11 +81,14 @@ def read_inputs(payload: object) -> Inputs:
     if not isinstance(parts, list) or not parts:
         raise _invalid("input must be a text, or a list that is not empty", "input")
     together = isinstance(parts[0], dict)
-    texts = [_part(part) if together else part for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        raise _invalid("input must hold texts alone, or parts of one input alone", "input")
-    if not all(text.strip() for text in texts):
-        raise _invalid("input holds an empty text", "input")
+    texts: list[str] = []
+    for part in parts:
+        text = _part(part) if together else part
+        if not isinstance(text, str):
+            raise _invalid("input must hold texts alone, or parts of one input alone", "input")
+        if not text.strip():
+            raise _invalid("input holds an empty text", "input")
+        texts.append(text)
     return Inputs(texts, together)
 
 

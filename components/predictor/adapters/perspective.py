@@ -38,10 +38,11 @@ PATHS = (f"/{discovery.ANALYZE}", f"/{discovery.SUGGEST}", discovery.PATH)
 
 def key_of(scope: Scope) -> str | None:
     """The API key of a request, where Google's clients put it: the parameter ``key``, or a header of Google's."""
-    if given := parse_qs(scope["query_string"]).get(b"key"):
+    query: bytes = scope["query_string"]
+    if given := parse_qs(query).get(b"key"):
         return given[0].decode("latin-1")
-    header = next((value for name, value in scope["headers"] if name == b"x-goog-api-key"), None)
-    return header.decode("latin-1") if header else None
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value.decode("latin-1") for name, value in headers if name == b"x-goog-api-key"), None)
 
 
 def register(app: FastAPI, scorer: Scorer, suggestions: SuggestionFile | None) -> None:
