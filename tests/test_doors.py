@@ -39,6 +39,7 @@ COMMANDS = {
     "data restore": ["data", "restore", "abcdef"],
     "data forget": ["data", "forget", "a text", "--yes"],
     "home": ["home"],
+    "migrate perspective": ["migrate", "perspective", "--scores", "export.csv"],
     "home clean": ["home", "clean"],
     "rollout start": ["rollout", "start", "2", "--storage-uri", "s3://models/content-filter/2"],
 }
