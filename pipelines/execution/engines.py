@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from content_arena.components.attack_generation.settings import VICTIM_VARIABLES
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
 
@@ -26,7 +27,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     **FEW_RETRIES,
 }
-_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *QUIET)
+_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *VICTIM_VARIABLES, *QUIET)
 
 
 def subprocesses() -> Engine:
