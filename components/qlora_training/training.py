@@ -66,7 +66,8 @@ def train_qlora(
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
 
-    It continues from the champion's adapter if it can, with half the epochs: the champion has learnt most of it.
+    It continues from the champion's adapter if it can, with half the epochs and half the learning rate, on a part of
+    the corpus and all attacked texts: the champion has learnt most of it.
 
     Args:
         corpus_path: Parquet of Sample.
@@ -99,7 +100,7 @@ def train_qlora(
     start = _start(registry, champion_version, settings) if champion_version and warm_start else None
     trained_on = dataset.strategies_in(table)
     if start is not None:
-        settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
+        settings = replace(settings, epochs=math.ceil(settings.epochs / 2), learning_rate=settings.learning_rate / 2)
         trained_on |= choices.trained_on(champion) if champion else frozenset()
     facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
     _, metrics = _train(_Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
