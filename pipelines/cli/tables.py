@@ -140,7 +140,9 @@ def battles_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The battles of a home, one row each."""
     table = Table(title="Battles", title_justify="left")
     for column in ("battle", "begun", "victim", "search", "state", "evasion", "n"):
-        table.add_column(column, justify="right" if column in ("evasion", "n") else "left", overflow="fold")
+        # The name is what is typed again, so it is not broken.
+        is_name, is_number = column == "battle", column in ("evasion", "n")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_name)
     for row in rows:
         evasion = row["evasion"] or {"rate": None, "n": ""}
         shown = _percent(evasion["rate"]) if row["evasion"] else ""
