@@ -98,20 +98,32 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
     (
-        "pipelines.cli.run",
+        "pipelines.cli.local_runs",
         "components.corpus_preparation.databases",
     ): "an address with a password is refused at once",
-    ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
-    ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
-    ("pipelines.cli.run", "components.corpus_preparation.sources"): "an address with a password is refused at once",
     (
-        "pipelines.cli.run",
+        "pipelines.cli.local_runs",
+        "components.corpus_preparation.formats",
+    ): "a file that cannot be read is refused at once",
+    ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
+    (
+        "pipelines.cli.local_runs",
+        "components.corpus_preparation.sources",
+    ): "an address with a password is refused at once",
+    (
+        "pipelines.cli.local_runs",
         "components.corpus_preparation.reading_options",
     ): "unusable options are refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
-    ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
-    ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
+    ("pipelines.cli.local_runs", "components.attack_generation.strategies"): "--held-out takes names of strategies",
+    ("pipelines.cli.attack", "components.attack_generation.one_text"): "one text is attacked in this process",
+    ("pipelines.cli.attack", "components.attack_generation.searched"): "how the search over one text is planned",
+    ("pipelines.cli.attack", "components.attack_generation.victims.logins"): "a login is kept out of what is shown",
+    ("pipelines.cli.battle", "components.attack_generation.victims.addresses"): "what is no URL is refused at once",
+    ("pipelines.cli.battle", "components.attack_generation.victims.logins"): "a login is kept out of the arguments",
+    ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "an unusable mapping is refused at once",
+    ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
 }
 
 _ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}

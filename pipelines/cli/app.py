@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from content_arena.pipelines.cli import attack as attack_commands
+from content_arena.pipelines.cli import battle as battle_commands
 from content_arena.pipelines.cli import data as data_commands
 from content_arena.pipelines.cli import home as home_commands
 from content_arena.pipelines.cli import migrate as migrate_commands
@@ -55,6 +57,8 @@ def arena(
 for _commands in (
     loop_commands,
     data_commands,
+    battle_commands,
+    attack_commands,
     version_commands,
     home_commands,
     migrate_commands,

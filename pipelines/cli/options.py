@@ -147,7 +147,7 @@ class GuardOptions:
 class AttackOptions:
     """Options of the attacks."""
 
-    budget: Annotated[int, typer.Option(min=1, max=100, help=described("budget"))] = AttackSettings.budget
+    budget: Annotated[int, typer.Option(min=1, max=1000, help=described("budget"))] = AttackSettings.budget
     seed: Annotated[int, typer.Option(min=0, help=described("seed"))] = PARAMETERS["seed"].default
     texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
     held_out: Annotated[

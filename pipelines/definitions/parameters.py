@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, List  # noqa: UP035 - KFP's type parser
 
-from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, AttackSettings
 from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
@@ -81,6 +81,13 @@ _ALL = (
         "training",
     ),
     Parameter("budget", int, AttackSettings.budget, "Queries an attack may spend on each text and strategy.", "attack"),
+    Parameter(
+        "search",
+        str,
+        LADDER,
+        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy and beam "
+        "search one way past a text with all strategies together.",
+    ),
     Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
     Parameter(
         "epochs",
@@ -199,5 +206,5 @@ def _without(*names: str) -> tuple[Parameter, ...]:
 
 #: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
 BATTLE = _without(*_TRAINING, *_POLICY, *_GUARD)
-ARENA = _without("victim", *_POLICY)
-RETRAIN = _without("victim", "data_version")
+ARENA = _without("victim", "search", *_POLICY)
+RETRAIN = _without("victim", "search", "data_version")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from content_arena.components.attack_generation.settings import VICTIM_VARIABLES
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import KEY_VARIABLE
 from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
@@ -39,6 +40,7 @@ _PASSED_ON = (
     "CONTENT_ARENA_DATA_USER",
     "CONTENT_ARENA_DATA_PASSWORD",
     KEY_VARIABLE,
+    *VICTIM_VARIABLES,
     *QUIET,
 )
 

@@ -104,6 +104,8 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
         yield _holding("runs", path, "its log is the newest" if path == runs[-1] else "")
     for path in _inside(home.reports):
         yield _holding("reports", path, "the record of a decision")
+    for path in _inside(home.battles):
+        yield _holding("battles", path, "`arena battles` shows it")
     for path in _inside(home.checkpoints):
         is_old = now - path.stat().st_mtime > _CHECKPOINT_LIFETIME
         yield _holding("checkpoints", path, "" if is_old else "a killed training goes on from it")

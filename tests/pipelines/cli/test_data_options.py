@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from content_arena.pipelines.cli import run as commands
+from content_arena.pipelines.cli import local_runs
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.cli.standard_input import suffix_of
 
@@ -25,7 +25,7 @@ def started(monkeypatch, tmp_path):
         found.append((arguments, path.read_bytes() if path.is_file() else None))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     return found
 
 
