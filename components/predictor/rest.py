@@ -28,6 +28,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from content_arena.components.predictor import endpoints, metrics, protocol
+from content_arena.components.predictor.adapters.catalogue import Adapters
 from content_arena.components.predictor.boundary import BoundaryMiddleware
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
@@ -115,7 +116,7 @@ class _DrainingServer(uvicorn.Server):
 class _FilterREST(RESTServer):
     """kserve's routes behind our middlewares and error answers."""
 
-    def __init__(self, server: ModelServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
+    def __init__(self, server: FilterServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
         super().__init__(
             "kserve.model_server:app",
             dataplane,
@@ -126,10 +127,12 @@ class _FilterREST(RESTServer):
         )
         self._filter_dataplane = dataplane
         self._model = model
+        self._adapters = server.adapters
         self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
         endpoints.register(app, self._filter_dataplane, self._model.limits.deadline)
+        self._adapters.register(app, self._filter_dataplane, self._model)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
@@ -142,6 +145,7 @@ class _FilterREST(RESTServer):
     def _add_middlewares(self, app: FastAPI) -> None:
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
         app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
+        self._adapters.add_layer(app)
         app.add_middleware(metrics.MetricsMiddleware, version=self._model.version)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
@@ -171,7 +175,7 @@ class _FilterREST(RESTServer):
 class FilterServer(ModelServer):
     """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
 
-    def __init__(self, model: ContentFilterModel, port: int) -> None:
+    def __init__(self, model: ContentFilterModel, port: int, adapters: Adapters) -> None:
         """Registers a loaded model; nothing is served before :meth:`run`."""
         super().__init__(
             http_port=port,
@@ -183,6 +187,7 @@ class FilterServer(ModelServer):
         self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
         self.register_model(model)
         self._model = model
+        self.adapters = adapters
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.

@@ -18,6 +18,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from content_arena.components.predictor.adapters.options import (
+    NAMES,
+    NO_ADAPTERS,
+    SUGGESTIONS_VARIABLE,
+    VARIABLE,
+    AdapterOptions,
+)
 from content_arena.components.predictor.limits import DEADLINE_SECONDS, Limits
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
@@ -34,6 +41,7 @@ def serve(
     version: str | None = None,
     threads: int | None = None,
     deadline: float = DEADLINE_SECONDS,
+    adapters: AdapterOptions = NO_ADAPTERS,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
@@ -48,19 +56,22 @@ def serve(
         version: Registry version to answer with; the bundle's own digest if None.
         threads: Model sessions in parallel; the number of CPUs this process may use if None.
         deadline: Seconds until a request has a 504, from when its body was read.
+        adapters: Which APIs are served beside KServe's.
         announce: Called with the base URL when the port is bound and the model is warm.
 
     Raises:
-        InputError: The port is in use, or this user may not use it.
+        InputError: The port is in use, or this user may not use it; or an adapter's file cannot be written.
         BundleError: The bundle is missing, broken, or fails its warm-up.
     """
     with _signals(), _bind(host, port) as listener:
         with _hidden_arguments():
             from content_arena.components.predictor import metrics
+            from content_arena.components.predictor.adapters.catalogue import Adapters
             from content_arena.components.predictor.model import ContentFilterModel
             from content_arena.components.predictor.rest import FilterServer
         from content_arena.components.shared.filter import ContentFilter
 
+        apis = Adapters(adapters)
         model = ContentFilterModel(
             ContentFilter.open(bundle_path, version=version, threads=threads), Limits(deadline=deadline)
         )
@@ -68,7 +79,7 @@ def serve(
             model.load()
             metrics.announce(model.version, alias)
             port = listener.getsockname()[1]
-            server = FilterServer(model, port)
+            server = FilterServer(model, port, apis)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             logger.info("serving %s version %s on %s", model.name, model.version, url)
             announce(url)
@@ -93,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 version=options.model_version,
                 threads=options.threads,
                 deadline=options.deadline,
+                adapters=AdapterOptions.of(options.api_adapters, options.suggestions),
             )
     except ArenaError as error:
         if isinstance(error, LibraryError):
@@ -125,6 +137,18 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=DEADLINE_SECONDS,
         help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--api_adapters",
+        default=os.environ.get(VARIABLE),
+        help=f"other APIs to serve, between commas: {', '.join(NAMES)} (default: ${VARIABLE}, else none)",
+    )
+    named = os.environ.get(SUGGESTIONS_VARIABLE)
+    parser.add_argument(
+        "--suggestions",
+        type=Path,
+        default=Path(named) if named else None,
+        help=f"file for the scores that Perspective's clients suggest (default: ${SUGGESTIONS_VARIABLE}, else none)",
     )
     return parser
 

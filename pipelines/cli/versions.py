@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,11 +99,29 @@ def serve(
     deadline: Annotated[
         float, typer.Option(min=0.001, help="Seconds until a request that is not finished is answered with 504.")
     ] = 30.0,
+    api_adapters: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_API_ADAPTERS",
+            metavar="A,B,C",
+            help="Other APIs to serve as well: perspective, openai, fms.",
+        ),
+    ] = None,
+    suggestions: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_SUGGESTIONS",
+            help="File that scores suggested by Perspective's clients go to; without it they are refused.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
+    from content_arena.components.predictor.adapters.options import AdapterOptions
+
+    adapters = AdapterOptions.of(api_adapters, suggestions)
     registry = registry_here()
     version = registry.resolve(alias)
     path = registry.download(version)
@@ -114,10 +133,19 @@ def serve(
 
     def announce(url: str) -> None:
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        if adapters.names:
+            console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
     alias_shown = None if alias.isdecimal() else alias
     serve_bundle(
-        path, port=port, host=host, alias=alias_shown, version=str(version), deadline=deadline, announce=announce
+        path,
+        port=port,
+        host=host,
+        alias=alias_shown,
+        version=str(version),
+        deadline=deadline,
+        adapters=adapters,
+        announce=announce,
     )
 
 

@@ -80,6 +80,14 @@ class LocalRun:
         """
         return dict(self._output(task, "artifacts", name)["artifacts"][0].get("metadata", {}))
 
+    def metric(self, task: str, name: str) -> float:
+        """A figure that a task logged to its output ``metrics``.
+
+        Raises:
+            StageCrashedError: The task left none.
+        """
+        return float(self.metadata(task, "metrics")[name])
+
     def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
         try:
             return json.loads(self._outputs_of(task)[-1].read_text(encoding="utf-8"))[kind][name]

@@ -19,7 +19,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, outcomes, reach, strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.strategies import Strategy
-from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
+from content_arena.components.attack_generation.victims import Answer, CachedVictim, EndpointVictim, endpoint
 from content_arena.components.canary_rollout.analysis.checks import Probes
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
 from content_arena.components.shared import records
@@ -132,7 +132,7 @@ class PodsVictim(EndpointVictim):
         self.versions: frozenset[str] = frozenset()
         self.answers = self.errors = 0
 
-    def _ask(self, batch: list[str]) -> list[float]:
+    def _ask(self, batch: list[str]) -> list[Answer]:
         for attempt in itertools.count(1):
             self.url, errors = next(self._urls), self.errors
             try:
