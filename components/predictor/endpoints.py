@@ -18,9 +18,11 @@ from kserve.errors import ModelNotReady
 from kserve.protocol.rest.v2_datamodels import InferenceResponse
 from starlette.exceptions import HTTPException
 
+from content_arena.components.predictor import protocol
 from content_arena.components.predictor.boundary import LARGE_BODIES
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES
 from content_arena.components.predictor.model import DeadlineError, FilterDataPlane
+from content_arena.components.predictor.traffic import facts_of
 
 V1_PATH = "/v1/models/{model_name}:predict"
 V2_PATH = "/v2/models/{model_name}/infer"
@@ -30,15 +32,16 @@ _NOT_OFFERED = ("/v1/models/{model_name}:explain", "/v2/models/{model_name}/vers
 T = TypeVar("T")
 
 
-def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float) -> None:
+def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs: bool = False) -> None:
     """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon.
 
     Args:
         app: The application.
         dataplane: What decodes, scores and encodes.
         deadline: Seconds until a request whose body was read has an answer; else it is a :class:`DeadlineError`.
+        logs: Whether requests are logged: what was scored is noted for the log then.
     """
-    endpoints = _Endpoints(dataplane, deadline)
+    endpoints = _Endpoints(dataplane, deadline, logs)
     app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
     app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
     # kserve reads the body before it finds that a model cannot do this.
@@ -56,9 +59,10 @@ async def _post_only() -> None:
 
 
 class _Endpoints:
-    def __init__(self, dataplane: FilterDataPlane, deadline: float) -> None:
+    def __init__(self, dataplane: FilterDataPlane, deadline: float, logs: bool) -> None:
         self._dataplane = dataplane
         self._deadline = deadline
+        self._logs = logs
 
     async def predict(self, model_name: str, request: Request) -> Response:
         """V1."""
@@ -66,6 +70,7 @@ class _Endpoints:
         async with self._in_time():
             payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        self._note(request, payload)
         content, _ = self._dataplane.encode(model_name, answer, headers, {})
         return ORJSONResponse(content)
 
@@ -76,10 +81,17 @@ class _Endpoints:
         async with self._in_time():
             payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        self._note(request, payload)
         content, answer_headers = self._dataplane.encode(model_name, answer, headers, {})
         if isinstance(content, bytes):
             return Response(content, headers=answer_headers, media_type="application/octet-stream")
         return ORJSONResponse(InferenceResponse.model_validate(content).model_dump())
+
+    def _note(self, request: Request, payload: object) -> None:
+        """Notes what was scored, if it is logged."""
+        if self._logs and (facts := facts_of(request.scope)):
+            facts.texts = protocol.texts_of(payload)
+            facts.instances = len(facts.texts)
 
     async def _begin(self, model_name: str, request: Request) -> tuple[bytes, dict[str, str]]:
         if not await self._dataplane.model_ready(model_name, True):

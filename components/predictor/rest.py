@@ -13,8 +13,9 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import uvicorn
@@ -27,11 +28,16 @@ from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from content_arena.components.predictor import endpoints, metrics, protocol
+from content_arena.components.predictor import endpoints, protocol
+from content_arena.components.predictor.access import AccessMiddleware, KeyFinder
 from content_arena.components.predictor.boundary import BoundaryMiddleware
+from content_arena.components.predictor.door import OPEN, Door
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.probe_token import ProbeToken
+from content_arena.components.predictor.request_log import RequestLog
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
+from content_arena.components.predictor.traffic import TrafficMiddleware
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -115,7 +121,7 @@ class _DrainingServer(uvicorn.Server):
 class _FilterREST(RESTServer):
     """kserve's routes behind our middlewares and error answers."""
 
-    def __init__(self, server: ModelServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
+    def __init__(self, server: FilterServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
         super().__init__(
             "kserve.model_server:app",
             dataplane,
@@ -126,10 +132,12 @@ class _FilterREST(RESTServer):
         )
         self._filter_dataplane = dataplane
         self._model = model
+        self._door, self._key_finders = server.door, server.key_finders
         self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
-        endpoints.register(app, self._filter_dataplane, self._model.limits.deadline)
+        deadline, logs = self._model.limits.deadline, self._door.logs_json
+        endpoints.register(app, self._filter_dataplane, deadline, logs=logs)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
@@ -142,7 +150,19 @@ class _FilterREST(RESTServer):
     def _add_middlewares(self, app: FastAPI) -> None:
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
         app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
-        app.add_middleware(metrics.MetricsMiddleware, version=self._model.version)
+        door, version = self._door, self._model.version
+        probe_token = ProbeToken(door.probe_token)
+        if door.keys:
+            app.add_middleware(
+                AccessMiddleware,
+                keys=door.keys,
+                model_name=self._model.name,
+                rate=door.rate,
+                admits_probes=probe_token.is_set,
+                key_finders=self._key_finders,
+            )
+        log = RequestLog(version, hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
+        app.add_middleware(TrafficMiddleware, version=version, probe_token=probe_token, log=log)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
         for kind, handler in _HANDLERS.items():
@@ -171,8 +191,21 @@ class _FilterREST(RESTServer):
 class FilterServer(ModelServer):
     """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
 
-    def __init__(self, model: ContentFilterModel, port: int) -> None:
-        """Registers a loaded model; nothing is served before :meth:`run`."""
+    def __init__(
+        self,
+        model: ContentFilterModel,
+        port: int,
+        door: Door = OPEN,
+        key_finders: Mapping[str, KeyFinder] = MappingProxyType({}),
+    ) -> None:
+        """Registers a loaded model; nothing is served before :meth:`run`.
+
+        Args:
+            model: What scores.
+            port: Of the socket that is served on.
+            door: Who may come in, and what is logged.
+            key_finders: By path, where the clients of APIs beside KServe's have their key.
+        """
         super().__init__(
             http_port=port,
             enable_grpc=False,
@@ -183,6 +216,7 @@ class FilterServer(ModelServer):
         self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
         self.register_model(model)
         self._model = model
+        self.door, self.key_finders = door, key_finders
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.

@@ -6,3 +6,4 @@ FIRST_SERVICE = "content-arena/content-filter"
 S3_ENDPOINT = "http://minio.content-arena:9000"
 S3_SECRET = "arena-s3"  # noqa: S105 - the name of a Secret
 HUB_SECRET = "arena-hub"  # noqa: S105
+PROBE_SECRET = "arena-probe"  # noqa: S105

@@ -13,7 +13,7 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.pipelines.definitions.addresses import HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.addresses import HUB_SECRET, PROBE_SECRET, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
@@ -106,6 +106,7 @@ class Placement:
         s3_secret: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the stages that publish bundles; it has
             to lie in the namespace the pods run in.
         hub_secret: Secret with HF_TOKEN for the stages that load from the Hugging Face hub; may be absent.
+        probe_secret: Secret with the token that predictors know a rollout's probes by; may be absent.
         s3_endpoint: URL of the object storage.
         checkpoint_claim: PersistentVolumeClaim for checkpoints, from which a training resumes after its pod was killed;
             None for none.
@@ -120,6 +121,7 @@ class Placement:
     gpu_stages: tuple[str, ...] = ()
     s3_secret: str = S3_SECRET
     hub_secret: str = HUB_SECRET
+    probe_secret: str = PROBE_SECRET
     s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
     rollout: RolloutPlacement | None = None
@@ -158,6 +160,9 @@ class Placement:
             task.set_env_variable("S3_ENDPOINT_URL", self.s3_endpoint)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.probes:
+            token = {"token": "CONTENT_ARENA_PROBE_TOKEN"}
+            kubernetes.use_secret_as_env(task, self.probe_secret, token, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:
             kubernetes.mount_pvc(task, self.checkpoint_claim, _CHECKPOINTS)
         return task

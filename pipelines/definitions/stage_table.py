@@ -42,6 +42,7 @@ class Stage:
         gpu: Whether the stage has code that uses a GPU.
         publishes: Whether it writes bundles to object storage and needs its credentials.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
+        probes: Whether it sends probes to the predictor and needs the token for them.
         keeps_checkpoints: Whether it trains, and resumes from checkpoints on a volume.
         in_generation: Whether every generation of the arena runs it.
         is_exit: Whether it runs however the run ended; it is never the cause of a failure.
@@ -54,6 +55,7 @@ class Stage:
     gpu: bool = False
     publishes: bool = False
     needs_hub: bool = False
+    probes: bool = False
     keeps_checkpoints: bool = False
     in_generation: bool = True
     is_exit: bool = False
@@ -118,6 +120,7 @@ ROLL_OUT = Stage(
     package="canary_rollout",
     resources=_WAITING,
     publishes=True,
+    probes=True,
     in_generation=False,
 )
 CLOSE_RUN = Stage(

@@ -104,6 +104,8 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
             wanted.add("arena-s3")
         if task in ("prepare-corpus", "bootstrap-champion", "train-qlora"):
             wanted.add("arena-hub")
+        if task == "roll-out":
+            wanted.add("arena-probe")
         assert names == wanted, task
 
 
