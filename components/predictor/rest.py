@@ -38,6 +38,7 @@ from content_arena.components.predictor.probe_token import ProbeToken
 from content_arena.components.predictor.request_log import RequestLog
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
 from content_arena.components.predictor.traffic import TrafficMiddleware
+from content_arena.components.predictor.upgrades import UpgradeIgnoringProtocol
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -133,6 +134,7 @@ class _FilterREST(RESTServer):
         self._filter_dataplane = dataplane
         self._model = model
         self._door, self._key_finders = server.door, server.key_finders
+        self.config.http = UpgradeIgnoringProtocol
         self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
