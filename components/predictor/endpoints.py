@@ -1,4 +1,4 @@
-"""The two endpoints that score texts.
+"""The endpoints that score texts.
 
 kserve's own read a V2 body into Python's objects on the event loop before any of our code sees it. These do the same
 work, but a large body is checked and parsed in a thread.
@@ -27,7 +27,9 @@ from content_arena.components.predictor.traffic import facts_of
 V1_PATH = "/v1/models/{model_name}:predict"
 V2_PATH = "/v2/models/{model_name}/infer"
 
-_NOT_OFFERED = ("/v1/models/{model_name}:explain", "/v2/models/{model_name}/versions/{model_version}/infer")
+EXPLAIN_PATH = "/v1/models/{model_name}:explain"
+
+_NOT_OFFERED = ("/v2/models/{model_name}/versions/{model_version}/infer",)
 
 T = TypeVar("T")
 
@@ -44,10 +46,12 @@ def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs:
     endpoints = _Endpoints(dataplane, deadline, logs)
     app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
     app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
+    app.add_api_route(EXPLAIN_PATH, endpoints.explain, methods=["POST"], response_model=None)
     # kserve reads the body before it finds that a model cannot do this.
     for path in _NOT_OFFERED:
         app.add_api_route(path, _not_offered, methods=["POST"])
-    app.add_api_route(V1_PATH, _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+    for path in (V1_PATH, EXPLAIN_PATH):
+        app.add_api_route(path, _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 
 async def _not_offered() -> None:
@@ -86,6 +90,15 @@ class _Endpoints:
         if isinstance(content, bytes):
             return Response(content, headers=answer_headers, media_type="application/octet-stream")
         return ORJSONResponse(InferenceResponse.model_validate(content).model_dump())
+
+    async def explain(self, model_name: str, request: Request) -> Response:
+        """V1, with what was read and what each word contributes."""
+        body, headers = await self._begin(model_name, request)
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+            answer = await self._dataplane.explained(model_name, payload, headers)
+        self._note(request, payload)
+        return ORJSONResponse(answer)
 
     def _note(self, request: Request, payload: object) -> None:
         """Notes what was scored, if it is logged."""

@@ -28,7 +28,7 @@ from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from content_arena.components.predictor import endpoints, protocol
+from content_arena.components.predictor import endpoints, openapi, protocol
 from content_arena.components.predictor.access import AccessMiddleware, KeyFinder
 from content_arena.components.predictor.boundary import BoundaryMiddleware
 from content_arena.components.predictor.door import OPEN, Door
@@ -140,6 +140,7 @@ class _FilterREST(RESTServer):
     def _register_endpoints(self, app: FastAPI) -> None:
         deadline, logs = self._model.limits.deadline, self._door.logs_json
         endpoints.register(app, self._filter_dataplane, deadline, logs=logs)
+        openapi.register(app, self._model.version, keyed=self._door.keys is not None)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
