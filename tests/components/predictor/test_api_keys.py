@@ -1,9 +1,13 @@
 """Where keys come from, whose a key is, and how many requests it may send; without a server."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from content_arena.components.predictor.access import AccessMiddleware
 from content_arena.components.predictor.api_keys import ApiKeys
 from content_arena.components.predictor.door import (
     API_KEYS_FILE_VARIABLE,
@@ -113,6 +117,28 @@ def test_options_without_effect_are_refused(options, environment, words):
 def test_a_door_that_is_open_says_so():
     assert "every client is served" in Door().described()[0]
     assert "any client may send x-content-arena-probe" in Door().described()[1]
+
+
+def status_at(path, query):
+    """The answer to a request that has its key in the query, if at all; only /other looks there."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message):
+        sent.append(message)
+
+    layer = AccessMiddleware(app, ApiKeys({"bot": BOT}), "m", key_finders={"/other": lambda scope: scope["query"]})
+    routes = SimpleNamespace(routes=[])
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query": query, "app": routes}
+    asyncio.run(layer(scope, None, send))
+    return sent[0]["status"]
+
+
+def test_another_apis_clients_may_have_their_key_elsewhere():
+    assert [status_at("/other", BOT), status_at("/other", None), status_at("/other", GAME)] == [200, 401, 401]
+    assert status_at("/v1/models/m:predict", BOT) == 401
 
 
 def test_a_burst_and_then_the_rate():
