@@ -70,6 +70,7 @@ class ContentFilterModel(Model):
         """
         super().__init__(MODEL_NAME)
         self.version = content_filter.version
+        self.lang = content_filter.bundle.spec.lang
         self.limits = limits or Limits()
         self._filter = content_filter
         self._scheduler = Scheduler(content_filter, self.limits)

@@ -13,9 +13,8 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 import uvicorn
@@ -29,7 +28,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from content_arena.components.predictor import endpoints, openapi, protocol
-from content_arena.components.predictor.access import AccessMiddleware, KeyFinder
+from content_arena.components.predictor.access import AccessMiddleware
+from content_arena.components.predictor.adapters.catalogue import Adapters
 from content_arena.components.predictor.boundary import BoundaryMiddleware
 from content_arena.components.predictor.door import OPEN, Door
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
@@ -133,7 +133,7 @@ class _FilterREST(RESTServer):
         )
         self._filter_dataplane = dataplane
         self._model = model
-        self._door, self._key_finders = server.door, server.key_finders
+        self._door, self._adapters = server.door, server.adapters
         self.config.http = UpgradeIgnoringProtocol
         self._server = _DrainingServer(self.config, model)
 
@@ -141,6 +141,7 @@ class _FilterREST(RESTServer):
         deadline, logs = self._model.limits.deadline, self._door.logs_json
         endpoints.register(app, self._filter_dataplane, deadline, logs=logs)
         openapi.register(app, self._model.version, keyed=self._door.keys is not None)
+        self._adapters.register(app, self._filter_dataplane, self._model)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
@@ -162,8 +163,10 @@ class _FilterREST(RESTServer):
                 model_name=self._model.name,
                 rate=door.rate,
                 admits_probes=probe_token.is_set,
-                key_finders=self._key_finders,
+                key_finders=self._adapters.key_finders,
             )
+        # Outside of the layer that asks for keys: its refusals get each API's form too.
+        self._adapters.add_layer(app)
         log = RequestLog(version, hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
         app.add_middleware(TrafficMiddleware, version=version, probe_token=probe_token, log=log)
 
@@ -198,16 +201,16 @@ class FilterServer(ModelServer):
         self,
         model: ContentFilterModel,
         port: int,
+        adapters: Adapters,
         door: Door = OPEN,
-        key_finders: Mapping[str, KeyFinder] = MappingProxyType({}),
     ) -> None:
         """Registers a loaded model; nothing is served before :meth:`run`.
 
         Args:
             model: What scores.
             port: Of the socket that is served on.
+            adapters: Which APIs are served beside KServe's.
             door: Who may come in, and what is logged.
-            key_finders: By path, where the clients of APIs beside KServe's have their key.
         """
         super().__init__(
             http_port=port,
@@ -219,7 +222,7 @@ class FilterServer(ModelServer):
         self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
         self.register_model(model)
         self._model = model
-        self.door, self.key_finders = door, key_finders
+        self.door, self.adapters = door, adapters
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.

@@ -18,6 +18,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from content_arena.components.predictor.adapters.options import (
+    NAMES,
+    NO_ADAPTERS,
+    SUGGESTIONS_VARIABLE,
+    VARIABLE,
+    AdapterOptions,
+)
 from content_arena.components.predictor.door import (
     API_KEYS_FILE_VARIABLE,
     API_KEYS_VARIABLE,
@@ -46,6 +53,7 @@ def serve(
     threads: int | None = None,
     deadline: float = DEADLINE_SECONDS,
     door: Door = OPEN,
+    adapters: AdapterOptions = NO_ADAPTERS,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
@@ -61,15 +69,17 @@ def serve(
         threads: Model sessions in parallel; the number of CPUs this process may use if None.
         deadline: Seconds until a request has a 504, from when its body was read.
         door: Who may come in, and what is logged.
+        adapters: Which APIs are served beside KServe's.
         announce: Called with the base URL when the port is bound and the model is warm.
 
     Raises:
-        InputError: The port is in use, or this user may not use it.
+        InputError: The port is in use, or this user may not use it; or an adapter's file cannot be written.
         BundleError: The bundle is missing, broken, or fails its warm-up.
     """
     with _signals(), _bind(host, port) as listener:
         with _hidden_arguments():
             from content_arena.components.predictor import metrics
+            from content_arena.components.predictor.adapters.catalogue import Adapters
             from content_arena.components.predictor.model import ContentFilterModel
             from content_arena.components.predictor.request_log import configure_json
             from content_arena.components.predictor.rest import FilterServer
@@ -77,6 +87,7 @@ def serve(
 
         if door.logs_json:
             configure_json()
+        apis = Adapters(adapters)
         model = ContentFilterModel(
             ContentFilter.open(bundle_path, version=version, threads=threads), Limits(deadline=deadline)
         )
@@ -84,7 +95,7 @@ def serve(
             model.load()
             metrics.announce(model.version, alias)
             port = listener.getsockname()[1]
-            server = FilterServer(model, port, door)
+            server = FilterServer(model, port, apis, door)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             logger.info("serving %s version %s on %s", model.name, model.version, url)
             for line in door.described():
@@ -112,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 threads=options.threads,
                 deadline=options.deadline,
                 door=Door.of(_door_options(options)),
+                adapters=AdapterOptions.of(options.api_adapters, options.suggestions),
             )
     except ArenaError as error:
         if isinstance(error, LibraryError):
@@ -146,6 +158,18 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
     )
     _add_door_options(parser)
+    parser.add_argument(
+        "--api_adapters",
+        default=os.environ.get(VARIABLE),
+        help=f"other APIs to serve, between commas: {', '.join(NAMES)} (default: ${VARIABLE}, else none)",
+    )
+    named = os.environ.get(SUGGESTIONS_VARIABLE)
+    parser.add_argument(
+        "--suggestions",
+        type=Path,
+        default=Path(named) if named else None,
+        help=f"file for the scores that Perspective's clients suggest (default: ${SUGGESTIONS_VARIABLE}, else none)",
+    )
     return parser
 
 

@@ -93,7 +93,7 @@ def run(
     }
     reachable.require(home.tracking_uri)
     room.require(home, generations)
-    engine = _engine(home, runner, corpus.data, guard.guard, base_model)
+    engine = _engine(home, runner, _file_of(corpus), guard.guard, base_model)
     results: list[dict[str, Any]] = []
     try:
         with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
@@ -147,7 +147,7 @@ def battle(
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
         arguments["data"] = data
-        finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
+        finished = _follow(battles.build(), arguments, home, _engine(home, runner, _file_of(corpus), victim))
     rows = _battle_rows(finished)
     if as_json:
         sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
@@ -176,7 +176,7 @@ def _arguments(
         "texts_per_label": attack.texts,
         "seed": attack.seed,
     }
-    arguments["data"] = _absolute(corpus.data)
+    arguments["data"] = _absolute(corpus.data, corpus.query)
     if attack.held_out:
         from content_arena.components.attack_generation import strategies
 
@@ -203,19 +203,23 @@ def _reading(corpus: CorpusOptions) -> dict[str, str]:
     """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
     from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 
-    names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding")
+    names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding", "query")
     given = {name: value for name in names if (value := getattr(corpus, name))}
     # The stage would refuse them as well, seconds later.
     ReadingOptions.of(given)
     return given
 
 
-def _absolute(data: str) -> str:
+def _absolute(data: str, query: str | None = None, parameter: str = "data") -> str:
     """The name of data, as a stage that runs in another folder finds it."""
+    from content_arena.components.corpus_preparation import databases, formats, sources
+
+    # The stage would refuse it as well, seconds later.
+    databases.check(data, query, parameter)
+    if query is not None:
+        return databases.absolute(data)
     if data in (EMBEDDED, standard_input.NAME):
         return data
-    from content_arena.components.corpus_preparation import formats, sources
-
     if "://" in data:
         sources.check_address(data)
         return data
@@ -223,6 +227,14 @@ def _absolute(data: str) -> str:
     # The stage would refuse it as well, seconds later.
     formats.check_is_file(path)
     return str(path)
+
+
+def _file_of(corpus: CorpusOptions) -> str:
+    """The data, or the file of its database."""
+    from content_arena.components.corpus_preparation import databases
+
+    path = databases.file_of(corpus.data) if corpus.query else None
+    return corpus.data if path is None else str(path.expanduser())
 
 
 def _guard_arguments(options: GuardOptions, lang: str) -> dict[str, Any]:
@@ -233,7 +245,7 @@ def _guard_arguments(options: GuardOptions, lang: str) -> dict[str, Any]:
         # The challenger would be refused as well, after the training.
         if not guard.has_embedded_guard(lang):
             raise InputError(f"--require-guard: there is no embedded guard set in {lang!r}; name a file with --guard")
-    return {"guard": _absolute(options.guard), "require_guard": options.require_guard}
+    return {"guard": _absolute(options.guard, parameter="guard"), "require_guard": options.require_guard}
 
 
 def _has_gpu(device: str) -> bool:

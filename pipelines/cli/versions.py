@@ -116,6 +116,21 @@ def serve(
     log_format: Annotated[
         str, typer.Option(help="text, or json: one object a line, and a line for each request.")
     ] = "text",
+    api_adapters: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_API_ADAPTERS",
+            metavar="A,B,C",
+            help="Other APIs to serve as well: perspective, openai, fms.",
+        ),
+    ] = None,
+    suggestions: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_SUGGESTIONS",
+            help="File that scores suggested by Perspective's clients go to; without it they are refused.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
@@ -124,7 +139,10 @@ def serve(
 
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
+    from content_arena.components.predictor.adapters.options import AdapterOptions
     from content_arena.components.predictor.door import Door, DoorOptions
+
+    adapters = AdapterOptions.of(api_adapters, suggestions)
     from content_arena.components.predictor.server import serve as serve_bundle
     from content_arena.components.shared import bundle as bundles
 
@@ -137,6 +155,8 @@ def serve(
 
     def announce(url: str) -> None:
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        if adapters.names:
+            console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
     alias_shown = None if alias.isdecimal() else alias
     serve_bundle(
@@ -147,6 +167,7 @@ def serve(
         version=str(version),
         deadline=deadline,
         door=door,
+        adapters=adapters,
         announce=announce,
     )
 

@@ -47,7 +47,7 @@ _ALL = (
         str,
         "embedded",
         "Labelled text: a CSV, TSV, JSON (also .gz), XLSX or Parquet file, its https:// or s3:// address, "
-        "hf://NAME, or the embedded corpus.",
+        "hf://NAME, a database (see query), or the embedded corpus.",
     ),
     Parameter(
         "data_version",
@@ -94,7 +94,7 @@ _ALL = (
         "learning_rate",
         float,
         TrainingSettings.learning_rate,
-        "Peak learning rate of adapter and head.",
+        "Peak learning rate of adapter and head; half of it from a warm start.",
         "training",
     ),
     Parameter(
@@ -147,6 +147,13 @@ _ALL = (
         str,
         "",
         "Of a file of text, such as cp1252; UTF-8 if empty, or the usual one of the language where that fits.",
+    ),
+    Parameter(
+        "query",
+        str,
+        "",
+        "A select whose rows are the data. `data` is then SQLAlchemy's address of the database, without a password: "
+        "CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD of the environment have the credentials.",
     ),
     Parameter(
         "held_out_strategies",

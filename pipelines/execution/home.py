@@ -76,6 +76,11 @@ class ArenaHome:
         return self.path / "reports"
 
     @property
+    def restored(self) -> Path:
+        """Corpora that were restored."""
+        return self.path / "restored"
+
+    @property
     def error_log(self) -> Path:
         """Tracebacks of commands that failed by an error of a library."""
         return self.path / "errors.log"

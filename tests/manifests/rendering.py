@@ -72,7 +72,7 @@ class Renderer:
 
     def objects(self, folder: str) -> list[Object]:
         """What a folder renders to."""
-        return [document for document in yaml.safe_load_all(self.text(folder)) if document]
+        return [document for document in yaml.load_all(self.text(folder), Loader=yaml.CSafeLoader) if document]
 
     def with_base(self, folder: str) -> list[Object]:
         """What is in the cluster once a folder is applied: for an addition, its overlay as well."""
