@@ -14,7 +14,14 @@ from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.home import KEY_VARIABLE
-from content_arena.pipelines.definitions.addresses import DATA_SECRET, FORGET_SECRET, HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.addresses import (
+    DATA_SECRET,
+    FORGET_SECRET,
+    HUB_SECRET,
+    PROBE_SECRET,
+    S3_ENDPOINT,
+    S3_SECRET,
+)
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
@@ -119,6 +126,7 @@ class Placement:
             and AWS_DEFAULT_REGION for s3:// addresses, CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD for
             databases. It and each of its keys may be absent.
         hub_secret: Secret with HF_TOKEN for the stages that load from the Hugging Face hub; may be absent.
+        probe_secret: Secret with the token that predictors know a rollout's probes by; may be absent.
         s3_endpoint: URL of the object storage.
         checkpoint_claim: PersistentVolumeClaim for checkpoints, from which a training resumes after its pod was killed;
             None for none.
@@ -134,6 +142,7 @@ class Placement:
     s3_secret: str = S3_SECRET
     data_secret: str = DATA_SECRET
     hub_secret: str = HUB_SECRET
+    probe_secret: str = PROBE_SECRET
     s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
     rollout: RolloutPlacement | None = None
@@ -173,6 +182,9 @@ class Placement:
             kubernetes.use_secret_as_env(task, self.data_secret, {key: key for key in _DATA_KEYS}, optional=True)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.probes:
+            token = {"token": "CONTENT_ARENA_PROBE_TOKEN"}
+            kubernetes.use_secret_as_env(task, self.probe_secret, token, optional=True)
         if stage.knows_forgotten:
             kubernetes.use_secret_as_env(task, FORGET_SECRET, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:

@@ -43,6 +43,7 @@ class Stage:
         publishes: Whether it writes bundles to object storage and needs its credentials.
         reads_data: Whether it reads the users' data and needs the credentials of object storage and databases.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
+        probes: Whether it sends probes to the predictor and needs the token for them.
         knows_forgotten: Whether it leaves out or refuses forgotten texts, and needs the key to recognise them.
         keeps_checkpoints: Whether it trains, and resumes from checkpoints on a volume.
         in_generation: Whether every generation of the arena runs it.
@@ -57,6 +58,7 @@ class Stage:
     publishes: bool = False
     reads_data: bool = False
     needs_hub: bool = False
+    probes: bool = False
     knows_forgotten: bool = False
     keeps_checkpoints: bool = False
     in_generation: bool = True
@@ -129,6 +131,7 @@ ROLL_OUT = Stage(
     package="canary_rollout",
     resources=_WAITING,
     publishes=True,
+    probes=True,
     in_generation=False,
 )
 CLOSE_RUN = Stage(

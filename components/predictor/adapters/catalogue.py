@@ -51,6 +51,11 @@ class Adapters:
         every = _every(options.suggestions)
         self.chosen = [every[name] for name in options.names]
 
+    @property
+    def key_finders(self) -> dict[str, Callable[[Scope], str | None]]:
+        """By path, where an API's clients have their key, if not in the usual headers."""
+        return {path: adapter.key_of for adapter in self.chosen if adapter.key_of for path in adapter.paths}
+
     def register(self, app: FastAPI, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
         """Adds their routes, which have to come before kserve's."""
         app.add_exception_handler(AdapterError, refuse)
