@@ -65,7 +65,7 @@ test: install ## Run every test, a file on one core at a time; under 10 minutes 
 test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
 	$(PYTEST) $(PARALLEL) -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
 
-test-cluster: install ## Run what the cluster of KUBECONFIG can show, under 25 minutes; CONTENT_ARENA_TEST_NODE=1 uses its node
+test-cluster: install ## Run what the cluster of KUBECONFIG can show; CONTENT_ARENA_TEST_NODE=1 uses its node
 	$(PYTEST) --numprocesses 0 $(CLUSTER_TESTS)
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html
