@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -121,11 +121,11 @@ def attack_on(
     return attack(text, lang, opened, chosen, budget=budget, plan=plan)
 
 
-def _rows(attacks: pd.DataFrame) -> list[dict[str, object]]:
-    return [{str(name): value for name, value in row.items()} for row in judged(attacks).to_dict("records")]
+def _rows(attacks: pd.DataFrame) -> list[dict[Hashable, object]]:
+    return judged(attacks).to_dict("records")
 
 
-def _attacked(row: Mapping[object, object], made_with: tuple[str, ...]) -> Attacked:
+def _attacked(row: Mapping[Hashable, object], made_with: tuple[str, ...]) -> Attacked:
     is_changed = row["perturbed_text"] != row["original_text"]
     return Attacked(
         str(row["strategy"]),

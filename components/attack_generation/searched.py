@@ -7,7 +7,7 @@ filter achieves.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -121,7 +121,7 @@ def made_with(params: str) -> tuple[str, ...]:
     return tuple(str(edit["strategy"]) for edit in json.loads(params).get("edits", []))
 
 
-def _target(row: dict[str, object], strategies: Sequence[Strategy], seed: int) -> Target:
+def _target(row: Mapping[Hashable, object], strategies: Sequence[Strategy], seed: int) -> Target:
     base_id, text, label, lang, split = (str(row[name]) for name in ("base_id", "text", "label", "lang", "split"))
     return Target(base_id, text, label, lang, split, strategies[0], make_seed(seed, base_id, FAMILY))
 

@@ -123,7 +123,7 @@ def _named(asked: str, fetched: Sequence[Fetched]) -> set[str]:
     for each in fetched:
         if each.columns & set(ID_FIELDS):
             table = each.load()
-            rows = table[table[[name for name in ID_FIELDS if name in table]].eq(asked).any(axis=1)]
+            rows = table[(table[[name for name in ID_FIELDS if name in table]] == asked).any(axis=1)]
             found = {key_of(text) for name in ORIGINAL_FIELDS & set(rows) for text in rows[name].dropna()}
             if found:
                 in_tables[each.is_corpus].append(found)

@@ -123,8 +123,8 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
     found: list[_Scored] = []
     scouts = task.shuffled()[: max(2, task.budget // _SCOUTING)]
     for start in range(0, len(scouts), width):
-        level = [next(_applied(task, task.original, scout, [], 0), None) for scout in scouts[start : start + width]]
-        found += yield from _asked([query for query in level if query is not None])
+        firsts = (next(_applied(task, task.original, scout, [], 0), None) for scout in scouts[start : start + width])
+        found += yield from _asked([query for query in firsts if query is not None])
     words = yield from importance.ranked(task.original, task.score, task.budget // _PROBING)
     order = _order(task, found)
     moves: dict[str, Iterator[Query]] = {}
