@@ -21,8 +21,9 @@ from content_arena.pipelines.cli.options import (
     one_of,
     split_at_commas,
 )
-from content_arena.pipelines.cli.victims import VictimOptions, in_environment
+from content_arena.pipelines.cli.victims import VictimOptions
 from content_arena.pipelines.definitions.parameters import PARAMETERS
+from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def attack(
     if (shown.isdecimal() or shown in set(Alias)) and not Path(shown).is_dir():
         registry_here().resolve(shown)
     families = AttackSettings(families=tuple(options.families or ())).families
-    with in_environment(login.as_environment()):
+    with environment(login.as_environment()):
         report = one_text.attack_on(
             shown,
             text,

@@ -32,9 +32,10 @@ from content_arena.pipelines.cli.options import (
     described,
     one_of,
 )
-from content_arena.pipelines.cli.victims import VictimOptions, in_environment
+from content_arena.pipelines.cli.victims import VictimOptions
 from content_arena.pipelines.definitions.parameters import BATTLE, PARAMETERS
 from content_arena.pipelines.execution.battles import Battle
+from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaH
     from content_arena.pipelines.execution.stage_log import StageCrashedError, StageRefusedError
 
     try:
-        with in_environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
+        with environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
             engine = local_runs.engine(
                 home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"]
             )

@@ -1,10 +1,7 @@
-"""The options that name a filter to attack, and how its login reaches those who ask it."""
+"""The options that name a filter to attack."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -51,18 +48,3 @@ class VictimOptions:
     inverted: Annotated[
         bool, typer.Option("--inverted", help="The scores and verdicts of a URL are of benign, not of toxic.")
     ] = AttackSettings.victim_inverted
-
-
-@contextlib.contextmanager
-def in_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets the environment of the stages: a login goes this way, because a pipeline's parameters are recorded."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
