@@ -34,8 +34,8 @@ def serving():
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             reply.paths.append(self.path)
             reply.asked.append(dict(self.headers))
-            status = reply.status(len(reply.paths)) if callable(reply.status) else reply.status
             answer = reply.make(body)
+            status = reply.status(len(reply.paths)) if callable(reply.status) else reply.status
             self.send_response(status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
