@@ -3,7 +3,7 @@
 TRACKING_URI = "http://mlflow.content-arena:5000"
 MODELS_URI = "s3://models/content-filter"
 FIRST_SERVICE = "content-arena/content-filter"
-S3_ENDPOINT = "http://minio.content-arena:9000"
+S3_ENDPOINT = "http://s3.content-arena:9000"
 S3_SECRET = "arena-s3"  # noqa: S105 - the name of a Secret
 HUB_SECRET = "arena-hub"  # noqa: S105
 PROBE_SECRET = "arena-probe"  # noqa: S105

@@ -167,7 +167,7 @@ def test_the_first_service_is_all_that_other_stages_may_make(may, account):
     assert [question for question, allowed in asked.items() if allowed] == [("create", SERVICE)]
 
 
-@pytest.mark.parametrize("account", ["arena-predictor", "mlflow", "minio", "postgresql", "default"])
+@pytest.mark.parametrize("account", ["arena-predictor", "mlflow", "seaweedfs", "postgresql", "default"])
 def test_the_others_may_nothing(may, account):
     assert not any(may(account, *ROLLOUT, *NOT_EVEN_ROLLOUT).values())
 

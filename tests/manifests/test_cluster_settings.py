@@ -17,6 +17,7 @@ OTHER = {
     "COMPONENT_IMAGE_CUDA": "registry.example.com/arena/component:9-cuda",
     "PREDICTOR_IMAGE": "registry.example.com/arena/predictor:9",
     "STORAGE_INITIALIZER_IMAGE": "registry.example.com/kserve/storage:9",
+    "SEAWEEDFS_IMAGE": "registry.example.com/seaweedfs:9",
     "MINIO_IMAGE": "registry.example.com/minio:9",
     "POSTGRESQL_IMAGE": "registry.example.com/postgres:9",
     "STORAGE_CLASS": "fast",
