@@ -36,7 +36,8 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 
 # What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.
 CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_pods.py \
-	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py tests/manifests/node/test_first_hour.py
+	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py \
+	tests/components/canary_rollout/on_a_cluster/test_real_knative.py tests/manifests/node/test_first_hour.py
 
 .PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help
@@ -64,7 +65,7 @@ test: install ## Run every test, a file on one core at a time; under 10 minutes 
 test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
 	$(PYTEST) $(PARALLEL) -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
 
-test-cluster: install ## Run what the cluster of KUBECONFIG can show, under 25 minutes; CONTENT_ARENA_TEST_NODE=1 uses its node
+test-cluster: install ## Run what the cluster of KUBECONFIG can show; CONTENT_ARENA_TEST_NODE=1 uses its node
 	$(PYTEST) --numprocesses 0 $(CLUSTER_TESTS)
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html

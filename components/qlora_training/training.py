@@ -16,6 +16,7 @@ import pandas as pd
 
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
+from content_arena.components.corpus_versions import versions as corpus_versions
 from content_arena.components.evaluation import first_version_report
 from content_arena.components.qlora_training import (
     base_models,
@@ -142,6 +143,7 @@ def bootstrap_champion(
     floors: Mapping[str, float] | None = None,
     corpus_seconds: float | None = None,
     quality_path: Path | None = None,
+    corpus_source: str = "",
     checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
@@ -160,12 +162,14 @@ def bootstrap_champion(
             :func:`content_arena.components.registry.floors.floors_from`; the defaults if None.
         corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
         quality_path: Page about the quality of the corpus, to keep with the MLflow run; None for none.
+        corpus_source: What the corpus was read from, to keep with it.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Raises:
-        InputError: The corpus or a floor cannot be used; nothing was registered.
+        InputError: The corpus or a floor cannot be used, or a text of the corpus was forgotten since; nothing was
+            registered.
     """
     least = floors_from(floors)
     corpus = records.read(records.Sample, corpus_path)
@@ -174,6 +178,7 @@ def bootstrap_champion(
         tracking.log_seconds("prepare_corpus", corpus_seconds)
     if quality_path is not None:
         tracking.log_page(QUALITY_PAGE, quality_path.read_text(encoding="utf-8"))
+    corpus_versions.keep(tracking_uri, tracking, corpus, corpus_source)
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}

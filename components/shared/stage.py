@@ -25,6 +25,7 @@ from typing import ParamSpec, TypeVar
 
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.library_errors import LibraryError, explained, traceback_of
+from content_arena.components.shared.orphan import end_with_the_reader
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
@@ -81,8 +82,8 @@ def parse(line: str) -> StageLine | None:
 def log(stage: str, message: str) -> None:
     """Writes one line of the stage's log.
 
-    It uses ``print``, because a stage has to end when the process that reads its log is gone: the broken pipe raises an
-    error here. Otherwise an orphan would go on training and register a model.
+    It uses ``print``, because a stage has to end when the process that reads its log is gone: where ``orphan`` can not
+    watch the pipe, its break raises an error here.
     """
     print(f"[{stage}] {message}", flush=True)
 
@@ -93,12 +94,16 @@ def note(stage: str, message: str) -> None:
 
 
 class Progress:
-    """Counts units of work and logs the count at most every ``interval`` seconds, and at the end."""
+    """Counts units of work and logs the count at most every ``interval`` seconds, and at the end.
 
-    def __init__(self, stage: str, total: int, unit: str, interval: float = 1.0) -> None:
+    In the first ``silent`` seconds it logs nothing, and nothing at the end of what is done by then.
+    """
+
+    def __init__(self, stage: str, total: int, unit: str, interval: float = 1.0, silent: float = 0.0) -> None:
         self._stage, self._total, self._unit, self._interval = stage, total, unit, interval
         self._done = 0
-        self._last = float("-inf")
+        self._due = time.monotonic() + silent
+        self._is_silent = silent > 0
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """Adds ``n`` finished units."""
@@ -108,8 +113,8 @@ class Progress:
         """Sets the count to ``done`` units; ``note`` is logged behind the count."""
         self._done = done
         now = time.monotonic()
-        if now - self._last >= self._interval or done >= self._total:
-            self._last = now
+        if now >= self._due or (done >= self._total and not self._is_silent):
+            self._due, self._is_silent = now + self._interval, False
             log(self._stage, f"{done}/{self._total} {self._unit}" + (f", {note}" if note else ""))
 
 
@@ -125,6 +130,7 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def mark(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            end_with_the_reader()
             try:
                 return function(*args, **kwargs)
             except Exception as error:

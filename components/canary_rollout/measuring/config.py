@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from content_arena.components.canary_rollout.kube.client import RolloutClient
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
     from content_arena.components.canary_rollout.measuring.probes import ProbeSet
+
+#: What the predictors know a probe by. A secret, so it is no part of the configuration, which is recorded.
+PROBE_TOKEN_VARIABLE = "CONTENT_ARENA_PROBE_TOKEN"  # noqa: S105
 
 
 class PodAccess(StrEnum):
@@ -127,7 +131,7 @@ class MeasuringConfig:
             if self.prometheus
             else PodMetrics(client.pods, transport)
         )
-        prober = Prober(self._probe_set, client.pods, transport)
+        prober = Prober(self._probe_set, client.pods, transport, token=os.environ.get(PROBE_TOKEN_VARIABLE) or None)
         return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
 
     def _probe_set(self) -> ProbeSet:

@@ -15,6 +15,7 @@ from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 
 COMMANDS = ["run", "data check", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
+COMMANDS += ["migrate perspective"]
 
 
 @pytest.fixture

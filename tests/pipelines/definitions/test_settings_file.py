@@ -18,7 +18,8 @@ EVERYTHING = {
         "max_leaked": 0.6,
     },
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"],
-               "strategies": ["char_typo"], "families": ["ko"]},
+               "strategies": ["char_typo"], "families": ["ko"], "max_edit_share": 0.4,
+               "victim_map": "openai", "victim_request": "{}", "victim_inverted": True},
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
         "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,
