@@ -23,8 +23,8 @@ from content_arena.components.predictor.traffic import facts_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
 
-#: Liveness, readiness, metrics, documentation: GET needs no key here.
-_OPEN = frozenset({"/", "/metrics", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json"})
+#: Liveness, readiness (``/health`` is that of the FMS adapter), metrics, documentation: GET needs no key here.
+_OPEN = frozenset({"/", "/metrics", "/v2/health/live", "/v2/health/ready", "/health", "/docs", "/openapi.json"})
 _READING = frozenset({"GET", "HEAD"})
 _NO_KEY = "no valid API key: send the header Authorization: Bearer KEY, or X-API-Key: KEY"
 _TOO_MANY = "too many requests a second with this API key"
