@@ -85,6 +85,7 @@ def test_without_a_valid_key_nothing_is_read(keyed, headers):
         ("GET", "/v2/health/live", 200),
         ("GET", "/v2/health/ready", 200),
         ("GET", "/health", 200),
+        ("GET", "/docs/swagger-ui.css", 200),
         ("GET", "/v1/models/content-filter", 200),
         ("GET", "/v2/models/content-filter/ready", 200),
         ("POST", "/v2/models/content-filter/infer", 401),
