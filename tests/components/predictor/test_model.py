@@ -16,8 +16,8 @@ from kserve.model_repository import ModelRepository
 from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
 from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.protocol import confidence
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.filter import ContentFilter
