@@ -108,6 +108,25 @@ SettingsOption = Annotated[
         help="TOML file with settings by section; an option on the command line wins over it.",
     ),
 ]
+StrategiesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategies",
+        metavar="NAMES",
+        callback=split_at_commas,
+        help=f"Attack with these alone, separated by commas. Built in: {', '.join(built_in_names())}.",
+        show_default="those that attack by default",
+    ),
+]
+FamiliesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--families",
+        metavar="NAMES",
+        callback=split_at_commas,
+        help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -159,25 +178,8 @@ class AttackOptions:
             show_default="the champion's, at first chosen by the seed",
         ),
     ] = None
-    strategies: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--strategies",
-            metavar="NAMES",
-            callback=split_at_commas,
-            help=f"Attack with these alone, separated by commas. Built in: {', '.join(built_in_names())}.",
-            show_default="those that attack by default",
-        ),
-    ] = None
-    families: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--families",
-            metavar="NAMES",
-            callback=split_at_commas,
-            help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
-        ),
-    ] = None
+    strategies: StrategiesOption = None
+    families: FamiliesOption = None
 
 
 @dataclass(frozen=True)
