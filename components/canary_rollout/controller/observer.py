@@ -100,6 +100,8 @@ class Observer:
             cause=measured.cause if measured else "",
             requests=measured.requests if measured else 0,
             disturbed=bool(measured and measured.disturbed),
+            bounds=measured.bounds if measured else {},
+            lacks=measured.lacks if measured else None,
             approved=requests.approved,
             approver=requests.approver,
             abort=self._abort(view, state, requests.abort),

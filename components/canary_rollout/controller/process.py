@@ -13,7 +13,8 @@ from content_arena.components.canary_rollout.controller.beginning import (
     refuse_unfinished,
 )
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
-from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
+from content_arena.components.canary_rollout.controller.outlook import Scene, outlook
+from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
@@ -32,8 +33,13 @@ from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, read
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.leftovers import remove_autoscalers
+from content_arena.components.canary_rollout.traffic.mode import TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.canary_rollout.traffic.standard import Standard
+from content_arena.components.shared.errors import InputError
+
+#: Seconds between two looks at a service that was just created.
+_SERVING_INTERVAL = 5.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -113,8 +119,42 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
     refuse_unfinished(connection.record())
     refuse_old_kserve(connection.cluster, connection.mover.mode, request)
     measuring = MeasuringConfig.of(options.overrides)
+    if not request.undo:
+        scene = Scene(service_ref, connection.cluster, connection.mover.mode, connection.mover.read())
+        for line in outlook(scene, registry, request, measuring).lines:
+            LOG.info("%s", line)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
     return _run_under_lease(connection, registry, run, options)
+
+
+def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Waits until a service that was just created serves, so that a rollout can begin.
+
+    Args:
+        service_ref: The service.
+        seconds: How long to wait at most.
+        clock: The time.
+
+    Raises:
+        InputError: There is no such service by then, or its mode is not known.
+        TrafficError: One version does not serve alone by then.
+    """
+    mover, end, is_said = None, clock.now() + seconds, False
+    cluster = KubernetesClient(service_ref.namespace, service_ref.context)
+    while True:
+        try:
+            mover = mover or Mover(cluster, service_ref.service)
+            mover.mode.stable(mover.read())
+        except (TrafficError, InputError) as error:
+            # Its status does not name its mode yet, or its route does not exist.
+            if clock.now() >= end:
+                raise
+            if not is_said:
+                LOG.info("waits until the service can have a canary: %s", error)
+            is_said = True
+            clock.sleep(_SERVING_INTERVAL)
+        else:
+            return
 
 
 def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptions) -> State:

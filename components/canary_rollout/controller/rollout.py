@@ -246,7 +246,10 @@ class Rollout:
             return Measurement(Verdict.PASS, "an undo is not analysed", 0, ())
         # While a rollout waits, probes are sent once for all windows, since only a failure counts.
         probed = state.since if state.phase is Phase.WAITING else state.window
-        moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
+        moment = Moment(
+            state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode,
+            bounds=state.bounds, draw=state.holds,
+        )  # fmt: skip
         try:
             return self._measurer.measure(moment)
         except AwayError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Lack, Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 
 
@@ -66,6 +67,8 @@ class Observation:
         cause: Reason of that verdict.
         requests: The challenger's answers to users that were judged in the window.
         disturbed: Whether a part of the window could not be counted. More answers do not make up for that.
+        bounds: By subject, those that the challenger passed with because the champion is no better than them.
+        lacks: What the verdict lacks where nothing else is in its way; None if time does not bring it.
         approved: The gate that a person approved; None if none.
         approver: Name of that person.
         abort: A request to end the rollout; None if there is none.
@@ -88,6 +91,8 @@ class Observation:
     cause: str = ""
     requests: int = 0
     disturbed: bool = False
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    lacks: Lack | None = None
     approved: Gate | None = None
     approver: str = ""
     abort: Abort | None = None

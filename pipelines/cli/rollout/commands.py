@@ -215,8 +215,40 @@ def _run_options(overrides: dict[str, Any], pace: PaceOptions, process: ProcessO
     )
 
 
+def undone(where: ServiceRef, registry: Registry, previous: str, reason: str) -> State:
+    """Takes the last promotion of a service back, as ``undo`` does with its default options, and prints no result.
+
+    Args:
+        where: The service.
+        registry: Its aliases follow.
+        previous: The version to bring back.
+        reason: Why, for the record.
+
+    Returns:
+        The state at the end.
+
+    Raises:
+        InputError: There is no such service, the version was never published, or a rollout is under way.
+    """
+    from content_arena.components.canary_rollout import launch
+
+    request = launch.UndoRequest(f"{reason} ({getpass.getuser()})", _challenger(previous, None, registry))
+    job = _Job(where, registry, _run_options({}, PaceOptions(), ProcessOptions()), False)
+    return _ended(job, lambda: launch.undo(where, options.rollout_registry(registry, where), request, job.options))
+
+
 def _run(job: _Job, use_case: Callable[[], State]) -> None:
     """Runs a rollout to its end, prints the result, and exits with the code for its state."""
+    state = _ended(job, use_case)
+    text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
+    if state.gate:
+        text += f"\nIt waits for: {options.command(job.where, 'approve', str(state.gate))}"
+    console.answer(_answer(state), text, job.as_json)
+    raise typer.Exit(options.exit_code(state))
+
+
+def _ended(job: _Job, use_case: Callable[[], State]) -> State:
+    """Runs a rollout to its end; if it is stopped before, that is printed and the command exits."""
     from content_arena.components.canary_rollout import launch
     from content_arena.components.registry.publish import publish_after
 
@@ -231,11 +263,7 @@ def _run(job: _Job, use_case: Callable[[], State]) -> None:
     if state.phase is launch.Phase.PROMOTED and job.registry is not None:
         for line in publish_after(job.registry):
             console.status(line)
-    text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
-    if state.gate:
-        text += f"\nIt waits for: {options.command(job.where, 'approve', str(state.gate))}"
-    console.answer(_answer(state), text, job.as_json)
-    raise typer.Exit(options.exit_code(state))
+    return state
 
 
 def _dry_run(

@@ -35,6 +35,14 @@ class PlanOptions:
     inconclusives: Annotated[
         int, typer.Option(min=0, help="Inconclusive judgements in a row before an approval is needed.")
     ] = Parameters.inconclusive_limit
+    window: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Seconds that a step is measured at most while probes are under way or there are too few answers; an "
+            "approval is needed then.",
+        ),
+    ] = Parameters.window_seconds
     approve_before: Annotated[str, typer.Option(help="Steps that need an approval, such as 25,100.")] = ""
     start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to start, at each step.")] = (
         Parameters.start_seconds
@@ -61,6 +69,7 @@ class PlanOptions:
             min_requests=self.min_requests,
             failure_limit=self.failures,
             inconclusive_limit=self.inconclusives,
+            window_seconds=self.window,
             start_seconds=self.start_timeout,
             move_seconds=self.move_timeout,
             deadline_seconds=self.deadline,

@@ -17,6 +17,7 @@ OPTIONS = {
     "min_requests": "min_requests",
     "failure_limit": "failures",
     "inconclusive_limit": "inconclusives",
+    "window_seconds": "window",
     "start_seconds": "start_timeout",
     "move_seconds": "move_timeout",
     "deadline_seconds": "deadline",
@@ -25,6 +26,7 @@ OPTIONS = {
     "probe_texts": "probe_texts",
     "probe_budget": "probe_budget",
     "kserve_version": "kserve_version",
+    "absolute_bounds": "absolute_bounds",
 }
 
 

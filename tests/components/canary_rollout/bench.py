@@ -57,6 +57,9 @@ class Aliases:
         if self.rejected and not override:
             raise InputError(f"version {challenger} was rejected ({self.rejected[2]})")
 
+    def gate_figures(self, version):
+        return {}
+
     def is_champion(self, challenger):
         return self.champion == challenger
 

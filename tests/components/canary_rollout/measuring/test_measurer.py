@@ -43,7 +43,7 @@ def probes(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "corpus.parquet"
     records.write(records.Sample, corpus(), path)
     made = draw_probe_set(path, texts_per_label=40, clean_per_label=60, budget=1)
-    return lambda: made
+    return lambda draw: made
 
 
 @pytest.fixture(scope="module")
