@@ -1,4 +1,4 @@
-"""The templates of HTML pages, which lie beside the modules that fill them."""
+"""The templates of HTML pages, which lie beside the modules that fill them and share the frame ``page.html``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def template(folder: Path, name: str) -> Template:
         name: Its file.
     """
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
