@@ -6,6 +6,7 @@ The command line, the pipeline's stage and its exit handler use this module and 
 |---|---|
 | ``start``, ``resume`` | run a rollout to its end, from the beginning or from its recorded state |
 | ``undo`` | takes the last promotion back |
+| ``keep`` | watches the version that a promotion has kept at 0 %, until its time is over |
 | ``wait_until_serving`` | waits for a service that was just created |
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
@@ -20,7 +21,13 @@ from content_arena.components.canary_rollout.controller.beginning import Rollout
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
-from content_arena.components.canary_rollout.controller.process import Stopped, resume, start, wait_until_serving
+from content_arena.components.canary_rollout.controller.process import (
+    Stopped,
+    keep,
+    resume,
+    start,
+    wait_until_serving,
+)
 from content_arena.components.canary_rollout.controller.process import reconcile_service as reconcile
 from content_arena.components.canary_rollout.controller.registry import NoRegistry, RolloutRegistry
 from content_arena.components.canary_rollout.controller.status import (
@@ -67,6 +74,7 @@ __all__ = [
     "approve",
     "dry_run",
     "is_in_pod",
+    "keep",
     "lines_to",
     "reconcile",
     "resume",

@@ -130,6 +130,8 @@ def roll_out_challenger(
     artifacts.history.touch()
     for line in publish_after(registry, models_uri or None):
         log(STAGE, line)
+    with launch.lines_to(lambda line: log(STAGE, line)):
+        launch.keep(job.service, state, job.run_options(artifacts))
     tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})
     return {"version": judged.version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}
 

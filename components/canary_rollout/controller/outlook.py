@@ -15,6 +15,7 @@ from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.plan.forecast import Forecast
+from content_arena.components.canary_rollout.plan.state import Stable
 from content_arena.components.canary_rollout.traffic.mode import Mode, View
 from content_arena.components.shared.errors import ArenaError, RegistryError
 
@@ -40,6 +41,7 @@ class Scene:
     client: RolloutClient
     mode: Mode
     view: View
+    stable: Stable
 
 
 def outlook(scene: Scene, registry: RolloutRegistry, request: RolloutRequest, config: MeasuringConfig) -> Outlook:
@@ -68,7 +70,6 @@ def outlook(scene: Scene, registry: RolloutRegistry, request: RolloutRequest, co
 
 
 def _forecast(scene: Scene, request: RolloutRequest, config: MeasuringConfig) -> Forecast:
-    stable = scene.mode.stable(scene.view)
-    champion = variants(scene.view, scene.mode, stable, request.challenger).champion
+    champion = variants(scene.view, scene.mode, scene.stable, request.challenger).champion
     source = config.source(scene.service_ref.namespace, scene.service_ref.context, scene.client)
     return Forecast(request.parameters, source.rate(champion, time.time()), least_answers(config.limits))

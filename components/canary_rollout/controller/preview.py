@@ -11,6 +11,7 @@ from content_arena.components.canary_rollout.controller.beginning import (
     refuse_old_kserve,
     refuse_unfinished,
 )
+from content_arena.components.canary_rollout.controller.goals import kept_by
 from content_arena.components.canary_rollout.controller.options import ServiceRef
 from content_arena.components.canary_rollout.controller.outlook import Outlook, Scene, outlook
 from content_arena.components.canary_rollout.controller.record import RecordStore
@@ -76,12 +77,13 @@ def dry_run(
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
     view = mover.read()
-    refuse_unfinished(RecordStore(cluster, service_ref.service).read(view.service))
+    record = RecordStore(cluster, service_ref.service).read(view.service)
+    refuse_unfinished(record)
     refuse_old_kserve(cluster, mover.mode, request)
-    stable, challenger = mover.mode.stable(view), request.challenger
+    stable, challenger = mover.mode.stable(view, kept_by(record.state)), request.challenger
     start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
     patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)
     checked = tuple(validated(mover, view, patch) for patch in patches)
-    found = outlook(Scene(service_ref, cluster, mover.mode, view), registry, request, config)
+    found = outlook(Scene(service_ref, cluster, mover.mode, view, stable), registry, request, config)
     return DryRun(request, stable, mover.mode.name, checked, found)

@@ -12,17 +12,19 @@ from content_arena.components.canary_rollout.controller.beginning import (
     refuse_old_kserve,
     refuse_unfinished,
 )
+from content_arena.components.canary_rollout.controller.goals import kept_by, kept_line
+from content_arena.components.canary_rollout.controller.keeping import Keeper
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.outlook import Scene, outlook
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
-from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
+from content_arena.components.canary_rollout.controller.registry import NoRegistry, RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.controller.stopping import stopped_by_signals
 from content_arena.components.canary_rollout.kube.client import RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
-from content_arena.components.canary_rollout.kube.lease import Lease
+from content_arena.components.canary_rollout.kube.lease import HeldError, Lease
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
 from content_arena.components.canary_rollout.measuring.interface import Measurement
@@ -40,6 +42,8 @@ from content_arena.components.shared.errors import InputError
 
 #: Seconds between two looks at a service that was just created.
 _SERVING_INTERVAL = 5.0
+#: Seconds between two looks at a version that is kept.
+_KEEPER_INTERVAL = 10.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -120,7 +124,9 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
     refuse_old_kserve(connection.cluster, connection.mover.mode, request)
     measuring = MeasuringConfig.of(options.overrides)
     if not request.undo:
-        scene = Scene(service_ref, connection.cluster, connection.mover.mode, connection.mover.read())
+        view, before = connection.mover.read(), kept_by(connection.record().state)
+        stable = connection.mover.mode.stable(view, before)
+        scene = Scene(service_ref, connection.cluster, connection.mover.mode, view, stable)
         for line in outlook(scene, registry, request, measuring).lines:
             LOG.info("%s", line)
     run = _Run(new_name(request.challenger), request.parameters, measuring, request=request)
@@ -144,7 +150,8 @@ def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = S
     while True:
         try:
             mover = mover or Mover(cluster, service_ref.service)
-            mover.mode.stable(mover.read())
+            view = mover.read()
+            mover.mode.stable(view, kept_by(RecordStore(cluster, service_ref.service).read(view.service).state))
         except (TrafficError, InputError) as error:
             # Its status does not name its mode yet, or its route does not exist.
             if clock.now() >= end:
@@ -155,6 +162,47 @@ def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = S
             clock.sleep(_SERVING_INTERVAL)
         else:
             return
+
+
+def keep(service_ref: ServiceRef, state: State, options: RunOptions) -> None:
+    """Watches the version that a promotion has kept at 0 %, and lets go of it once its time is over.
+
+    A new rollout, or a pod of the version that serves without a node, ends that time early. Ctrl-C or SIGTERM ends the
+    watching: ``reconcile`` lets go of it later.
+
+    Args:
+        service_ref: The service.
+        state: The end of the rollout that promoted; nothing is done if it has kept nothing.
+        options: How this process runs.
+    """
+    if not state.kept_until:
+        return
+    connection = _Connection.to(service_ref, options.settle_seconds)
+    records = RecordStore(connection.cluster, service_ref.service)
+    keeper = Keeper(connection.cluster, connection.mover, records, SYSTEM_CLOCK.now)
+    LOG.info("%s; Ctrl-C stops watching, and `arena rollout reconcile` lets go of it then", kept_line(state))
+    try:
+        with stopped_by_signals() as stop:
+            while (why := keeper.why_over(state)) is not None:
+                if why:
+                    _let_go(connection, why, options, stop.clock)
+                    return
+                stop.clock.sleep(_KEEPER_INTERVAL)
+    except (KeyboardInterrupt, HeldError):
+        LOG.info("version %s stays as it is", state.stable.version)
+
+
+def _let_go(connection: _Connection, why: str, options: RunOptions, clock: Clock) -> None:
+    service = connection.service_ref.service
+    with Lease(connection.cluster, service, sleep=clock.sleep) as lease:
+        rollout = Rollout(
+            connection.cluster, connection.mover, Unmeasured(), NoRegistry(),
+            EventRecorder(Events(connection.cluster, lease.holder)),
+            service=service, assert_leadership=lease.ensure, pace=options.pace, clock=clock,
+        )  # fmt: skip
+        rollout.let_go(why)
+        for line in connection.clean_up():
+            LOG.info("%s", line)
 
 
 def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptions) -> State:

@@ -18,7 +18,14 @@ from content_arena.components.canary_rollout.controller.beginning import (
     new_name,
     refuse_unfinished,
 )
-from content_arena.components.canary_rollout.controller.goals import AIMS, goal_of, settled, with_mode_state
+from content_arena.components.canary_rollout.controller.goals import (
+    AIMS,
+    goal,
+    goal_of,
+    kept_by,
+    settled,
+    with_mode_state,
+)
 from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
@@ -38,8 +45,10 @@ from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
+    Done,
     Goal,
     Patch,
+    Step,
     TrafficError,
     View,
     Wait,
@@ -110,7 +119,7 @@ class Rollout:
         view, challenger = self._mover.read(), request.challenger
         record = self._records.read(view.service)
         refuse_unfinished(record)
-        stable = self._mover.mode.stable(view)
+        stable = self._mover.mode.stable(view, kept_by(record.state))
         state = first_state(request, name or new_name(challenger), stable, self._clock.now())
         state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})
         self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
@@ -159,6 +168,40 @@ class Rollout:
                 retried, away_since = ClusterError, None
                 if state.phase.is_end or should_leave(state):
                     return state
+            self._clock.sleep(self._pace.interval)
+
+    def let_go(self, why: str) -> State:
+        """Lets go of the version before, which the last promotion has kept at 0 %. It may be repeated.
+
+        Args:
+            why: Why now, for people.
+
+        Returns:
+            The state as recorded now.
+
+        Raises:
+            ClusterError: The API server refuses.
+            TrafficError: The service is in a state that no rollout produces; it is not changed.
+        """
+        while True:
+            view = self._mover.read()
+            record = self._records.read(view.service)
+            self.state = state = record.existing
+            if not state.kept_until:
+                return state
+            state = settled(state, view)
+            try:
+                step = self._step(state, goal(Aim.ALONE, state), view, record)
+            except ConflictError:
+                step = Wait("the service is being written by others")
+            if isinstance(step, Done):
+                record = self._records.read(view.service)
+                after = replace(settled(record.existing, view), kept_until=0.0)
+                self._record(record, after)
+                LOG.info("version %s is no longer kept: %s", after.stable.version, why)
+                return after
+            if isinstance(step, Patch):
+                self._recorder.moved(view.service, f"{step.why}: {why}")
             self._clock.sleep(self._pace.interval)
 
     def reconcile_once(self) -> State:
@@ -295,6 +338,12 @@ class Rollout:
         return ""
 
     def _move(self, state: State, view: View, record: Record) -> str:
+        step = self._step(state, goal_of(state), view, record)
+        self._waiting = step if isinstance(step, Wait) else None
+        return self._recorder.moved(view.service, step.why) if isinstance(step, Patch) else ""
+
+    def _step(self, state: State, wanted: Goal, view: View, record: Record) -> Step:
+        """Takes the next step towards a goal: announces a patch, writes it, and records its outcome."""
         announced, last = state, record
 
         def announce(made: Announcement) -> None:
@@ -304,12 +353,10 @@ class Rollout:
             last = self._record(last, announced)
             self._assert_leadership()
 
-        step = self._mover.step(view, goal_of(state), state.stable, state.candidate, announce)
-        self._waiting = step if isinstance(step, Wait) else None
-        if not isinstance(step, Patch):
-            return ""
-        self._record_outcome(last, announced)
-        return self._recorder.moved(view.service, step.why)
+        step = self._mover.step(view, wanted, state.stable, state.candidate, announce)
+        if isinstance(step, Patch):
+            self._record_outcome(last, announced)
+        return step
 
     def _record_outcome(self, record: Record, announced: State) -> None:
         """Records that an announced patch was written. If that fails, the next iteration sees it from the service."""

@@ -230,7 +230,9 @@ def _waiting(state: State, seen: Observation) -> State:
 
 def _promoting(state: State, seen: Observation) -> State:
     if seen.taken_over and seen.registered:
-        return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
+        kept_until = seen.now + state.parameters.keep_seconds if seen.kept and state.keeps else 0.0
+        reason = f"version {state.challenger} serves alone and is the champion"
+        return state.enter(Phase.PROMOTED, seen.now, reason, kept_until=kept_until)
     if seen.failure and not seen.taken_over:
         return _roll_back(state, seen, stopped(seen))
     if seen.now - state.since > state.parameters.shift_seconds:

@@ -59,6 +59,7 @@ class Observation:
         failure: Why the challenger's pods will not serve; empty if there is no sign of that. Also empty once the
             challenger has taken over from stable, because a rollback is not possible any more.
         taken_over: Whether the challenger's model is the service's stable one and has all the traffic.
+        kept: Whether the version before has its pods still, without traffic.
         registered: Whether the registry has the challenger as its champion.
         withdrawn: Whether stable is as before the rollout, has all the traffic, and no part of the challenger is left.
         rejected: Whether the registry has recorded that this rollout rejected the challenger.
@@ -83,6 +84,7 @@ class Observation:
     ready: bool = False
     failure: str = ""
     taken_over: bool = False
+    kept: bool = False
     registered: bool = False
     withdrawn: bool = False
     rejected: bool = False

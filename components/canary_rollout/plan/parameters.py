@@ -32,6 +32,8 @@ class Parameters:
         start_seconds: How long pods of either variant may take to start.
         move_seconds: How long the gateway may take to follow a move, in addition to the pods' time.
         deadline_seconds: How long the whole rollout may take, without the time spent waiting for a person.
+        keep_seconds: How long the version before keeps its pods after a promotion, without traffic, so that an undo
+            needs no new ones; 0 for not at all. In Standard mode alone.
         approvals: Steps that a person has to approve first.
 
     Raises:
@@ -48,6 +50,7 @@ class Parameters:
     start_seconds: float = 600.0
     move_seconds: float = 300.0
     deadline_seconds: float = 6 * 3600.0
+    keep_seconds: float = 0.0
     approvals: tuple[int, ...] = ()
 
     @property
@@ -66,7 +69,14 @@ class Parameters:
         unknown = sorted(set(self.approvals) - set(self.path[1:]))
         if unknown:
             raise InputError(f"approvals are set for {unknown}, wanted some of the steps {self.path[1:]}")
-        for name in ("bake_seconds", "warmup_seconds", "min_requests", "failure_limit", "inconclusive_limit"):
+        for name in (
+            "bake_seconds",
+            "warmup_seconds",
+            "min_requests",
+            "failure_limit",
+            "inconclusive_limit",
+            "keep_seconds",
+        ):
             _check_number(name, getattr(self, name), "0 or more", lambda value: value >= 0)
         for name in ("window_seconds", "start_seconds", "move_seconds", "deadline_seconds"):
             _check_number(name, getattr(self, name), "more than 0", lambda value: value > 0)

@@ -21,7 +21,18 @@ SCHEMA = 1
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned", "undo", "bounds"}
+_LATER = {
+    "judged",
+    "measuring",
+    "cause",
+    "stopped",
+    "intent",
+    "without_fault",
+    "is_abandoned",
+    "undo",
+    "bounds",
+    "kept_until",
+}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -115,6 +126,7 @@ class Changes(TypedDict, total=False):
     without_fault: bool
     is_abandoned: bool
     bounds: Mapping[str, float]
+    kept_until: float
     approvals: tuple[str, ...]
 
 
@@ -155,6 +167,8 @@ class State:
             Such a rollout is not analysed.
         bounds: By subject, those that the challenger last passed with beside the champion, where they are looser than
             the limits. They hold at 100 %, where there is no champion to compare with.
+        kept_until: Until when the version before keeps its pods after the promotion, seconds since the epoch; 0 if it
+            has none any more.
         intent: The patch that was announced; None once its outcome is recorded.
     """
 
@@ -186,6 +200,7 @@ class State:
     is_abandoned: bool = False
     undo: str = ""
     bounds: Mapping[str, float] = field(default_factory=dict, hash=False)
+    kept_until: float = 0.0
     intent: Intent | None = None
 
     def __post_init__(self) -> None:
@@ -204,6 +219,11 @@ class State:
     def deadline(self) -> float:
         """When the rollout has to be done, seconds since the epoch."""
         return self.started_at + self.waited + self.parameters.deadline_seconds
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a promotion keeps the pods of the version before. What an undo takes back is not kept."""
+        return self.parameters.keep_seconds > 0 and not self.undo
 
     @property
     def candidate(self) -> Challenger:

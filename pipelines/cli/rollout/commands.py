@@ -238,12 +238,19 @@ def undone(where: ServiceRef, registry: Registry, previous: str, reason: str) ->
 
 
 def _run(job: _Job, use_case: Callable[[], State]) -> None:
-    """Runs a rollout to its end, prints the result, and exits with the code for its state."""
+    """Runs a rollout to its end, prints the result, and exits with the code for its state.
+
+    After a promotion it stays until the version before is no longer kept.
+    """
+    from content_arena.components.canary_rollout import launch
+
     state = _ended(job, use_case)
     text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
     if state.gate:
         text += f"\nIt waits for: {options.command(job.where, 'approve', str(state.gate))}"
     console.answer(_answer(state), text, job.as_json)
+    with launch.lines_to(console.status):
+        launch.keep(job.where, state, job.options)
     raise typer.Exit(options.exit_code(state))
 
 

@@ -54,6 +54,15 @@ class PlanOptions:
         float, typer.Option(min=1, help="Seconds for the whole rollout, without waiting for a person.")
     ] = Parameters.deadline_seconds
 
+    keep: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that the version before keeps its pods at 0 % after a promotion: an undo needs no new "
+            "ones (Standard mode). The command stays for that long.",
+        ),
+    ] = Parameters.keep_seconds
+
     @property
     def parameters(self) -> Parameters:
         """The plan.
@@ -73,6 +82,7 @@ class PlanOptions:
             start_seconds=self.start_timeout,
             move_seconds=self.move_timeout,
             deadline_seconds=self.deadline,
+            keep_seconds=self.keep,
         )
 
 

@@ -21,6 +21,7 @@ OPTIONS = {
     "start_seconds": "start_timeout",
     "move_seconds": "move_timeout",
     "deadline_seconds": "deadline",
+    "keep_seconds": "keep",
     "approvals": "approve_before",
     "prometheus": "prometheus",
     "probe_texts": "probe_texts",

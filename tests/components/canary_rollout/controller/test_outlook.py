@@ -45,7 +45,8 @@ def looked(bench, registry=None, per_second=5.0):
     config = Config()
     object.__setattr__(config, "per_second", per_second)
     process = bench.process()
-    scene = Scene(ServiceRef("filter", "arena"), bench.api, process._mover.mode, process._mover.read())
+    view = process._mover.read()
+    scene = Scene(ServiceRef("filter", "arena"), bench.api, process._mover.mode, view, process._mover.mode.stable(view))
     return outlook(scene, registry or Aliases(), RolloutRequest(TWO, Parameters()), config)
 
 
