@@ -22,6 +22,9 @@ BUILD = $(DOCKER) $(if $(PLATFORMS),buildx build --push --platform $(PLATFORMS),
 BUILT_COMPONENT := $(if $(filter cuda,$(DEVICE)),$(COMPONENT_IMAGE_CUDA),$(COMPONENT_IMAGE))
 
 PYTEST := $(BIN)/python -m pytest
+# A file on a worker, in the order of tests/conftest.py: slow files first. By itself xdist begins with the files of many
+# tests, and the whole loop, which is few, would come last.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 # What `make test-quick` leaves out beside slow tests: files that start servers,
 # make a registry for each test, or run the command line as a process.
 NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/execution \
@@ -33,7 +36,8 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 
 # What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.
 CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_pods.py \
-	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py tests/manifests/node/test_first_hour.py
+	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py \
+	tests/components/canary_rollout/on_a_cluster/test_real_knative.py tests/manifests/node/test_first_hour.py
 
 .PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
 .DEFAULT_GOAL := help
@@ -56,17 +60,17 @@ arena-ko: install ## The same in Korean, with a home of its own: .arena-ko
 	ARENA_HOME=$(CURDIR)/.arena-ko $(BIN)/arena run --lang ko
 
 test: install ## Run every test, a file on one core at a time; under 10 minutes on two cores
-	$(PYTEST) --numprocesses auto --dist loadfile
+	$(PYTEST) $(PARALLEL)
 
 test-quick: install ## Run the tests that need no server, registry or training; under 2 minutes
-	$(PYTEST) --numprocesses auto --dist loadfile -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
+	$(PYTEST) $(PARALLEL) -m "not slow" $(addprefix --ignore=,$(NOT_QUICK))
 
-test-cluster: install ## Run what the cluster of KUBECONFIG can show, under 25 minutes; CONTENT_ARENA_TEST_NODE=1 uses its node
+test-cluster: install ## Run what the cluster of KUBECONFIG can show; CONTENT_ARENA_TEST_NODE=1 uses its node
 	$(PYTEST) --numprocesses 0 $(CLUSTER_TESTS)
 
 coverage: install ## Run every test and report what it covers, as text and in build/coverage/html
 	@mkdir -p build/coverage
-	$(PYTEST) --numprocesses auto --dist loadfile --cov --cov-report=term --cov-report=html
+	$(PYTEST) $(PARALLEL) --cov --cov-report=term --cov-report=html
 
 lint: install types ## Check style, types and workflows
 	$(BIN)/ruff check .

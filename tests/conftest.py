@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 import requests
 
+from tests import mlflow_template
 from tests.tiny_bundle import make_tiny_bundle
 
 # No deadline for an example: on a machine with other work, its time is not a measure of the code.
@@ -34,13 +35,25 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives tests that train, and those that roll out on a cluster, more time than pyproject.toml gives the rest."""
+    """Puts files with slow tests first, and gives slow tests more time than pyproject.toml gives the rest.
+
+    A worker that began with a run of the whole loop when the others are done would keep everyone waiting.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         if item.get_closest_marker("timeout") is None:
             if item.get_closest_marker("node") is not None or "on_a_cluster" in item.path.parts:
                 item.add_marker(pytest.mark.timeout(_CLUSTER_TEST_SECONDS))
             elif item.get_closest_marker("slow") is not None:
                 item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Makes MLflow's tables once a worker and not in every test that needs a registry."""
+    with mlflow_template.copied(tmp_path_factory.mktemp("mlflow") / "tables.db"):
+        yield
 
 
 @pytest.fixture(scope="session")

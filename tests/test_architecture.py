@@ -13,6 +13,7 @@ ROOMS = (
     "shared",
     "registry",
     "corpus_preparation",
+    "corpus_versions",
     "attack_generation",
     "labeling",
     # Before the training, which judges the first version with its figures.
@@ -79,25 +80,51 @@ HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HO
 
 _PIPELINES_REACH_IN = {
     # For good.
+    ("pipelines.cli.versions", "components.predictor.door"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
+    ("pipelines.cli.versions", "components.predictor.adapters.options"): "an unknown API is refused at once",
+    ("pipelines.cli.migrate", "components.evaluation.old_scores"): "`arena migrate` runs in this process",
+    ("pipelines.cli.migrate", "components.evaluation.score_map"): "`arena migrate` runs in this process",
     (
         "pipelines.cli.data",
         "components.corpus_preparation.prepare",
     ): "`arena data check` runs it in this process",
+    ("pipelines.cli.corpora", "components.corpus_versions.versions"): "`arena data list` reads them in this process",
+    ("pipelines.cli.corpora", "components.corpus_versions.forgetting"): "`arena data forget` runs it in this process",
+    (
+        "pipelines.execution.home_copies",
+        "components.corpus_versions.places",
+    ): "where a home keeps copies of texts, for `arena data forget`",
     ("pipelines.cli.data", "components.qlora_training.base_models"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
-    ("pipelines.cli.run", "components.corpus_preparation.formats"): "a file that cannot be read is refused at once",
-    ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
-    ("pipelines.cli.run", "components.corpus_preparation.sources"): "an address with a password is refused at once",
     (
-        "pipelines.cli.run",
+        "pipelines.cli.local_runs",
+        "components.corpus_preparation.databases",
+    ): "an address with a password is refused at once",
+    (
+        "pipelines.cli.local_runs",
+        "components.corpus_preparation.formats",
+    ): "a file that cannot be read is refused at once",
+    ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
+    (
+        "pipelines.cli.local_runs",
+        "components.corpus_preparation.sources",
+    ): "an address with a password is refused at once",
+    (
+        "pipelines.cli.local_runs",
         "components.corpus_preparation.reading_options",
     ): "unusable options are refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",
-    ("pipelines.cli.run", "components.attack_generation.strategies"): "--held-out takes names of strategies",
-    ("pipelines.cli.run", "components.evaluation.metrics"): "figures of a battle, for a table",
+    ("pipelines.cli.local_runs", "components.attack_generation.strategies"): "--held-out takes names of strategies",
+    ("pipelines.cli.attack", "components.attack_generation.one_text"): "one text is attacked in this process",
+    ("pipelines.cli.attack", "components.attack_generation.searched"): "how the search over one text is planned",
+    ("pipelines.cli.attack", "components.attack_generation.victims.logins"): "a login is kept out of what is shown",
+    ("pipelines.cli.battle", "components.attack_generation.victims.addresses"): "what is no URL is refused at once",
+    ("pipelines.cli.battle", "components.attack_generation.victims.logins"): "a login is kept out of the arguments",
+    ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "an unusable mapping is refused at once",
+    ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
 }
 
 _ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}

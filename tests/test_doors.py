@@ -35,7 +35,11 @@ COMMANDS = {
     "promote": ["promote", "2"],
     "rollback": ["rollback"],
     "serve": ["serve"],
+    "data list": ["data", "list"],
+    "data restore": ["data", "restore", "abcdef"],
+    "data forget": ["data", "forget", "a text", "--yes"],
     "home": ["home"],
+    "migrate perspective": ["migrate", "perspective", "--scores", "export.csv"],
     "home clean": ["home", "clean"],
     "rollout start": ["rollout", "start", "2", "--storage-uri", "s3://models/content-filter/2"],
 }

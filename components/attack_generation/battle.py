@@ -11,7 +11,8 @@ from rapidfuzz.distance import Levenshtein
 from content_arena.components.attack_generation.search import LadderSearch, Outcome, Search, Target
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
-from content_arena.components.shared.canonical import Canonicaliser, canonicalise
+from content_arena.components.attack_generation.victims.orientation import Check
+from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.records import sha256_of
@@ -50,6 +51,7 @@ def fight(
     seed: int = 0,
     search: Search | None = None,
     advance: Callable[[int], None] = lambda n: None,
+    check: Check | None = None,
 ) -> Battle:
     """Attacks every sample with every strategy.
 
@@ -60,23 +62,24 @@ def fight(
         seed: The same seed gives the same attack set.
         search: How the budget is spent; a :class:`LadderSearch` if None.
         advance: Called with the number of queries after each batch.
+        check: Called with labels and scores of the originals, before any attack.
 
     Raises:
         InputError: No samples or no strategies.
-        VictimError: The victim stopped answering.
+        VictimError: The victim stopped answering, or the check refused it.
     """
     search = search or LadderSearch()
     targets = make_targets(samples, strategies, seed)
     cached = victim if isinstance(victim, CachedVictim) else CachedVictim(victim)
-    # An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.
-    canonical = cached.victim.reading.canonicalise if isinstance(cached.victim, ContentFilter) else canonicalise
     texts = samples["text"].tolist()
-    before = dict(zip(texts, cached.score(texts).tolist(), strict=True))
+    scores = cached.score(texts)
+    if check is not None:
+        check(samples["label"].tolist(), scores)
+    before = dict(zip(texts, scores.tolist(), strict=True))
     advance(len(texts))
     outcomes = search.run(targets, cached, advance)
     rows = [
-        _row(target, outcome, before[target.text], cached, search.budget)
-        | {"similarity": _similarity(target, outcome, canonical)}
+        attack_row(target, outcome, before[target.text], cached, search.budget)
         for target, outcome in zip(targets, outcomes, strict=True)
     ]
     digests = {
@@ -84,6 +87,11 @@ def fight(
         for strategy in strategies
     }
     return Battle(pd.DataFrame(rows), digests, cached.n_queries)
+
+
+def make_seed(seed: int, *parts: str) -> int:
+    """A 62-bit seed that depends on the arguments only, and not on a generator's state or the process's hash seed."""
+    return int(sha256_of(str(seed), *parts)[:16], 16) >> 2
 
 
 def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: int) -> list[Target]:
@@ -101,7 +109,7 @@ def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: in
         raise InputError("a battle needs at least one text and one strategy")
     originals = samples[["base_id", "text", "label", "lang", "split"]].to_numpy(dtype=object).tolist()
     return [
-        Target(base_id, text, label, lang, split, strategy, _seed(seed, base_id, strategy.name))
+        Target(base_id, text, label, lang, split, strategy, make_seed(seed, base_id, strategy.name))
         for strategy in strategies
         for base_id, text, label, lang, split in originals
         if strategy.speaks(lang)
@@ -114,17 +122,21 @@ def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) ->
     Texts are ranked by a hash, so the sample depends on seed and texts and not on the order of rows.
     """
     rows = corpus[corpus["split"] == split]
-    rank = rows["base_id"].map(lambda base_id: _seed(seed, base_id, "draw"))
+    rank = rows["base_id"].map(lambda base_id: make_seed(seed, base_id, "draw"))
     drawn = rows.assign(_rank=rank).sort_values(["_rank", "sample_id"]).groupby("label", sort=True).head(per_label)
     return drawn.sort_values("sample_id").drop(columns="_rank").reset_index(drop=True)
 
 
-def _seed(seed: int, *parts: str) -> int:
-    """A 62-bit seed that depends on the arguments only, and not on a generator's state or the process's hash seed."""
-    return int(sha256_of(str(seed), *parts)[:16], 16) >> 2
+def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, budget: int) -> dict[str, object]:
+    """One attack, columns of :class:`~content_arena.components.shared.records.Attack`.
 
-
-def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, budget: int) -> dict[str, object]:
+    Args:
+        target: What was attacked.
+        outcome: What was found.
+        before: The victim's score of the original.
+        victim: Asked about the original and the outcome already.
+        budget: Queries that were allowed.
+    """
     attempt = outcome.attempt
     text = attempt.text if attempt else target.text
     was_right = (before >= victim.threshold) == (target.label == "toxic")
@@ -151,11 +163,15 @@ def _row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, 
         "n_queries": outcome.n_queries,
         "edit_distance": distance,
         "pct_changed": distance / max(len(target.text), len(text)),
+        "similarity": _similarity(target.text, text, victim.victim),
         "split": target.split,
     }
 
 
-def _similarity(target: Target, outcome: Outcome, canonical: Canonicaliser) -> float:
-    """Similarity of the canonical forms of the original and the attempt, in [0, 1]; 1 if the edit is undone."""
-    text = outcome.attempt.text if outcome.attempt else target.text
-    return float(Levenshtein.normalized_similarity(canonical(target.text), canonical(text)))
+def _similarity(original: str, perturbed: str, victim: Victim) -> float:
+    """Similarity of the canonical forms, in [0, 1]; 1 if the edit is undone.
+
+    An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.
+    """
+    canonical = victim.reading.canonicalise if isinstance(victim, ContentFilter) else canonicalise
+    return float(Levenshtein.normalized_similarity(canonical(original), canonical(perturbed)))

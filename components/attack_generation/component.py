@@ -24,6 +24,7 @@ def generate_attacks(
     shard: int,
     n_shards: int,
     tracking_uri: str,
+    search: str = "ladder",
 ) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
@@ -43,6 +44,7 @@ def generate_attacks(
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
+        search: ladder, or random, greedy or beam, which search one way past a text and are not trained on.
     """
     from pathlib import Path
 
@@ -66,6 +68,7 @@ def generate_attacks(
             texts_per_label=int(texts_per_label),
             held_out_strategies=tuple(held_out_strategies),
         ),
+        search=search,
         seed=int(seed),
         shard=int(shard),
         n_shards=int(n_shards),
@@ -92,8 +95,8 @@ def gather_attacks(
         summaries: The shards' summaries.
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
-        metrics: n_attacks, n_queries, n_success, n_failed, n_skipped, n_toxic_success, n_toxic_failed, evasion_seen,
-            evasion_held_out (rates in [0, 1]).
+        metrics: n_attacks, n_queries, n_refused, n_success, n_failed, n_skipped, n_toxic_success, n_toxic_failed,
+            evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 

@@ -11,13 +11,15 @@ import pandas as pd
 
 from content_arena.components.attack_generation import battle, held_out, strategies, victims
 from content_arena.components.attack_generation.outcomes import evasion
-from content_arena.components.attack_generation.search import LadderSearch
+from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
-from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
+from content_arena.components.attack_generation.tasks import Shard, of_ladder, of_search
+from content_arena.components.attack_generation.victims.addresses import shown
 from content_arena.components.shared import records
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.stage import Progress, log, stage
+from content_arena.components.shared.stage import Progress, log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
@@ -35,6 +37,7 @@ def generate_attacks(
     lang: str,
     pipeline_run: str,
     settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
+    search: str = LADDER,
     seed: int = 0,
     shard: int = 0,
     n_shards: int = 1,
@@ -46,6 +49,9 @@ def generate_attacks(
     the filter does on attacks that are new to it. Test texts are left to the evaluation. A shard takes every
     ``n_shards``-th strategy; an attack is the same in any shard.
 
+    With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
+    strategies together. A shard takes every ``n_shards``-th text.
+
     Args:
         corpus_path: Parquet of Sample.
         attacks_path: Where to write the Attack records of the seen strategies.
@@ -56,68 +62,62 @@ def generate_attacks(
         pipeline_run: Id of the pipeline run.
         settings: How to attack; ``texts_per_label`` counts training texts. If it holds out nothing, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
+        search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
         seed: The same seed gives the same attack set.
-        shard: Number of this part of the strategies, from 0.
+        shard: Number of this part of the strategies, or of the texts, from 0.
         n_shards: Number of parts.
         tracking_uri: MLflow server; the environment's if None.
     """
-    budget, texts_per_label = settings.budget, settings.texts_per_label
-    search = LadderSearch(budget)
     if n_shards < 1:
         raise InputError(f"n_shards is {n_shards}, it has to be at least 1")
     if not 0 <= shard < n_shards:
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
+    if search not in SEARCHES:
+        raise InputError(f"there is no search {search}; there is: {', '.join(SEARCHES)}")
     corpus = records.read(records.Sample, corpus_path)
     named, selection = settings.held_out_strategies, settings.selection
     chosen = held_out.resolve_for(victim, lang, seed, named, tracking_uri, selection)
-    seen, unseen = (part[shard::n_shards] for part in split_strategies(lang, chosen.names, selection))
-    n_validation = max(1, round(texts_per_label * settings.validation_share))
-    train = battle.sample_texts(corpus, "train", texts_per_label, seed)
-    validation = battle.sample_texts(corpus, "validation", n_validation, seed)
-    opened = victims.open_victim(victim, tracking_uri)
+    split = split_strategies(lang, chosen.names, selection)
+    opened = victims.open_victim(victim, tracking_uri, reading=settings.reading)
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
-    n_texts, n_strategies = len(train) + len(validation), len(seen) + len(unseen)
-    log(STAGE, f"attacking {victim} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
+    mine, paths = Shard(shard, n_shards), (attacks_path, held_out_path)
+    plan = Plan(search, settings.budget, settings.max_edit_share, seed)
+    tasks = (
+        of_ladder(corpus, split, settings, seed, mine, paths)
+        if search == LADDER
+        else of_search(corpus, split, settings, plan, mine, paths)
+    )
+    n_texts = len({name for task in tasks for name in task.samples["sample_id"]})
+    n_strategies = len({strategy.name for task in tasks for strategy in task.chosen})
+    log(STAGE, f"attacking {shown(victim)} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
     log(STAGE, f"held out: {chosen}")
-    tasks = [
-        _Task(pd.concat([train, validation]), seen, attacks_path),
-        _Task(validation, unseen, held_out_path),
-    ]
-    progress = Progress(STAGE, sum(task.expected_queries(budget) for task in tasks), "queries at most")
-    fought = [task.fight(opened, seed, search, progress) for task in tasks]
+    progress = Progress(STAGE, sum(task.expected_queries for task in tasks), "queries at most")
+    found = [task.fight(opened, progress) for task in tasks]
+    fought = [result.battle for result in found]
+    _note_what_shows_little(opened, fought)
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
+    n_refused = sum(result.n_refused for result in found)
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(
-        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen)))), encoding="utf-8"
+        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen), n_refused))), encoding="utf-8"
     )
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
 
 
-@dataclass(frozen=True)
-class _Task:
-    """Texts, the strategies chosen to attack them (perhaps none), and the file that the attacks go to."""
-
-    samples: pd.DataFrame
-    chosen: Sequence[strategies.Strategy]
-    path: Path
-
-    def expected_queries(self, budget: int) -> int:
-        """The number of queries if half the texts are toxic and no attack on them succeeds.
-
-        A text is asked once unperturbed, a toxic one then ``budget`` times for each strategy, a benign one once.
-        """
-        n_texts, n_strategies = len(self.samples), len(self.chosen)
-        return n_texts + n_texts * n_strategies * (budget + 1) // 2 if n_strategies else 0
-
-    def fight(self, victim: victims.Victim, seed: int, search: LadderSearch, progress: Progress) -> battle.Battle:
-        """Attacks the texts and writes the attacks."""
-        fought = battle.Battle(records.Attack.empty(), {}, 0)
-        if self.chosen:
-            fought = battle.fight(self.samples, victim, self.chosen, seed=seed, search=search, advance=progress.advance)
-        records.write(records.Attack, fought.attacks, self.path)
-        return fought
+def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Battle]) -> None:
+    """Tells the user what makes a battle's figures say less than they seem to."""
+    if isinstance(victim, victims.EndpointVictim) and victim.only_verdicts:
+        note(
+            STAGE,
+            "the filter answers verdicts and no scores: an attack learns from a query only whether it got through",
+        )
+    attacks = pd.concat([result.attacks for result in fought])
+    toxic = attacks[attacks["label_gold"] == "toxic"]
+    if len(toxic) and not (toxic["score_before"] >= toxic["threshold"]).any():
+        n_texts = toxic["base_id"].nunique()
+        note(STAGE, f"the filter flags none of the {n_texts} toxic texts, so there is nothing to get past it")
 
 
 @stage(GATHER)
@@ -161,6 +161,7 @@ def gather_attacks(
     figures = {
         "n_attacks": float(len(everything)),
         "n_queries": float(sum(summary.n_queries for summary in summaries)),
+        "n_refused": float(sum(summary.n_refused for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
@@ -230,12 +231,14 @@ class _Summary:
         n_queries: Number of different texts the victim was asked about.
         victim_version: Name of the model that was attacked.
         held_out: The held-out strategies and who chose them, for people.
+        n_refused: Attacks that were not asked about because they failed a constraint.
     """
 
     digests: Mapping[str, str]
     n_queries: int
     victim_version: str
     held_out: str
+    n_refused: int
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -251,6 +254,7 @@ class _Summary:
                 fields.whole("n_queries"),
                 fields.text("victim_version"),
                 fields.text("held_out"),
+                fields.whole("n_refused"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

@@ -8,6 +8,41 @@ from typing import ClassVar
 from content_arena.components.attack_generation.selection import FAMILIES, Selection
 from content_arena.components.shared.errors import InputError
 
+#: Environment of a stage that attacks a filter behind a URL: headers to send, one a line; parameters of the URL; and
+#: the file that keeps its answers, so that a battle that was cut short goes on from there.
+HEADERS_VARIABLE = "CONTENT_ARENA_VICTIM_HEADERS"
+QUERY_VARIABLE = "CONTENT_ARENA_VICTIM_QUERY"
+ANSWERS_VARIABLE = "CONTENT_ARENA_VICTIM_ANSWERS"
+VICTIM_VARIABLES = (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)
+#: How the budget is spent: "ladder" tries each strategy at rising intensity; the others look for one way past a text.
+LADDER = "ladder"
+SEARCHES = (LADDER, "random", "greedy", "beam")
+#: Mappings by name: how known services are asked and how their answers are read.
+MAPPINGS = ("kserve-v1", "kserve-v2", "kserve-huggingface", "perspective", "openai", "fms")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a filter behind a URL is asked and read.
+
+    Attributes:
+        mapping: One of :data:`MAPPINGS`, or an expression of JMESPath; "" for KServe's protocols.
+        request: Template of a request in JSON; "" for the mapping's.
+        inverted: Whether its scores and verdicts are of benign.
+    """
+
+    mapping: str = ""
+    request: str = ""
+    inverted: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is said that a filter in this process has no use for."""
+        return bool(self.mapping or self.request or self.inverted)
+
+
+#: By KServe's protocols.
+KSERVE = Reading()
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttackSettings:
@@ -21,6 +56,11 @@ class AttackSettings:
             trained on, or, if it was trained on no attacks, some that the seed chooses.
         strategies: Strategies to attack with. Empty, with no families either: those that attack by default.
         families: Families of strategies to attack with, beside the named strategies.
+        max_edit_share: Largest share of a text that a search other than the ladder may change, in (0, 1].
+        victim_map: How the answers of a filter behind a URL are read: kserve-v1, kserve-v2, kserve-huggingface,
+            perspective, openai, fms, or an expression of JMESPath. Empty: by KServe's protocols.
+        victim_request: Template of a request in JSON with "$texts" or "$text" in it. Empty: that of the mapping.
+        victim_inverted: Whether the scores and verdicts of that filter are of benign.
     """
 
     SECTION: ClassVar[str] = "attack"
@@ -30,6 +70,10 @@ class AttackSettings:
     held_out_strategies: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    max_edit_share: float = 1.0
+    victim_map: str = ""
+    victim_request: str = ""
+    victim_inverted: bool = False
 
     def __post_init__(self) -> None:
         for name in ("budget", "texts_per_label"):
@@ -38,6 +82,8 @@ class AttackSettings:
         # Written so that NaN fails.
         if not 0 < self.validation_share <= 1:
             raise InputError(f"validation_share is {self.validation_share}, it has to be above 0 and at most 1")
+        if not 0 < self.max_edit_share <= 1:
+            raise InputError(f"max_edit_share is {self.max_edit_share}, it has to be above 0 and at most 1")
         unknown = sorted(set(self.families) - set(FAMILIES))
         if unknown:
             raise InputError(f"there is no family {', '.join(unknown)}; there is: {', '.join(FAMILIES)}")
@@ -46,3 +92,8 @@ class AttackSettings:
     def selection(self) -> Selection:
         """What to attack with."""
         return Selection(self.strategies, self.families)
+
+    @property
+    def reading(self) -> Reading:
+        """How a filter behind a URL is asked and read."""
+        return Reading(self.victim_map, self.victim_request, self.victim_inverted)

@@ -17,17 +17,12 @@ The command line, the pipeline's stage and its exit handler use this module and 
 from __future__ import annotations
 
 from content_arena.components.canary_rollout.analysis.limits import Limits
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, wait_until_serving
+from content_arena.components.canary_rollout.controller.keeping import keep
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
-from content_arena.components.canary_rollout.controller.process import (
-    Stopped,
-    keep,
-    resume,
-    start,
-    wait_until_serving,
-)
+from content_arena.components.canary_rollout.controller.process import Stopped, resume, start
 from content_arena.components.canary_rollout.controller.process import reconcile_service as reconcile
 from content_arena.components.canary_rollout.controller.registry import NoRegistry, RolloutRegistry
 from content_arena.components.canary_rollout.controller.status import (

@@ -155,7 +155,9 @@ def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunO
             job.settings.plan,
             kserve_version=job.settings.kserve_version,
         )
-        launch.wait_until_serving(job.service, job.settings.start_seconds)
+        if last is None:
+            # The same pipeline may have created the service.
+            launch.wait_until_serving(job.service, job.settings.start_seconds)
         return launch.start(job.service, sync, request, options)
     except Stopped as stopped:
         log(STAGE, str(stopped))

@@ -25,6 +25,8 @@ def prepare_corpus(
     label_map: str = "",
     quoting: str = "",
     encoding: str = "",
+    query: str = "",
+    tracking_uri: str = "",
 ) -> None:
     """Reads labelled texts, masks personal data, drops unusable and repeated texts, and divides the rest into splits.
 
@@ -58,6 +60,9 @@ def prepare_corpus(
         label_map: What labels mean, such as "8=benign,*=toxic" or ">=0.5=toxic,*=benign"; "none" drops the row.
         quoting: csv or none: whether a double quote in a CSV or TSV file holds a field together. Empty: found.
         encoding: Of a file of text, such as cp1252. Empty: UTF-8, or the usual one of the language where that fits.
+        query: A select whose rows are the data, if `data` is SQLAlchemy's address of a database. User and password come
+            from CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD of the environment.
+        tracking_uri: MLflow server with the list of texts that were forgotten; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from content_arena.components.corpus_preparation.prepare import prepare
     from content_arena.components.corpus_preparation.settings import CorpusSettings
@@ -74,13 +79,15 @@ def prepare_corpus(
             "label_map": label_map,
             "quoting": quoting,
             "encoding": encoding,
+            "query": query,
         },
         max_texts=int(max_texts),
         split_seed=int(split_seed),
         guard=guard,
         page_path=quality.path,
         settings=read("prepare_corpus", CorpusSettings, settings),
+        tracking_uri=tracking_uri or None,
     )
-    corpus.metadata.update(counts | {"data": data, "data_version": data_version})
+    corpus.metadata.update(counts | {"data": data, "data_version": data_version, "query": query})
     for name, value in counts.items():
         report.log_metric(name, value)

@@ -9,7 +9,6 @@ nothing speaks for one, the file is refused.
 from __future__ import annotations
 
 import csv
-import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from content_arena.components.shared.errors import InputError
 QUOTING = ("csv", "none")
 _DELIMITERS = ",;\t|"
 _SEP_LINE = re.compile(r'"?sep=(.|\\t)"?,*\r?\n', re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 
 
@@ -88,7 +88,8 @@ def _choose(text: str, delimiter: str, path: Path, quoting: str | None) -> tuple
     """The reading to take, and a sentence if it is not the usual one."""
     if quoting is not None:
         return _parse(text, delimiter, quoting == "csv", path), ()
-    opened = re.findall(rf'(?:(?<=[{delimiter}\r\n])|\A)"', text)
+    # The quote stands first in the pattern, so that the search runs from quote to quote.
+    opened = re.findall(rf'"(?:(?<=[{delimiter}\r\n]")|(?<=\A"))', text)
     if not opened:
         return _parse(text, delimiter, False, path), ()
     quoted, broken = _attempt(text, delimiter, True, path)
@@ -141,7 +142,7 @@ def _parse(text: str, delimiter: str, quoted: bool, path: Path) -> _Reading:
         if not quoted and delimiter == "\t"
         else "put texts in double quotes, and double the quotes inside them"
     )
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, quoting=quoting, strict=True)
     names: list[str] = []
     rows: list[list[str]] = []
     spans: list[tuple[int, int]] = []
@@ -200,7 +201,7 @@ def _speaks_for_quoting(text: str, within: Sequence[str], quoted: _Reading) -> b
     """
     if text.lstrip("\r\n").startswith('"') or any('""' in field for field in within):
         return True
-    literal = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+    literal = csv.reader(_lines(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     rows = [row for row in literal if "".join(row).strip()][1:]
     return len(rows) > 1 and any(
         all(row[index].startswith('"') for row in rows) for index in range(len(quoted.names)) if len(rows[0]) > index
@@ -215,7 +216,7 @@ def _swallows_rows(text: str, delimiter: str, quoted: _Reading) -> bool:
     """
     if not quoted.spans:
         return False
-    lines = list(io.StringIO(text, newline=""))
+    lines = list(_lines(text))
     for first, last in quoted.spans:
         fields = [line.rstrip("\r\n").split(delimiter) for line in lines[first : last + 1]]
         fields = [row for row in fields if "".join(row).strip()]
@@ -225,6 +226,11 @@ def _swallows_rows(text: str, delimiter: str, quoted: _Reading) -> bool:
         ):
             return True
     return False
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of text, each with its end. io.StringIO keeps four bytes for each character, a GiB for a large file."""
+    return (match[0] for match in _LINE.finditer(text))
 
 
 def _spelt(delimiter: str) -> str:

@@ -102,11 +102,12 @@ def decode(raw: bytes, path: Path, lang: str, encoding: str | None = None) -> tu
     if encoding is not None:
         return _decode_as(encoding, raw, path, marked)
     _check_is_text(raw, path)
+    whole = _strictly(raw, "utf-8-sig")
+    if whole is not None:
+        return whole, ()
     text = raw.decode("utf-8-sig", "surrogateescape")
     lines = [line for line in text.split("\n") if not line.isascii()]
     damaged = sum(map(is_undecodable, lines))
-    if not damaged:
-        return text, ()
     n_lines = sum(1 for line in text.split("\n") if line.strip())
     if damaged <= _MAX_DAMAGED * n_lines and damaged <= len(lines) - damaged:
         return text, ()  # UTF-8, with a few broken lines: the reader drops these, and counts them.

@@ -25,6 +25,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _JSON_LINES = (".jsonl", ".json", ".ndjson")
 _PARQUET = (".parquet", ".pq")
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
 _GZIP = b"\x1f\x8b"
 ACCEPTED = "CSV, TSV or JSONL (each also .gz), XLSX or Parquet"
 
@@ -44,12 +45,15 @@ def read_columns(path: Path, lang: str, options: ReadingOptions | None = None) -
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
-    raw = _read_bytes(path)
+    check_is_file(path)
+    if kind in _DATABASES:
+        raise InputError(
+            f"{path} is an SQLite database: give sqlite:///{path} as {named('data')}, and say what to read with "
+            f"{named('query')} 'select ...'"
+        )
     if kind not in (*_DELIMITERS, *_JSON_LINES, *_PARQUET, *_SPREADSHEETS):
         raise InputError(f"{path} has the suffix {kind or '(none)'}; rename or convert it: {ACCEPTED} is read")
-    if not raw.strip():
-        raise InputError(f"{path} is empty; give a file with at least a text and a label column")
-    columns = _read(raw, kind, path, lang, options or ReadingOptions())
+    columns = _read(path, kind, lang, options or ReadingOptions())
     if not columns.n_rows:
         raise InputError(f"{path} has no rows, only the names of columns")
     return columns
@@ -59,20 +63,29 @@ def check_is_file(path: Path) -> None:
     """Refuses a path that is no regular file.
 
     Raises:
-        InputError: The path does not exist, or is no regular file.
+        InputError: The path does not exist, is no regular file, or cannot be reached.
     """
-    if not path.exists():
+    try:
+        exists, is_file = path.exists(), path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not exists:
         raise InputError(f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'")
-    if not path.is_file():
+    if not is_file:
         raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; name one file: {ACCEPTED}")
 
 
-def _read(raw: bytes, kind: str, path: Path, lang: str, options: ReadingOptions) -> Columns:
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be read: {error.strerror or type(error).__name__}")
+
+
+def _read(path: Path, kind: str, lang: str, options: ReadingOptions) -> Columns:
     if kind in _PARQUET:
-        return read_parquet(raw, path)
+        return read_parquet(_read_bytes(path), path)
     if kind in _SPREADSHEETS:
-        return read_spreadsheet(raw, path)
-    text, notes = decode(raw, path, lang, options.encoding)
+        return read_spreadsheet(_read_bytes(path), path)
+    # The bytes are given up here: of a large file there is memory for one copy, not for two.
+    text, notes = decode(_read_bytes(path), path, lang, options.encoding)
     if kind in _JSON_LINES:
         return Columns.of(_read_json(text, path), notes)
     columns = read_delimited(text, _DELIMITERS[kind], path, options.quoting)
@@ -81,16 +94,17 @@ def _read(raw: bytes, kind: str, path: Path, lang: str, options: ReadingOptions)
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        check_is_file(path)
         raw = path.read_bytes()
         # A web server that sends `Content-Encoding: gzip` has had its .gz file unpacked on the way.
-        if path.suffix.lower() != ".gz" or not raw.startswith(_GZIP):
-            return raw
-        return gzip.decompress(raw)
+        if path.suffix.lower() == ".gz" and raw.startswith(_GZIP):
+            raw = gzip.decompress(raw)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file (damaged or cut off); fetch or compress it again") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
+        raise _unreadable(path, error) from error
+    if not raw or raw.isspace():
+        raise InputError(f"{path} is empty; give a file with at least a text and a label column")
+    return raw
 
 
 def _read_json(text: str, path: Path) -> dict[str, list[object]]:

@@ -7,11 +7,12 @@ The guard set shows that. It has other topics and authors, and no model is ever 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import ingest
+from content_arena.components.corpus_preparation import databases, ingest
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
 from content_arena.components.corpus_preparation.columns import Columns
 from content_arena.components.corpus_preparation.formats import read_columns
@@ -20,6 +21,7 @@ from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.corpus_preparation.splits import name_texts
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.library_errors import without_credentials
 from content_arena.components.shared.records import GUARD, LABELS
 
 #: With fewer texts of a class, AUROC moves by more than the margin of its gate when a few texts change places.
@@ -55,18 +57,21 @@ def read_guard(
     """
     if data == ingest.EMBEDDED and not has_embedded_guard(lang):
         return None
+    databases.check(data, None, "guard")
+    # An address may hold what it must not hold.
+    address = without_credentials(data).partition("?")[0]
     try:
         options = ReadingOptions() if options is None or data == ingest.EMBEDDED else options
         columns, name = _columns(data, lang, options)
         ingested = ingest.tabulate(columns, name, lang, options.if_there(columns))
         table, dropped = clean(ingested.table)
     except InputError as error:
-        raise InputError(f"{named('guard')} {data}: {error}") from error
+        raise InputError(f"{named('guard')} {address}: {error}") from error
     number_of = {label: int((table["label"] == label).sum()) for label in LABELS}
     if min(number_of.values()) < MIN_TEXTS_PER_CLASS:
         found = " and ".join(f"{number:,} {label}" for label, number in number_of.items())
         raise InputError(
-            f"{named('guard')} {data}: {found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed to "
+            f"{named('guard')} {address}: {found} texts are left, at least {MIN_TEXTS_PER_CLASS} of each are needed to "
             "judge a model on; give more labelled texts"
         )
     if tell is not None:
@@ -99,4 +104,4 @@ def _columns(data: str, lang: str, options: ReadingOptions) -> tuple[Columns, st
     except InputError:
         if options.encoding is None and options.quoting is None:
             raise
-        return ingest.read(data, lang, options)
+        return ingest.read(data, lang, replace(options, query=None))

@@ -1,14 +1,15 @@
-"""Reads labelled texts from the embedded corpus, a file or the Hugging Face hub into one table."""
+"""Reads labelled texts from the embedded corpus, a file, a database or the Hugging Face hub into one table."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import formats, sources
+from content_arena.components.corpus_preparation import databases, formats, sources
 from content_arena.components.corpus_preparation.columns import Columns
 from content_arena.components.corpus_preparation.encodings import is_undecodable
 from content_arena.components.corpus_preparation.hub import HUB_PREFIX, read_hub
@@ -80,20 +81,23 @@ class _Rows:
         self.table = self.table[~bad]
 
 
-def ingest(data: str, lang: str, options: ReadingOptions | None = None) -> Ingested:
+def ingest(
+    data: str, lang: str, options: ReadingOptions | None = None, tell: Callable[[str], None] | None = None
+) -> Ingested:
     """Reads labelled texts.
 
     Args:
         data: "embedded"; the path of a CSV, TSV, JSON, XLSX or Parquet file, or its address (https:// or s3://); or
-            ``hf://owner/name[:config][/split]``.
+            ``hf://owner/name[:config][/split]``; or SQLAlchemy's address of a database, with a query in the options.
         lang: ISO 639 code; if the data has a column of languages, rows of other languages are dropped.
         options: How to read the data; what is not stated there is found from the data.
+        tell: Called with a line about how far a long reading is.
 
     Raises:
         InputError: The data cannot be read, does not have the columns, or has unknown labels.
     """
     check_code(lang)
-    columns, source = read(data, lang, options)
+    columns, source = read(data, lang, options, tell)
     return tabulate(columns, source, lang, options)
 
 
@@ -142,8 +146,8 @@ def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions |
             [None if _is_missing(cell) else cell for cell in columns[name]], dtype=object
         )
     rows = _Rows(table)
-    rows.drop("undecodable", table.map(is_undecodable).any(axis=1))
-    rows.drop("nul_character", rows.table.map(_has_nul).any(axis=1))
+    rows.drop("undecodable", _any_cell(rows.table, is_undecodable))
+    rows.drop("nul_character", _any_cell(rows.table, _has_nul))
     _keep_language(rows, columns, label_names, lang)
     cells = {name: rows.table[_cells_of(name)].tolist() for name in label_names}
     rows.table = rows.table.drop(columns=list(map(_cells_of, label_names)))
@@ -164,13 +168,16 @@ def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions |
     )
 
 
-def read(data: str, lang: str, options: ReadingOptions | None = None) -> tuple[Columns, str]:
+def read(
+    data: str, lang: str, options: ReadingOptions | None = None, tell: Callable[[str], None] | None = None
+) -> tuple[Columns, str]:
     """Reads the columns of data.
 
     Args:
         data: As for :func:`ingest`.
         lang: As for :func:`ingest`.
         options: As for :func:`ingest`.
+        tell: As for :func:`ingest`.
 
     Returns:
         The columns, and the name of the data.
@@ -178,6 +185,10 @@ def read(data: str, lang: str, options: ReadingOptions | None = None) -> tuple[C
     Raises:
         InputError: The data cannot be read.
     """
+    query = options.query if options else None
+    databases.check(data, query)
+    if query is not None:
+        return databases.read_database(data, query, tell)
     if data == EMBEDDED:
         return _read_embedded(lang), f"{EMBEDDED}-{lang}"
     if data.startswith(HUB_PREFIX):
@@ -188,8 +199,8 @@ def read(data: str, lang: str, options: ReadingOptions | None = None) -> tuple[C
             return formats.read_columns(file, lang, options), data
     if "://" in data:
         raise InputError(
-            f"nothing can be read from {data.split('://')[0]}://, only from {', '.join(sources.SCHEMES)} and "
-            f"{HUB_PREFIX}; fetch the file and give its path"
+            f"nothing can be read from {data.split('://')[0]}://, only from {', '.join(sources.SCHEMES)}, "
+            f"{HUB_PREFIX} and, with {named('query')}, a database; fetch the file and give its path"
         )
     if not data.strip():
         raise InputError(f"{named('data')} is empty; give '{EMBEDDED}', the path of a file, or {HUB_PREFIX}owner/name")
@@ -263,6 +274,14 @@ def _cells_of(label_column: str) -> str:
 
 def _is_missing(cell: object) -> bool:
     return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def _any_cell(table: pd.DataFrame, is_bad: Callable[[object], bool]) -> pd.Series:
+    """Marks the rows with a bad cell. Most of the columns are empty, and those are not looked at cell by cell."""
+    bad = pd.Series(False, index=table.index)
+    for name in table.columns[table.notna().any()]:
+        bad |= table[name].map(is_bad).astype(bool)
+    return bad
 
 
 def _has_nul(cell: object) -> bool:

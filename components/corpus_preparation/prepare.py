@@ -11,22 +11,23 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.corpus_preparation import quality_page
-from content_arena.components.corpus_preparation.cleaning import REASONS, clean
+from content_arena.components.corpus_preparation.cleaning import imported_key
+from content_arena.components.corpus_preparation.dividing import NAME, Drawing, as_it_stands, divide
 from content_arena.components.corpus_preparation.dropped_rows import DroppedRows
 from content_arena.components.corpus_preparation.guard import apart_from, read_guard
 from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
+from content_arena.components.corpus_preparation.kept_corpus import read_kept
 from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.corpus_preparation.quality import Quality, Restore, Steps, measure
 from content_arena.components.corpus_preparation.quality_rules import MIN_TEXTS_PER_CLASS, stops, warnings
-from content_arena.components.corpus_preparation.quality_rules import dropped as dropped_line
 from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 from content_arena.components.corpus_preparation.settings import CorpusSettings
-from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
+from content_arena.components.shared import forgotten as lists
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.forgotten import ForgottenTexts
 from content_arena.components.shared.stage import log, note, stage
 
-NAME = "prepare_corpus"
 #: Makes, from the divided corpus, what restores the words of a text; None where there is no Reader for it.
 MakeReader = Callable[[pd.DataFrame], Restore | None]
 
@@ -66,6 +67,7 @@ def prepare(
     guard: str = EMBEDDED,
     page_path: str | Path | None = None,
     settings: CorpusSettings = CorpusSettings(),  # noqa: B008 - frozen
+    tracking_uri: str | None = None,
 ) -> dict[str, float | int]:
     """Turns labelled texts into a Sample table with splits, and writes the quality page.
 
@@ -81,6 +83,8 @@ def prepare(
             language, if there is one; otherwise as ``data``.
         page_path: Where the quality page goes, also if the data is refused for its quality; None for no page.
         settings: How texts are drawn, and how bad the data may be.
+        tracking_uri: MLflow, which keeps the list of texts that were forgotten; the environment's if None. Where there
+            is none, nothing was forgotten.
 
     Returns:
         Counts: read, kept, toxic, benign, train, validation, test, {split}_{label}, dropped_{reason}; guard,
@@ -97,6 +101,7 @@ def prepare(
         split_seed=split_seed,
         guard=guard,
         settings=settings,
+        forgotten=lists.read(tracking_uri),
     )
     if page_path is not None:
         Path(page_path).parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +124,7 @@ def examine(
     guard: str = EMBEDDED,
     settings: CorpusSettings = CorpusSettings(),  # noqa: B008 - frozen
     make_reader: MakeReader | None = None,
+    forgotten: ForgottenTexts = ForgottenTexts(),  # noqa: B008 - frozen
 ) -> Prepared:
     """Prepares a corpus and judges it, and writes nothing but log lines.
 
@@ -131,6 +137,7 @@ def examine(
         guard: The guard set.
         settings: How texts are drawn, and how bad the data may be.
         make_reader: Gives the Reader whose changes are measured; None leaves it out.
+        forgotten: Texts that are left out, after the rest was drawn and divided as if they were there.
 
     Raises:
         InputError: The data cannot be read. That its texts are too few or too bad is no error here: see
@@ -142,34 +149,30 @@ def examine(
             f"{named('max_texts')} is {max_texts}; at least {2 * MIN_TEXTS_PER_CLASS} are needed, half of each class"
         )
     reading = ReadingOptions.of(given or {})
-    ingested = ingest(data, lang, reading)
-    log(NAME, f"read {ingested.n_read:,} rows of {ingested.origin}")
-    for sentence in ingested.notes:
-        note(NAME, f"{ingested.source}: {sentence}")
-
-    seen = DroppedRows()
-    table, dropped = clean(ingested.table, seen)
-    dropped = {reason: ingested.dropped.get(reason, 0) + dropped.get(reason, 0) for reason in REASONS}
-    say = note if any(dropped.values()) else log
-    say(NAME, f"kept {len(table):,} of {ingested.n_read:,} rows; {dropped_line(dropped, rows=ingested.first_rows)}")
-    if table.empty:
-        raise InputError(
-            f"no text is left of {ingested.n_read:,} rows ({dropped_line(dropped, 3)}); give labelled texts"
-        )
-
-    whole = name_texts(table)
-    table = whole if max_texts is None else _draw(whole, max_texts, split_seed, settings.rare_share)
-    dropped["over_max_texts"] = len(whole) - len(table)
-    table = assign_splits(table, split_seed)
+    seen = DroppedRows(lambda text: not len(forgotten) or not forgotten.holds(imported_key(text)))
+    kept = read_kept(data, lang, reading)
+    if kept is None:
+        log(NAME, "reading")
+        read = ingest(data, lang, reading, tell=functools.partial(log, NAME))
+        divided = divide(read, seen, Drawing(max_texts, split_seed, settings.rare_share))
+    else:
+        divided = as_it_stands(kept, data, max_texts)
+    table, dropped = _without(divided.table, forgotten), dict(divided.dropped)
+    dropped["forgotten"] = len(divided.table) - len(table)
+    if dropped["forgotten"]:
+        note(NAME, f"left out {dropped['forgotten']:,} texts that were forgotten (`arena data forget`)")
     guard_set = read_guard(guard, lang, reading, tell=functools.partial(note, NAME))
     if guard_set is not None:
         table, dropped["near_guard"] = _apart(table, guard_set)
+        guard_set = _without(guard_set, forgotten)
 
-    counts = _count(table, ingested.n_read, dropped) | _count_guard(guard_set)
+    counts = _count(table, divided.read.n_read, dropped) | _count_guard(guard_set)
     log(NAME, ", ".join(f"{split} {counts[split]:,} ({counts[f'{split}_toxic']:,} toxic)" for split in records.SPLITS))
     log(NAME, _guard_line(guard_set, dropped))
     quality = measure(
-        Steps(ingested, whole, table, dropped, seen), lang, make_reader(table) if make_reader is not None else None
+        Steps(divided.read, _without(divided.whole, forgotten), table, dropped, seen),
+        lang,
+        make_reader(table) if make_reader is not None else None,
     )
     return Prepared(
         table=pd.concat([table, guard_set]).drop(columns="key"),
@@ -180,21 +183,13 @@ def examine(
     )
 
 
-def _draw(whole: pd.DataFrame, max_texts: int, seed: int, rare_share: float) -> pd.DataFrame:
-    """At most max_texts of the texts; the log says what was drawn."""
-    if len(whole) <= max_texts:
-        return whole
-    table = sample_texts(whole, max_texts, seed, MIN_TEXTS_PER_CLASS, rare_share)
-    note(
-        NAME,
-        f"drew {len(table):,} of {len(whole):,} texts, the limit of {named('max_texts')}: {_share_toxic(table)} "
-        f"toxic, {_share_toxic(whole)} in the data (the rarer label gets up to {rare_share:.0%})",
-    )
-    return table
+def _without(table: pd.DataFrame, forgotten: ForgottenTexts) -> pd.DataFrame:
+    """The texts that were not forgotten.
 
-
-def _share_toxic(table: pd.DataFrame) -> str:
-    return f"{(table['label'] == 'toxic').mean():.0%}"
+    They leave after the corpus was drawn and divided: if they were left out before, the limits between the splits would
+    move, and others would change their split.
+    """
+    return table[[not forgotten.holds(key) for key in table["key"]]] if len(forgotten) else table
 
 
 def _count(table: pd.DataFrame, n_read: int, dropped: Mapping[str, int]) -> dict[str, float | int]:

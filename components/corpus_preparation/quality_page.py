@@ -29,6 +29,7 @@ MEANINGS = {
     "exact_duplicate": "repeats an earlier text",
     "near_duplicate": "differs from an earlier text of its label in a few characters",
     "over_max_texts": "not drawn: the data has more texts than the limit",
+    "forgotten": "was to be forgotten, at somebody's request",
     "near_guard": "nearly a text of the guard set",
 }
 

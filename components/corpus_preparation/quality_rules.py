@@ -13,7 +13,7 @@ MIN_TEXTS_PER_CLASS = 50
 #: Numbers of dropped rows that a message shows for each reason.
 _ROWS_SHOWN = 3
 #: Dropped by a choice of the user's, not by a fault of the data.
-CHOSEN = ("over_max_texts", "near_guard", "other_language")
+CHOSEN = ("over_max_texts", "forgotten", "near_guard", "other_language")
 #: From these shares on a person is told. The settings state when a run stops.
 WARN_DROPPED, WARN_EMPTY, WARN_OUTLIERS, WARN_SCRIPT, WARN_CHANGED = 0.2, 0.01, 0.05, 0.05, 0.05
 #: Below this share of the texts drawn, one label is rare.

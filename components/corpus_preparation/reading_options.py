@@ -24,6 +24,7 @@ class ReadingOptions:
         label_map: What labels mean; None for the usual meanings.
         quoting: "csv" or "none", see dialects.QUOTING; found if None.
         encoding: Of a file of text; found if None.
+        query: Reads the rows, if the data is a database; None for other data.
     """
 
     text_column: str | None = None
@@ -31,6 +32,7 @@ class ReadingOptions:
     label_map: LabelMap | None = None
     quoting: str | None = None
     encoding: str | None = None
+    query: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses what cannot be used.
@@ -50,7 +52,8 @@ class ReadingOptions:
         """The options of parameters of a pipeline, of which an empty one is not given.
 
         Args:
-            given: text_column, label_column, label_columns (names between commas), label_map, quoting, encoding.
+            given: text_column, label_column, label_columns (names between commas), label_map, quoting, encoding,
+                query.
 
         Raises:
             InputError: As for the class; or both label_column and label_columns are given.
@@ -66,6 +69,7 @@ class ReadingOptions:
             label_map=LabelMap.parse(label_map) if label_map else None,
             quoting=given.get("quoting") or None,
             encoding=given.get("encoding") or None,
+            query=given.get("query") or None,
         )
 
     def if_there(self, columns: Mapping[str, object]) -> Self:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from content_arena.components.corpus_preparation.settings import RARE_SHARE
 from content_arena.components.shared.errors import InputError
@@ -70,7 +72,7 @@ def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHAR
         raise ValueError(f"three positive shares with the sum 1 are wanted, not {tuple(shares)}")
     share_of = dict(zip(SPLITS, shares, strict=True))
     originals = _originals(table)
-    originals["rank"] = [_hash(f"{seed}:split:{base_id}") for base_id in originals.index]
+    originals["rank"] = _ranks(f"{seed}:split:", originals.index)
     split_of = dict.fromkeys(originals.index, "train")
     for _, of_label in originals.groupby("label", sort=True):
         carry = {"test": 0.0, "validation": 0.0}
@@ -104,7 +106,7 @@ def sample_texts(
     if len(table) <= max_texts:
         return table
     strata = table["base_id"].map(_originals(table)["stratum"])
-    rank = table["sample_id"].map(lambda sample_id: _hash(f"{seed}:sample:{sample_id}"))
+    rank = _ranks(f"{seed}:sample:", table["sample_id"])
     ranked = table[["label"]].assign(stratum=strata, rank=rank).sort_values("rank")
     n_of = table["label"].value_counts()
     rare = n_of.idxmin()
@@ -124,14 +126,12 @@ def sample_texts(
 
 def _originals(table: pd.DataFrame) -> pd.DataFrame:
     """One row a base_id: its label (the most frequent of its rows), stratum and number of rows."""
-    # Sorted: the mode is then the same for any order of rows, ties included.
-    ordered = table.assign(category=table["category"].fillna("").astype(str)).sort_values(
-        ["base_id", "label", "category"]
-    )
-    grouped = ordered.groupby("base_id", sort=True)
-    if ordered["base_id"].is_unique:
-        originals = ordered.set_index("base_id")[["label", "category"]].assign(n_rows=1)
+    rows = table[["base_id", "label"]].assign(category=table["category"].fillna("").astype(str))
+    if rows["base_id"].is_unique:
+        originals = rows.set_index("base_id").assign(n_rows=1)
     else:
+        # Sorted: the mode is then the same for any order of rows, ties included.
+        grouped = rows.sort_values(["base_id", "label", "category"]).groupby("base_id", sort=True)
         originals = pd.DataFrame(
             {
                 "label": grouped["label"].agg(lambda labels: labels.mode().iloc[0]),
@@ -145,3 +145,9 @@ def _originals(table: pd.DataFrame) -> pd.DataFrame:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _ranks(prefix: str, names: Iterable[str]) -> NDArray[np.uint64]:
+    """The first 64 bits of the SHA-256 of each name behind a prefix: an order that looks like chance."""
+    digests = b"".join(hashlib.sha256(f"{prefix}{name}".encode()).digest()[:8] for name in names)
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)

@@ -22,6 +22,8 @@ from content_arena.components.attack_generation.outcomes import (
     judged,
     toxic_caught,
 )
+from content_arena.components.attack_generation.reach import reached
+from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
 from content_arena.components.shared import figures
@@ -279,3 +281,37 @@ def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
 def of_battle(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
     """The figures of every strategy in a battle's attacks, which are not judged yet."""
     return per_strategy(judged(attacks))
+
+
+@dataclass(frozen=True)
+class BattleFigures:
+    """The figures of a battle over all strategies that reach the model.
+
+    Attributes:
+        evasion: Readable successes / toxic texts the filter caught before.
+        by_budget: Pairs of a number of queries and the evasion with at most so many; none if nothing was caught.
+        queries: Mean number of queries of an attack; None if nothing was caught.
+        edit_share: Mean share of the text that the successes changed; None without a success.
+    """
+
+    evasion: Rate
+    by_budget: Sequence[tuple[int, float]]
+    queries: float | None
+    edit_share: float | None
+
+
+def of_battle_together(attacks: Sequence[pd.DataFrame]) -> BattleFigures:
+    """The figures over all strategies.
+
+    Args:
+        attacks: Tables of Attack, not judged yet.
+    """
+    joined = judged(reached(pd.concat(attacks)))
+    caught = toxic_caught(joined)
+    past = caught[got_past(caught)]
+    return BattleFigures(
+        evasion(joined),
+        curve(joined),
+        float(caught["n_queries"].mean()) if len(caught) else None,
+        float(past["pct_changed"].mean()) if len(past) else None,
+    )

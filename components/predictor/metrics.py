@@ -1,12 +1,11 @@
 """The predictor's Prometheus metrics; kserve serves them at ``/metrics`` from the default registry.
 
-Every label value is from a closed set (route templates, known methods, status codes, this server's own version), so
-clients cannot increase the number of time series.
+Every label value is from a closed set (route templates, known methods, status codes, names of API keys, this server's
+own version), so clients cannot increase the number of time series.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import Counter, Gauge, Histogram
 
+from content_arena.components.predictor.probe_token import PROBE_HEADER
+
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Scope
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 20 for i in range(1, 21))
-#: A rollout that compares variants sends its requests with this header. They are answered like users' requests and
-#: counted apart, because the other metrics measure users' traffic only.
-PROBE_HEADER = "x-content-arena-probe"
 
 REQUESTS = Counter(
     "content_arena_api_requests_total",
@@ -61,6 +59,11 @@ PROBES = Counter(
     "content_arena_probe_requests_total",
     "Requests by which a rollout measures this model; no other metric counts them.",
     ["status", "model_version"],
+)
+KEY_REQUESTS = Counter(
+    "content_arena_api_key_requests_total",
+    "HTTP requests answered, by the name of the API key that they came with.",
+    ["key", "status", "model_version"],
 )
 VERSION = Gauge(
     "content_arena_model_version",
@@ -106,46 +109,29 @@ def is_probe(headers: Mapping[str, str] | None) -> bool:
     """Whether a request comes from a rollout and not from a user.
 
     Args:
-        headers: By lower-case name; None if there are none.
+        headers: By lower-case name, as :class:`~content_arena.components.predictor.traffic.TrafficMiddleware` leaves
+            them: only a probe still has the header. None if there are none.
     """
     return headers is not None and PROBE_HEADER in headers
 
 
-class MetricsMiddleware:
-    """Counts and times every HTTP request, as the outermost ASGI layer."""
+def count(scope: Scope, status: int, seconds: float, version: str, *, is_probe: bool) -> None:
+    """Counts a request that was answered.
 
-    def __init__(self, app: ASGIApp, version: str) -> None:
-        """Wraps ``app``; ``version`` goes into every label set."""
-        self._app = app
-        self._version = version
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, and counts it when it is answered or has failed (status 500)."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        start = time.perf_counter()
-        try:
-            await self._app(scope, receive, watch)
-        finally:
-            self._count(scope, str(status), time.perf_counter() - start)
-
-    def _count(self, scope: Scope, status: str, seconds: float) -> None:
-        if any(name == PROBE_HEADER.encode() for name, _ in scope["headers"]):
-            PROBES.labels(status, self._version).inc()
-            return
-        path = route_template(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        REQUESTS.labels(path, method, status, self._version).inc()
-        REQUEST_SECONDS.labels(path, method, self._version).observe(seconds)
+    Args:
+        scope: Its ASGI scope.
+        status: Of the answer.
+        seconds: From its first byte to the answer's last.
+        version: Version of the model.
+        is_probe: Whether a rollout sent it; it is counted apart then.
+    """
+    if is_probe:
+        PROBES.labels(str(status), version).inc()
+        return
+    path = route_template(scope)
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUESTS.labels(path, method, str(status), version).inc()
+    REQUEST_SECONDS.labels(path, method, version).observe(seconds)
 
 
 def route_template(scope: Scope) -> str:

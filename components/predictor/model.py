@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,9 @@ from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, Predicto
 from kserve.protocol.dataplane import DataPlane
 
 from content_arena.components.predictor import metrics, protocol
+from content_arena.components.predictor.explanation import Occlusion
 from content_arena.components.predictor.limits import Limits
-from content_arena.components.predictor.scheduler import Scheduler
+from content_arena.components.predictor.scheduler import Job, RequestTooLargeError, Scheduler
 from content_arena.components.shared.errors import ArenaError, BundleError
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
@@ -23,6 +26,13 @@ from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 MODEL_NAME = "content-filter"
 #: A short text, one in another script, one of several windows, one whose canonical text is empty, one without words.
 _WARM_UP = ("Warm-up.", "준비 운동", "warm up " * (MAX_TEXT_LENGTH // 8), "\u200b", "!?")
+
+#: A text without a word may be read as more tokens than the whole text.
+_EXTRA_TOKENS = 4
+#: Reads what an answer shows; a text that is scored is read by the scheduler.
+_READING = ThreadPoolExecutor(1, thread_name_prefix="reading")
+
+T = TypeVar("T")
 
 
 class DeadlineError(ArenaError):
@@ -40,10 +50,12 @@ class Query:
     Attributes:
         texts: 1 to 256 texts.
         request: The V2 request they came in; None for V1.
+        wants_reading: Whether the answer has what the model read.
     """
 
     texts: list[str]
     request: InferRequest | None
+    wants_reading: bool = False
 
 
 class ContentFilterModel(Model):
@@ -58,6 +70,7 @@ class ContentFilterModel(Model):
         """
         super().__init__(MODEL_NAME)
         self.version = content_filter.version
+        self.lang = content_filter.bundle.spec.lang
         self.limits = limits or Limits()
         self._filter = content_filter
         self._scheduler = Scheduler(content_filter, self.limits)
@@ -71,7 +84,7 @@ class ContentFilterModel(Model):
         """
         self.ready = False
         try:
-            self._judge(self._filter.score(list(_WARM_UP)))
+            self._judge(self._filter.score(list(_WARM_UP)), seconds=0.0)
         except ArenaError as error:
             raise self._warm_up_error(str(error)) from error
         except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
@@ -109,7 +122,8 @@ class ContentFilterModel(Model):
         Raises:
             RequestError: See :func:`content_arena.components.predictor.protocol.texts_of`.
         """
-        return Query(protocol.texts_of(payload), payload if isinstance(payload, InferRequest) else None)
+        request = payload if isinstance(payload, InferRequest) else None
+        return Query(protocol.texts_of(payload), request, protocol.wants_reading(payload))
 
     async def predict(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any] | InferResponse:
         """Scores a checked request; a cancelled one is given up.
@@ -119,29 +133,69 @@ class ContentFilterModel(Model):
             ScoreError: The model gave no probabilities.
             ArenaError: See :meth:`Scheduler.submit`.
         """
-        job = self._scheduler.submit(payload.texts)
-        self._wait_for(len(payload.texts))
-        try:
-            scores = await asyncio.wrap_future(job.result)
-        finally:
-            self._wait_for(-len(payload.texts))
-        judgement = self._judge(scores)
+        scores, job = await self._scored(payload.texts)
+        judgement = self._judge(scores, job.seconds)
         if not metrics.is_probe(headers):
             metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds)
+        if payload.wants_reading:
+            judgement = replace(judgement, read_as=await _in_reading_thread(lambda: self._read(payload.texts)))
         if payload.request is None:
             return protocol.v1_answer(judgement)
         return protocol.v2_answer(judgement, payload.request)
+
+    async def explain(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The V1 answer to a checked request, and for each text what was read and what each word contributes.
+
+        A text is scored once more for each of its words. All of that is bounded like a request's texts: of a long text,
+        or of one among many, neighbouring words are explained together. Nothing is counted in the metrics of scores.
+
+        Raises:
+            RequestTooLargeError: The texts are too long to be explained in one request.
+            ArenaError: See :meth:`predict`.
+        """
+        budget = self.limits.request_tokens // len(payload.texts)
+        judged, explanations, seconds = [], [], 0.0
+        for text in payload.texts:
+            scores, job = await self._scored([text])
+            judged.append(self._judge(scores, job.seconds).scores)
+            most = (budget - job.n_tokens) // (job.n_tokens + _EXTRA_TOKENS)
+            if most < 1:
+                raise RequestTooLargeError("the texts are too long to be explained at once: send fewer in one request")
+            cut = functools.partial(Occlusion.of, text, self._filter.reading, most)
+            occlusion = await _in_reading_thread(cut)
+            scores_without, job_without = await self._scored(occlusion.texts())
+            without = self._judge(scores_without, job_without.seconds).scores
+            explanations.append(occlusion.explained(float(scores[0]), without.tolist()))
+            seconds += job.seconds + job_without.seconds
+        answer = protocol.v1_answer(self._judge(np.concatenate(judged), seconds))
+        return answer | {"explanations": explanations}
+
+    async def _scored(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], Job]:
+        job = self._scheduler.submit(texts)
+        self._wait_for(len(texts))
+        try:
+            return await asyncio.wrap_future(job.result), job
+        finally:
+            self._wait_for(-len(texts))
+
+    def _read(self, texts: list[str]) -> list[str]:
+        return [self._filter.reading(text) for text in texts]
 
     def _wait_for(self, n: int) -> None:
         self._pending += n
         metrics.PENDING.labels(self.version).set(self._pending)
 
-    def _judge(self, scores: npt.NDArray[np.float32]) -> protocol.Judgement:
+    def _judge(self, scores: npt.NDArray[np.float32], seconds: float) -> protocol.Judgement:
         if not bool(np.all((scores >= 0) & (scores <= 1))):
             raise ScoreError("the model's scores are no probabilities")
         verdicts = self._filter.is_toxic(scores)
         sure = protocol.confidence(scores, verdicts, self._filter.threshold)
-        return protocol.Judgement(scores, verdicts, sure, self.version)
+        return protocol.Judgement(scores, verdicts, sure, self.version, seconds)
+
+
+async def _in_reading_thread(read: Callable[[], T]) -> T:
+    """Reads beside the event loop, one request after another; one that is given up meanwhile is not begun."""
+    return await asyncio.get_running_loop().run_in_executor(_READING, read)
 
 
 class FilterDataPlane(DataPlane):
@@ -161,6 +215,18 @@ class FilterDataPlane(DataPlane):
         if protocol_version == PredictorProtocol.REST_V2.value:
             return protocol.read_v2(body, headers.get(INFERENCE_CONTENT_LENGTH_HEADER), model_name), {}
         return protocol.parse_json(body), {}
+
+    async def explained(self, model_name: str, payload: object, headers: dict[str, str]) -> dict[str, Any]:
+        """The answer to a decoded V1 request for explanations.
+
+        Raises:
+            RequestError: It is no such request.
+            ArenaError: See :meth:`ContentFilterModel.explain`.
+        """
+        model = await self.get_model(model_name)
+        query = await model.preprocess(payload, headers)
+        explanation: dict[str, Any] = await model.explain(query, headers)
+        return explanation
 
     def encode(
         self,

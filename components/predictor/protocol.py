@@ -43,9 +43,11 @@ OUTPUTS: list[TensorSpec] = [
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
     {"name": "model_version", "datatype": "BYTES", "shape": [-1]},
 ]
+#: One more output, for a request that asks for it.
+READ_AS: TensorSpec = {"name": "read_as", "datatype": "BYTES", "shape": [-1]}
 _LENGTH = struct.Struct("<I")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_OUTPUT_NAMES = [output["name"] for output in OUTPUTS]
+_OUTPUT_NAMES = [output["name"] for output in (*OUTPUTS, READ_AS)]
 _FIELDS = frozenset({"id", "inputs", "outputs", "name", "shape", "datatype", "data", "parameters"})
 
 
@@ -62,12 +64,16 @@ class Judgement:
         verdicts: bool[n], True for toxic.
         confidence: float32[n], see :func:`confidence`.
         version: Version of the model that judged.
+        seconds: Time that it took, without waiting.
+        read_as: What the model read, for each text; None if it was not asked for.
     """
 
     scores: npt.NDArray[np.float32]
     verdicts: npt.NDArray[np.bool_]
     confidence: npt.NDArray[np.float32]
     version: str
+    seconds: float = 0.0
+    read_as: list[str] | None = None
 
 
 def confidence(
@@ -222,10 +228,24 @@ def _v2_texts(request: InferRequest) -> list[str]:
     for output in request.request_outputs or []:
         if output.name not in _OUTPUT_NAMES:
             raise RequestError(f"an unknown output is asked for: there are {', '.join(_OUTPUT_NAMES)}")
-    texts = _checked(tensor.data, "data")
+    texts = _checked(_flat(tensor.data, tensor.shape), "data")
     if math.prod(tensor.shape) != len(texts):
         raise RequestError(f"the tensor's shape does not fit its {len(texts)} elements")
     return texts
+
+
+def _flat(data: object, shape: Sequence[int]) -> object:
+    """The elements of nested lists in row-major order; anything that is not nested as its shape says stays as it is."""
+    if len(shape) < 2 or not isinstance(data, list) or not data or isinstance(data[0], str):
+        return data
+    if len(data) != shape[0]:
+        return data
+    flat = data
+    for size in shape[1:]:
+        if len(flat) > MAX_INSTANCES or not all(isinstance(row, list) and len(row) == size for row in flat):
+            return data
+        flat = [element for row in flat for element in row]
+    return flat
 
 
 def _checked(instances: object, name: str) -> list[str]:
@@ -247,25 +267,47 @@ def _checked(instances: object, name: str) -> list[str]:
     return instances
 
 
-def v1_answer(judgement: Judgement) -> dict[str, list[dict[str, Any]]]:
+def wants_reading(payload: object) -> bool:
+    """Whether a V1 or V2 request asks for what the model reads: ``"parameters": {"read_as": true}``.
+
+    Raises:
+        RequestError: The parameter is neither true nor false.
+    """
+    if isinstance(payload, InferRequest):
+        parameters: object = payload.parameters
+        if any(output.name == READ_AS["name"] for output in payload.request_outputs or []):
+            return True
+    else:
+        parameters = payload.get("parameters") if isinstance(payload, dict) else None
+    value = parameters.get(READ_AS["name"], False) if isinstance(parameters, dict) else False
+    if not isinstance(value, bool):
+        raise RequestError("the parameter read_as is true or false")
+    return value
+
+
+def v1_answer(judgement: Judgement) -> dict[str, Any]:
     """The V1 response body."""
     columns = (judgement.scores.tolist(), judgement.verdicts.tolist(), judgement.confidence.tolist())
-    return {
-        "predictions": [
-            {"toxic_score": score, "is_toxic": verdict, "confidence": sure, "model_version": judgement.version}
-            for score, verdict, sure in zip(*columns, strict=True)
-        ]
-    }
+    predictions: list[dict[str, Any]] = [
+        {"toxic_score": score, "is_toxic": verdict, "confidence": sure, "model_version": judgement.version}
+        for score, verdict, sure in zip(*columns, strict=True)
+    ]
+    for prediction, text in zip(predictions, judgement.read_as or (), strict=False):
+        prediction["read_as"] = text
+    return {"predictions": predictions, "inference_time_ms": _milliseconds(judgement)}
 
 
 def v2_answer(judgement: Judgement, request: InferRequest) -> InferResponse:
     """The V2 response to ``request``, in the outputs and the format it asked for."""
     n = len(judgement.scores)
     versions = [judgement.version] * n
-    columns: tuple[Iterable[object], ...] = (judgement.scores, judgement.verdicts, judgement.confidence, versions)
+    columns: list[Iterable[object]] = [judgement.scores, judgement.verdicts, judgement.confidence, versions]
+    described = OUTPUTS
+    if judgement.read_as is not None:
+        columns, described = [*columns, judgement.read_as], [*OUTPUTS, READ_AS]
     outputs = [
         InferOutput(output["name"], [n], output["datatype"], data=list(column))
-        for output, column in zip(OUTPUTS, columns, strict=True)
+        for output, column in zip(described, columns, strict=True)
     ]
     return InferResponse(
         response_id=request.id or str(uuid.uuid4()),
@@ -274,4 +316,9 @@ def v2_answer(judgement: Judgement, request: InferRequest) -> InferResponse:
         infer_outputs=outputs,
         use_binary_outputs=request.use_binary_outputs,
         requested_outputs=request.request_outputs,
+        parameters={"inference_time_ms": _milliseconds(judgement)},
     )
+
+
+def _milliseconds(judgement: Judgement) -> float:
+    return round(judgement.seconds * 1000, 3)

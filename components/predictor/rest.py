@@ -27,11 +27,18 @@ from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from content_arena.components.predictor import endpoints, metrics, protocol
+from content_arena.components.predictor import endpoints, openapi, protocol
+from content_arena.components.predictor.access import AccessMiddleware
+from content_arena.components.predictor.adapters.catalogue import Adapters
 from content_arena.components.predictor.boundary import BoundaryMiddleware
+from content_arena.components.predictor.door import OPEN, Door
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.probe_token import ProbeToken
+from content_arena.components.predictor.request_log import RequestLog
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
+from content_arena.components.predictor.traffic import TrafficMiddleware
+from content_arena.components.predictor.upgrades import UpgradeIgnoringProtocol
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -115,7 +122,7 @@ class _DrainingServer(uvicorn.Server):
 class _FilterREST(RESTServer):
     """kserve's routes behind our middlewares and error answers."""
 
-    def __init__(self, server: ModelServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
+    def __init__(self, server: FilterServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
         super().__init__(
             "kserve.model_server:app",
             dataplane,
@@ -126,10 +133,15 @@ class _FilterREST(RESTServer):
         )
         self._filter_dataplane = dataplane
         self._model = model
+        self._door, self._adapters = server.door, server.adapters
+        self.config.http = UpgradeIgnoringProtocol
         self._server = _DrainingServer(self.config, model)
 
     def _register_endpoints(self, app: FastAPI) -> None:
-        endpoints.register(app, self._filter_dataplane, self._model.limits.deadline)
+        deadline, logs = self._model.limits.deadline, self._door.logs_json
+        endpoints.register(app, self._filter_dataplane, deadline, logs=logs)
+        openapi.register(app, self._model.version, keyed=self._door.keys is not None)
+        self._adapters.register(app, self._filter_dataplane, self._model)
         # kserve logs which optional endpoints it lacks packages for; this server does not need them.
         kserve_logger = logging.getLogger("kserve")
         level = kserve_logger.level
@@ -142,7 +154,21 @@ class _FilterREST(RESTServer):
     def _add_middlewares(self, app: FastAPI) -> None:
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
         app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
-        app.add_middleware(metrics.MetricsMiddleware, version=self._model.version)
+        door, version = self._door, self._model.version
+        probe_token = ProbeToken(door.probe_token)
+        if door.keys:
+            app.add_middleware(
+                AccessMiddleware,
+                keys=door.keys,
+                model_name=self._model.name,
+                rate=door.rate,
+                admits_probes=probe_token.is_set,
+                key_finders=self._adapters.key_finders,
+            )
+        # Outside of the layer that asks for keys: its refusals get each API's form too.
+        self._adapters.add_layer(app)
+        log = RequestLog(version, hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
+        app.add_middleware(TrafficMiddleware, version=version, probe_token=probe_token, log=log)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
         for kind, handler in _HANDLERS.items():
@@ -171,8 +197,21 @@ class _FilterREST(RESTServer):
 class FilterServer(ModelServer):
     """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
 
-    def __init__(self, model: ContentFilterModel, port: int) -> None:
-        """Registers a loaded model; nothing is served before :meth:`run`."""
+    def __init__(
+        self,
+        model: ContentFilterModel,
+        port: int,
+        adapters: Adapters,
+        door: Door = OPEN,
+    ) -> None:
+        """Registers a loaded model; nothing is served before :meth:`run`.
+
+        Args:
+            model: What scores.
+            port: Of the socket that is served on.
+            adapters: Which APIs are served beside KServe's.
+            door: Who may come in, and what is logged.
+        """
         super().__init__(
             http_port=port,
             enable_grpc=False,
@@ -183,6 +222,7 @@ class FilterServer(ModelServer):
         self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
         self.register_model(model)
         self._model = model
+        self.door, self.adapters = door, adapters
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.

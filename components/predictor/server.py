@@ -18,6 +18,24 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from content_arena.components.predictor.adapters.options import (
+    NAMES,
+    NO_ADAPTERS,
+    SUGGESTIONS_VARIABLE,
+    VARIABLE,
+    AdapterOptions,
+)
+from content_arena.components.predictor.door import (
+    API_KEYS_FILE_VARIABLE,
+    API_KEYS_VARIABLE,
+    LOG_FORMAT_VARIABLE,
+    LOG_FORMATS,
+    LOG_SALT_VARIABLE,
+    OPEN,
+    PROBE_TOKEN_VARIABLE,
+    Door,
+    DoorOptions,
+)
 from content_arena.components.predictor.limits import DEADLINE_SECONDS, Limits
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
@@ -34,6 +52,8 @@ def serve(
     version: str | None = None,
     threads: int | None = None,
     deadline: float = DEADLINE_SECONDS,
+    door: Door = OPEN,
+    adapters: AdapterOptions = NO_ADAPTERS,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a bundle until SIGTERM or SIGINT; requests in flight are finished before it returns.
@@ -48,19 +68,26 @@ def serve(
         version: Registry version to answer with; the bundle's own digest if None.
         threads: Model sessions in parallel; the number of CPUs this process may use if None.
         deadline: Seconds until a request has a 504, from when its body was read.
+        door: Who may come in, and what is logged.
+        adapters: Which APIs are served beside KServe's.
         announce: Called with the base URL when the port is bound and the model is warm.
 
     Raises:
-        InputError: The port is in use, or this user may not use it.
+        InputError: The port is in use, or this user may not use it; or an adapter's file cannot be written.
         BundleError: The bundle is missing, broken, or fails its warm-up.
     """
     with _signals(), _bind(host, port) as listener:
         with _hidden_arguments():
             from content_arena.components.predictor import metrics
+            from content_arena.components.predictor.adapters.catalogue import Adapters
             from content_arena.components.predictor.model import ContentFilterModel
+            from content_arena.components.predictor.request_log import configure_json
             from content_arena.components.predictor.rest import FilterServer
         from content_arena.components.shared.filter import ContentFilter
 
+        if door.logs_json:
+            configure_json()
+        apis = Adapters(adapters)
         model = ContentFilterModel(
             ContentFilter.open(bundle_path, version=version, threads=threads), Limits(deadline=deadline)
         )
@@ -68,9 +95,11 @@ def serve(
             model.load()
             metrics.announce(model.version, alias)
             port = listener.getsockname()[1]
-            server = FilterServer(model, port)
+            server = FilterServer(model, port, apis, door)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             logger.info("serving %s version %s on %s", model.name, model.version, url)
+            for line in door.described():
+                logger.info(line)
             announce(url)
             try:
                 server.run(listener)
@@ -93,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 version=options.model_version,
                 threads=options.threads,
                 deadline=options.deadline,
+                door=Door.of(_door_options(options)),
+                adapters=AdapterOptions.of(options.api_adapters, options.suggestions),
             )
     except ArenaError as error:
         if isinstance(error, LibraryError):
@@ -126,7 +157,63 @@ def _parser() -> argparse.ArgumentParser:
         default=DEADLINE_SECONDS,
         help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
     )
+    _add_door_options(parser)
+    parser.add_argument(
+        "--api_adapters",
+        default=os.environ.get(VARIABLE),
+        help=f"other APIs to serve, between commas: {', '.join(NAMES)} (default: ${VARIABLE}, else none)",
+    )
+    named = os.environ.get(SUGGESTIONS_VARIABLE)
+    parser.add_argument(
+        "--suggestions",
+        type=Path,
+        default=Path(named) if named else None,
+        help=f"file for the scores that Perspective's clients suggest (default: ${SUGGESTIONS_VARIABLE}, else none)",
+    )
     return parser
+
+
+def _add_door_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "door",
+        f"Secrets come from files and from the environment: ${API_KEYS_VARIABLE} (lines NAME=KEY), "
+        f"${PROBE_TOKEN_VARIABLE} (without it any client may send x-content-arena-probe, and is counted as a rollout's "
+        f"probe then), ${LOG_SALT_VARIABLE}.",
+    )
+    group.add_argument(
+        "--api_keys",
+        type=Path,
+        default=None,
+        help="file with lines NAME=KEY, or folder with a file for each key, as a Secret is mounted (default: "
+        f"${API_KEYS_FILE_VARIABLE}). Without keys every client is served",
+    )
+    group.add_argument(
+        "--key_rate", type=float, default=None, help="requests a second for each API key (default: unlimited)"
+    )
+    group.add_argument(
+        "--key_burst", type=int, default=None, help="requests at once for each API key (default: those of a second)"
+    )
+    group.add_argument(
+        "--log_format",
+        choices=LOG_FORMATS,
+        default=os.environ.get(LOG_FORMAT_VARIABLE) or "text",
+        help=f"json: one object a line, and a line for each request (default: ${LOG_FORMAT_VARIABLE}, else text)",
+    )
+    group.add_argument(
+        "--log_text_hashes",
+        action="store_true",
+        help=f"add a hash of each text to a request's line, keyed with ${LOG_SALT_VARIABLE} (default: a random one)",
+    )
+
+
+def _door_options(options: argparse.Namespace) -> DoorOptions:
+    return DoorOptions(
+        api_keys=options.api_keys,
+        key_rate=options.key_rate,
+        key_burst=options.key_burst,
+        log_format=options.log_format,
+        log_text_hashes=options.log_text_hashes,
+    )
 
 
 def _port(text: str) -> int:

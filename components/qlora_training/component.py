@@ -152,6 +152,7 @@ def bootstrap_champion(
         floors=settings.get("floors"),
         corpus_seconds=corpus.metadata.get("seconds"),
         quality_path=Path(quality.path),
+        corpus_source=corpus.metadata.get("data", ""),
         checkpoints=checkpoint_dir or None,
         models_uri=models_uri or None,
         tracking_uri=tracking_uri or None,

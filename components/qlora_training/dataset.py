@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -150,6 +151,25 @@ def read_through(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     read = table.assign(read=table["text"].map(reader.read)).drop_duplicates("read").reset_index(drop=True)
     _check_classes(read)
     return read
+
+
+def rehearsed(table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """What a challenger's encoder is trained on: all attacked texts, and a part of the corpus again.
+
+    The champion knows the corpus by heart. Without any of it a challenger would forget it (Robins 1995, "Catastrophic
+    forgetting, rehearsal and pseudorehearsal"); all of it again makes it worse on texts it has not seen.
+
+    Args:
+        table: From :func:`training_table` or :func:`read_through`.
+        share: Of the corpus' own training texts of either class, above 0.
+        seed: Chooses them.
+
+    Returns:
+        The rows in their order; those of the validation split are all there.
+    """
+    corpus = table[(table["split"] == "train") & (table["strategy"] == "")]
+    kept = [rows.sample(math.ceil(share * len(rows)), random_state=seed) for _, rows in corpus.groupby("label")]
+    return table.drop(corpus.index.difference(pd.concat(kept).index)).reset_index(drop=True)
 
 
 def _splits(corpus: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -22,9 +22,11 @@ class TrainingSettings:
             replaced by the name of the language's default encoder.
         lang: ISO 639-1 code of the corpus.
         device: ``auto`` takes a GPU where there is one.
-        epochs: Passes over the data at most; early stopping may end sooner.
+        epochs: Passes over the data at most; early stopping may end sooner. Half as many where training continues from
+            the champion.
         batch_size: Texts an optimiser step sees.
-        learning_rate: Peak, after warm-up, for the adapter and the head.
+        learning_rate: Peak, after warm-up, for the adapter and the head. Half of it where training continues from the
+            champion.
         warmup_share: Share of all steps in which the rate rises from 0 to its peak.
         weight_decay: Of AdamW.
         patience: Epochs without a better validation F1 after which training stops.
@@ -34,6 +36,10 @@ class TrainingSettings:
             the adapters takes a twelfth of a step's time.
         max_length: Tokens a text is cut to in training, and the window in serving.
         attacked_share: Attacked texts to train on, as a share of the corpus' own training texts, at most.
+        rehearsed_share: Share of the corpus' own training texts that the encoder sees again where training continues
+            from the champion, above 0; see :func:`content_arena.components.qlora_training.dataset.rehearsed`.
+        champion_share: Weight of the champion's adapter in the average with that of the challenger that was trained
+            from it, from 0 to below 1; see :mod:`content_arena.components.qlora_training.weight_averaging`.
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
@@ -56,6 +62,8 @@ class TrainingSettings:
     lora_dropout: float = 0.0
     max_length: int = 128
     attacked_share: float = 0.5
+    rehearsed_share: float = 0.4
+    champion_share: float = 0.5
     reader: bool = True
     edit_price: float = EDIT_PRICE
     ngrams: bool = True
@@ -71,13 +79,15 @@ class TrainingSettings:
         # Written so that NaN fails.
         if not 0 < self.edit_price < math.inf:
             raise InputError(f"edit_price is {self.edit_price}, it has to be above 0")
+        if not 0 < self.rehearsed_share <= 1:
+            raise InputError(f"rehearsed_share is {self.rehearsed_share}, it has to be above 0 and at most 1")
         if not 0 <= self.attacked_share < math.inf:
             raise InputError(f"attacked_share is {self.attacked_share}, it has to be 0 or more")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay is {self.weight_decay}, it has to be 0 or more")
-        for name in ("warmup_share", "lora_dropout"):
+        for name in ("warmup_share", "lora_dropout", "champion_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, it has to be from 0 to below 1")
 

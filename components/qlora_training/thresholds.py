@@ -85,7 +85,9 @@ def leading_thresholds(
 
     Four shares are compared: of the benign texts flagged and of the toxic texts flagged, each among clean and among
     attacked texts. The smallest of the four leads counts, so that no share is bought with another: a threshold that
-    gives fewer evasions only because more harmless texts are flagged leads in nothing.
+    gives fewer evasions only because more harmless texts are flagged leads in nothing. Leads are counted in standard
+    errors of the champion's share, because there are far fewer attacked texts than clean ones: one text of seventy must
+    not outweigh ten of six hundred.
 
     Args:
         scores: float32[n], the challenger's probability of toxic.
@@ -98,8 +100,10 @@ def leading_thresholds(
         for attacked in (False, True):
             of_group = (labels == label) & (champion.attacked == attacked)
             if of_group.any():
-                share = _n_flagged(scores[of_group], middles) / of_group.sum()
-                leads.append(sign * (share - champion.flagged[of_group].mean()))
+                n, was = of_group.sum(), champion.flagged[of_group].mean()
+                # A share of 0 or 1 is known to about one text.
+                error = np.sqrt(max(was * (1 - was), 1 / n) / n)
+                leads.append(sign * (_n_flagged(scores[of_group], middles) / n - was) / error)
     # Rounded, so that equal leads are equal whatever the order of the additions.
     lead = np.round(np.min(leads, axis=0), 9)
     best = np.flatnonzero(lead == lead.max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, dataset, ngram_branch
+from content_arena.components.qlora_training import base_models, dataset, ngram_branch, weight_averaging
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import build_model
 from content_arena.components.qlora_training.settings import TrainingSettings
@@ -35,7 +36,7 @@ class Trained(NamedTuple):
     """The result of a training.
 
     Attributes:
-        model: With the adapter of the best epoch.
+        model: With the adapter of the best epoch, averaged with the one that the training began with, if any.
         tokenizer: The base model's.
         ngrams: Fitted on the same training split; None if the settings ask for none.
         metrics: train_samples_per_second, best_epoch_f1 (of the encoder on validation, at that epoch's best threshold),
@@ -75,7 +76,9 @@ def train(
     _silence_transformers()
     tokenizer = base_models.load_tokenizer(settings.base_model, settings.lang)
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
-    training, validation = (_tokenised(table, split, tokenizer, settings) for split in ("train", "validation"))
+    # The n-grams, which are fitted anew, need all texts.
+    seen = table if adapter is None else dataset.rehearsed(table, settings.rehearsed_share, settings.seed)
+    training, validation = (_tokenised(seen, split, tokenizer, settings) for split in ("train", "validation"))
     trainer = Trainer(
         model=build_model(settings, adapter),
         args=_arguments(settings, checkpoints, report_to),
@@ -102,17 +105,31 @@ def train(
     rows = table[table["split"] == "train"]
     ngrams = ngram_branch.fit(dataset.read_texts(rows), rows["label"].tolist()) if settings.ngrams else None
     # The Trainer types the model it was given as any module.
-    return Trained(cast("PeftModel", trainer.model), tokenizer, metrics, ngrams)
+    model = cast("PeftModel", trainer.model)
+    if adapter is not None:
+        weight_averaging.average(model, adapter, settings.champion_share)
+    return Trained(model, tokenizer, metrics, ngrams)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint; incomplete ones, from a process killed while it wrote, are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
-        if all((path / name).is_file() for name in _CHECKPOINT_FILES):
+        if _is_complete(path):
             return path
         shutil.rmtree(path)
     return None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    if not all((checkpoint / name).is_file() for name in _CHECKPOINT_FILES):
+        return False
+    # Written last, so if it is whole, so are the others.
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
 
 
 def _silence_transformers() -> None:

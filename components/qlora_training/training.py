@@ -16,6 +16,7 @@ import pandas as pd
 
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
+from content_arena.components.corpus_versions import versions as corpus_versions
 from content_arena.components.evaluation import first_version_report
 from content_arena.components.qlora_training import (
     base_models,
@@ -66,7 +67,8 @@ def train_qlora(
 ) -> dict[str, float]:
     """Trains a challenger on the corpus and on all labelled attacks so far, those of this run and of earlier ones.
 
-    It continues from the champion's adapter if it can, with half the epochs: the champion has learnt most of it.
+    It continues from the champion's adapter if it can, with half the epochs and half the learning rate, on a part of
+    the corpus and all attacked texts: the champion has learnt most of it.
 
     Args:
         corpus_path: Parquet of Sample.
@@ -99,7 +101,7 @@ def train_qlora(
     start = _start(registry, champion_version, settings) if champion_version and warm_start else None
     trained_on = dataset.strategies_in(table)
     if start is not None:
-        settings = replace(settings, epochs=math.ceil(settings.epochs / 2))
+        settings = replace(settings, epochs=math.ceil(settings.epochs / 2), learning_rate=settings.learning_rate / 2)
         trained_on |= choices.trained_on(champion) if champion else frozenset()
     facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
     _, metrics = _train(_Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
@@ -141,6 +143,7 @@ def bootstrap_champion(
     floors: Mapping[str, float] | None = None,
     corpus_seconds: float | None = None,
     quality_path: Path | None = None,
+    corpus_source: str = "",
     checkpoints: str | Path | None = None,
     models_uri: str | None = None,
     tracking_uri: str | None = None,
@@ -159,12 +162,14 @@ def bootstrap_champion(
             :func:`content_arena.components.registry.floors.floors_from`; the defaults if None.
         corpus_seconds: Seconds that preparing the corpus took; logged beside those of the other stages.
         quality_path: Page about the quality of the corpus, to keep with the MLflow run; None for none.
+        corpus_source: What the corpus was read from, to keep with it.
         checkpoints: See :func:`train_qlora`.
         models_uri: See :func:`content_arena.components.registry.publish.publish`.
         tracking_uri: MLflow server; the environment's if None.
 
     Raises:
-        InputError: The corpus or a floor cannot be used; nothing was registered.
+        InputError: The corpus or a floor cannot be used, or a text of the corpus was forgotten since; nothing was
+            registered.
     """
     least = floors_from(floors)
     corpus = records.read(records.Sample, corpus_path)
@@ -173,6 +178,7 @@ def bootstrap_champion(
         tracking.log_seconds("prepare_corpus", corpus_seconds)
     if quality_path is not None:
         tracking.log_page(QUALITY_PAGE, quality_path.read_text(encoding="utf-8"))
+    corpus_versions.keep(tracking_uri, tracking, corpus, corpus_source)
     registry = Registry(tracking_uri)
     version = registry.version_of(Registry.CHAMPION)
     metrics: dict[str, float] = {}

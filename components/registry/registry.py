@@ -130,7 +130,7 @@ class Registry:
             tags.LANG: bundle.spec.lang,
             tags.CORPUS_SHA256: str(bundle.spec.training.get("corpus_sha256", "")),
         }
-        recorded = (tags.HELD_OUT, tags.TRAINED_ON)
+        recorded = (tags.HELD_OUT, tags.TRAINED_ON, tags.STARTED_FROM)
         described |= {name: str(bundle.spec.training[name]) for name in recorded if name in bundle.spec.training}
         created = self.client.create_model_version(
             MODEL_NAME, info.model_uri, run_id=run_id, tags=described, model_id=info.model_id

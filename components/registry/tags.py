@@ -16,6 +16,8 @@ CORPUS_SHA256 = "corpus_sha256"
 #: joined by commas. A version that was trained on no attacks has neither; nor has one of a release before these tags.
 HELD_OUT = "held_out_strategies"
 TRAINED_ON = "trained_on_strategies"
+#: Tag with the SHA-256 of the bundle that a training continued from; empty for a new adapter.
+STARTED_FROM = "started_from"
 #: Tag with the address in object storage that a version was published at.
 STORAGE_URI = "storage_uri"
 #: Tag with the day on which a version's bundle was removed to make room; its figures and its verdict stay.

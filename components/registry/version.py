@@ -58,6 +58,11 @@ class RegisteredVersion:
         return None if found is None else frozenset(found)
 
     @property
+    def started_from(self) -> str | None:
+        """SHA-256 of the bundle that its training continued from; None for a new adapter, or if it is not recorded."""
+        return self.tags.get(names.STARTED_FROM) or None
+
+    @property
     def storage_uri(self) -> str | None:
         """Where its bundle lies in object storage; None if it was not published."""
         return self.tags.get(names.STORAGE_URI)

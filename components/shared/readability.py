@@ -6,6 +6,8 @@ are the "constraints" of Morris et al. 2020, "TextAttack".
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -34,6 +36,16 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
     originals = {text: _as_people_read(text) for text in attacks["original_text"].unique()}
     pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
     return np.array([_similarity(originals[old], _as_people_read(new)) for old, new in pairs], dtype=float)
+
+
+def of_pair(original: str, perturbed: str) -> float:
+    """See :func:`readability`, for one text; the readings of originals are remembered."""
+    return _similarity(_original_as_people_read(original), _as_people_read(perturbed))
+
+
+@functools.lru_cache(maxsize=4096)
+def _original_as_people_read(text: str) -> str:
+    return _as_people_read(text)
 
 
 def _as_people_read(text: str) -> str:

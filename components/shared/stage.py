@@ -93,12 +93,16 @@ def note(stage: str, message: str) -> None:
 
 
 class Progress:
-    """Counts units of work and logs the count at most every ``interval`` seconds, and at the end."""
+    """Counts units of work and logs the count at most every ``interval`` seconds, and at the end.
 
-    def __init__(self, stage: str, total: int, unit: str, interval: float = 1.0) -> None:
+    In the first ``silent`` seconds it logs nothing, and nothing at the end of what is done by then.
+    """
+
+    def __init__(self, stage: str, total: int, unit: str, interval: float = 1.0, silent: float = 0.0) -> None:
         self._stage, self._total, self._unit, self._interval = stage, total, unit, interval
         self._done = 0
-        self._last = float("-inf")
+        self._due = time.monotonic() + silent
+        self._is_silent = silent > 0
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """Adds ``n`` finished units."""
@@ -108,8 +112,8 @@ class Progress:
         """Sets the count to ``done`` units; ``note`` is logged behind the count."""
         self._done = done
         now = time.monotonic()
-        if now - self._last >= self._interval or done >= self._total:
-            self._last = now
+        if now >= self._due or (done >= self._total and not self._is_silent):
+            self._due, self._is_silent = now + self._interval, False
             log(self._stage, f"{done}/{self._total} {self._unit}" + (f", {note}" if note else ""))
 
 

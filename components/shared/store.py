@@ -201,6 +201,38 @@ class Store:
         except _failures() as error:
             raise _explained(error, uri) from error
 
+    def put_file(self, uri: str, file: Path) -> None:
+        """Uploads one object; S3 shows the old one or the new one, never a part.
+
+        Args:
+            uri: ``s3://bucket/key``.
+            file: What to upload.
+
+        Raises:
+            StoreError: The server does not answer or refuses.
+        """
+        bucket, key = _parse(uri)
+        try:
+            self._client.fput_object(bucket, key, str(file))
+        except _failures() as error:
+            raise _explained(error, uri) from error
+
+    def files(self, uri: str) -> list[str]:
+        """The addresses of all objects in a folder.
+
+        Args:
+            uri: ``s3://bucket/folder``.
+
+        Raises:
+            StoreError: The server does not answer or refuses.
+        """
+        bucket, prefix = _parse(uri)
+        try:
+            found = self._client.list_objects(bucket, prefix=f"{prefix}/", recursive=True)
+            return [f"s3://{bucket}/{item.object_name}" for item in found if not item.is_dir]
+        except _failures() as error:
+            raise _explained(error, uri) from error
+
 
 def _parse(uri: str) -> tuple[str, str]:
     """Bucket and key of an address."""

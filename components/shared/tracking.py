@@ -129,7 +129,7 @@ class Tracking:
         self.uri = str(self.client.tracking_uri)
         self.pipeline_run = pipeline_run
         with during(f"opening the run (MLflow at {self.uri})"):
-            self.experiment_id = _experiment(self.client, self.uri)
+            self.experiment_id = experiment(self.client, self.uri)
             self.run_id = self._find() or self._create()
         # Taken out of the environment: MLflow would resume it whenever the stage starts a run of its own.
         self._task_run_id = os.environ.pop("MLFLOW_RUN_ID", None)
@@ -242,8 +242,33 @@ class Tracking:
                 return tables
 
 
-def _experiment(client: Client, uri: str) -> str:
-    """The arena's experiment; for a local database its artifacts lie beside the database, not in the working folder."""
+def every_run(client: Client, query: str = "") -> Iterator[Run]:
+    """The arena's runs, oldest first. Those deleted in MLflow are among them: their artifacts are still there.
+
+    Args:
+        client: Of MLflow.
+        query: Which of them, in MLflow's language of filters; all if empty.
+    """
+    from mlflow.entities import ViewType
+
+    with during(f"listing the runs (MLflow at {client.tracking_uri})"):
+        found = client.get_experiment_by_name(EXPERIMENT)
+        token: str | None = None
+        while found is not None:
+            page = client.search_runs(
+                [found.experiment_id], query, ViewType.ALL, order_by=["start_time ASC"], page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def experiment(client: Client, uri: str) -> str:
+    """The id of the arena's experiment, which is made if there is none.
+
+    For a local database its artifacts lie beside the database, not in the working folder.
+    """
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return found.experiment_id

@@ -14,8 +14,11 @@ from typing import Annotated
 
 import typer
 
+from content_arena.pipelines.cli import attack as attack_commands
+from content_arena.pipelines.cli import battle as battle_commands
 from content_arena.pipelines.cli import data as data_commands
 from content_arena.pipelines.cli import home as home_commands
+from content_arena.pipelines.cli import migrate as migrate_commands
 from content_arena.pipelines.cli import run as loop_commands
 from content_arena.pipelines.cli import submit as cluster_commands
 from content_arena.pipelines.cli import versions as version_commands
@@ -51,7 +54,17 @@ def arena(
     """Declares the options of the program itself; its help text is ``help`` above."""
 
 
-for _commands in (loop_commands, data_commands, version_commands, home_commands, cluster_commands, rollout_commands):
+for _commands in (
+    loop_commands,
+    data_commands,
+    battle_commands,
+    attack_commands,
+    version_commands,
+    home_commands,
+    migrate_commands,
+    cluster_commands,
+    rollout_commands,
+):
     _commands.add_to(app)
 
 

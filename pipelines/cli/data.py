@@ -1,4 +1,4 @@
-"""``arena data``: looks at labelled texts before anything is trained on them."""
+"""``arena data``: labelled texts before anything is trained on them, and ``check``; the rest is in corpora.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from content_arena.components.shared import reachable
+from content_arena.pipelines.cli import corpora
 from content_arena.pipelines.cli.console import out, status
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
@@ -31,18 +33,18 @@ if TYPE_CHECKING:
     from content_arena.components.corpus_preparation.prepare import MakeReader, Prepared
     from content_arena.pipelines.definitions.settings_file import RunSettings
 
-data = typer.Typer(name="data", help="Look at labelled texts before anything is trained on them.", no_args_is_help=True)
+data = typer.Typer(
+    name="data",
+    help="Look at labelled texts before anything is trained on them; list and restore corpora; forget a text.",
+    no_args_is_help=True,
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     data.command()(check)
+    corpora.add_to(data)
     app.add_typer(data)
-
-
-@data.callback()
-def _group() -> None:
-    """Makes a group of it, although it has one command."""
 
 
 @grouped
@@ -58,6 +60,7 @@ def check(
     label_map: Annotated[str | None, typer.Option(metavar="LABEL=MEANING,...", help=described("label_map"))] = None,
     quoting: Annotated[str | None, typer.Option(metavar="[csv|none]", help=described("quoting"))] = None,
     encoding: Annotated[str | None, typer.Option(help=described("encoding"))] = None,
+    query: Annotated[str | None, typer.Option(metavar="SQL", help=described("query"))] = None,
     guard: Annotated[str, typer.Option(help=described("guard"))] = PARAMETERS["guard"].default,
     base_model: Annotated[
         str,
@@ -71,14 +74,18 @@ def check(
 ) -> None:
     """Check labelled texts as a run would read them: what is dropped and why, labels, lengths, scripts, repetitions.
 
-    Nothing is trained and no registry is needed. Writes an HTML page. Exit code 1 if a run would refuse the data for
-    its quality; section "corpus" of the settings file has the limits.
+    Nothing is trained and no registry is needed; where there is one, texts that were forgotten are left out. Writes an
+    HTML page. Exit code 1 if a run would refuse the data for its quality; section "corpus" of the settings file has the
+    limits.
     """
     from content_arena.components.corpus_preparation.prepare import examine
     from content_arena.components.corpus_preparation.settings import CorpusSettings
+    from content_arena.components.shared import forgotten
     from content_arena.components.shared import settings as documents
 
+    home = ArenaHome.from_environment()
     limits = documents.make(CorpusSettings, settings.settings if settings else None)
+    reachable.require(home.tracking_uri)
     # The lines of the stage are progress here, not the result.
     with contextlib.redirect_stdout(sys.stderr):
         prepared = examine(
@@ -91,13 +98,15 @@ def check(
                 "label_map": label_map or "",
                 "quoting": quoting or "",
                 "encoding": encoding or "",
+                "query": query or "",
             },
             max_texts=max_texts,
             guard=guard,
             settings=limits,
             make_reader=None if base_model == "none" else _reader_of(base_model, lang, settings),
+            forgotten=forgotten.read(home.tracking_uri),
         )
-    path = page or ArenaHome.from_environment().reports / f"corpus-{_name(file)}.html"
+    path = page or home.reports / f"corpus-{_name(file)}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(prepared.page(), encoding="utf-8")
     if as_json:

@@ -18,7 +18,7 @@ from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.qlora_training.settings import DEVICES
 from content_arena.components.shared.languages import require_code
-from content_arena.pipelines.definitions.addresses import FIRST_SERVICE, S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.addresses import DATA_SECRET, FIRST_SERVICE, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.definitions.settings_file import RunSettings, load
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES
@@ -130,6 +130,7 @@ class CorpusOptions:
     label_map: Annotated[str | None, typer.Option(metavar="LABEL=MEANING,...", help=described("label_map"))] = None
     quoting: Annotated[str | None, typer.Option(metavar="[csv|none]", help=described("quoting"))] = None
     encoding: Annotated[str | None, typer.Option(help=described("encoding"))] = None
+    query: Annotated[str | None, typer.Option(metavar="SQL", help=described("query"))] = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class GuardOptions:
 class AttackOptions:
     """Options of the attacks."""
 
-    budget: Annotated[int, typer.Option(min=1, max=100, help=described("budget"))] = AttackSettings.budget
+    budget: Annotated[int, typer.Option(min=1, max=1000, help=described("budget"))] = AttackSettings.budget
     seed: Annotated[int, typer.Option(min=0, help=described("seed"))] = PARAMETERS["seed"].default
     texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
     held_out: Annotated[
@@ -217,6 +218,9 @@ class ClusterOptions:
     ] = None
     s3_secret: Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")] = S3_SECRET
     s3_endpoint: Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")] = S3_ENDPOINT
+    data_secret: Annotated[
+        str, typer.Option(help="Secret with the credentials of s3:// addresses and databases that --data names.")
+    ] = DATA_SECRET
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``arena run`` and ``arena battle``: pipelines that run on this machine."""
+"""``arena run``: the loop on this machine."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import standard_input, tables
-from content_arena.pipelines.cli.console import err, out
+from content_arena.pipelines.cli import local_runs, standard_input, tables
+from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
-    MAX_TEXTS_CPU,
-    MAX_TEXTS_CUDA,
-    Alias,
     AsJson,
     AttackOptions,
     CorpusOptions,
@@ -30,15 +26,12 @@ from content_arena.pipelines.cli.options import (
     SettingsOption,
     described,
 )
-from content_arena.pipelines.definitions.parameters import ARENA, BATTLE, PARAMETERS, Parameter
-from content_arena.pipelines.definitions.settings_file import RunSettings
+from content_arena.pipelines.definitions.parameters import ARENA, PARAMETERS
 from content_arena.pipelines.execution import room
 from content_arena.pipelines.execution.home import ArenaHome, registry_here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kfp.dsl.base_component import BaseComponent
+    from collections.abc import Mapping
 
     from content_arena.components.registry.verdict import PromotionVerdict
     from content_arena.pipelines.execution.engines import Engine
@@ -49,9 +42,8 @@ _ADVICE = "the next `arena run` trains on from the last checkpoint"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the command line."""
+    """Adds the command to the command line."""
     app.command(cls=RenamedOptions)(run)
-    app.command(cls=RenamedOptions)(battle)
 
 
 @grouped
@@ -82,7 +74,7 @@ def run(
     base_models.check(encoders.named(base_model, corpus.lang), corpus.lang)
     home = ArenaHome.from_environment()
     arguments = {
-        **_arguments(settings, ARENA, corpus, attack, has_gpu=_has_gpu(device)),
+        **local_runs.arguments(settings, ARENA, corpus, attack, has_gpu=_has_gpu(device)),
         **_guard_arguments(guard, corpus.lang),
         "base_model": str(Path(base_model).absolute()) if Path(base_model).is_dir() else base_model,
         "epochs": epochs,
@@ -93,7 +85,7 @@ def run(
     }
     reachable.require(home.tracking_uri)
     room.require(home, generations)
-    engine = _engine(home, runner, corpus.data, guard.guard, base_model)
+    engine = local_runs.engine(home, runner, local_runs.file_of(corpus.data, corpus.query), guard.guard, base_model)
     results: list[dict[str, Any]] = []
     try:
         with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
@@ -115,116 +107,6 @@ def _has_no_champion(result: Mapping[str, Any]) -> bool:
     return result["champion_version"] is None
 
 
-@grouped
-def battle(
-    corpus: CorpusOptions,
-    attack: AttackOptions,
-    victim: Annotated[str, typer.Option(help=described("victim"))] = PARAMETERS["victim"].default,
-    settings: SettingsOption = None,
-    runner: RunnerOption = Runner.SUBPROCESS,
-    as_json: AsJson = False,
-) -> None:
-    """Attack a filter and see what gets through, strategy by strategy; trains and changes nothing.
-
-    A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model).
-    """
-    from content_arena.pipelines.definitions import battle as battles
-
-    home = ArenaHome.from_environment()
-    is_folder = Path(victim).is_dir()
-    if victim.isdecimal() or victim in set(Alias):
-        # The stage would refuse it as well, after it has read the corpus.
-        registry_here().resolve(victim)
-    elif not is_folder and "://" not in victim:
-        raise InputError(
-            f"there is no victim {victim}: give {', '.join(Alias)}, a version, a bundle folder, or a URL with http://"
-        )
-    arguments = {
-        **_arguments(settings, BATTLE, corpus, attack, has_gpu=False),
-        "victim": str(Path(victim).absolute()) if is_folder else victim,
-        "tracking_uri": home.tracking_uri,
-    }
-    reachable.require(home.tracking_uri)
-    with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
-        arguments["data"] = data
-        finished = _follow(battles.build(), arguments, home, _engine(home, runner, corpus.data, victim))
-    rows = _battle_rows(finished)
-    if as_json:
-        sha256 = finished.parameter("gather_attacks", "attack_set_sha256")
-        answer = {"victim": victim, "attack_set_sha256": sha256, "strategies": rows}
-        print(json.dumps(answer | {"corpus": _corpus_answer(finished)}))
-        return
-    out.print(tables.battle_table(rows, victim, attack.budget, attack.seed))
-
-
-def _arguments(
-    settings: RunSettings | None,
-    parameters: Sequence[Parameter],
-    corpus: CorpusOptions,
-    attack: AttackOptions,
-    *,
-    has_gpu: bool,
-) -> dict[str, Any]:
-    """The arguments that both pipelines have: those of the settings file, replaced by the options."""
-    names = tuple(parameter.name for parameter in parameters)
-    arguments = {
-        **(settings or RunSettings()).for_pipeline(names),
-        "lang": corpus.lang,
-        "max_texts": corpus.max_texts or (MAX_TEXTS_CUDA if has_gpu else MAX_TEXTS_CPU),
-        **_reading(corpus),
-        "budget": attack.budget,
-        "texts_per_label": attack.texts,
-        "seed": attack.seed,
-    }
-    arguments["data"] = _absolute(corpus.data)
-    if attack.held_out:
-        from content_arena.components.attack_generation import strategies
-
-        # The stage would refuse it as well, after it has read the corpus.
-        strategies.check_installed(attack.held_out)
-        arguments["held_out_strategies"] = attack.held_out
-    if attack.strategies or attack.families:
-        _select(arguments, attack)
-    return arguments
-
-
-def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
-    """Puts the strategies that the options name into the settings, in place of those of the settings file."""
-    from content_arena.components.attack_generation import strategies
-
-    names, families = attack.strategies or [], attack.families or []
-    # The stage would refuse it as well, after it has read the corpus.
-    selection = AttackSettings(strategies=tuple(names), families=tuple(families)).selection
-    strategies.selected(arguments["lang"], selection)
-    arguments.setdefault("settings", {}).setdefault("attack", {}).update(strategies=names, families=families)
-
-
-def _reading(corpus: CorpusOptions) -> dict[str, str]:
-    """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
-    from content_arena.components.corpus_preparation.reading_options import ReadingOptions
-
-    names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding")
-    given = {name: value for name in names if (value := getattr(corpus, name))}
-    # The stage would refuse them as well, seconds later.
-    ReadingOptions.of(given)
-    return given
-
-
-def _absolute(data: str) -> str:
-    """The name of data, as a stage that runs in another folder finds it."""
-    if data in (EMBEDDED, standard_input.NAME):
-        return data
-    from content_arena.components.corpus_preparation import formats, sources
-
-    if "://" in data:
-        sources.check_address(data)
-        return data
-    path = Path(data).expanduser().absolute()
-    # The stage would refuse it as well, seconds later.
-    formats.check_is_file(path)
-    return str(path)
-
-
 def _guard_arguments(options: GuardOptions, lang: str) -> dict[str, Any]:
     """The arguments of the guard set."""
     if options.require_guard and options.guard == EMBEDDED:
@@ -233,7 +115,7 @@ def _guard_arguments(options: GuardOptions, lang: str) -> dict[str, Any]:
         # The challenger would be refused as well, after the training.
         if not guard.has_embedded_guard(lang):
             raise InputError(f"--require-guard: there is no embedded guard set in {lang!r}; name a file with --guard")
-    return {"guard": _absolute(options.guard), "require_guard": options.require_guard}
+    return {"guard": local_runs.absolute(options.guard, parameter="guard"), "require_guard": options.require_guard}
 
 
 def _has_gpu(device: str) -> bool:
@@ -249,7 +131,7 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
     from content_arena.pipelines.execution.stage_log import StageRefusedError
 
     try:
-        finished = _follow(arena.build(), arguments, home, engine)
+        finished = local_runs.follow(arena.build(), arguments, home, engine)
     except StageRefusedError as error:
         refused = _refused_first_version(home, error.run) if error.run else None
         if refused is None:
@@ -265,7 +147,7 @@ def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) 
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "evaluation_set_sha256": evaluation.attack_set_sha256,
         "report": str(_keep_report(home, finished, "promote_challenger")),
-        "corpus": _corpus_answer(finished),
+        "corpus": local_runs.corpus_answer(finished),
     }
 
 
@@ -291,7 +173,7 @@ def _refused_first_version(home: ArenaHome, failed: LocalRun) -> dict[str, Any] 
         "attack_set_sha256": None,
         "evaluation_set_sha256": None,
         "report": str(_keep_report(home, failed, "bootstrap_champion")),
-        "corpus": _corpus_answer(failed),
+        "corpus": local_runs.corpus_answer(failed),
     }
 
 
@@ -305,58 +187,9 @@ def _answer(verdict: PromotionVerdict) -> dict[str, Any]:
     return {name: document[name] for name in names} | {"seconds": seconds}
 
 
-def _corpus_answer(run: LocalRun) -> dict[str, Any]:
-    """What ``--json`` answers about the data: rows read and dropped, texts of each label, and what was noted."""
-    from content_arena.components.shared.records import LABELS
-
-    counts = run.metadata("prepare_corpus", "corpus")
-    prefix = "dropped_"
-    dropped = {name.removeprefix(prefix): int(number) for name, number in counts.items() if name.startswith(prefix)}
-    return {
-        "rows_read": int(counts["read"]),
-        "rows_dropped": {reason: number for reason, number in dropped.items() if number},
-        "labels": {label: int(counts[label]) for label in LABELS},
-        "warnings": run.notes("prepare_corpus"),
-    }
-
-
 def _keep_report(home: ArenaHome, run: LocalRun, stage: str) -> Path:
     """Copies a stage's page to where reports are kept."""
     report = home.reports / f"{run.name}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run.artifact(stage, "report"), report)
     return report
-
-
-def _engine(home: ArenaHome, kind: Runner, *inputs: str) -> Engine:
-    """What runs the tasks; containers see the folders of those inputs that are files or folders here."""
-    from content_arena.components.shared.images import COMPONENT_IMAGE
-    from content_arena.pipelines.execution import engines
-
-    if kind is Runner.SUBPROCESS:
-        return engines.subprocesses()
-    paths = [Path(given).absolute() for given in inputs if Path(given).exists()]
-    return engines.containers(home, COMPONENT_IMAGE, [path if path.is_dir() else path.parent for path in paths])
-
-
-def _follow(pipeline: BaseComponent, arguments: dict[str, Any], home: ArenaHome, engine: Engine) -> LocalRun:
-    from content_arena.pipelines.cli.progress import RunDisplay
-    from content_arena.pipelines.execution import local as runner
-
-    with RunDisplay(err) as display:
-        return runner.run(pipeline, arguments, home, display.watch, engine)
-
-
-def _battle_rows(finished: LocalRun) -> list[dict[str, Any]]:
-    from content_arena.components.evaluation import metrics
-    from content_arena.components.shared import records
-
-    rows = []
-    for name, held_out in (("attacks", False), ("held_out_attacks", True)):
-        attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
-        # A champion may have memorised its training texts, so only the others count.
-        attacks = attacks[attacks["split"] == "validation"]
-        for strategy, figures in metrics.of_battle(attacks).items():
-            rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
-            rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
-    return rows

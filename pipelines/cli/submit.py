@@ -225,6 +225,7 @@ def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSe
         labels=pairs,
         resources=_requests(cluster.request),
         s3_secret=cluster.s3_secret,
+        data_secret=cluster.data_secret,
         s3_endpoint=cluster.s3_endpoint,
         rollout=_rollout(rollout, settings),
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from content_arena.components.registry.floors import ADVICE
+from content_arena.components.shared.display import printable
 from content_arena.components.shared.figures import NOT_MEASURED, in_percent
 
 if TYPE_CHECKING:
     from content_arena.components.registry.verdict import RecordedVerdict
     from content_arena.components.registry.version import RegisteredVersion
+
+#: Characters of a bar of 100 %.
+_BAR = 40
 
 
 def print_run(out: Console, result: Mapping[str, Any]) -> None:
@@ -57,22 +62,91 @@ def _print_refused_first(out: Console, result: Mapping[str, Any]) -> None:
     out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True, markup=False)
 
 
-def battle_table(rows: list[dict[str, Any]], victim: str, budget: int, seed: int) -> Table:
-    """What got past a filter, one row for each strategy."""
+def battle_table(answer: Mapping[str, Any]) -> Table:
+    """What got past a filter, one row for each strategy, and one for all that reach the model.
+
+    Args:
+        answer: What ``arena battle --json`` answers.
+    """
     caption = (
         "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
-        f"changed. Budget {budget} queries a text, seed {seed}. undone: the canonicaliser gives the text back"
+        f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. undone: the canonicaliser gives "
+        "the text back; such strategies are not in the last row"
     )
-    table = Table(title=f"What gets past {victim}", caption=caption)
+    table = Table(title=f"What gets past {answer['victim']}", caption=caption)
     for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):
         table.add_column(column, justify="left" if column in ("strategy", "in training") else "right")
-    for row in rows:
+    for row in answer["strategies"]:
         evasion, fpr = row["evasion"], row["benign_flagged"]
         table.add_row(
             row["strategy"], "no" if row["held_out"] else "yes", _percent(evasion["rate"]), str(evasion["n"]),
             f"{_percent(evasion['low'])} - {_percent(evasion['high'])}", _percent(fpr["rate"]), str(fpr["n"]),
             _percent(row["undone"]["rate"]),
         )  # fmt: skip
+    overall = answer["evasion"]
+    table.add_section()
+    table.add_row(
+        "all that reach it", "", _percent(overall["rate"]), str(overall["n"]),
+        f"{_percent(overall['low'])} - {_percent(overall['high'])}", "", "", "",
+    )  # fmt: skip
+    return table
+
+
+def search_table(answer: Mapping[str, Any]) -> Table:
+    """What a search got past a filter, one row for each number of queries.
+
+    Args:
+        answer: What ``arena battle --json`` answers.
+    """
+    rate = answer["evasion"]
+    caption = (
+        f"evasion {_percent(rate['rate'])} (95 % {_percent(rate['low'])} - {_percent(rate['high'])}) of {rate['n']} "
+        f"toxic validation texts that the filter caught, with at most {answer['budget']} queries a text; seed "
+        f"{answer['seed']}. Mean queries {_number(answer['queries'])}, mean share of a text changed "
+        f"{_percent(answer['edit_share'])}; {answer['refused']:,} attacks broke a constraint and were not sent"
+    )
+    table = Table(title=f"Past {answer['victim']} by search: {answer['search']}", caption=caption)
+    for column in ("queries a text", "evasion", ""):
+        table.add_column(column, justify="left" if not column else "right")
+    for point in answer["evasion_by_budget"]:
+        bar = "█" * round(point["evasion"] * _BAR)
+        table.add_row(str(point["queries"]), _percent(point["evasion"]), bar)
+    return table
+
+
+def attack_table(answer: Mapping[str, Any]) -> Table:
+    """What gets one text past a filter, one row for each strategy and one for the search.
+
+    Args:
+        answer: What ``arena attack --json`` answers.
+    """
+    table = Table(
+        title=f"Past {answer['victim']}: score {answer['score']:.3f}, flagged from {answer['threshold']:.3f}",
+        caption=f"{answer['n_queries']} queries in all, seed {answer['seed']}",
+    )
+    for column in ("attack", "gets past", "score", "queries", "text"):
+        table.add_column(column, justify="right" if column in ("score", "queries") else "left", overflow="fold")
+    for row in answer["attacks"]:
+        found = printable(row["text"] or "")
+        past = "changes nothing" if row["text"] is None else "yes" if row["gets_past"] else "no"
+        if row["gets_past"] and not row["readable"]:
+            past = "not readable"
+        score = "" if row["score"] is None else f"{row['score']:.3f}"
+        table.add_row(row["attack"], past, score, str(row["queries"]), Text(found))
+    return table
+
+
+def battles_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The battles of a home, one row each."""
+    table = Table(title="Battles", title_justify="left")
+    for column in ("battle", "begun", "victim", "search", "state", "evasion", "n"):
+        # The name is what is typed again, so it is not broken.
+        is_name, is_number = column == "battle", column in ("evasion", "n")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_name)
+    for row in rows:
+        evasion = row["evasion"] or {"rate": None, "n": ""}
+        shown = _percent(evasion["rate"]) if row["evasion"] else ""
+        table.add_row(row["battle"], row["begun"], row["victim"], row["search"], row["state"], shown, str(evasion["n"]))
     return table
 
 
@@ -137,6 +211,10 @@ def version_json(version: RegisteredVersion, verdict: RecordedVerdict | None = N
         "verdict": verdict.as_json() if verdict else None,
         "held_out_strategies": None if version.held_out is None else list(version.held_out),
     }
+
+
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:.1f}"
 
 
 def _percent(value: float | None) -> str:

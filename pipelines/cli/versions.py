@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -146,26 +147,76 @@ def serve(
     deadline: Annotated[
         float, typer.Option(min=0.001, help="Seconds until a request that is not finished is answered with 504.")
     ] = 30.0,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with lines NAME=KEY, or folder with a file for each key; else CONTENT_ARENA_API_KEYS_FILE, or "
+            "the lines themselves in CONTENT_ARENA_API_KEYS. Without keys every client is served.",
+            show_default=False,
+        ),
+    ] = None,
+    key_rate: Annotated[
+        float | None, typer.Option(help="Requests a second for each API key; unlimited if not given.")
+    ] = None,
+    key_burst: Annotated[
+        int | None, typer.Option(help="Requests at once for each API key; those of a second if not given.")
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option(help="text, or json: one object a line, and a line for each request.")
+    ] = "text",
+    api_adapters: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_API_ADAPTERS",
+            metavar="A,B,C",
+            help="Other APIs to serve as well: perspective, openai, fms.",
+        ),
+    ] = None,
+    suggestions: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CONTENT_ARENA_SUGGESTIONS",
+            help="File that scores suggested by Perspective's clients go to; without it they are refused.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
+    Requests with the header x-content-arena-probe are not counted as users'. Set CONTENT_ARENA_PROBE_TOKEN to have that
+    for requests with this token only.
+
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
-    registry = registry_here()
-    version = registry.resolve(alias)
-    path = registry.download(version)
+    from content_arena.components.predictor.adapters.options import AdapterOptions
+    from content_arena.components.predictor.door import Door, DoorOptions
+
+    adapters = AdapterOptions.of(api_adapters, suggestions)
     from content_arena.components.predictor.server import serve as serve_bundle
     from content_arena.components.shared import bundle as bundles
 
+    door = Door.of(DoorOptions(api_keys, key_rate, key_burst, log_format))
+    registry = registry_here()
+    version = registry.resolve(alias)
+    path = registry.download(version)
     threshold = bundles.load(path).spec.threshold
     what = f"version {version}" + ("" if alias.isdecimal() else f", the {alias},")
 
     def announce(url: str) -> None:
         console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+        if adapters.names:
+            console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
     alias_shown = None if alias.isdecimal() else alias
     serve_bundle(
-        path, port=port, host=host, alias=alias_shown, version=str(version), deadline=deadline, announce=announce
+        path,
+        port=port,
+        host=host,
+        alias=alias_shown,
+        version=str(version),
+        deadline=deadline,
+        door=door,
+        adapters=adapters,
+        announce=announce,
     )
 
 

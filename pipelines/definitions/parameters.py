@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, List  # noqa: UP035 - KFP's type parser
 
-from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, AttackSettings
 from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
@@ -47,7 +47,7 @@ _ALL = (
         str,
         "embedded",
         "Labelled text: a CSV, TSV, JSON (also .gz), XLSX or Parquet file, its https:// or s3:// address, "
-        "hf://NAME, or the embedded corpus.",
+        "hf://NAME, a database (see query), or the embedded corpus.",
     ),
     Parameter(
         "data_version",
@@ -81,6 +81,13 @@ _ALL = (
         "training",
     ),
     Parameter("budget", int, AttackSettings.budget, "Queries an attack may spend on each text and strategy.", "attack"),
+    Parameter(
+        "search",
+        str,
+        LADDER,
+        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy and beam "
+        "search one way past a text with all strategies together.",
+    ),
     Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
     Parameter(
         "epochs",
@@ -94,7 +101,7 @@ _ALL = (
         "learning_rate",
         float,
         TrainingSettings.learning_rate,
-        "Peak learning rate of adapter and head.",
+        "Peak learning rate of adapter and head; half of it from a warm start.",
         "training",
     ),
     Parameter(
@@ -149,6 +156,13 @@ _ALL = (
         "Of a file of text, such as cp1252; UTF-8 if empty, or the usual one of the language where that fits.",
     ),
     Parameter(
+        "query",
+        str,
+        "",
+        "A select whose rows are the data. `data` is then SQLAlchemy's address of the database, without a password: "
+        "CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD of the environment have the credentials.",
+    ),
+    Parameter(
         "held_out_strategies",
         List[str],  # noqa: UP006
         list(AttackSettings.held_out_strategies),
@@ -192,5 +206,5 @@ def _without(*names: str) -> tuple[Parameter, ...]:
 
 #: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
 BATTLE = _without(*_TRAINING, *_POLICY, *_GUARD)
-ARENA = _without("victim", *_POLICY)
-RETRAIN = _without("victim", "data_version")
+ARENA = _without("victim", "search", *_POLICY)
+RETRAIN = _without("victim", "search", "data_version")

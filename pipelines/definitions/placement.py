@@ -13,12 +13,29 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.pipelines.definitions.addresses import HUB_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.components.shared.home import KEY_VARIABLE
+from content_arena.pipelines.definitions.addresses import (
+    DATA_SECRET,
+    FORGET_SECRET,
+    HUB_SECRET,
+    PROBE_SECRET,
+    S3_ENDPOINT,
+    S3_SECRET,
+)
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, Resources, Stage
 
 #: User and group of the project's images.
 _UID = 10001
 _CHECKPOINTS = "/checkpoints"
+_S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+#: Keys of the Secret for data. Another object storage than that of the bundles, or the same with fewer rights.
+_DATA_KEYS = (
+    *_S3_KEYS,
+    "AWS_DEFAULT_REGION",
+    "S3_ENDPOINT_URL",
+    "CONTENT_ARENA_DATA_USER",
+    "CONTENT_ARENA_DATA_PASSWORD",
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +122,11 @@ class Placement:
         gpu_stages: Stages that ask for one; none by default.
         s3_secret: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the stages that publish bundles; it has
             to lie in the namespace the pods run in.
+        data_secret: Secret with what reading the data needs: S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+            and AWS_DEFAULT_REGION for s3:// addresses, CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD for
+            databases. It and each of its keys may be absent.
         hub_secret: Secret with HF_TOKEN for the stages that load from the Hugging Face hub; may be absent.
+        probe_secret: Secret with the token that predictors know a rollout's probes by; may be absent.
         s3_endpoint: URL of the object storage.
         checkpoint_claim: PersistentVolumeClaim for checkpoints, from which a training resumes after its pod was killed;
             None for none.
@@ -119,7 +140,9 @@ class Placement:
     gpu: GpuPlacement = GpuPlacement()
     gpu_stages: tuple[str, ...] = ()
     s3_secret: str = S3_SECRET
+    data_secret: str = DATA_SECRET
     hub_secret: str = HUB_SECRET
+    probe_secret: str = PROBE_SECRET
     s3_endpoint: str = S3_ENDPOINT
     checkpoint_claim: str | None = None
     rollout: RolloutPlacement | None = None
@@ -153,11 +176,17 @@ class Placement:
         if self.images is not None:
             task.set_container_image(self.images.cuda if stage.name in self.gpu_stages else self.images.component)
         if stage.publishes:
-            keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-            kubernetes.use_secret_as_env(task, self.s3_secret, {key: key for key in keys}, optional=True)
+            kubernetes.use_secret_as_env(task, self.s3_secret, {key: key for key in _S3_KEYS}, optional=True)
             task.set_env_variable("S3_ENDPOINT_URL", self.s3_endpoint)
+        if stage.reads_data:
+            kubernetes.use_secret_as_env(task, self.data_secret, {key: key for key in _DATA_KEYS}, optional=True)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.probes:
+            token = {"token": "CONTENT_ARENA_PROBE_TOKEN"}
+            kubernetes.use_secret_as_env(task, self.probe_secret, token, optional=True)
+        if stage.knows_forgotten:
+            kubernetes.use_secret_as_env(task, FORGET_SECRET, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:
             kubernetes.mount_pvc(task, self.checkpoint_claim, _CHECKPOINTS)
         return task

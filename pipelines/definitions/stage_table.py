@@ -41,7 +41,10 @@ class Stage:
         resources: Sized for an encoder of some hundred million parameters.
         gpu: Whether the stage has code that uses a GPU.
         publishes: Whether it writes bundles to object storage and needs its credentials.
+        reads_data: Whether it reads the users' data and needs the credentials of object storage and databases.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
+        probes: Whether it sends probes to the predictor and needs the token for them.
+        knows_forgotten: Whether it leaves out or refuses forgotten texts, and needs the key to recognise them.
         keeps_checkpoints: Whether it trains, and resumes from checkpoints on a volume.
         in_generation: Whether every generation of the arena runs it.
         is_exit: Whether it runs however the run ended; it is never the cause of a failure.
@@ -53,7 +56,10 @@ class Stage:
     resources: Resources
     gpu: bool = False
     publishes: bool = False
+    reads_data: bool = False
     needs_hub: bool = False
+    probes: bool = False
+    knows_forgotten: bool = False
     keeps_checkpoints: bool = False
     in_generation: bool = True
     is_exit: bool = False
@@ -75,7 +81,13 @@ _TRAINING = Resources(("2", "8"), ("4Gi", "16Gi"), _DAY)
 _WAITING = Resources(("250m", "1"), ("1Gi", "2Gi"), 7 * _DAY)
 
 PREPARE_CORPUS = Stage(
-    name="prepare_corpus", title="Prepare corpus", package="corpus_preparation", resources=_READING, needs_hub=True
+    name="prepare_corpus",
+    title="Prepare corpus",
+    package="corpus_preparation",
+    resources=_READING,
+    reads_data=True,
+    needs_hub=True,
+    knows_forgotten=True,
 )
 BOOTSTRAP_CHAMPION = Stage(
     name="bootstrap_champion",
@@ -85,6 +97,7 @@ BOOTSTRAP_CHAMPION = Stage(
     gpu=True,
     publishes=True,
     needs_hub=True,
+    knows_forgotten=True,
     keeps_checkpoints=True,
 )
 GENERATE_ATTACKS = Stage(name="generate_attacks", title="Attack", package="attack_generation", resources=_SCORING)
@@ -118,6 +131,7 @@ ROLL_OUT = Stage(
     package="canary_rollout",
     resources=_WAITING,
     publishes=True,
+    probes=True,
     in_generation=False,
 )
 CLOSE_RUN = Stage(

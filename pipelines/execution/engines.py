@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from content_arena.components.attack_generation.settings import VICTIM_VARIABLES
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.home import KEY_VARIABLE
 from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
 
 if TYPE_CHECKING:
@@ -26,7 +28,21 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     **FEW_RETRIES,
 }
-_PASSED_ON = ("HF_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", *QUIET)
+#: Credentials and keys; stages that are processes have them as they are. A command's list of arguments would show them.
+_PASSED_ON = (
+    "HF_TOKEN",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "S3_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "CONTENT_ARENA_DATA_USER",
+    "CONTENT_ARENA_DATA_PASSWORD",
+    KEY_VARIABLE,
+    *VICTIM_VARIABLES,
+    *QUIET,
+)
 
 
 def subprocesses() -> Engine:

@@ -76,6 +76,16 @@ class ArenaHome:
         return self.path / "reports"
 
     @property
+    def restored(self) -> Path:
+        """Corpora that were restored."""
+        return self.path / "restored"
+
+    @property
+    def battles(self) -> Path:
+        """One folder for each battle: what it was, its result, and the filter's answers until it is finished."""
+        return self.path / "battles"
+
+    @property
     def error_log(self) -> Path:
         """Tracebacks of commands that failed by an error of a library."""
         return self.path / "errors.log"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content_arena.components.shared import database
+from content_arena.components.shared.home import KEY_FILE
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.relocation import ARTIFACTS
 from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome, registry_at
@@ -103,11 +104,17 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
         yield _holding("runs", path, "its log is the newest" if path == runs[-1] else "")
     for path in _inside(home.reports):
         yield _holding("reports", path, "the record of a decision")
+    for path in _inside(home.battles):
+        yield _holding("battles", path, "`arena battles` shows it")
     for path in _inside(home.checkpoints):
         is_old = now - path.stat().st_mtime > _CHECKPOINT_LIFETIME
         yield _holding("checkpoints", path, "" if is_old else "a killed training goes on from it")
     for path in _inside(home.base_models):
         yield _holding("converted base models", path, "")
+    for path in _inside(home.restored):
+        yield _holding("restored corpora", path, "")
+    if (home.path / KEY_FILE).exists():
+        yield _holding("key of forgotten texts", home.path / KEY_FILE, "forgotten texts are recognised by it")
     if home.error_log.exists():
         yield _holding("log of errors", home.error_log, "")
     for path in home.path.glob(f"{home.database.name}.*{_UNFINISHED}"):
@@ -136,7 +143,7 @@ def _bundles(home: ArenaHome) -> Iterator[Holding]:
         yield _bundle(path, found, missing)
     for path in _inside(artifacts):
         if path.name != _MODELS:
-            yield _holding("labelled attacks and other files of runs", path, "later trainings read them")
+            yield _holding("corpora, labelled attacks and other files of runs", path, "later trainings read them")
 
 
 def _bundle(path: Path, bundle: KeptBundle | None, missing: Sequence[int]) -> Holding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from content_arena.components.shared.stage import parse
 from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
 from content_arena.pipelines.execution.engines import QUIET, subprocesses
+from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 from content_arena.pipelines.execution.room import RUNS_KEPT
 from content_arena.pipelines.execution.stage_log import StageCrashedError, StageLog, StageRefusedError, Watcher
@@ -80,6 +80,14 @@ class LocalRun:
         """
         return dict(self._output(task, "artifacts", name)["artifacts"][0].get("metadata", {}))
 
+    def metric(self, task: str, name: str) -> float:
+        """A figure that a task logged to its output ``metrics``.
+
+        Raises:
+            StageCrashedError: The task left none.
+        """
+        return float(self.metadata(task, "metrics")[name])
+
     def _output(self, task: str, kind: str, name: str) -> Any:  # noqa: ANN401 - parsed JSON
         try:
             return json.loads(self._outputs_of(task)[-1].read_text(encoding="utf-8"))[kind][name]
@@ -128,7 +136,7 @@ def run(
         try:
             # kfp.local has no callback for progress, but prints what the stages print: standard output is read instead.
             with (
-                _environment(QUIET, TMPDIR=str(temporary), ARENA_HOME=str(home.path)),
+                environment({"TMPDIR": str(temporary), "ARENA_HOME": str(home.path)}, QUIET),
                 contextlib.redirect_stdout(log),
                 warnings.catch_warnings(),
             ):
@@ -155,27 +163,6 @@ def _temporary_folder() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="arena-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _environment(defaults: Mapping[str, str], **forced: str) -> Iterator[None]:
-    """Sets the environment that the stages' processes inherit.
-
-    Args:
-        defaults: Variables to set where they are not set.
-        forced: Variables to set in any case.
-    """
-    before = {name: os.environ.get(name) for name in [*defaults, *forced]}
-    os.environ.update({name: value for name, value in defaults.items() if before[name] is None})
-    os.environ.update(forced)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _forget_old_runs(runs: Path) -> None:

@@ -72,17 +72,21 @@ class Renderer:
 
     def objects(self, folder: str) -> list[Object]:
         """What a folder renders to."""
-        return [document for document in yaml.safe_load_all(self.text(folder)) if document]
+        return [document for document in yaml.load_all(self.text(folder), Loader=yaml.CSafeLoader) if document]
 
     def with_base(self, folder: str) -> list[Object]:
         """What is in the cluster once a folder is applied: for an addition, its overlay as well."""
         return self.objects(folder) + (self.objects(ADDITIONS[folder]) if folder in ADDITIONS else [])
 
-    def in_namespace(self, folder: str, namespace: str) -> str:
-        """A folder as it renders for another namespace."""
+    def in_namespace(self, folder: str, namespace: str, *components: str) -> str:
+        """A folder as it renders for another namespace, with components added."""
         wrapper = self.root / f"in-{namespace}" / folder.replace("/", "-")
         wrapper.mkdir(parents=True, exist_ok=True)
-        kustomization = {"namespace": namespace, "resources": [f"../../{folder}"]}
+        kustomization = {
+            "namespace": namespace,
+            "resources": [f"../../{folder}"],
+            "components": [f"../../{name}" for name in components],
+        }
         (wrapper / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
         # The subjects of a RoleBinding keep the namespace that they name.
         return kubectl("kustomize", str(wrapper)).replace(f"namespace: {NAMESPACE}\n", f"namespace: {namespace}\n")

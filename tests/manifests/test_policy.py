@@ -134,7 +134,7 @@ def test_names_in_pods_lead_somewhere(manifests: Renderer, folder: str):
         for container in pod.containers:
             for entry in container.get("env", []):
                 source = entry.get("valueFrom", {})
-                if "secretKeyRef" in source:
+                if "secretKeyRef" in source and not source["secretKeyRef"].get("optional"):
                     assert source["secretKeyRef"]["key"] in secrets[source["secretKeyRef"]["name"]], entry
                 if "configMapKeyRef" in source:
                     assert source["configMapKeyRef"]["key"] in settings[source["configMapKeyRef"]["name"]], entry

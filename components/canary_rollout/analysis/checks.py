@@ -94,6 +94,12 @@ class Probes:
     f1: Ratio
     versions: frozenset[str]
 
+    def figure(self, subject: Subject) -> Ratio:
+        """The figure with this name."""
+        return {Subject.EVASION: self.evasion, Subject.BENIGN_FLAGGED: self.benign_flagged, Subject.F1: self.f1}[
+            subject
+        ]
+
 
 def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: str) -> Check:
     """Whether the expected model answered, and no other."""
@@ -149,13 +155,10 @@ def judge_probes(champion: Probes | None, challenger: Probes, bounds: Bounds, se
         bounds: What is allowed.
         seed: Seed of the resampling.
     """
-    checks = [
-        *_judge_probed(Subject.EVASION, champion and champion.evasion, challenger.evasion, bounds, seed),
-        *_judge_probed(
-            Subject.BENIGN_FLAGGED, champion and champion.benign_flagged, challenger.benign_flagged, bounds, seed
-        ),
-        *_judge_probed(Subject.F1, champion and champion.f1, challenger.f1, bounds, seed),
-    ]
+    checks = list[Check]()
+    for subject in (Subject.EVASION, Subject.BENIGN_FLAGGED, Subject.F1):
+        theirs = champion.figure(subject) if champion else None
+        checks += _judge_probed(subject, theirs, challenger.figure(subject), bounds, seed)
     return [replace(check, grows=False) for check in checks]
 
 

@@ -119,24 +119,21 @@ def compare(ours: Ratio, theirs: Ratio, seed: int = 0) -> Comparison:
     """
     names = sorted({*ours.clusters, *theirs.clusters})
     sums = [_sums(ratio, names) for ratio in (ours, theirs)]
-    n = len(ours.clusters)
     totals = [(float(top.sum()), float(bottom.sum())) for top, bottom in sums]
     draws = np.random.default_rng(seed).integers(0, max(1, len(names)), size=(_RESAMPLES, len(names)))
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = [top[draws].sum(axis=1) / bottom[draws].sum(axis=1) for top, bottom in sums]
-    nothing = Rate(None, n, None, None)
+    counts = [int(np.count_nonzero(bottom)) for _, bottom in sums]
+    ns = (len(ours.clusters), len(theirs.clusters))
     figures = [
-        _at_least_wilson(Rate(top / bottom, n, *_interval(drawn)), int(np.count_nonzero(counts)))
-        if bottom > 0
-        else nothing
-        for (top, bottom), drawn, (_, counts) in zip(totals, resampled, sums, strict=True)
+        _at_least_wilson(Rate(top / bottom, n, *_interval(drawn)), count) if bottom > 0 else Rate(None, n, None, None)
+        for (top, bottom), drawn, count, n in zip(totals, resampled, counts, ns, strict=True)
     ]
-    is_enough = min(np.count_nonzero(bottom) for _, bottom in sums) >= _MIN_TEXTS
-    if not all(bottom > 0 for _, bottom in totals) or not is_enough:
-        return Comparison(*figures, nothing)
-    apart = totals[0][0] / totals[0][1] - totals[1][0] / totals[1][1]
-    difference = _with_disagreements(Rate(apart, n, *_interval(resampled[0] - resampled[1])), sums)
-    return Comparison(*figures, difference)
+    difference = Rate(None, ns[0], None, None)
+    if all(bottom > 0 for _, bottom in totals) and min(counts) >= _MIN_TEXTS:
+        apart = totals[0][0] / totals[0][1] - totals[1][0] / totals[1][1]
+        difference = _with_disagreements(Rate(apart, ns[0], *_interval(resampled[0] - resampled[1])), sums)
+    return Comparison(figures[0], figures[1], difference)
 
 
 def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:

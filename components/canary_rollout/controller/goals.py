@@ -25,7 +25,7 @@ def goal_of(state: State) -> Goal:
 def goal(aim: Aim, state: State) -> Goal:
     """The goal of the traffic with an aim."""
     percent = {Aim.SHIFTED: state.percent, Aim.PROMOTED: 100}.get(aim, 0)
-    return Goal(aim, percent, keeps=aim is Aim.PROMOTED and state.keeps)
+    return Goal(aim, percent, keeps=aim is Aim.PROMOTED and state.parameters.keep_seconds > 0)
 
 
 def kept_line(state: State) -> str:

@@ -1,4 +1,4 @@
-"""What people should know before a rollout begins: how long it takes, and whether bounds and gates agree."""
+"""What people should know as a rollout begins: how long it takes, and whether bounds and gates agree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.measuring.config import MeasuringCo
 from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.plan.forecast import Forecast
 from content_arena.components.canary_rollout.plan.state import Stable
-from content_arena.components.canary_rollout.traffic.mode import Mode, View
+from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.shared.errors import ArenaError, RegistryError
 
 
@@ -35,12 +35,11 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Scene:
-    """Where a rollout is to begin: the service in its cluster, as just read."""
+    """Where a rollout is to begin: the service in its cluster, and what serves there."""
 
     service_ref: ServiceRef
     client: RolloutClient
-    mode: Mode
-    view: View
+    mover: Mover
     stable: Stable
 
 
@@ -70,6 +69,6 @@ def outlook(scene: Scene, registry: RolloutRegistry, request: RolloutRequest, co
 
 
 def _forecast(scene: Scene, request: RolloutRequest, config: MeasuringConfig) -> Forecast:
-    champion = variants(scene.view, scene.mode, scene.stable, request.challenger).champion
+    champion = variants(scene.mover.read(), scene.mover.mode, scene.stable, request.challenger).champion
     source = config.source(scene.service_ref.namespace, scene.service_ref.context, scene.client)
     return Forecast(request.parameters, source.rate(champion, time.time()), least_answers(config.limits))

@@ -85,5 +85,5 @@ def dry_run(
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
     patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)
     checked = tuple(validated(mover, view, patch) for patch in patches)
-    found = outlook(Scene(service_ref, cluster, mover.mode, view, stable), registry, request, config)
+    found = outlook(Scene(service_ref, cluster, mover, stable), registry, request, config)
     return DryRun(request, stable, mover.mode.name, checked, found)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import operator_requests
 from content_arena.components.canary_rollout.controller.goals import kept_by
+from content_arena.components.canary_rollout.controller.keeping import let_go
+from content_arena.components.canary_rollout.controller.moves import RecordedMoves
+from content_arena.components.canary_rollout.controller.pace import SYSTEM_CLOCK, Clock
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
@@ -35,7 +37,7 @@ class Reconciler:
         rollout: Runs an unfinished rollout to its end.
         registry: Made to agree with the traffic.
         assert_leadership: Raises if another process holds the lease by now; called before every write.
-        now: Seconds since the epoch.
+        clock: The time.
     """
 
     records: RecordStore
@@ -43,7 +45,7 @@ class Reconciler:
     rollout: Rollout
     registry: RolloutRegistry
     assert_leadership: Callable[[], None] = lambda: None
-    now: Callable[[], float] = time.time
+    clock: Clock = SYSTEM_CLOCK
 
     def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
@@ -82,9 +84,9 @@ class Reconciler:
     def _kept(self) -> list[str]:
         """Lets go of the version before the last promotion, if its time is over."""
         state = self.records.read(self.mover.read().service).state
-        if state is None or not state.kept_until or self.now() < state.kept_until:
+        if state is None or not state.kept_until or self.clock.now() < state.kept_until:
             return []
-        self.rollout.let_go("its time is over")
+        let_go(RecordedMoves(self.mover, self.records, self.assert_leadership), "its time is over", self.clock)
         return [f"version {state.stable.version}, kept at 0 % since the promotion of {state.challenger}, is gone"]
 
     def _ended(self, record: Record, state: State) -> State | None:

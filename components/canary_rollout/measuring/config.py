@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from content_arena.components.canary_rollout.measuring.endpoints import PodTransport
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
     from content_arena.components.canary_rollout.measuring.probes import ProbeSet
+
+#: What the predictors know a probe by. A secret, so it is no part of the configuration, which is recorded.
+PROBE_TOKEN_VARIABLE = "CONTENT_ARENA_PROBE_TOKEN"  # noqa: S105
 
 
 class PodAccess(StrEnum):
@@ -122,12 +126,10 @@ class MeasuringConfig:
         from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
         from content_arena.components.canary_rollout.measuring.prober import Prober
 
-        source, prober = (
-            self.source(namespace, context, client),
-            Prober(self._probe_set, client.pods, self._transport(context)),
-        )
+        token = os.environ.get(PROBE_TOKEN_VARIABLE) or None
+        prober = Prober(self._probe_set, client.pods, self._transport(context), token=token)
         return LiveMeasurer(
-            source, prober, self.limits,
+            self.source(namespace, context, client), prober, self.limits,
             is_absolute=self.absolute_bounds, warmup_seconds=warmup_seconds, seed=self.seed,
         )  # fmt: skip
 

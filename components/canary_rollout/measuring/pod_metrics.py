@@ -35,7 +35,7 @@ _CONNECTIONS = 8
 #: Part of a window that has to be observed. A process that resumes a rollout has not observed the time before.
 _LEAST_WATCHED = 0.5
 #: How long the rate of answers is watched, and how many answers tell it.
-_RATE_SECONDS, _LEAST_COUNTED = 10.0, 30
+_RATE_SECONDS, _LEAST_COUNTED = 5.0, 30
 
 
 class PodMetrics:

@@ -76,6 +76,7 @@ class Prober:
         transport: PodTransport | None = None,
         *,
         timing: ProbeTiming = ProbeTiming(),
+        token: str | None = None,
         start: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Sends nothing yet.
@@ -85,10 +86,11 @@ class Prober:
             pods: Returns the pods that a label selector matches.
             transport: How a pod is accessed; by its address if None.
             timing: How often and how fast probes are sent.
+            token: What the predictors know a probe by; None if they have no token.
             start: Runs work in the background; in a thread if None.
         """
         self._make_probe_set, self._pods, self._transport = probe_set, pods, transport or PodAddresses()
-        self._timing, self._start = timing, start or _in_thread
+        self._timing, self._token, self._start = timing, token, start or _in_thread
         self._drawn = _Drawn(lambda: self._make_probe_set(0))
         self._labels, self._draw, self._since = ("", ""), 0, 0.0
         self._latest: dict[Subject, Probing] = {}
@@ -144,7 +146,8 @@ class Prober:
             return none_ready
         urls = [self._transport.url(pod) for pod in pods]
         share, pause = self._timing.share, self._timing.pause_seconds
-        victim = PodsVictim(urls, self._transport.session(), share, self._stop, pause_seconds=pause)
+        session, token = self._transport.session(), self._token
+        victim = PodsVictim(urls, session, share, self._stop, pause_seconds=pause, token=token)
         probing = Probing(now, victim)
         drawn = self._drawn
         self._start(lambda: _fight(probing, victim, drawn))

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, outcomes, reach, strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.strategies import Strategy
-from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, endpoint
+from content_arena.components.attack_generation.victims import Answer, CachedVictim, EndpointVictim
+from content_arena.components.attack_generation.victims.addresses import endpoint
 from content_arena.components.canary_rollout.analysis.checks import Probes
 from content_arena.components.canary_rollout.analysis.intervals import Ratio
 from content_arena.components.shared import records
@@ -28,8 +30,15 @@ from content_arena.components.shared.errors import InputError, VictimError
 if TYPE_CHECKING:
     import requests
 
-#: The predictor does not count a request with this header as a user's.
-PROBE_HEADER = "x-content-arena-probe"
+#: The predictor does not count a request with this header as a user's, if it holds the token that the predictor has.
+#: The answer to a request with another one has the header with the second value.
+PROBE_HEADER, _REFUSED = "x-content-arena-probe", "refused"
+#: Of a predictor without a token, which accepts any value.
+_NO_TOKEN = "true"  # noqa: S105
+_COUNTED_AS_USERS = (
+    "the predictor would count the probes as users' requests: set CONTENT_ARENA_PROBE_TOKEN to the token that it has, "
+    "which the Secret arena-probe has"
+)
 #: Texts in a request. Few, because a user's request may have to wait for it.
 _BATCH = 16
 #: How often a request that is answered with 5xx is sent in all before the error counts.
@@ -111,7 +120,7 @@ class PodsVictim(EndpointVictim):
 
     def __init__(
         self, urls: Sequence[str], session: requests.Session, share: float = 0.5, stop: threading.Event | None = None,
-        *, pause_seconds: float = 0.5,
+        *, pause_seconds: float = 0.5, token: str | None = None,
     ) -> None:  # fmt: skip
         """Sends nothing yet.
 
@@ -121,18 +130,19 @@ class PodsVictim(EndpointVictim):
             share: Largest part of the time spent on requests. The rest is left to users.
             stop: Once it is set, no more requests are sent.
             pause_seconds: Pause before a request that was answered with 5xx is repeated.
+            token: What the predictors know a probe by; None if they have no token.
         """
         endpoints = [endpoint(url) for url in urls]
         super().__init__(endpoints[0], batch_size=_BATCH)
         self._urls = itertools.cycle(endpoints)
         self._session = session
-        self._session.headers[PROBE_HEADER] = "true"
+        self._session.headers[PROBE_HEADER] = token or _NO_TOKEN
         self._session.hooks["response"].append(self._note)
         self._idle, self._stop, self._pause_seconds = 1 / share - 1, stop or threading.Event(), pause_seconds
         self.versions: frozenset[str] = frozenset()
         self.answers = self.errors = 0
 
-    def _ask(self, batch: list[str]) -> list[float]:
+    def _ask(self, batch: list[str]) -> list[Answer]:
         for attempt in itertools.count(1):
             self.url, errors = next(self._urls), self.errors
             try:
@@ -143,6 +153,10 @@ class PodsVictim(EndpointVictim):
         raise AssertionError("the loop above returns or raises")
 
     def _note(self, response: requests.Response, *_: object, **__: object) -> None:
+        if response.headers.get(PROBE_HEADER) == _REFUSED:
+            raise VictimError(_COUNTED_AS_USERS)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise VictimError(f"the predictor asks probes for an API key: {_COUNTED_AS_USERS}")
         self.answers += 1
         self.errors += response.status_code >= 500
         self.versions |= frozenset(_versions(response))

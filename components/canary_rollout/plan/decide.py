@@ -108,6 +108,8 @@ def _staging(state: State, seen: Observation) -> State:
         return _roll_back(state, seen, f"the challenger does not start: {seen.failure}")
     if seen.ready and seen.share == 0:
         return state.enter(Phase.BAKING, seen.now, "the challenger's pods are ready, it has no traffic")
+    if seen.unfollowed > _ROUTE_SECONDS:
+        return _withdraw(state, seen, f"the traffic was not as asked for {_ROUTE_SECONDS:g} s ({seen.waiting_for})")
     return _within_limit(state, seen, state.parameters.start_seconds, "the challenger was not ready")
 
 
@@ -230,7 +232,7 @@ def _waiting(state: State, seen: Observation) -> State:
 
 def _promoting(state: State, seen: Observation) -> State:
     if seen.taken_over and seen.registered:
-        kept_until = seen.now + state.parameters.keep_seconds if seen.kept and state.keeps else 0.0
+        kept_until = seen.now + state.parameters.keep_seconds if seen.kept else 0.0
         reason = f"version {state.challenger} serves alone and is the champion"
         return state.enter(Phase.PROMOTED, seen.now, reason, kept_until=kept_until)
     if seen.failure and not seen.taken_over:

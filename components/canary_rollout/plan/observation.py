@@ -74,7 +74,7 @@ class Observation:
         approver: Name of that person.
         abort: A request to end the rollout; None if there is none.
         waiting_for: What the last action waits for; empty if it waits for nothing.
-        unfollowed: How long the spec has requested a share that the HTTPRoute does not show, though nothing else is
+        unfollowed: How long the spec has requested shares that the route does not show, though nothing else is
             missing, in seconds.
         refusal: Why the cluster refused the last action, so that waiting seldom helps; empty if it did not.
     """

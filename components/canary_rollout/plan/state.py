@@ -221,11 +221,6 @@ class State:
         return self.started_at + self.waited + self.parameters.deadline_seconds
 
     @property
-    def keeps(self) -> bool:
-        """Whether a promotion keeps the pods of the version before. What an undo takes back is not kept."""
-        return self.parameters.keep_seconds > 0 and not self.undo
-
-    @property
     def candidate(self) -> Challenger:
         """The challenger's version and bundle."""
         return Challenger(self.challenger, self.storage_uri)

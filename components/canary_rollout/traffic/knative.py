@@ -72,7 +72,10 @@ class Knative:
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
         """What users get."""
         revision = _revision(view, stable, challenger)
-        return Shares(_percentages(view).get(revision, 0) if revision else 0, bool(revision) and _is_latest_ready(view))
+        is_ready = bool(revision) and _is_latest_ready(view)
+        if _strangers(view, stable, challenger):
+            return Shares(None, is_ready)
+        return Shares(_percentages(view).get(revision, 0) if revision else 0, is_ready)
 
     def next_step(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
         """What is missing to reach a goal."""
@@ -94,6 +97,9 @@ class Knative:
         now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
             return _promote(view, now, challenger)
+        if strangers := _strangers(view, stable, challenger):
+            why = f"users are sent to {', '.join(strangers)}, a revision of neither version"
+            return Wait(why, view.requested_seconds)
         return _shift(view, now, goal, challenger)
 
     def is_kept(self, view: View, stable: Stable) -> bool:
@@ -216,6 +222,19 @@ def _revision(view: View, stable: Stable, challenger: Challenger) -> str:
     created = _component(view).get("latestCreatedRevision", "")
     is_challenger = storage_uri(view.predictor) == challenger.storage_uri
     return created if is_challenger and created != StableSpec.of(stable).revision else ""
+
+
+def _strangers(view: View, stable: Stable, challenger: Challenger) -> list[str]:
+    """Revisions with traffic that are neither stable's nor the challenger's.
+
+    KServe takes a split over one revision for a rollback from 100 %, and sends users to the revision that had all
+    traffic before that one. The status shows such a split when a rollout begins, if Knative applies the traffic before
+    it makes the challenger's revision (kserve/kserve#1968).
+    """
+    if storage_uri(view.predictor) != challenger.storage_uri:
+        return []
+    known = {StableSpec.of(stable).revision, _revision(view, stable, challenger)}
+    return sorted(set(_percentages(view)) - known)
 
 
 def _percentages(view: View) -> dict[str, int]:

@@ -77,7 +77,7 @@ class Wait:
 
     Attributes:
         why: What is waited for, for people.
-        unfollowed: How long the spec has requested a share that the route does not show, though nothing is missing, in
+        unfollowed: How long the spec has requested shares that the route does not show, though nothing is missing, in
             seconds; 0 if something else is waited for.
     """
 

@@ -30,7 +30,7 @@ def corpus_path(tmp_path):
 
 @pytest.fixture
 def fight(tmp_path, corpus_path, tiny_bundle):
-    def fight(n_shards, run="run", victims=None):
+    def fight(n_shards, run="run", victims=None, search="ladder"):
         folder, uri = tmp_path / f"{run}-{n_shards}", f"sqlite:///{tmp_path / 'mlflow.db'}"
         parts = [folder / str(shard) for shard in range(n_shards)]
         for shard, part in enumerate(parts):
@@ -38,7 +38,7 @@ def fight(tmp_path, corpus_path, tiny_bundle):
                 corpus_path, part / "attacks", part / "held_out", part / "summary",
                 victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run,
                 settings=AttackSettings(budget=2, texts_per_label=8), seed=3, shard=shard, n_shards=n_shards,
-                tracking_uri=uri,
+                tracking_uri=uri, search=search,
             )  # fmt: skip
         sha256, metrics = generate.gather_attacks(
             [part / "attacks" for part in parts], [part / "held_out" for part in parts],
@@ -63,6 +63,25 @@ def test_shards_make_the_same_battle(fight, n_shards):
     assert metrics["n_success"] + metrics["n_failed"] + metrics["n_skipped"] == metrics["n_attacks"]
 
 
+def test_a_search_is_apart_from_training_and_the_same_in_shards(fight):
+    sha256, metrics, attacks, held_out = fight(1, search="greedy")
+    assert held_out.empty
+    assert set(attacks["strategy"]) == {"greedy"}
+    assert set(attacks["split"]) == {"validation"}
+    again = fight(3, search="greedy")
+    assert again[0] == sha256
+    pd.testing.assert_frame_equal(
+        again[2].sort_values("base_id", ignore_index=True), attacks.sort_values("base_id", ignore_index=True)
+    )
+    assert {**again[1], "n_queries": 0} == {**metrics, "n_queries": 0}
+
+
+def test_a_search_that_there_is_not_is_refused(fight, capsys):
+    with pytest.raises(SystemExit):
+        fight(1, search="magic")
+    assert "there is no search magic; there is: ladder, random, greedy, beam" in capsys.readouterr().out
+
+
 def test_shards_that_attacked_different_filters_are_refused(fight, make_bundle, capsys):
     victims = [make_bundle(f"v{seed}", weights_seed=seed).path for seed in (1, 2)]
     with pytest.raises(SystemExit):
@@ -73,7 +92,9 @@ def test_shards_that_attacked_different_filters_are_refused(fight, make_bundle, 
 def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     fight(2)
     summary = tmp_path / "run-2" / "1" / "summary"
-    assert set(json.loads(summary.read_text())) == {"digests", "n_queries", "victim_version", "held_out"}
+    assert set(json.loads(summary.read_text())) == {
+        "digests", "n_queries", "victim_version", "held_out", "n_refused"
+    }  # fmt: skip
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")
     assert "left no usable summary" in capsys.readouterr().out

@@ -1,9 +1,6 @@
 """Victims behind HTTP: our own predictor, foreign servers, and servers with invalid answers."""
 
-import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from content_arena.components.attack_generation.victims import EndpointVictim, open_victim
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 from content_arena.components.shared.filter import ContentFilter
+from tests.components.attack_generation.filters import serving
 
 TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]
 
@@ -18,50 +16,26 @@ TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]
 @pytest.fixture
 def server():
     """A server whose answer to each request body a test chooses."""
-    reply = {
-        "make": lambda body: {"predictions": [0.5] * len(body["instances"])},
-        "status": 200,
-        "paths": [],
-        "headers": {},
-    }
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            reply["paths"].append(self.path)
-            answer = reply["make"](body)
-            self.send_response(reply["status"])
-            for name, value in reply["headers"].items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
-
-        def log_message(self, *_):
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    reply["url"] = f"http://127.0.0.1:{http.server_port}"
-    yield reply
-    http.shutdown()
+    with serving() as reply:
+        yield reply
 
 
 def test_a_server_that_answers_scores_only_is_judged_at_the_threshold_given(server):
-    victim = EndpointVictim(server["url"] + "/v1/models/theirs:predict", threshold=0.7, batch_size=3)
+    victim = EndpointVictim(server.url + "/v1/models/theirs:predict", threshold=0.7, batch_size=3)
     assert victim.score(TEXTS).tolist() == [0.5] * 4
     assert victim.threshold == 0.7
-    assert server["paths"] == ["/v1/models/theirs:predict"] * 2
+    assert server.paths == ["/v1/models/theirs:predict"] * 2
 
 
 def test_a_request_that_is_too_much_work_is_halved_until_it_is_not(server):
     def answer(body):
-        server["status"] = 413 if len(body["instances"]) > 1 else 200
+        server.status = 413 if len(body["instances"]) > 1 else 200
         return {"predictions": [float(text == TEXTS[1]) for text in body["instances"]]}
 
-    server["make"] = answer
-    victim = EndpointVictim(server["url"] + "/v1/models/theirs:predict")
+    server.make = answer
+    victim = EndpointVictim(server.url + "/v1/models/theirs:predict")
     assert victim.score(TEXTS).tolist() == [0.0, 1.0, 0.0, 0.0]
-    server["make"], server["status"] = lambda body: {}, 413
+    server.make, server.status = lambda body: {}, 413
     with pytest.raises(VictimError, match="413"):
         victim.score(TEXTS)
 
@@ -70,36 +44,36 @@ def test_a_request_that_is_too_much_work_is_halved_until_it_is_not(server):
     ("status", "headers"), [(429, {"Retry-After": "3600"}), (429, {}), (503, {"Retry-After": "1"})]
 )
 def test_a_busy_server_is_asked_again_for_a_while(server, status, headers):
-    server["status"], server["headers"] = status, headers
+    server.status, server.headers = status, headers
 
     def answer(body):
-        server["status"] = status if len(server["paths"]) < 3 else 200
+        server.status = status if len(server.paths) < 3 else 200
         return {"predictions": [0.5] * len(body["instances"])}
 
-    server["make"] = answer
-    assert EndpointVictim(server["url"], longest_wait=0.01).score(TEXTS).tolist() == [0.5] * 4
-    assert len(server["paths"]) == 3
-    server["make"], server["status"] = lambda body: {"error": "busy"}, status
+    server.make = answer
+    assert EndpointVictim(server.url, longest_wait=0.01).score(TEXTS).tolist() == [0.5] * 4
+    assert len(server.paths) == 3
+    server.make, server.status = lambda body: {"error": "busy"}, status
     with pytest.raises(VictimError, match=f"HTTP {status} .*asked 5 times more: it is too busy"):
-        EndpointVictim(server["url"], repeats=5, longest_wait=0.01).score(TEXTS)
-    assert len(server["paths"]) == 3 + 6
+        EndpointVictim(server.url, repeats=5, longest_wait=0.01).score(TEXTS)
+    assert len(server.paths) == 3 + 6
 
 
 def test_a_busy_server_that_names_no_time_is_asked_once(server):
-    server["make"], server["status"] = lambda body: {"error": "not ready"}, 503
+    server.make, server.status = lambda body: {"error": "not ready"}, 503
     with pytest.raises(VictimError, match=r"HTTP 503 instead of scores$"):
-        EndpointVictim(server["url"]).score(TEXTS)
-    assert len(server["paths"]) == 1
+        EndpointVictim(server.url).score(TEXTS)
+    assert len(server.paths) == 1
 
 
 def test_v2(server):
-    server["make"] = lambda body: {"outputs": [{"name": "scores", "data": [0.25] * body["inputs"][0]["shape"][0]}]}
-    assert EndpointVictim(server["url"] + "/v2/models/theirs/infer").score(TEXTS).tolist() == [0.25] * 4
+    server.make = lambda body: {"outputs": [{"name": "scores", "data": [0.25] * body["inputs"][0]["shape"][0]}]}
+    assert EndpointVictim(server.url + "/v2/models/theirs/infer").score(TEXTS).tolist() == [0.25] * 4
 
 
 def test_a_base_url_means_our_own_model(server):
-    EndpointVictim(server["url"] + "/").score(TEXTS[:1])
-    assert server["paths"] == ["/v1/models/content-filter:predict"]
+    EndpointVictim(server.url + "/").score(TEXTS[:1])
+    assert server.paths == ["/v1/models/content-filter:predict"]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +104,9 @@ def test_a_url_is_completed_to_where_the_model_answers(server, given, asked):
             return {"outputs": [{"name": "scores", "data": [0.5]}]}
         return {"predictions": [0.5]}
 
-    server["make"] = answer
-    open_victim(server["url"] + given).score(TEXTS[:1])
-    assert server["paths"] == [asked]
+    server.make = answer
+    open_victim(server.url + given).score(TEXTS[:1])
+    assert server.paths == [asked]
 
 
 @pytest.mark.parametrize(
@@ -168,17 +142,17 @@ def test_a_url_without_a_scheme_is_refused_with_advice(spec):
 
 
 def test_a_path_that_is_not_there_is_answered_with_the_forms_of_a_url(server):
-    server["status"] = 404
+    server.status = 404
     with pytest.raises(VictimError, match=r"HTTP 404.*/v1/models/NAME"):
-        EndpointVictim(server["url"] + "/v1/models/nope").score(TEXTS)
+        EndpointVictim(server.url + "/v1/models/nope").score(TEXTS)
 
 
 def test_the_threshold_is_learnt_from_the_verdicts_and_parts_them(server):
     scores = {"a": 0.1, "b": 0.4, "c": 0.45, "d": 0.9}
-    server["make"] = lambda body: {
+    server.make = lambda body: {
         "predictions": [{"toxic_score": scores[t], "is_toxic": scores[t] >= 0.42} for t in body["instances"]]
     }
-    victim = EndpointVictim(server["url"])
+    victim = EndpointVictim(server.url)
     for texts in (["a"], ["d"], ["b", "c"]):
         answered = victim.score(texts)
         assert ((answered >= victim.threshold) == [scores[t] >= 0.42 for t in texts]).all()
@@ -197,17 +171,15 @@ def test_the_threshold_is_learnt_from_the_verdicts_and_parts_them(server):
     ],
 )
 def test_nonsense_is_a_victim_error(server, answer, status):
-    server["make"], server["status"] = lambda body: answer, status
+    server.make, server.status = lambda body: answer, status
     with pytest.raises(VictimError, match="127"):
-        EndpointVictim(server["url"]).score(TEXTS)
+        EndpointVictim(server.url).score(TEXTS)
 
 
 def test_verdicts_that_do_not_follow_the_score_are_an_error(server):
-    server["make"] = lambda body: {
-        "predictions": [{"toxic_score": s, "is_toxic": s < 0.5} for s in (0.1, 0.9, 0.2, 0.8)]
-    }
+    server.make = lambda body: {"predictions": [{"toxic_score": s, "is_toxic": s < 0.5} for s in (0.1, 0.9, 0.2, 0.8)]}
     with pytest.raises(VictimError, match="other than its score"):
-        EndpointVictim(server["url"]).score(TEXTS)
+        EndpointVictim(server.url).score(TEXTS)
 
 
 def test_a_server_that_is_not_there():

@@ -15,8 +15,8 @@ SETTLE = 5
 class Rollout:
     """Takes one step a second; ``kill`` replaces the process by one with nothing in memory."""
 
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, world, challenger=TWO):
+        self.world, self.challenger = world, challenger
         self.kill()
         self.stable = self.mover.mode.stable(self.mover.read())
 
@@ -24,7 +24,7 @@ class Rollout:
         self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)
 
     def once(self, goal):
-        step = self.mover.step(self.mover.read(), goal, self.stable, TWO, self.remember)
+        step = self.mover.step(self.mover.read(), goal, self.stable, self.challenger, self.remember)
         self.world.tick()
         return step
 
@@ -46,4 +46,4 @@ class Rollout:
             self.to(Goal(Aim.SHIFTED, percent))
 
     def shares(self):
-        return self.mover.mode.shares(self.mover.read(), self.stable, TWO)
+        return self.mover.mode.shares(self.mover.read(), self.stable, self.challenger)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
-from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.shared.masking import mask
 
 WORDS = [
@@ -163,41 +162,13 @@ def test_keeps_the_first_of_near_duplicates_and_both_of_a_minimal_pair():
     assert dropped(*rows) == ([text, text + "?"], {"near_duplicate": 1})
 
 
-def shingles(text):
-    return {text[start : start + 5] for start in range(max(1, len(text) - 4))}
-
-
-def jaccard(one, other):
-    return len(one & other) / len(one | other)
-
-
-@given(st.data())
-@settings(max_examples=60)
-def test_near_duplicates_are_those_of_the_definition(data):
-    originals = data.draw(st.lists(st.text("abc ", min_size=30, max_size=120), min_size=1, max_size=3))
-    texts = []
-    for _ in range(data.draw(st.integers(1, 12))):
-        chars = list(data.draw(st.sampled_from(originals)))
-        for place in data.draw(st.lists(st.integers(0, len(chars) - 1), max_size=3)):
-            chars[place] = data.draw(st.sampled_from("xyz"))
-        texts.append("".join(chars))
-    kept, expected = [], []
-    for text in texts:
-        expected.append(any(jaccard(shingles(text), other) >= 0.9 for other in kept))
-        if not expected[-1]:
-            kept.append(shingles(text))
-    assert near_duplicates(texts).tolist() == expected
-
-
-def test_near_duplicates_of_short_texts_are_equal_ones():
-    assert near_duplicates(["", "a", "ab", "a", "hello", "hello!"]).tolist() == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        False,
-    ]
+def test_says_how_many_rows_are_done():
+    told = []
+    rows = [(" ".join(WORDS[n:] + WORDS[:n]), "toxic" if n % 2 else "benign") for n in range(8)]
+    clean(table(*rows), tell=lambda step, done, total: told.append((step, done, total)))
+    assert told[:2] == [("masked", 8, 8), ("canonicalised", 8, 8)]
+    assert {(step, total) for step, _, total in told[2:]} == {("compared, benign", 4), ("compared, toxic", 4)}
+    assert all(done <= total for _, done, total in told)
 
 
 def test_cleaning_is_fast():

@@ -62,8 +62,9 @@ def test_writes_a_sample_table_and_counts_it(tmp_path, capsys):
     assert counts["dropped_empty"] == 1
     assert counts["seconds"] >= 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "[prepare_corpus] read 302 rows of in.csv, text in 'text', labels in 'label'"
-    assert lines[1] == "[prepare_corpus] note: kept 301 of 302 rows; dropped: empty 1"
+    assert lines[0] == "[prepare_corpus] reading"
+    assert lines[1] == "[prepare_corpus] read 302 rows of in.csv, text in 'text', labels in 'label'"
+    assert lines[2] == "[prepare_corpus] note: kept 301 of 302 rows; dropped: empty 1"
 
 
 def test_the_order_of_rows_changes_no_split(tmp_path):

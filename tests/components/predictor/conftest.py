@@ -51,11 +51,15 @@ class Server:
         return samples
 
 
-def start(bundle: Path, *arguments: str, module: str = MODULE) -> Server:
+def start(bundle: Path, *arguments: str, module: str = MODULE, environment: dict[str, str] | None = None) -> Server:
     """Starts a server and waits until it logs that it serves, and answers."""
     command = [sys.executable, "-m", module, "--model_dir", str(bundle), "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment()
+        [*command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment() | (environment or {}),
     )
     server = Server(process)
     serving = threading.Event()
@@ -70,7 +74,7 @@ def start(bundle: Path, *arguments: str, module: str = MODULE) -> Server:
         serving.set()
 
     threading.Thread(target=read, daemon=True).start()
-    assert serving.wait(60), server.log
+    assert serving.wait(200), server.log
     assert process.poll() is None, server.log
     # uvicorn logs the line shortly before it listens.
     with requests.Session() as session:
@@ -85,8 +89,8 @@ def clean_environment():
 
 
 @contextlib.contextmanager
-def running(bundle: Path, *arguments: str, module: str = MODULE):
-    server = start(bundle, *arguments, module=module)
+def running(bundle: Path, *arguments: str, module: str = MODULE, environment: dict[str, str] | None = None):
+    server = start(bundle, *arguments, module=module, environment=environment)
     try:
         yield server
     finally:

@@ -92,6 +92,40 @@ def binary(server, raw, n, parameters=None):
     return server.infer(data=header + raw, headers=headers)
 
 
+@pytest.mark.parametrize(
+    ("shape", "data"),
+    [
+        ([2, 1], [["you idiot"], ["nice day"]]),
+        ([1, 2], [["you idiot", "nice day"]]),
+        ([1, 2, 1], [[["you idiot"], ["nice day"]]]),
+        ([2, 1], ["you idiot", "nice day"]),
+    ],
+)
+def test_v2_takes_nested_data_as_well_as_flat(server, shape, data):
+    outputs = {output["name"]: output for output in server.infer(json=tensor(data, shape=shape)).json()["outputs"]}
+    assert outputs["is_toxic"]["data"] == [True, False]
+    assert outputs["is_toxic"]["shape"] == [2]
+
+
+def test_the_time_of_the_work_is_part_of_both_answers(server):
+    v1 = server.predict(json={"instances": TEXTS}).json()
+    v2 = server.infer(json=tensor(TEXTS)).json()
+    assert 0 < v1["inference_time_ms"] < 30_000
+    assert 0 < v2["parameters"]["inference_time_ms"] < 30_000
+
+
+def test_what_was_read_is_shown_if_it_is_asked_for(server):
+    texts, read = ["you \u0456dіоt", "call me at someone@example.org"], ["you idiot", "call me at [email]"]
+    asked = {"parameters": {"read_as": True}}
+    v1 = server.predict(json={"instances": texts} | asked).json()["predictions"]
+    assert [prediction["read_as"] for prediction in v1] == read
+    assert "read_as" not in server.predict(json={"instances": texts}).json()["predictions"][0]
+    for request in (tensor(texts) | asked, tensor(texts) | {"outputs": [{"name": "read_as"}]}):
+        outputs = {output["name"]: output for output in server.infer(json=request).json()["outputs"]}
+        assert (outputs["read_as"]["datatype"], outputs["read_as"]["data"]) == ("BYTES", read)
+    assert len(outputs) == 1
+
+
 REFUSED = {
     "no JSON": (b"not json " + SECRET.encode(), "not JSON"),
     "empty body": (b"", "not JSON"),
@@ -114,6 +148,7 @@ REFUSED = {
     "white space": ({"instances": [" \t\n\u3000"]}, "instance 0 is empty"),
     "too long": ({"instances": ["fine", SECRET + "x" * 5_000]}, "instance 1 has 5014 characters, at most 5000"),
     "too many": ({"instances": [SECRET] * 257}, "257 texts, at most 256"),
+    "read_as of another type": ({"instances": ["x"], "parameters": {"read_as": 1}}, "read_as is true or false"),
 }
 
 
@@ -145,6 +180,10 @@ V2_REFUSED = {
     "empty": (tensor([]), "empty"),
     "number": (tensor(["fine", 7]), "instance 1 is not a string"),
     "nested": (tensor([["fine"]]), "instance 0 is not a string"),
+    "nested otherwise than its shape": (tensor([["fine", "x"], ["x"]], shape=[3, 1]), "instance 0 is not a string"),
+    "nested deeper than its shape": (tensor([[["fine"]]], shape=[1, 1]), "instance 0 is not a string"),
+    "nested too many": (tensor([[SECRET]] * 257, shape=[257, 1]), "257 texts, at most 256"),
+    "read_as of another type": (tensor(["x"]) | {"parameters": {"read_as": "yes"}}, "read_as is true or false"),
     "white space": (tensor(["fine", " "]), "instance 1 is empty"),
     "too long": (tensor([SECRET + "x" * 5_000]), "instance 0 has 5014 characters"),
     "too many": (tensor([SECRET] * 257), "257 texts, at most 256"),
@@ -213,7 +252,7 @@ def test_a_body_over_16_mib_is_refused_before_it_is_read(server):
         ("GET", "/v2/models/other/ready", 404),
         ("GET", f"/{SECRET}", 404),
         ("PUT", "/v1/models/content-filter:predict", 405),
-        ("POST", "/v1/models/content-filter:explain", 404),
+        ("POST", "/v1/models/other:explain", 404),
         ("POST", "/v2/models/content-filter/versions/7/infer", 404),
         ("POST", "/v2/repository/models/content-filter/unload", 404),
         ("POST", "/v2/repository/models/content-filter/load", 404),

@@ -102,3 +102,26 @@ def test_the_fingerprint_sees_every_change():
     table = dataset.training_table(CORPUS, [], ())
     other = table.assign(label=1 - table["label"])
     assert dataset.fingerprint(table) == dataset.fingerprint(table.copy()) != dataset.fingerprint(other)
+
+
+def rehearsal_table(n_toxic, n_benign):
+    rows = [(f"toxic {i}", 1, "train", "") for i in range(n_toxic)]
+    rows += [(f"benign {i}", 0, "train", "") for i in range(n_benign)]
+    rows += [("t0xic", 1, "train", "leet_sub"), ("held", 1, "validation", ""), ("h3ld", 1, "validation", "leet_sub")]
+    return pd.DataFrame(rows, columns=["text", "label", "split", "strategy"])
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.4, {1: 4, 0: 8}), (1.0, {1: 10, 0: 20}), (1e-6, {1: 1, 0: 1})])
+def test_a_part_of_either_class_is_rehearsed_and_everything_else_stays(share, expected):
+    found = dataset.rehearsed(rehearsal_table(10, 20), share, seed=0)
+    of_corpus = found[(found["split"] == "train") & (found["strategy"] == "")]
+    assert of_corpus["label"].value_counts().to_dict() == expected
+    assert set(found["text"]) >= {"t0xic", "held", "h3ld"}
+    assert found["text"].is_unique
+    assert list(found.index) == list(range(len(found)))
+
+
+def test_the_seed_chooses_what_is_rehearsed():
+    table = rehearsal_table(30, 30)
+    again = [dataset.rehearsed(table, 0.4, seed)["text"].tolist() for seed in (0, 0, 1)]
+    assert again[0] == again[1] != again[2]

@@ -36,7 +36,7 @@ def table():
             (f"shut up about {subject}, you pathetic moron", 1, split),
             (f"{subject} was lovely, thanks", 0, split),
         ]
-    return pd.DataFrame(rows, columns=["text", "label", "split"])
+    return pd.DataFrame(rows, columns=["text", "label", "split"]).assign(strategy="")
 
 
 @pytest.fixture(scope="module")
@@ -150,14 +150,16 @@ def trainer_state_count(folder):
 
 
 def test_a_checkpoint_killed_in_mid_write_is_not_resumed_from(tmp_path):
-    whole, torn = tmp_path / "checkpoint-3", tmp_path / "checkpoint-10"
-    for folder in (whole, torn):
+    whole, torn, cut = (tmp_path / f"checkpoint-{step}" for step in (3, 10, 12))
+    for folder in (whole, torn, cut):
         folder.mkdir()
         for name in trainer._CHECKPOINT_FILES:
-            (folder / name).touch()
+            (folder / name).write_text("{}")
     (torn / "optimizer.pt").unlink()
+    (cut / "trainer_state.json").write_text('{"epoch": 1.0, "global')
     assert trainer.last_complete_checkpoint(tmp_path) == whole
     assert not torn.exists()
+    assert not cut.exists()
 
 
 def test_a_base_model_that_cannot_be_loaded_is_one_line(tmp_path):
@@ -232,6 +234,17 @@ def test_recall_is_not_bought_with_attacked_benign_texts():
     assert (
         rates(scores, labels, champion.attacked, strict)[1] < rates(scores, labels, champion.attacked, lenient)[1] / 2
     )
+
+
+def test_one_of_ten_attacked_texts_does_not_outweigh_thirty_of_five_hundred_clean_ones():
+    scores = np.concatenate([np.zeros(500), np.linspace(0, 1, 500), [0.9, 0.36], np.zeros(8)]).astype(np.float32)
+    labels = np.repeat([0, 1, 0], [500, 500, 10])
+    attacked = np.repeat([False, True], [1000, 10])
+    # It flags 30 % of the benign and 70 % of the toxic texts, and one of the attacked benign ones.
+    flagged = np.concatenate([np.arange(500) < 150, np.arange(500) >= 150, np.arange(10) < 1])
+    first = thresholds.leading_thresholds(scores, labels, thresholds.ChampionVerdicts(flagged, attacked))[0]
+    # Above 0.36 the challenger flags no more attacked benign texts than the champion, but 30 fewer toxic ones.
+    assert first < 0.33
 
 
 def test_every_threshold_is_offered_once_and_a_group_without_texts_decides_nothing():

@@ -61,3 +61,13 @@ def test_other_errors_are_not_hidden():
 
     with pytest.raises(KeyError):
         break_down()
+
+
+def test_what_is_done_at_once_shows_no_progress(capsys):
+    quick, slow = (stages.Progress("prepare_corpus", 100, "rows", silent=seconds) for seconds in (1000, 1e-9))
+    for done in (10, 100):
+        quick.at(done)
+    assert capsys.readouterr().out == ""
+    for done in (10, 100):
+        slow.at(done, "masked")
+    assert capsys.readouterr().out.splitlines()[-1] == "[prepare_corpus] 100/100 rows, masked"

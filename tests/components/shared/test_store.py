@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from content_arena.components.corpus_versions import places
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import store as stores
 from content_arena.components.shared.errors import InputError
@@ -35,6 +36,20 @@ def test_a_pointer_names_the_version_that_is_downloaded(store, root, make_bundle
         assert store.resolve(f"{root}/champion") == f"{root}/{version}"
     found = store.download(f"{root}/champion", tmp_path / "models")
     assert found.spec.digest == bundles.load(tmp_path / "v2").spec.digest
+
+
+def test_the_files_of_a_folder_are_listed_and_replaced(store, root, tiny_bundle, tmp_path):
+    store.publish(tiny_bundle, f"{root}/outputs/train/challenger")
+    (tmp_path / "corpus").write_text("old")
+    store.put_file(f"{root}/outputs/prepare/corpus", tmp_path / "corpus")
+    assert f"{root}/outputs/train/challenger/{bundles.MANIFEST}" in store.files(f"{root}/outputs")
+    # Whoever looks for texts gets the files that are no model's.
+    (copy,) = places.objects(f"{root}/outputs")
+    assert copy.name == f"{root}/outputs/prepare/corpus"
+    (tmp_path / "corpus").write_text("new")
+    copy.replace(tmp_path / "corpus")
+    (tmp_path / "fetched").mkdir()
+    assert copy.fetch(tmp_path / "fetched").read_text() == "new"
 
 
 def test_making_buckets_again_changes_nothing(store, root, tiny_bundle, tmp_path):

@@ -87,6 +87,8 @@ def checkout(mode, tmp_path_factory):
         yield made
     finally:
         kubectl("delete", "inferenceservice", "content-filter", IN, "--ignore-not-found", "--timeout=5m")
+        # Knative's pods may take 300 s to end, and a namespace that is deleted meanwhile waits for half of that.
+        kubectl("wait", "--for=delete", "pods", "--selector=component=predictor", IN, "--timeout=5m")
         folder = str(made.root / "manifests/overlays/kind")
         kubectl("delete", "--kustomize", folder, "--ignore-not-found", "--timeout=10m")
 

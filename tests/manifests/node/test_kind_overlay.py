@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import subprocess
 import threading
 import time
@@ -12,6 +11,7 @@ import requests
 import yaml
 
 from content_arena.components.registry.registry import Registry
+from tests.manifests.forwarding import forwarded
 from tests.manifests.rendering import NAMESPACE, kubectl
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
@@ -64,7 +64,7 @@ def champion(overlay, node, manifests, note):
         f"arena run (small) to its verdict in {time.monotonic() - started:.0f} s, both stores restarted; peak {peak[0]}"
     )
     everything_is_ready()
-    with forwarded("service/mlflow", 5000) as url:
+    with forwarded("service/mlflow", 5000, NAMESPACE) as url:
         aliases = Registry(url).aliases()
     return aliases[Registry.CHAMPION]
 
@@ -106,7 +106,7 @@ def test_removed_and_applied_again_the_data_is_there(champion, predictor, overla
     assert "mlflow" not in kubectl("get", "deployments,statefulsets", IN, "--output=name")
     kubectl("apply", "--kustomize", overlay)
     everything_is_ready()
-    with forwarded("service/mlflow", 5000) as url:
+    with forwarded("service/mlflow", 5000, NAMESPACE) as url:
         assert Registry(url).aliases()[Registry.CHAMPION].version == champion.version
     kubectl("rollout", "restart", "deployment/predictor", IN)
     kubectl("rollout", "status", "deployment/predictor", IN, "--timeout=10m")
@@ -155,29 +155,13 @@ def wait_for(holds, seconds):
 def versions_that_answer():
     """Asks through the Service by both protocols; the versions that the answers name."""
     texts = ["you are a stupid idiot", "have a nice day"]
-    with forwarded("service/predictor", 80) as url:
+    with forwarded("service/predictor", 80, NAMESPACE) as url:
         v1 = requests.post(f"{url}/v1/models/content-filter:predict", json={"instances": texts}, timeout=30).json()
         tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": texts}
         v2 = requests.post(f"{url}/v2/models/content-filter/infer", json={"inputs": [tensor]}, timeout=30).json()
     outputs = {output["name"]: output["data"] for output in v2["outputs"]}
     assert [one["is_toxic"] for one in v1["predictions"]] == outputs["is_toxic"]
     return {one["model_version"] for one in v1["predictions"]} | set(outputs["model_version"])
-
-
-@contextlib.contextmanager
-def forwarded(target, port):
-    """A URL on this machine that leads to a Service."""
-    command = ["kubectl", "port-forward", target, f":{port}", IN]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        line = process.stdout.readline()
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
-        assert found, line + process.stdout.read()
-        yield f"http://127.0.0.1:{found[1]}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
 
 
 def memory(node):

@@ -80,7 +80,7 @@ class Driver:
 
     def __init__(self, package: Path, run_id: str, launch: Launch) -> None:
         """Reads a package that ``arena compile`` wrote; ``launch`` runs a task and returns its outputs."""
-        self.spec, platform = yaml.safe_load_all(package.read_text(encoding="utf-8"))
+        self.spec, platform = yaml.load_all(package.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         self._settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         self._run_id, self._launch = run_id, launch
 

@@ -1,12 +1,15 @@
 """The options that say what data is, and how it is read."""
 
 import gzip
+import json
+import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from typer.testing import CliRunner
 
-from content_arena.pipelines.cli import run as commands
+from content_arena.pipelines.cli import local_runs
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.cli.standard_input import suffix_of
 
@@ -22,7 +25,7 @@ def started(monkeypatch, tmp_path):
         found.append((arguments, path.read_bytes() if path.is_file() else None))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     return found
 
 
@@ -48,6 +51,12 @@ def test_how_to_read_the_data_reaches_the_pipeline(started):
         ["--lang", "englsih"],
         ["--data", "https://me:hunter2@example.com/a.csv"],
         ["--data", "-"],
+        ["--data", "postgresql://me:hunter2@host/data", "--query", "select 1"],
+        ["--data", "postgresql://host/data", "--query", "select dblink('password=hunter2')"],
+        ["--data", "postgresql://host/data"],
+        ["--data", "postgresql://host/data", "--query", "drop table comments"],
+        ["--query", "select 1"],
+        ["--guard", "postgresql://me:hunter2@host/data"],
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_runs(started, options):
@@ -55,6 +64,53 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(started, options):
     assert result.exit_code == 2
     assert not started
     assert "hunter2" not in result.output
+
+
+def test_a_database_reaches_the_pipeline_with_its_query_and_its_whole_path(started, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arena("run", "--data", "sqlite:///some where.db", "--query", "select text, label from comments")
+    arguments = started[0][0]
+    assert arguments["data"] == f"sqlite:///{tmp_path}/some where.db"
+    assert arguments["query"] == "select text, label from comments"
+
+
+def test_checks_a_database(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CONTENT_ARENA_DATA_PASSWORD", "hunter2")
+    with sqlite3.connect(tmp_path / "comments.db") as connection:
+        connection.execute("create table comments (body text, verdict integer)")
+        rows = [(f"{'bad' if n % 2 else 'good'} words, number {n * 7919}", n % 2) for n in range(140)]
+        connection.executemany("insert into comments values (?, ?)", rows)
+    connection.close()
+    query = "select body as text, verdict as label from comments"
+    address = f"sqlite:///{tmp_path}/comments.db"
+    result = arena("data", "check", address, "--query", query, "--base-model", "none", "--json")
+    answer = json.loads(result.stdout)
+    assert (answer["rows_read"], answer["stops"]) == (140, [])
+    assert "hunter2" not in result.output + Path(answer["page"]).read_text()
+    result = arena("data", "check", address, "--query", "select body from comment", "--json")
+    assert result.exit_code == 2
+    assert "no such table: comment" in json.loads(result.stdout)["error"]
+
+
+def test_a_password_is_in_no_message_and_no_log(tmp_path, monkeypatch):
+    """Whatever a driver raises, and however deep."""
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path))
+    monkeypatch.setenv("CONTENT_ARENA_DATA_PASSWORD", "hunter2")
+
+    def fail(url, **given):
+        raise DriverError(f"cannot log in with {url.password}")
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", fail)
+    result = arena("data", "check", "postgresql://me@host/data", "--query", "select 1", "--json")
+    assert result.exit_code == 2
+    assert "cannot log in with ***" in json.loads(result.stdout)["error"]
+    kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any("hunter2" in text for text in [result.output, *kept])
+
+
+class DriverError(Exception):
+    __module__ = "some_driver.errors"
 
 
 @pytest.mark.parametrize("lang", ["English", "eng", "en-US", "EN"])

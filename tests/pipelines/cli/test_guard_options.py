@@ -16,8 +16,8 @@ from content_arena.components.registry.verdict import PromotionVerdict, Recorded
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.evaluation_record import GuardSet
 from content_arena.components.shared.tracking import Tracking
+from content_arena.pipelines.cli import local_runs, tables
 from content_arena.pipelines.cli import run as commands
-from content_arena.pipelines.cli import tables
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution.home import ArenaHome
 from content_arena.pipelines.execution.local import LocalRun
@@ -38,7 +38,7 @@ def started(monkeypatch, tmp_path):
         found.append(arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     return found
 
 
@@ -121,7 +121,7 @@ def test_the_answer_to_a_refused_first_version_has_the_keys_of_a_refused_challen
     def follow(*_):
         raise StageRefusedError("no champion", LocalRun("a-run", tmp_path / "log.txt", tmp_path / "artifacts"))
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     result = arena("run", "--generations", "2", "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
@@ -145,7 +145,7 @@ def test_a_failure_for_another_reason_stays_one(monkeypatch, tmp_path):
     def follow(*_):
         raise StageRefusedError("no such thing")
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     result = arena("run")
     assert result.exit_code == 2
     assert "no such thing" in result.stderr

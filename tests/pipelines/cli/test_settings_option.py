@@ -7,7 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import run as commands
+from content_arena.pipelines.cli import local_runs
 from content_arena.pipelines.cli.app import app
 
 FILE = """
@@ -48,7 +48,7 @@ def started(monkeypatch, tmp_path):
         found.append(arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_follow", follow)
+    monkeypatch.setattr(local_runs, "follow", follow)
     return found
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_cannot_be_used_is_refused(command, text, tmp_path):
 
 
 def test_a_value_out_of_an_options_range_is_refused(tmp_path):
-    (tmp_path / "bad.toml").write_text("[attack]\nbudget = 500\n")
+    (tmp_path / "bad.toml").write_text("[attack]\nbudget = 5000\n")
     assert arena("run", "--settings", str(tmp_path / "bad.toml")).exit_code == 2
 
 

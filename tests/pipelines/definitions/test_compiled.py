@@ -4,6 +4,7 @@ import pytest
 import yaml
 from kfp import compiler
 
+from content_arena.components.corpus_preparation.databases import PASSWORD, USER
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines.definitions import arena, battle, retrain
 from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
@@ -102,9 +103,33 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
         wanted = set()
         if task in ("bootstrap-champion", "promote-challenger", "roll-out", "close-run"):
             wanted.add("arena-s3")
+        if task == "prepare-corpus":
+            wanted.add("arena-data")
         if task in ("prepare-corpus", "bootstrap-champion", "train-qlora"):
             wanted.add("arena-hub")
+        if task == "roll-out":
+            wanted.add("arena-probe")
+        if task in ("prepare-corpus", "bootstrap-champion"):
+            wanted.add("arena-forget")
         assert names == wanted, task
+
+
+@every_pipeline
+def test_the_keys_of_the_data_come_from_a_secret_and_are_no_parameters(compiled, name):
+    secrets = {
+        secret["secretNameParameter"]["runtimeValue"]["constant"]: secret
+        for secret in compiled[name].settings["prepare-corpus"]["secretAsEnv"]
+    }
+    keys = {pair["secretKey"]: pair["envVar"] for pair in secrets["arena-data"]["keyToEnv"]}
+    # What Store.from_environment and databases.py read.
+    assert {"S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", PASSWORD, USER} <= set(keys)
+    assert all(key == variable for key, variable in keys.items())
+    assert secrets["arena-data"]["optional"] is True
+    given = {variable["name"] for variable in compiled[name].containers["prepare-corpus"].get("env", [])}
+    assert not given & set(keys), "which of two variables of one name wins is not defined"
+    parameters = compiled[name].spec["root"]["inputDefinitions"]["parameters"]
+    assert {"data", "query"} <= set(parameters)
+    assert not any(key.lower() in parameters for key in keys)
 
 
 @every_pipeline

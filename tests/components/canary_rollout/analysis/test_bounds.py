@@ -69,7 +69,7 @@ def test_a_single_error_of_the_champion_excuses_nothing():
     assert by_name(judge_traffic(few, broken, BOUNDS))["errors, bound"] is FAIL
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_no_figure_of_traffic_fails_a_challenger_that_equals_the_champion(data):
     n = data.draw(st.integers(1, 20_000))

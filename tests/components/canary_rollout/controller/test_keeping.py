@@ -1,11 +1,13 @@
 """The version before keeps its pods at 0 % after a promotion, and an undo needs no new ones."""
 
-from dataclasses import replace
-
 import pytest
 
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
-from content_arena.components.canary_rollout.controller.keeping import Keeper
+from content_arena.components.canary_rollout.controller.connection import Connection
+from content_arena.components.canary_rollout.controller.keeping import let_go, why_over
+from content_arena.components.canary_rollout.controller.moves import RecordedMoves
+from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.pace import Clock
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler
 from content_arena.components.canary_rollout.launch import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
@@ -37,10 +39,13 @@ def after_a_promotion_without(**how):
     return spec(bench)
 
 
+def mover_of(bench):
+    return Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
+
+
 def reconciled(bench, seconds=0.0):
-    mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    now = 1e6 + bench.world.now + seconds
-    return Reconciler(bench.records, mover, bench.process(), bench.aliases, now=lambda: now).reconcile()
+    clock = Clock(lambda: 1e6 + bench.world.now + seconds, lambda _: bench.world.tick())
+    return Reconciler(bench.records, mover_of(bench), bench.process(), bench.aliases, clock=clock).reconcile()
 
 
 def begin(bench, challenger, plan=QUICK, **how):
@@ -97,7 +102,8 @@ def test_it_goes_once_its_time_is_over():
 
 def test_it_goes_at_once_if_that_is_asked_for_right_after_the_promotion():
     bench = promoted(load=4)
-    bench.process().let_go("a test")
+    moves = RecordedMoves(mover_of(bench), bench.records, lambda: None)
+    let_go(moves, "a test", Clock(sleep=lambda _: bench.world.tick()))
     bench.world.tick(200)
     assert (bench.world.lost, bench.world.crowded, bench.state.kept_until) == (0, 0, 0)
 
@@ -196,9 +202,9 @@ def test_a_kill_at_any_write_of_an_undo_does_not_change_the_end():
 # When its time is over.
 
 
-def why_over(bench, seconds=0.0):
-    mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    return Keeper(bench.api, mover, bench.records, lambda: 1e6 + bench.world.now + seconds).why_over(bench.state)
+def ended(bench, seconds=0.0, kept=None):
+    connection = Connection(ServiceRef("filter", "arena"), bench.api, mover_of(bench))
+    return why_over(connection, kept or bench.state, 1e6 + bench.world.now + seconds)
 
 
 def pending():
@@ -208,24 +214,21 @@ def pending():
 
 def test_its_time_ends_by_the_clock_or_on_a_full_node():
     bench = promoted()
-    assert why_over(bench) == ""
-    assert why_over(bench, 601) == "its time is over"
+    assert ended(bench) == ""
+    assert ended(bench, 601) == "its time is over"
     bench.api.crashed = pending()
-    assert why_over(bench) == "its room is needed: pod pod-a has no node: 0/1 nodes: cpu"
+    assert ended(bench) == "its room is needed: pod pod-a has no node: 0/1 nodes: cpu"
 
 
 def test_its_time_is_over_for_its_watcher_once_a_new_rollout_has_begun():
     bench = promoted()
-    state = bench.state
+    kept = bench.state
     begin(bench, THREE)
-    mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    assert Keeper(bench.api, mover, bench.records, lambda: 0.0).why_over(state) is None
+    assert ended(bench, kept=kept) is None
 
 
 def test_a_server_that_is_away_does_not_end_its_time():
     bench = promoted()
-    state = bench.state
+    kept, mover = bench.state, mover_of(bench)
     bench.api.away_until = bench.world.now + 30
-    mover = object.__new__(Mover)
-    mover.read = lambda: bench.api.service("filter")
-    assert Keeper(bench.api, mover, bench.records, lambda: 0.0).why_over(replace(state)) == ""
+    assert why_over(Connection(ServiceRef("filter", "arena"), bench.api, mover), kept, 0.0) == ""

@@ -13,6 +13,7 @@ from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
 from content_arena.components.canary_rollout.plan.forecast import LiveRate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.shared.errors import RegistryError
 from tests.components.canary_rollout.bench import TWO, Aliases, Bench
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, Pods, pod, view
@@ -29,7 +30,7 @@ class Answering:
     def rate(self, variant, now):
         if self.per_second is None:
             raise MeasureError("no pod of the champion is ready")
-        return LiveRate(self.per_second, "over the last 10 s")
+        return LiveRate(self.per_second, "over the last 5 s")
 
 
 class Config(MeasuringConfig):
@@ -44,9 +45,8 @@ class Config(MeasuringConfig):
 def looked(bench, registry=None, per_second=5.0):
     config = Config()
     object.__setattr__(config, "per_second", per_second)
-    process = bench.process()
-    view = process._mover.read()
-    scene = Scene(ServiceRef("filter", "arena"), bench.api, process._mover.mode, view, process._mover.mode.stable(view))
+    mover = Mover(bench.api, "filter")
+    scene = Scene(ServiceRef("filter", "arena"), bench.api, mover, mover.mode.stable(mover.read()))
     return outlook(scene, registry or Aliases(), RolloutRequest(TWO, Parameters()), config)
 
 
@@ -85,12 +85,12 @@ def rate(monkeypatch, before, after, now=1_000.0):
         {one["metadata"]["name"]: Reading(500.0, {series: next(counts)}) for one in found}, []
     ))  # fmt: skip
     found = source.rate(CHAMPION, now)
-    assert slept == [10.0]
+    assert slept == [5.0]
     return found
 
 
-def test_the_rate_is_what_was_counted_in_ten_seconds(monkeypatch):
-    assert rate(monkeypatch, (100.0, 50.0), (180.0, 70.0)) == LiveRate(10.0, "over the last 10 s")
+def test_the_rate_is_what_was_counted_in_five_seconds(monkeypatch):
+    assert rate(monkeypatch, (100.0, 50.0), (180.0, 70.0)) == LiveRate(20.0, "over the last 5 s")
 
 
 def test_few_answers_tell_the_average_since_the_start(monkeypatch):

@@ -75,6 +75,27 @@ def test_one_battle_gives_every_figure_and_is_not_counted_as_users_traffic(predi
     assert users(predictor) == before
 
 
+@pytest.fixture(scope="module")
+def token_predictor(tiny_bundle):
+    with running(tiny_bundle.path, environment={"CONTENT_ARENA_PROBE_TOKEN": "token"}) as server:
+        yield server
+
+
+def test_probes_with_the_predictors_token_are_counted_apart(token_predictor):
+    before = users(token_predictor)
+    asked = victim(token_predictor, token="token")
+    assert len(asked.score(texts(20))) == 20
+    assert users(token_predictor) == before
+
+
+@pytest.mark.parametrize("token", [None, "of another predictor"])
+def test_probes_that_would_be_counted_as_users_traffic_are_stopped(token_predictor, token):
+    asked = victim(token_predictor, token=token)
+    with pytest.raises(VictimError, match="set CONTENT_ARENA_PROBE_TOKEN"):
+        asked.score(texts(64))
+    assert asked.answers == 0
+
+
 def test_the_same_seed_gives_the_same_probes_and_the_same_figures(predictor, small, corpus_path):
     again = draw_probe_set(corpus_path, texts_per_label=30, clean_per_label=40, budget=1)
     assert probe(small, victim(predictor)) == probe(again, victim(predictor))

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 _GROUPS = {
     "inferenceservices": "apis/serving.kserve.io/v1beta1",
     "servingruntimes": "apis/serving.kserve.io/v1alpha1",
+    "revisions": "apis/serving.knative.dev/v1",
     "httproutes": "apis/gateway.networking.k8s.io/v1",
     "deployments": "apis/apps/v1",
     "replicasets": "apis/apps/v1",

@@ -70,3 +70,15 @@ def cli(installation, probes):
     made = RolloutCli(installation, probes)
     yield made
     made.close()
+
+
+@pytest.fixture
+def outsider(installation, probes):
+    """The command line with the right to the pods' proxy, which the Role for use inside the cluster lacks."""
+    made = RolloutCli(installation, probes)
+    where = f"--namespace={installation.namespace}"
+    kubectl("create", "role", "outsider", "--verb=get,create", "--resource=pods/proxy", where)
+    account = f"--serviceaccount={installation.namespace}:rollout"
+    kubectl("create", "rolebinding", "outsider", "--role=outsider", account, where)
+    yield made
+    made.close()

@@ -13,6 +13,7 @@ from tests.components.canary_rollout.on_a_cluster import workloads
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.gateway import Gateway
 from tests.components.canary_rollout.on_a_cluster.standard import host_of
+from tests.components.canary_rollout.stand_in.knative_traffic import RolledOut
 from tests.components.canary_rollout.stand_in.objects import copied_to_pods
 
 #: Delays from the status to the gateway's configuration, and from an observed spec to the status that describes it.
@@ -43,7 +44,7 @@ class KnativeKServe:
         self._api, self._service, self._runtime, self._gateway = Api(namespace), service, runtime, gateway
         self._template = runs.template
         self._revisions: list[_Revision] = []
-        self._rolled_out = self._previous = ""
+        self._rolled_out = RolledOut()
         self._weights: dict[str, int] = {}
         self._pending: list[tuple[float, dict[str, int]]] = []
         self._seen: tuple[int, float] = (0, 0.0)
@@ -83,19 +84,9 @@ class KnativeKServe:
         return deployment is not None and workloads.ready(deployment) >= wanted
 
     def _traffic(self, latest: str, percent: int | None) -> list[Json]:
-        before = self._rolled_out
-        # It had all traffic and was withdrawn since. Not so while a newer revision starts, or fails to.
-        is_taken_back = before == latest == self._revisions[-1].name
-        if percent is not None and percent < 100 and is_taken_back and self._previous:
-            before = self._previous
-        if percent is None or percent == 100 or not before:
-            if self._rolled_out != latest:
-                self._previous, self._rolled_out = self._rolled_out, latest
-            return [{"revisionName": latest, "latestRevision": True, "percent": 100}]
-        return [
-            {"revisionName": latest, "latestRevision": True, "percent": percent},
-            {"revisionName": before, "latestRevision": False, "percent": 100 - percent, "tag": "prev"},
-        ]
+        traffic = self._rolled_out.split(latest, percent)
+        self._rolled_out.read(traffic, self._revisions[-1].name, latest)
+        return traffic
 
     def _run(self, service: Json, deployments: dict[str, Json], routed: set[str], now: float) -> None:
         for revision in self._revisions:
@@ -123,8 +114,8 @@ class KnativeKServe:
         component = {
             "latestCreatedRevision": created.name,
             "latestReadyRevision": latest.name if latest else None,
-            "latestRolledoutRevision": self._rolled_out or None,
-            "previousRolledoutRevision": self._previous or None,
+            "latestRolledoutRevision": self._rolled_out.latest or None,
+            "previousRolledoutRevision": self._rolled_out.previous or None,
             "traffic": traffic or None,
         }
         # The counter is published at once, and the resulting revisions and traffic a while later.

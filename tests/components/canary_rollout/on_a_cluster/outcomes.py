@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from tests.components.canary_rollout.on_a_cluster import workloads
-from tests.components.canary_rollout.on_a_cluster.installation import SERVICE, Installation
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import RolloutCli
+from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.storage import uri
-
-_PODS = 2
 
 
 def is_promoted(cli: RolloutCli, version: str = "2", before: str = "1") -> None:
@@ -56,7 +54,7 @@ def is_held(cli: RolloutCli, gate: str, *causes: str) -> None:
     for cause in causes:
         assert cause in state["reason"]
     installation = cli.installation
-    assert installation.ready_pods("1") >= _PODS
+    assert installation.ready_pods("1") >= installation.replicas
     assert installation.alias("champion") == "1"
 
 
@@ -64,7 +62,7 @@ def count_answers(cli: RolloutCli) -> dict[int, int]:
     """Prints the answers by status and by version; returns those other than 200."""
     users = cli.installation.users
     statuses, versions = dict(users.statuses()), dict(users.versions())
-    print(f"\n{cli.installation.mode}: answers {statuses}, by version {versions}, lost {users.lost()}")
+    print(f"\n{cli.installation.mode}: answers {statuses}, by version {versions}, lost {users.lost()}", *users.bad())
     return users.lost()
 
 
@@ -79,16 +77,16 @@ def _is_taken_back(cli: RolloutCli, phase: str, causes: tuple[str, ...]) -> None
     assert (installation.alias("champion"), installation.alias("previous")) == ("1", "")
 
 
-def _serves(installation: Installation) -> str:
+def _serves(installation: ServiceUnderTest) -> str:
     return installation.service()["spec"]["predictor"]["model"]["storageUri"]
 
 
-def _serves_alone(installation: Installation, version: str) -> None:
+def _serves_alone(installation: ServiceUnderTest, version: str) -> None:
     """One version has all traffic and all pods."""
     spec = installation.service()["spec"]
     assert "canary" not in spec
     assert "canaryTrafficPercent" not in spec["predictor"]
-    assert installation.ready_pods(version) >= _PODS
+    assert installation.ready_pods(version) >= installation.replicas
     begin = installation.now()
     installation.wait(lambda: installation.users.statuses(begin).total() > 50, "users are answered")
     assert installation.users.versions(begin).keys() == {version}

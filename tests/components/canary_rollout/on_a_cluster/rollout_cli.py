@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.components.canary_rollout.on_a_cluster.installation import SERVICE, Installation
+from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.tcp_proxy import TcpProxy
 from tests.manifests.rendering import MANIFESTS, kubectl
 
@@ -33,7 +33,7 @@ QUICK = {"plan": "0,50,100", "bake": 6, "warmup": 1, "min-requests": 381, "move-
 class RolloutCli:
     """Runs ``arena rollout`` for one installation."""
 
-    def __init__(self, installation: Installation, corpus: Path) -> None:
+    def __init__(self, installation: ServiceUnderTest, corpus: Path) -> None:
         self.installation, self._corpus = installation, corpus
         self._log = installation.folder / "rollout.log"
         self._processes: list[Process] = []
@@ -57,12 +57,11 @@ class RolloutCli:
             found |= {"pod-access": "direct", "probe-corpus": self._corpus, "probe-texts": 40, "probe-budget": 1}
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
             found |= {"leave-when-held": True}
-            # The simulated controllers are those of 0.21, whatever is installed.
-            found |= QUICK | {"kserve-version": "0.21"} if command == "start" else {}
+            found |= QUICK if command == "start" else {}
         if command in ("reconcile", "undo"):
             found |= {"settle": 3, "interval": 0.5, "tracking-uri": self.installation.registry}
-        if command == "undo":
-            found |= {"kserve-version": "0.21"}
+        if command in ("start", "undo") and self.installation.kserve_version:
+            found |= {"kserve-version": self.installation.kserve_version}
         limits = ({} if given.pop("usual_limits", False) else LIMITS) | given.pop("limits", {})
         found |= {name.replace("_", "-"): value for name, value in given.items()}
         line = [str(Path(sys.executable).with_name("arena")), "rollout", command]

@@ -20,8 +20,8 @@ from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.promotion.component import close_run
 from content_arena.components.shared.tracking import Tracking
 from tests.components.canary_rollout.on_a_cluster import outcomes
-from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import LIMITS
+from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from tests.components.canary_rollout.on_a_cluster import outcomes
-from tests.components.canary_rollout.on_a_cluster.installation import SERVICE
+from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE
 from tests.components.canary_rollout.on_a_cluster.storage import uri
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,6 @@ import pytest
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.node import IMAGE, Node
 from tests.manifests.nodes import ready_node_with
-from tests.manifests.rendering import kubectl
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 #: A container takes longer to start than a process that is forked.
@@ -20,16 +19,6 @@ PATIENT = {"start_timeout": 240, "move_timeout": 180, "pod_access": "auto"}
 def pods(namespace):
     ready_node_with([IMAGE])
     return Node
-
-
-@pytest.fixture
-def outsider(cli):
-    """The command line with the right to the pods' proxy, which the Role for use inside the cluster lacks."""
-    where = f"--namespace={cli.installation.namespace}"
-    kubectl("create", "role", "outsider", "--verb=get,create", "--resource=pods/proxy", where)
-    account = f"--serviceaccount={cli.installation.namespace}:rollout"
-    kubectl("create", "rolebinding", "outsider", "--role=outsider", account, where)
-    return cli
 
 
 def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, outsider):

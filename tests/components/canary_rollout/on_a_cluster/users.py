@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 
 from tests.components.canary_rollout.variants_under_test import texts
 
@@ -17,12 +18,13 @@ _PATH = "/v1/models/content-filter:predict"
 
 
 class Users:
-    """``n`` users, each with a connection of its own that is opened again after an error."""
+    """``n`` users of a host, each with a connection of its own that is opened again after an error."""
 
-    def __init__(self, port: int, host: str, n: int = 4, pause: float = 0.005) -> None:
-        self._port, self._host, self._pause = port, host, pause
+    def __init__(self, port: int, host: str, n: int = 4, pause: float = 0.005, address: str = "127.0.0.1") -> None:
+        self._address, self._host, self._pause = (address, port), host, pause
         self._stopped = threading.Event()
         self._answers: list[tuple[float, int, str]] = []
+        self._bad: list[tuple[int, str]] = []
         self._threads = [threading.Thread(target=self._call, args=(k,), daemon=True) for k in range(n)]
         for thread in self._threads:
             thread.start()
@@ -46,6 +48,14 @@ class Users:
         """Answers other than 200, by status."""
         return {status: n for status, n in self.statuses(begin).items() if status != 200}
 
+    def bad(self) -> list[str]:
+        """When each answer other than 200 was asked for (UTC), and what came."""
+        return [line for _, line in list(self._bad)]
+
+    def unrouted(self) -> int:
+        """Number of answers that Envoy itself gave because its route named no cluster that it had: 500, empty."""
+        return sum(length == 0 and " 500 " in line for length, line in list(self._bad))
+
     def _call(self, number: int) -> None:
         connection = None
         # Each user sends the texts in an order of their own.
@@ -53,16 +63,20 @@ class Users:
         for text in itertools.cycle(own):
             if self._stopped.wait(self._pause):
                 return
-            began, status, version = time.monotonic(), 0, ""
+            began, status, version, content = time.monotonic(), 0, "", b""
+            at = datetime.now(UTC)
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+                    connection = http.client.HTTPConnection(*self._address, timeout=30)
                 body = json.dumps({"instances": [text]})
                 connection.request("POST", _PATH, body, {"Host": self._host, "Content-Type": "application/json"})
                 response = connection.getresponse()
                 content, status = response.read(), response.status
                 if status == 200:
                     version = json.loads(content)["predictions"][0]["model_version"]
-            except (OSError, http.client.HTTPException):
-                connection = None
+            except (OSError, http.client.HTTPException) as error:
+                connection, content = None, repr(error).encode()
+            if status != 200:
+                line = f"{at:%H:%M:%S.%f} {status} {content[:200].decode(errors='replace')}"
+                self._bad.append((len(content), line))
             self._answers.append((began, status, version))

@@ -341,6 +341,15 @@ def test_a_share_that_the_route_does_not_show_in_time_is_withdrawn_without_fault
     assert decide(state, gone).state.phase is Phase.WITHDRAWN
 
 
+def test_users_who_are_sent_elsewhere_while_the_pods_start_end_the_rollout_without_fault():
+    staging = at(Phase.STAGING)
+    astray = Observation(now=START + 31, share=None, ready=True, unfollowed=30.5, waiting_for="users are sent to 00001")
+    state = decide(staging, astray).state
+    assert (state.phase, state.without_fault) == (Phase.ROLLING_BACK, True)
+    assert state.cause == "the traffic was not as asked for 30 s (users are sent to 00001)"
+    assert decide(staging, replace(astray, unfollowed=30.0)).state == staging
+
+
 @pytest.mark.parametrize("kind", AbortKind)
 def test_an_abort_rejects_the_version_only_if_it_says_so(kind):
     back = decide(baking, good(baking, abort=Abort("ann: not today", kind))).state

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Collection
 
 from content_arena.components.canary_rollout.kube.client import Json
+from tests.components.canary_rollout.stand_in.knative_traffic import RolledOut
 from tests.components.canary_rollout.stand_in.objects import Stored, copied_to_pods
 
 
@@ -28,9 +29,19 @@ class KnativeWorld:
     """
 
     def __init__(
-        self, given: Json, *, start: int = 3, status_lag: int = 1, gateway_lag: int = 2, broken: Collection[str] = ()
+        self,
+        given: Json,
+        *,
+        start: int = 3,
+        status_lag: int = 1,
+        gateway_lag: int = 2,
+        broken: Collection[str] = (),
+        revision_lag: int = 0,
     ) -> None:
-        """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready."""
+        """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready.
+
+        ``revision_lag``: seconds from a split of the traffic to the revision that was asked for in the same patch.
+        """
         self.now, self.lost = 0, 0
         self.met: list[dict[str, int]] = []
         self._start, self._broken = start, set(broken)
@@ -38,7 +49,8 @@ class KnativeWorld:
         self._templates: list[Json] = []
         self._observed, self._percent = 0, None
         self._ages: list[int] = []
-        self._rolled_out, self._previous = "", ""
+        self._revision_lag, self._unmade = revision_lag, 0
+        self._rolled_out = RolledOut()
         self._statuses: deque[Json] = deque(maxlen=status_lag + 1)
         self._gateway: deque[dict[str, int]] = deque(maxlen=gateway_lag + 1)
         self.tick(start + status_lag + gateway_lag + 2)
@@ -73,19 +85,25 @@ class KnativeWorld:
         percent = predictor.pop("canaryTrafficPercent", None)
         template = predictor | copied_to_pods(self.stored.value)
         is_new = not self._templates or template != self._templates[-1]
+        self._unmade = self._unmade + 1 if is_new and self._templates else 0
+        is_new &= not self._templates or self._unmade > self._revision_lag
         if is_new:
+            self._unmade = 0
             self._templates.append(template)
             self._ages.append(0)
         self._observed += is_new or percent != self._percent
         self._percent = percent
         numbers = range(1, len(self._templates) + 1)
         latest = max((number for number in numbers if self._is_ready(number)), default=0)
-        traffic = self._traffic(f"{latest:05}", percent) if latest else []
+        created, ready = f"{len(self._templates):05}", f"{latest:05}" if latest else ""
+        traffic = self._rolled_out.split(ready, percent) if latest else []
+        if latest:
+            self._rolled_out.read(traffic, created, ready)
         component = {
-            "latestCreatedRevision": f"{len(self._templates):05}",
-            "latestReadyRevision": f"{latest:05}" if latest else "",
-            "latestRolledoutRevision": self._rolled_out,
-            "previousRolledoutRevision": self._previous,
+            "latestCreatedRevision": created,
+            "latestReadyRevision": ready,
+            "latestRolledoutRevision": self._rolled_out.latest,
+            "previousRolledoutRevision": self._rolled_out.previous,
             "traffic": traffic,
         }
         self._statuses.append(component)
@@ -107,18 +125,3 @@ class KnativeWorld:
                 met[self._uri(revision)] = met.get(self._uri(revision), 0) + share
         self.met.append(met)
         self.lost += 100 - sum(met.values())
-
-    def _traffic(self, latest: str, percent: int | None) -> list[Json]:
-        before = self._rolled_out
-        # It had all traffic and was withdrawn since. Not so while a newer revision starts, or fails to.
-        is_taken_back = before == latest == f"{len(self._templates):05}"
-        if percent is not None and percent < 100 and is_taken_back and self._previous:
-            before = self._previous
-        if percent is None or percent == 100 or not before:
-            if self._rolled_out != latest:
-                self._previous, self._rolled_out = self._rolled_out, latest
-            return [{"revisionName": latest, "latestRevision": True, "percent": 100}]
-        return [
-            {"revisionName": latest, "latestRevision": True, "percent": percent},
-            {"revisionName": before, "percent": 100 - percent, "tag": "prev"},
-        ]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, TrafficError
+from content_arena.components.canary_rollout.plan.state import Challenger
+from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, TrafficError, Wait
 from tests.components.canary_rollout.moves import SETTLE, STEPS, TWO, Rollout
 from tests.components.canary_rollout.stand_in.knative_world import KnativeWorld, service
 
@@ -72,6 +73,26 @@ def test_a_challenger_that_crashes_is_withdrawn():
     rollout.to(Goal(Aim.ROLLED_BACK))
     assert world.stored.value["spec"] == service()["spec"]
     assert (world.lost, most(world)) == (0, (0, 0))
+
+
+def test_users_who_are_sent_to_the_revision_before_stables_come_back_to_stable():
+    """Knative split the traffic before it made the challenger's revision, and KServe took that for a rollback."""
+    world = KnativeWorld(service(), revision_lag=1)
+    first = Rollout(world)
+    first.through(*STEPS)
+    first.to(Goal(Aim.PROMOTED))
+    before = world.stored.value["spec"]
+    second = Rollout(world, Challenger("3", "s3://models/content-filter/3"))
+    for _ in range(20):
+        step = second.once(Goal(Aim.STAGED))
+    assert world.met[-1] == {ONE: 100}
+    assert isinstance(step, Wait)
+    assert step.unfollowed > 0
+    assert second.shares().challenger is None
+    second.to(Goal(Aim.ROLLED_BACK))
+    world.tick(20)
+    assert world.met[-1] == {TWO.storage_uri: 100}
+    assert (world.stored.value["spec"], world.lost) == (before, 0)
 
 
 lags = st.fixed_dictionaries(

@@ -1,0 +1,162 @@
+"""A battle in which the attacker searches: for each toxic text one way past the filter, within a budget of queries.
+
+What is tried depends on the victim's answers. So two filters are not compared by it; it shows what an attacker of one
+filter achieves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from content_arena.components.attack_generation.battle import Battle, attack_row, make_seed
+from content_arena.components.attack_generation.search import Attempt, Outcome, Target, constraints, door
+from content_arena.components.attack_generation.search.drafts import Draft
+from content_arena.components.attack_generation.search.goal import NotFlagged
+from content_arena.components.attack_generation.search.methods import METHODS, Task
+from content_arena.components.attack_generation.strategies import Strategy
+from content_arena.components.attack_generation.victims import CachedVictim, Victim
+from content_arena.components.attack_generation.victims.orientation import Check
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.records import sha256_of
+
+#: The family that stands in the attacks of a search, which mix strategies.
+FAMILY = "search"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to search.
+
+    Attributes:
+        method: One of :data:`~content_arena.components.attack_generation.search.methods.METHODS`.
+        budget: Queries that each text may cost; its own score before the attack is not counted.
+        max_edit_share: Largest share of a text that may change, in (0, 1].
+        seed: Of everything random.
+    """
+
+    method: str
+    budget: int
+    max_edit_share: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise InputError(f"there is no search {self.method}; there is: {', '.join(METHODS)}")
+        if self.budget < 1:
+            raise InputError(f"budget is {self.budget}, it has to be at least 1")
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found.
+
+    Attributes:
+        battle: Attacks on the toxic texts, one a text. The digest is over what was decided before the first query.
+        n_refused: Attacks that were not asked about because they failed a constraint.
+    """
+
+    battle: Battle
+    n_refused: int
+
+
+def search(
+    samples: pd.DataFrame,
+    victim: Victim,
+    strategies: Sequence[Strategy],
+    plan: Plan,
+    *,
+    advance: Callable[[int], None] = lambda n: None,
+    check: Check | None = None,
+) -> Searched:
+    """Searches a way past the filter for every toxic text that it catches.
+
+    The same texts, strategies, plan and answers give the same attacks, whatever other texts are attacked beside them.
+
+    Args:
+        samples: Rows of Sample. Benign ones are scored, for the check, and not attacked.
+        victim: The filter.
+        strategies: What to attack with, where they apply to a text's language.
+        plan: How to search.
+        advance: Called with the number of queries after each level.
+        check: Called with labels and scores of the originals, before any attack.
+
+    Raises:
+        InputError: There are no strategies.
+        VictimError: The victim stopped answering, or the check refused it.
+    """
+    if not strategies:
+        raise InputError("a search needs at least one strategy")
+    cached = victim if isinstance(victim, CachedVictim) else CachedVictim(victim)
+    before = cached.score(samples["text"].tolist())
+    advance(len(samples))
+    if check is not None and len(samples):
+        check(samples["label"].tolist(), before)
+    toxic = samples.assign(score=before)[(samples["label"] == "toxic").to_numpy()]
+    targets = [_target(row, strategies, plan.seed) for row in toxic.to_dict("records")]
+    scores = toxic["score"].tolist()
+    caught = [score >= cached.threshold for score in scores]
+    tasks = [_task(target, score, strategies, plan) for target, score in zip(targets, scores, strict=True)]
+    walks = [METHODS[plan.method](task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
+    visits = iter(door.run(walks, NotFlagged(cached), plan.budget, advance))
+    found = [next(visits) if is_caught else None for is_caught in caught]
+    rows = [
+        _row(target, visit, score, cached, plan) for target, visit, score in zip(targets, found, scores, strict=True)
+    ]
+    table = pd.DataFrame(rows) if rows else records.Attack.empty()
+    digests = {f"{target.base_id} {plan.method}": _digest(target, strategies, plan) for target in targets}
+    return Searched(Battle(table, digests, cached.n_queries), sum(task.n_refused for task in tasks))
+
+
+def made_with(params: str) -> tuple[str, ...]:
+    """The strategies that an attack of a search was made with, in order.
+
+    Args:
+        params: The attack's column of that name.
+    """
+    return tuple(str(edit["strategy"]) for edit in json.loads(params).get("edits", []))
+
+
+def _target(row: Mapping[Hashable, object], strategies: Sequence[Strategy], seed: int) -> Target:
+    base_id, text, label, lang, split = (str(row[name]) for name in ("base_id", "text", "label", "lang", "split"))
+    return Target(base_id, text, label, lang, split, strategies[0], make_seed(seed, base_id, FAMILY))
+
+
+def _task(target: Target, score: float, strategies: Sequence[Strategy], plan: Plan) -> Task:
+    return Task(
+        original=Draft.of(target.text),
+        score=score,
+        strategies=[strategy for strategy in strategies if strategy.speaks(target.lang)],
+        constraints=constraints.usual(plan.max_edit_share),
+        budget=plan.budget,
+        seed=target.seed,
+    )
+
+
+def _row(
+    target: Target, visit: door.Visit | None, before: float, victim: CachedVictim, plan: Plan
+) -> dict[str, object]:
+    """One attack; the best draft if none got past."""
+    outcome, params = Outcome(), "{}"
+    if visit is not None:
+        outcome.n_queries = visit.spent
+        if visit.best is not None:
+            intensity = max(edit.intensity for edit in visit.best.edits)
+            outcome.attempt = Attempt(visit.best.text, target.seed, intensity)
+            outcome.score, outcome.turned = visit.best_score, visit.is_won
+            params = json.dumps({"edits": [asdict(edit) for edit in visit.best.edits]})
+    row = attack_row(target, outcome, before, victim, plan.budget)
+    # A draft mixes strategies; which ones stands in the parameters.
+    made = {"strategy": plan.method, "family": FAMILY, "params": params}
+    name = sha256_of(target.base_id, FAMILY, plan.method, str(row["perturbed_text"]))[:16]
+    return row | made | {"attack_id": name}
+
+
+def _digest(target: Target, strategies: Sequence[Strategy], plan: Plan) -> str:
+    names = ",".join(strategy.name for strategy in strategies)
+    facts = (target.text, str(target.seed), plan.method, str(plan.budget), f"{plan.max_edit_share:.6f}", names)
+    return sha256_of(*facts)

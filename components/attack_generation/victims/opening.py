@@ -1,0 +1,87 @@
+"""Opens the filter that a user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from content_arena.components.attack_generation.settings import KSERVE, Reading
+from content_arena.components.attack_generation.victims.addresses import (
+    URL_FORMS,
+    is_url,
+    lacks_scheme,
+    shown,
+)
+from content_arena.components.attack_generation.victims.base import Victim
+from content_arena.components.attack_generation.victims.dialects import dialect
+from content_arena.components.attack_generation.victims.endpoint import EndpointVictim
+from content_arena.components.attack_generation.victims.journal import Journal
+from content_arena.components.attack_generation.victims.logins import Login, split
+from content_arena.components.shared.errors import InputError
+
+
+def open_victim(
+    spec: str, tracking_uri: str | None = None, threshold: float = 0.5, reading: Reading = KSERVE
+) -> Victim:
+    """Opens the filter that ``spec`` names.
+
+    A filter behind a URL gets the login, and keeps its answers, as the environment says (:mod:`logins`,
+    :mod:`journal`).
+
+    Args:
+        spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``) or a version number.
+        tracking_uri: MLflow server for aliases and versions; the environment's if None.
+        threshold: For endpoints that answer scores only.
+        reading: How an endpoint is asked and read.
+
+    Raises:
+        InputError: No filter has that name, or the URL has an unknown form.
+        RegistryError: The registry has no such alias or version.
+        BundleError: The bundle is broken.
+    """
+    from content_arena.components.registry.registry import Registry
+    from content_arena.components.shared.filter import ContentFilter
+
+    if is_url(spec):
+        return _endpoint(spec, threshold, reading)
+    if reading:
+        raise InputError(f"{shown(spec)} is no URL: --map, --request and --inverted are for a filter behind one")
+    if spec in Registry.ALIASES or spec.isdecimal():
+        registry = Registry(tracking_uri)
+        version = registry.resolve(spec)
+        return ContentFilter.open(registry.download(version), version=str(version))
+    if Path(spec).is_dir():
+        return ContentFilter.open(spec)
+    if lacks_scheme(spec):
+        raise InputError(
+            f"no victim {shown(spec)!r}: a URL begins with http:// or https://, so give http://{shown(spec)}"
+        )
+    raise InputError(
+        f"no victim {shown(spec)!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, "
+        f"or a URL: {URL_FORMS}"
+    )
+
+
+def check(spec: str, reading: Reading) -> None:
+    """Refuses at once what :func:`open_victim` would refuse about a URL, its mapping and its request.
+
+    Raises:
+        InputError: See :func:`open_victim`.
+    """
+    if is_url(spec):
+        bare, _ = split(spec)
+        speaks = dialect(reading.mapping, reading.request, bare)
+        speaks.url(bare)
+    elif reading:
+        raise InputError(f"{shown(spec)} is no URL: --map, --request and --inverted are for a filter behind one")
+
+
+def _endpoint(spec: str, threshold: float, reading: Reading) -> EndpointVictim:
+    bare, _ = split(spec)
+    return EndpointVictim(
+        spec,
+        threshold,
+        login=Login.from_environment(),
+        speaks=dialect(reading.mapping, reading.request, bare),
+        journal=Journal.from_environment(),
+        inverted=reading.inverted,
+    )

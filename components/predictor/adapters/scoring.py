@@ -1,0 +1,104 @@
+"""The way from an adapter to the filter: the same checks, queue, limits and metrics as a predict request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+from kserve.errors import ModelNotReady
+
+from content_arena.components.predictor.boundary import LARGE_BODIES
+from content_arena.components.predictor.limits import MAX_INSTANCES, SMALL_BODY_BYTES
+from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.protocol import RequestError, parse_json
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the filter says of a text.
+
+    Attributes:
+        score: Probability of toxic.
+        is_toxic: Whether the score is at least the bundle's threshold.
+    """
+
+    score: float
+    is_toxic: bool
+
+
+def highest(scored: Sequence[Scored]) -> Scored:
+    """What is said of a text whose pieces were scored one by one: as for windows, the highest score counts."""
+    return max(scored, key=lambda one: one.score)
+
+
+class Scorer:
+    """Scores texts through kserve's data plane, as the predict endpoints do."""
+
+    def __init__(self, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
+        """Takes the data plane and the model behind it."""
+        self._dataplane = dataplane
+        self._model = model
+
+    @property
+    def lang(self) -> str:
+        """ISO 639-1 code of the language that the bundle was trained on."""
+        return self._model.lang
+
+    @property
+    def model(self) -> str:
+        """Name and version of what judges."""
+        return f"{self._model.name}-{self._model.version}"
+
+    async def check_ready(self) -> None:
+        """Refuses while no model can be asked.
+
+        Raises:
+            ModelNotReady: HTTP 503.
+        """
+        if not await self._dataplane.model_ready(self._model.name, True):
+            raise ModelNotReady(self._model.name)
+
+    @asynccontextmanager
+    async def payload(self, request: Request) -> AsyncIterator[object]:
+        """The request's JSON; the server's deadline holds for what is done with it.
+
+        Raises:
+            RequestError: The body is no JSON, or has far more values than a request has.
+            DeadlineError: The deadline passed (HTTP 504).
+            ModelNotReady: HTTP 503.
+        """
+        await self.check_ready()
+        body = await request.body()
+        try:
+            async with asyncio.timeout(self._model.limits.deadline):
+                if len(body) <= SMALL_BODY_BYTES:
+                    yield parse_json(body)
+                else:
+                    yield await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse_json, body)
+        except TimeoutError:
+            raise DeadlineError("the texts were not scored in time") from None
+
+    async def score(self, texts: Sequence[str], request: Request) -> list[Scored]:
+        """Scores texts, each once however often it is there.
+
+        Args:
+            texts: Each of 1 to 5,000 characters.
+            request: What they came in.
+
+        Raises:
+            RequestError: A text cannot be scored, or there are too many.
+            ArenaError: See :meth:`Scheduler.submit`; the server's own answers are right for these.
+        """
+        distinct = list(dict.fromkeys(texts))
+        if len(distinct) > MAX_INSTANCES:
+            raise RequestError(f"got {len(distinct)} texts, at most {MAX_INSTANCES} go into one request")
+        if not distinct:
+            return []
+        answer, _ = await self._dataplane.infer(self._model.name, {"instances": distinct}, dict(request.headers))
+        predictions = answer["predictions"] if isinstance(answer, dict) else []
+        scored = [Scored(float(one["toxic_score"]), bool(one["is_toxic"])) for one in predictions]
+        by_text = dict(zip(distinct, scored, strict=True))
+        return [by_text[text] for text in texts]

@@ -1,0 +1,115 @@
+"""``arena attack TEXT``: what gets one text past a filter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from content_arena.components.attack_generation.selection import FAMILIES, Selection
+from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings, Reading
+from content_arena.pipelines.cli import console, tables
+from content_arena.pipelines.cli.console import out
+from content_arena.pipelines.cli.grouped import grouped
+from content_arena.pipelines.cli.options import (
+    Alias,
+    AsJson,
+    LangOption,
+    one_of,
+    split_at_commas,
+)
+from content_arena.pipelines.cli.victims import VictimOptions
+from content_arena.pipelines.definitions.parameters import PARAMETERS
+from content_arena.pipelines.execution.environment import environment
+from content_arena.pipelines.execution.home import ArenaHome, registry_here
+
+if TYPE_CHECKING:
+    from content_arena.components.attack_generation.one_text import Report
+
+_SEARCHES = tuple(name for name in SEARCHES if name != LADDER)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(attack)
+
+
+@dataclass(frozen=True)
+class AttackOptions:
+    """Options of attacks on one text."""
+
+    lang: LangOption = PARAMETERS["lang"].default
+    budget: Annotated[int, typer.Option(min=1, max=100, help="Queries that each strategy may spend.")] = (
+        AttackSettings.budget
+    )
+    search: Annotated[
+        str,
+        typer.Option(
+            help="Search over all strategies together.", metavar=f"[{'|'.join(_SEARCHES)}]", callback=one_of(_SEARCHES)
+        ),
+    ] = "greedy"
+    search_budget: Annotated[int, typer.Option(min=5, max=1000, help="Queries that the search may spend.")] = 50
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")] = 0
+    strategies: Annotated[
+        list[str] | None,
+        typer.Option("--strategies", metavar="NAMES", callback=split_at_commas, help="Attack with these alone."),
+    ] = None
+    families: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--families",
+            metavar="NAMES",
+            callback=split_at_commas,
+            help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
+        ),
+    ] = None
+
+
+@grouped
+def attack(
+    text: Annotated[str, typer.Argument(help="The text, which the filter has to flag.")],
+    options: AttackOptions,
+    victim: VictimOptions,
+    as_json: AsJson = False,
+) -> None:
+    """Attack one text, and see which strategies get it past a filter, with which queries; changes nothing.
+
+    Each strategy is tried on its own, then a search over all of them.
+    """
+    from content_arena.components.attack_generation import one_text
+    from content_arena.components.attack_generation.searched import Plan
+    from content_arena.components.attack_generation.victims import logins
+
+    shown, login = logins.split(victim.victim, victim.header)
+    if (shown.isdecimal() or shown in set(Alias)) and not Path(shown).is_dir():
+        registry_here().resolve(shown)
+    families = AttackSettings(families=tuple(options.families or ())).families
+    with environment(login.as_environment()):
+        report = one_text.attack_on(
+            shown,
+            text,
+            options.lang,
+            Selection(tuple(options.strategies or ()), families),
+            budget=options.budget,
+            plan=Plan(options.search, options.search_budget, seed=options.seed),
+            reading=Reading(victim.map, victim.request, victim.inverted),
+            tracking_uri=ArenaHome.from_environment().tracking_uri,
+        )
+    _show(shown, options.seed, report, as_json=as_json)
+
+
+def _show(victim: str, seed: int, report: Report, *, as_json: bool) -> None:
+    answer: dict[str, Any] = {"victim": victim, "seed": seed, "flagged": report.is_flagged, **asdict(report)}
+    if as_json:
+        print(json.dumps(answer))
+        return
+    if not report.is_flagged:
+        console.status(
+            f"{victim} does not flag the text (score {report.score:.3f}, flagged from {report.threshold:.3f}): there "
+            "is nothing to get past"
+        )
+        return
+    out.print(tables.attack_table(answer))

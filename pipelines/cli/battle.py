@@ -1,0 +1,279 @@
+"""``arena battle`` and ``arena battles``: attacks on a filter, and those of the past."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from content_arena.components.attack_generation.settings import (
+    ANSWERS_VARIABLE,
+    LADDER,
+    SEARCHES,
+    Reading,
+)
+from content_arena.components.shared import reachable
+from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.pipelines.cli import console, local_runs, standard_input, tables
+from content_arena.pipelines.cli.console import out
+from content_arena.pipelines.cli.group import RenamedOptions
+from content_arena.pipelines.cli.grouped import grouped
+from content_arena.pipelines.cli.options import (
+    Alias,
+    AsJson,
+    AttackOptions,
+    CorpusOptions,
+    Runner,
+    RunnerOption,
+    SettingsOption,
+    described,
+    one_of,
+)
+from content_arena.pipelines.cli.victims import VictimOptions
+from content_arena.pipelines.definitions.parameters import BATTLE, PARAMETERS
+from content_arena.pipelines.execution.battles import Battle
+from content_arena.pipelines.execution.environment import environment
+from content_arena.pipelines.execution.home import ArenaHome, registry_here
+
+if TYPE_CHECKING:
+    from content_arena.components.attack_generation.victims.logins import Login
+    from content_arena.pipelines.execution.local import LocalRun
+
+_EVASION = "evasion"
+#: Queries with which a search has tried something.
+_LEAST_BUDGET = 5
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command(cls=RenamedOptions)(battle)
+    app.command()(battles)
+
+
+@grouped
+def battle(
+    corpus: CorpusOptions,
+    attack: AttackOptions,
+    victim: VictimOptions,
+    search: Annotated[
+        str,
+        typer.Option(help=described("search"), metavar=f"[{'|'.join(SEARCHES)}]", callback=one_of(SEARCHES)),
+    ] = LADDER,
+    fail_over: Annotated[
+        str,
+        typer.Option("--fail-over", metavar="evasion=SHARE", help="Exit code 1 if more than this gets past, for CI."),
+    ] = "",
+    resume: Annotated[
+        str,
+        typer.Option("--resume", metavar="NAME", help="Go on with a battle that was cut short, with its own options."),
+    ] = "",
+    settings: SettingsOption = None,
+    runner: RunnerOption = Runner.SUBPROCESS,
+    as_json: AsJson = False,
+) -> None:
+    """Attack a filter and see what gets through, strategy by strategy; trains and changes nothing.
+
+    With --search greedy (or random, beam) it looks for one way past each text within --budget queries, and shows how
+    evasion grows with the budget. What is tried then depends on the filter: compare two filters with the ladder.
+
+    A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model), or with --map any service
+    that scores texts.
+    """
+    from content_arena.components.attack_generation.victims import logins
+    from content_arena.pipelines.execution import battles as kept_battles
+
+    limit = _limit(fail_over)
+    home = ArenaHome.from_environment()
+    shown, login = logins.split(victim.victim, victim.header)
+    if resume:
+        fought = kept_battles.find(home, resume)
+        _require_resumable(fought, shown)
+        arguments = dict(fought.arguments)
+    else:
+        fought, arguments = None, _new(corpus, attack, victim, shown, settings) | {"search": search}
+        _require_enough(search, attack.budget)
+    shown = arguments["victim"]
+    arguments |= {"tracking_uri": home.tracking_uri}
+    reachable.require(home.tracking_uri)
+    with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
+        fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
+        answer = _fight(fought, arguments | {"data": data}, login, home, runner)
+        fought.finish(answer)
+    _show(fought.name, answer, as_json=as_json)
+    if limit is not None:
+        _fail_over(answer, limit)
+
+
+def battles(
+    name: Annotated[str | None, typer.Argument(help="Battle to show again; all are listed without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the battles that were fought here, or show the result of one again."""
+    from content_arena.pipelines.execution import battles as kept_battles
+
+    home = ArenaHome.from_environment()
+    if name is not None:
+        found = kept_battles.find(home, name)
+        if found.result is None:
+            raise InputError(f"battle {name} was not finished: `arena battle --resume {name}` goes on with it")
+        _show(name, found.result, as_json=as_json)
+        return
+    every = kept_battles.every(home)
+    if as_json:
+        print(json.dumps({"battles": [_listed(each) for each in every]}))
+    elif every:
+        out.print(tables.battles_table([_listed(each) for each in every]))
+    else:
+        console.status(f"no battles in {home.path}: `arena battle` fights one")
+
+
+def _new(
+    corpus: CorpusOptions, attack: AttackOptions, victim: VictimOptions, shown: str, settings: SettingsOption
+) -> dict[str, Any]:
+    """The arguments of a new battle; what its stages would refuse minutes later is refused at once."""
+    from content_arena.components.attack_generation.victims import addresses, opening
+
+    is_folder = Path(shown).is_dir()
+    if shown.isdecimal() or shown in set(Alias):
+        registry_here().resolve(shown)
+    elif not is_folder and not addresses.is_url(shown):
+        raise InputError(
+            f"there is no victim {addresses.shown(shown)}: give {', '.join(Alias)}, a version, a bundle folder, or a "
+            "URL with http://"
+        )
+    arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
+    of_attack = arguments.get("settings", {}).get("attack", {})
+    reading = Reading(
+        victim.map or of_attack.get("victim_map", ""),
+        victim.request or of_attack.get("victim_request", ""),
+        victim.inverted or of_attack.get("victim_inverted", False),
+    )
+    opening.check(shown, reading)
+    if reading:
+        said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
+        arguments.setdefault("settings", {}).setdefault("attack", {}).update(said)
+    arguments["victim"] = str(Path(shown).absolute()) if is_folder else shown
+    return arguments
+
+
+def _require_enough(search: str, budget: int) -> None:
+    """Refuses the budget of the ladder, which is for each strategy, for a search, whose budget is for a text."""
+    if search != LADDER and budget < _LEAST_BUDGET:
+        raise InputError(
+            f"--search {search} spends the budget on a text, with all strategies: give --budget {_LEAST_BUDGET} or "
+            "more, such as 50"
+        )
+
+
+def _require_resumable(fought: Battle, shown: str) -> None:
+    if fought.result is not None:
+        raise InputError(f"battle {fought.name} is finished: `arena battles {fought.name}` shows it")
+    if fought.arguments.get("data") == standard_input.NAME:
+        raise InputError(f"battle {fought.name} read its texts from a pipe, which is gone: begin a new one")
+    if shown not in (PARAMETERS["victim"].default, fought.victim):
+        raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
+
+
+def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> dict[str, Any]:
+    """Fights the battle and returns what ``--json`` answers."""
+    from content_arena.pipelines.definitions import battle as pipeline
+    from content_arena.pipelines.execution.stage_log import StageCrashedError, StageRefusedError
+
+    try:
+        with environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
+            engine = local_runs.engine(
+                home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"]
+            )
+            finished = local_runs.follow(pipeline.build(), arguments, home, engine)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*filter(None, [*stop.args, _kept(fought)])) from stop
+    except (StageRefusedError, StageCrashedError) as error:
+        advice = _kept(fought)
+        raise (ArenaError(f"{error}; {advice}") if advice else error) from error
+    return _answer(finished, arguments)
+
+
+def _kept(fought: Battle) -> str:
+    """How to go on with a battle that was cut short; one with nothing to go on from is forgotten, and gives ""."""
+    if not fought.is_resumable():
+        fought.forget()
+        return ""
+    return f"what the filter answered is kept, `arena battle --resume {fought.name}` goes on from there"
+
+
+def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.evaluation import metrics
+    from content_arena.components.shared import records
+
+    rows, judged = [], []
+    for name, held_out in (("attacks", False), ("held_out_attacks", True)):
+        attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
+        # A champion may have memorised its training texts, so only the others count.
+        attacks = attacks[attacks["split"] == "validation"]
+        judged.append(attacks)
+        for strategy, figures in metrics.of_battle(attacks).items():
+            rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
+            rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
+    everything = metrics.of_battle_together(judged)
+    return {
+        "victim": arguments["victim"],
+        "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
+        "search": arguments.get("search", LADDER),
+        "budget": arguments["budget"],
+        "seed": arguments["seed"],
+        _EVASION: everything.evasion.as_dict(),
+        "evasion_by_budget": [{"queries": queries, "evasion": share} for queries, share in everything.by_budget],
+        "queries": everything.queries,
+        "edit_share": everything.edit_share,
+        "refused": int(finished.metric("gather_attacks", "n_refused")),
+        "strategies": rows,
+        "corpus": local_runs.corpus_answer(finished),
+    }
+
+
+def _show(name: str, answer: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"battle": name, **answer}))
+        return
+    out.print(tables.search_table(answer) if answer["search"] != LADDER else tables.battle_table(answer))
+    out.print(f"`arena battles {name}` shows this again.", highlight=False)
+
+
+def _listed(fought: Battle) -> dict[str, Any]:
+    """A battle as the list has it."""
+    result = fought.result or {}
+    state = "finished" if fought.result is not None else "cut short" if fought.is_resumable() else "failed"
+    return {
+        "battle": fought.name, "begun": fought.begun, "victim": fought.victim, "state": state,
+        "search": fought.arguments.get("search", LADDER), "budget": fought.arguments.get("budget"),
+        "evasion": result.get(_EVASION),
+    }  # fmt: skip
+
+
+def _limit(fail_over: str) -> float | None:
+    """The share that ``--fail-over`` names; None if it is not given."""
+    if not fail_over:
+        return None
+    name, _, value = fail_over.partition("=")
+    try:
+        limit = float(value)
+    except ValueError:
+        limit = -1.0
+    # Written so that NaN fails.
+    if name.strip() != _EVASION or not 0 <= limit <= 1:
+        raise typer.BadParameter(f"--fail-over {fail_over}: write evasion=SHARE with a share from 0 to 1")
+    return limit
+
+
+def _fail_over(answer: Mapping[str, Any], limit: float) -> None:
+    """Ends the command with 1 if more got past than the limit, or if that was not measured."""
+    rate = answer[_EVASION]["rate"]
+    if rate is None:
+        console.status("evasion was not measured, so --fail-over fails: the filter caught no toxic text to begin with")
+        raise typer.Exit(1)
+    if rate > limit:
+        console.status(f"evasion is {rate:.1%}, over the {limit:.1%} of --fail-over")
+        raise typer.Exit(1)

@@ -1,0 +1,183 @@
+"""The arena's predictor behind real controllers: KServe, Knative Serving, a gateway, MinIO and the node's containers.
+
+Only the bundles are not those of a user: they have a few kilobytes. Everything else is what ``overlays/kind`` with the
+component for Knative renders to.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.store import Store
+from tests.components.canary_rollout.on_a_cluster.api import Json
+from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
+from tests.components.canary_rollout.on_a_cluster.storage import Storage, uri
+from tests.components.canary_rollout.on_a_cluster.users import Users
+from tests.manifests.forwarding import forwarded
+from tests.manifests.rendering import Renderer, kubectl, of_kind, services
+
+_GATEWAY = ("--namespace=envoy-gateway-system", "-l=gateway.envoyproxy.io/owning-gateway-name=kserve-ingress-gateway")
+_PORT = 80
+#: What the whole cluster has once.
+_SHARED = ("ClusterStorageContainer", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+#: Names of what all tests of a module share, and of what each has in its own namespace. Network policies are left out,
+#: because users and probes come from outside the cluster.
+_MINIO = ("minio", "minio-pods", "minio-buckets", "arena-s3", "arena-settings")
+_MINIO_KINDS = ("ServiceAccount", "Secret", "ConfigMap", "Service", "StatefulSet", "Job")
+_PREDICTOR = ("arena-predictor", "arena-s3", "content-arena", "predictor")
+_PREDICTOR_KINDS = ("ServiceAccount", "Secret", "ServingRuntime", "PodDisruptionBudget")
+
+
+class Bucket(Storage):
+    """Bundles in object storage, each with a copy on this machine."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        super().__init__(folder)
+        self._store, self._put = store, dict[str, bundles.Bundle]()
+
+    def put(self, version: str, fault: str = "", **options) -> bundles.Bundle:
+        assert not fault, "the container's predictor is the real one: only its bundle can be bad"
+        self._put[version] = super().put(version, **options)
+        self._store.publish(self._put[version], uri(version))
+        return self._put[version]
+
+    def tear(self, version: str) -> None:
+        super().tear(version)
+        self._store.publish(self._put[version], uri(version))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the tests of a module share.
+
+    Attributes:
+        objects: What a namespace with a predictor needs.
+        template: The InferenceService that promotion would create.
+        store: The object storage.
+        gateway: Address and port of the gateway, as seen from this machine.
+    """
+
+    objects: list[Json]
+    template: Json
+    store: Store
+    gateway: tuple[str, int]
+
+
+@contextlib.contextmanager
+def platform(manifests: Renderer, namespace: str) -> Iterator[Platform]:
+    """Installs MinIO in a namespace, and what the whole cluster has once; removes the latter afterwards."""
+    text = manifests.in_namespace("overlays/kind", namespace, "components/knative")
+    rendered = [item for item in yaml.safe_load_all(text.replace("minio:9000", f"minio.{namespace}:9000")) if item]
+    gateway, shared = _gateway(), yaml.safe_dump_all(of_kind(rendered, *_SHARED))
+    minio = [_without_claim(item) for item in _named(of_kind(rendered, *_MINIO_KINDS), *_MINIO)]
+    (template,) = services(rendered)
+    kubectl("apply", "--filename=-", given=yaml.safe_dump_all(minio))
+    try:
+        kubectl("apply", "--filename=-", given=shared)
+        kubectl("wait", "--for=condition=complete", "job/minio-buckets", f"--namespace={namespace}", "--timeout=10m")
+        with forwarded("service/minio", 9000, namespace) as url:
+            store = Store.from_environment(_keys(namespace) | {"S3_ENDPOINT_URL": url})
+            yield Platform(_named(of_kind(rendered, *_PREDICTOR_KINDS), *_PREDICTOR), template, store, gateway)
+    finally:
+        kubectl("delete", "--ignore-not-found", "--filename=-", given=shared)
+
+
+class RealKnative(ServiceUnderTest):
+    """Version 1 serves with one pod."""
+
+    def __init__(self, namespace: str, folder: Path, shared: Platform) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(namespace, folder, "Knative", Bucket(folder / "models", shared.store))
+        self._gateway = shared.gateway
+        self.storage.put("1")
+        self._apply(shared.objects)
+        self._apply([shared.template])
+
+    def start(self) -> None:
+        """Waits until version 1 serves, and starts the users."""
+        ready = ("wait", "--for=condition=Ready", f"inferenceservice/{SERVICE}", "--timeout=5m")
+        kubectl(*ready, f"--namespace={self.namespace}")
+        self.before = self.service()["spec"]
+        # The gateway learns of a new host a moment after the service is Ready.
+        self.wait(self._answers, "a user is answered")
+        self.users = self._users()
+
+    def close(self) -> None:
+        if hasattr(self, "users"):
+            self.users.stop()
+
+    def revisions(self) -> dict[str, str]:
+        """The version of each revision there has been, by its name."""
+        found = {}
+        for item in self.api.list("revisions"):
+            env = item["spec"]["containers"][0]["env"]
+            (version,) = [one["value"] for one in env if one["name"] == "CONTENT_ARENA_MODEL_VERSION"]
+            found[item["metadata"]["name"]] = version
+        return found
+
+    def _users(self, n: int = 4) -> Users:
+        address, port = self._gateway
+        host = self.service()["status"]["url"].partition("://")[2]
+        return Users(port, host, n, address=address)
+
+    def _answers(self) -> bool:
+        users = self._users(n=1)
+        time.sleep(1)
+        users.stop()
+        return set(users.statuses()) == {200}
+
+    def _apply(self, objects: list[Json]) -> None:
+        items = [item | {"metadata": item["metadata"] | {"namespace": self.namespace}} for item in objects]
+        kubectl("apply", "--filename=-", given=yaml.safe_dump_all(items))
+
+
+def _gateway() -> tuple[str, int]:
+    """The gateway's address and port; skips the test if it is not reached from this machine."""
+    items = json.loads(kubectl("get", "services", *_GATEWAY, "--output=json"))["items"]
+    nodes = json.loads(kubectl("get", "nodes", "--output=json"))["items"]
+    internal = [one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
+    candidates = [(item["spec"]["clusterIP"], _PORT) for item in items]
+    candidates += [
+        (address, port["nodePort"])
+        for item in items
+        for port in item["spec"]["ports"]
+        for address in internal
+        if port["port"] == _PORT and "nodePort" in port
+    ]
+    for candidate in candidates:
+        with contextlib.suppress(OSError):
+            socket.create_connection(candidate, timeout=5).close()
+            return candidate
+    pytest.skip(f"needs the gateway kserve-ingress-gateway to be reached from here; tried {candidates}")
+
+
+def _named(objects: list[Json], *names: str) -> list[Json]:
+    return [item for item in objects if item["metadata"]["name"] in names]
+
+
+def _keys(namespace: str) -> dict[str, str]:
+    """The access keys, by the names of their environment variables."""
+    secret = json.loads(kubectl("get", "secret", "arena-s3", f"--namespace={namespace}", "--output=json"))
+    return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+
+def _without_claim(item: Json) -> Json:
+    """A StatefulSet whose data goes with its pod: the tests need no volume."""
+    if item["kind"] != "StatefulSet":
+        return item
+    spec = dict(item["spec"])
+    del spec["volumeClaimTemplates"]
+    template = spec["template"]
+    volumes = [*template["spec"]["volumes"], {"name": "data", "emptyDir": {}}]
+    return item | {"spec": spec | {"template": template | {"spec": template["spec"] | {"volumes": volumes}}}}

@@ -1,0 +1,57 @@
+"""``arena attack TEXT``: what gets one text past a filter."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from content_arena.pipelines.cli.app import app
+from tests.components.attack_generation.filters import serving
+
+SECRET = "geheim-4711"
+
+
+@pytest.fixture
+def arena(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(text, *options, victim=tiny_bundle.path):
+        return CliRunner().invoke(app, ["attack", text, "--victim", str(victim), *options])
+
+    return run
+
+
+def test_a_text_alone(arena):
+    options = ("--strategies", "char_split,char_typo", "--search-budget", "10", "--json")
+    first, again = (json.loads(arena("you are a stupid idiot", *options).stdout) for _ in range(2))
+    assert first == again
+    assert first["flagged"] is True
+    assert [row["attack"] for row in first["attacks"]] == ["char_split", "char_typo", "greedy"]
+    assert all(row["queries"] <= 10 for row in first["attacks"])
+    shown = arena("you are a stupid idiot", "--strategies", "char_split", "--search", "random").stdout
+    assert "char_split" in shown
+    assert "random" in shown
+
+
+def test_a_text_that_is_not_flagged_is_said(arena):
+    result = arena("have a nice day")
+    assert result.exit_code == 0
+    assert "there is nothing to get past" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--strategies", "magic"], ["--families", "magic"], ["--search", "ladder"]])
+def test_what_there_is_not_is_refused(arena, options):
+    assert arena("you idiot", *options).exit_code == 2
+
+
+def test_a_login_is_used_and_not_shown(arena):
+    with serving() as server:
+        server.make = lambda body: {"predictions": [0.9 if "idiot" in text else 0.2 for text in body["instances"]]}
+        url = f"{server.url.replace('http://', f'http://user:{SECRET}@')}?key={SECRET}"
+        result = arena("you idiot", "--header", f"X-Key: {SECRET}", "--strategies", "leet_sub", "--json", victim=url)
+        assert json.loads(result.stdout)["victim"] == server.url
+        assert server.paths[0].endswith(SECRET)
+        assert server.asked[0]["X-Key"] == SECRET
+    assert SECRET not in result.stdout + result.stderr
+    assert any(row["gets_past"] for row in json.loads(result.stdout)["attacks"])

@@ -1,0 +1,190 @@
+"""``arena battle`` against anybody's filter, and ``arena battles``; the pipeline is replaced by its result."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE, HEADERS_VARIABLE, QUERY_VARIABLE
+from content_arena.components.shared import records
+from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.cli import local_runs
+from content_arena.pipelines.cli.app import app
+from content_arena.pipelines.execution.stage_log import StageRefusedError
+
+SECRET = "geheim-4711"
+URL = f"http://user:{SECRET}@127.0.0.1:9?key={SECRET}"
+
+
+def attacks(n_past):
+    """Ten toxic texts that were caught, of which some got past."""
+    rows = [
+        {
+            "attack_id": f"a{i}", "base_id": f"b{i}", "lang": "en", "strategy": "leet_sub", "family": "char",
+            "params": "{}", "seed": 1, "intensity": 1.0, "budget": 3, "original_text": f"you idiot {i}",
+            "perturbed_text": f"you 1diot {i}", "label_gold": "toxic", "victim_version": "v", "threshold": 0.5,
+            "score_before": 0.9, "score_after": 0.1 if i < n_past else 0.9,
+            "status": "success" if i < n_past else "failed", "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1,
+            "similarity": 0.9, "split": "validation",
+        }
+        for i in range(10)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+class Finished:
+    """A run whose battle ended as a test says."""
+
+    def __init__(self, folder, n_past):
+        self.folder, self.name = folder, "run"
+        folder.mkdir(exist_ok=True)
+        records.write(records.Attack, attacks(n_past), folder / "attacks")
+        records.write(records.Attack, records.Attack.empty(), folder / "held_out_attacks")
+
+    def artifact(self, task, name):
+        return self.folder / name
+
+    def parameter(self, task, name):
+        return "0" * 64
+
+    def metric(self, task, name):
+        return 3.0
+
+    def metadata(self, task, name):
+        return {"read": 20, "toxic": 10, "benign": 10}
+
+    def notes(self, stage):
+        return []
+
+
+@pytest.fixture
+def arena(monkeypatch, tmp_path):
+    """Runs a command; ``arena.outcome`` is what the pipeline does."""
+    import os
+
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    def follow(pipeline, arguments, home, engine):
+        run.arguments = arguments
+        run.environment = {name: os.environ.get(name) for name in (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)}
+        return run.outcome()
+
+    run.outcome = lambda: Finished(tmp_path / "run", n_past=2)
+    run.home = tmp_path / "home"
+    monkeypatch.setattr(local_runs, "follow", follow)
+    return run
+
+
+def test_a_login_reaches_the_stages_and_stands_nowhere_else(arena):
+    result = arena("battle", "--victim", URL, "--header", f"X-Key: {SECRET}", "--json")
+    assert result.exit_code == 0, result.output
+    assert arena.environment[HEADERS_VARIABLE].count(SECRET) == 1
+    assert arena.environment[HEADERS_VARIABLE].startswith("X-Key: ")
+    assert arena.environment[QUERY_VARIABLE] == f"key={SECRET}"
+    shown = json.loads(result.stdout)
+    assert shown["victim"] == "http://127.0.0.1:9"
+    assert SECRET not in f"{result.stdout}{result.stderr}{arena.arguments}"
+    for path in filter(lambda path: path.is_file(), arena.home.rglob("*")):
+        assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
+    assert CliRunner().invoke(app, ["battle", "--victim", URL.replace("http", "ftp")]).exit_code == 2
+
+
+def test_how_a_filter_is_read_goes_into_the_settings(arena):
+    arena("battle", "--victim", URL, "--map", "openai", "--inverted")
+    assert arena.arguments["settings"]["attack"] == {
+        "victim_map": "openai", "victim_request": "", "victim_inverted": True
+    }  # fmt: skip
+    arena("battle", "--victim", URL)
+    assert "settings" not in arena.arguments
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--victim", "http://h/a", "--map", "results["], "JMESPath"),
+        (["--header", "A: b"], "behind a URL"),
+        (["--victim", "http://h/v1/models"], "names no model"),
+        (["--victim", "http://h", "--fail-over", "f1=0.1"], "evasion=SHARE"),
+        (["--victim", "http://h", "--fail-over", "evasion=nan"], "evasion=SHARE"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_runs(arena, options, message):
+    result = arena("battle", *options)
+    assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(("limit", "code"), [("evasion=0.15", 1), ("evasion=0.2", 0), ("evasion=1", 0)])
+def test_a_battle_fails_for_ci_if_more_gets_past_than_the_limit(arena, limit, code):
+    result = arena("battle", "--victim", URL, "--json", "--fail-over", limit)
+    assert result.exit_code == code
+    assert json.loads(result.stdout)["evasion"]["rate"] == 0.2
+
+
+def test_what_was_not_measured_fails(arena, tmp_path):
+    finished = Finished(tmp_path / "run", 0)
+    nothing = attacks(0).assign(status="skipped", score_before=0.1)
+    records.write(records.Attack, nothing, finished.folder / "attacks")
+    arena.outcome = lambda: finished
+    assert arena("battle", "--victim", URL, "--fail-over", "evasion=1").exit_code == 1
+
+
+def test_past_battles_are_listed_and_opened_again(arena):
+    assert json.loads(arena("battles", "--json").stdout) == {"battles": []}
+    fought = json.loads(arena("battle", "--victim", URL, "--json").stdout)
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    assert (listed["battle"], listed["state"], listed["victim"]) == (fought["battle"], "finished", "http://127.0.0.1:9")
+    assert json.loads(arena("battles", listed["battle"], "--json").stdout) == fought
+    assert "leet_sub" in arena("battles", listed["battle"]).stdout
+    assert listed["battle"] in arena("battles").stdout
+    assert arena("battles", "nothing").exit_code == 2
+
+
+def dies(arena, answered):
+    def outcome():
+        if answered:
+            from pathlib import Path
+
+            Path(arena.environment[ANSWERS_VARIABLE]).write_text("{}\n")
+        raise StageRefusedError("no answer from http://127.0.0.1:9: is the server up?")
+
+    return outcome
+
+
+def test_a_battle_that_was_cut_short_is_resumed(arena, tmp_path):
+    arena.outcome = dies(arena, answered=True)
+    result = arena("battle", "--victim", URL, "--budget", "7", "--json")
+    assert result.exit_code == 2
+    assert "is the server up?; what the filter answered is kept, `arena battle --resume " in result.stderr
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    assert listed["state"] == "cut short"
+    answers = arena.environment[ANSWERS_VARIABLE]
+    arena.outcome = lambda: Finished(tmp_path / "run", 1)
+    wrong = arena("battle", "--resume", listed["battle"], "--victim", "http://127.0.0.1:8")
+    assert wrong.exit_code == 2
+    assert "is against http://127.0.0.1:9" in wrong.stderr
+    resumed = arena("battle", "--resume", listed["battle"], "--victim", URL, "--json")
+    assert resumed.exit_code == 0, resumed.output
+    assert (arena.arguments["budget"], arena.environment[ANSWERS_VARIABLE]) == (7, answers)
+    assert arena.environment[QUERY_VARIABLE] == f"key={SECRET}"
+    assert json.loads(resumed.stdout)["battle"] == listed["battle"]
+    again = arena("battle", "--resume", listed["battle"])
+    assert "is finished" in again.stderr
+
+
+def test_a_battle_without_an_answer_leaves_nothing_to_resume(arena):
+    arena.outcome = dies(arena, answered=False)
+    result = arena("battle", "--victim", URL)
+    assert result.stderr.strip().splitlines()[-1] == "arena: no answer from http://127.0.0.1:9: is the server up?"
+    assert json.loads(arena("battles", "--json").stdout) == {"battles": []}
+
+
+def test_errors_are_of_the_arena(arena):
+    arena.outcome = dies(arena, answered=True)
+    assert issubclass(StageRefusedError, InputError)
+    assert json.loads(arena("battle", "--victim", URL, "--json").stdout)["error"].startswith("no answer from")
