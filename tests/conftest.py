@@ -24,6 +24,10 @@ from tests.tiny_bundle import make_tiny_bundle
 hypothesis.settings.register_profile("content-arena", deadline=None)
 hypothesis.settings.load_profile("content-arena")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker a core: two trainings with two threads each spin while they wait for each other, and take twice as long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _SLOW_TEST_SECONDS = 1_200
 #: Rollouts wait for pods and bakes, and some tests repeat them as often as an environment variable says.
 _CLUSTER_TEST_SECONDS = 7_200
