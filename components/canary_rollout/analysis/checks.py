@@ -96,9 +96,8 @@ class Probes:
 
     def figure(self, subject: Subject) -> Ratio:
         """The figure with this name."""
-        return {Subject.EVASION: self.evasion, Subject.BENIGN_FLAGGED: self.benign_flagged, Subject.F1: self.f1}[
-            subject
-        ]
+        figures = {Subject.EVASION: self.evasion, Subject.BENIGN_FLAGGED: self.benign_flagged, Subject.F1: self.f1}
+        return figures[subject]
 
 
 def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: str) -> Check:

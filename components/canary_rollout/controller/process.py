@@ -166,8 +166,7 @@ def _run_under_lease(connection: Connection, registry: RolloutRegistry, run: _Ru
                 cluster, connection.mover, measurer, registry, _recorder(connection, lease, artifacts, options),
                 service=service_ref.service, assert_leadership=lease.ensure, pace=options.pace, clock=stop.clock,
             )  # fmt: skip
-            if run.request is not None:
-                _begin(connection, registry, rollout, run.request, run)
+            _begin(connection, registry, rollout, run)
             end = rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
             for line in connection.clean_up() if end.phase.is_end else ():
                 LOG.info("%s", line)
@@ -176,9 +175,11 @@ def _run_under_lease(connection: Connection, registry: RolloutRegistry, run: _Ru
         raise Stopped(state()) from error
 
 
-def _begin(
-    connection: Connection, registry: RolloutRegistry, rollout: Rollout, request: RolloutRequest, run: _Run
-) -> None:
+def _begin(connection: Connection, registry: RolloutRegistry, rollout: Rollout, run: _Run) -> None:
+    """Records a rollout that is to begin, and says what is to be expected of it."""
+    request = run.request
+    if request is None:
+        return
     state = rollout.begin(request, run.name, run.measuring.as_record())
     if run.measuring.has_password:
         LOG.warning("Prometheus' address is recorded without its password: a resume needs --prometheus again")
