@@ -122,7 +122,7 @@ def _undo(registry: Registry, services: Sequence[str], previous: int, reason: st
         RefusedError: The version before it does not serve: its pods did not start, for example.
     """
     from content_arena.components.canary_rollout import launch
-    from content_arena.pipelines.cli.rollout import commands
+    from content_arena.pipelines.cli.rollout import running
 
     alone = "`arena rollback --registry-only` moves the aliases alone"
     if len(services) > 1:
@@ -131,7 +131,7 @@ def _undo(registry: Registry, services: Sequence[str], previous: int, reason: st
     where = launch.ServiceRef(service, namespace, context)
     console.status(f"{services[0]} serves the champion: its users are moved first")
     try:
-        state = commands.undone(where, registry, str(previous), reason)
+        state = running.undone(where, registry, str(previous), reason)
     except InputError as error:
         raise InputError(f"{error}; {alone}") from error
     if state.phase is not launch.Phase.PROMOTED:
