@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(_CLUSTER_TEST_SECONDS))
             elif item.get_closest_marker("slow") is not None:
                 item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
+
+
+@pytest.fixture(autouse=True)
+def same_environment_after_the_test() -> Iterator[None]:
+    """Restores the environment: MLflow writes the address of the server in use into MLFLOW_TRACKING_URI."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
