@@ -42,7 +42,7 @@ def test_an_undo_needs_no_new_pods_while_the_version_before_is_kept(installation
     installation.storage.put("2")
     process = cli.begin(keep=600)
     is_promoted = lambda: process.is_over or cli.state().get("phase") == "promoted"  # noqa: E731
-    installation.wait(is_promoted, "version 2 is promoted", 300)
+    installation.wait(is_promoted, "version 2 is promoted", 600)
     assert not process.is_over, cli.output
     before = outcomes.replica_sets(cli)
     assert cli.run("undo", reason="complaints").code == 0, cli.output
