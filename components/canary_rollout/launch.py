@@ -6,6 +6,8 @@ The command line, the pipeline's stage and its exit handler use this module and 
 |---|---|
 | ``start``, ``resume`` | run a rollout to its end, from the beginning or from its recorded state |
 | ``undo`` | takes the last promotion back |
+| ``keep`` | watches the version that a promotion has kept at 0 %, until its time is over |
+| ``wait_until_serving`` | waits for a service that was just created |
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
 | ``status``, ``watch`` | read a rollout once, or until its end |
@@ -15,7 +17,8 @@ The command line, the pipeline's stage and its exit handler use this module and 
 from __future__ import annotations
 
 from content_arena.components.canary_rollout.analysis.limits import Limits
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, wait_until_serving
+from content_arena.components.canary_rollout.controller.keeping import keep
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
@@ -66,11 +69,13 @@ __all__ = [
     "approve",
     "dry_run",
     "is_in_pod",
+    "keep",
     "lines_to",
     "reconcile",
     "resume",
     "start",
     "status",
     "undo",
+    "wait_until_serving",
     "watch",
 ]
