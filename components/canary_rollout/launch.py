@@ -9,6 +9,7 @@ The command line, the pipeline's stage and its exit handler use this module and 
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
 | ``status``, ``watch`` | read a rollout once, or until its end |
+| ``RolloutWatcher`` | read the record and the Lease alone, with few rights |
 | ``approve``, ``abort`` | send a person's request to the process that runs the rollout |
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
+from content_arena.components.canary_rollout.controller.observed import Observed, RolloutWatcher
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
@@ -49,6 +51,7 @@ __all__ = [
     "Limits",
     "NoRegistry",
     "NoRollout",
+    "Observed",
     "Pace",
     "Parameters",
     "Phase",
@@ -56,6 +59,7 @@ __all__ = [
     "RolloutArtifacts",
     "RolloutRegistry",
     "RolloutRequest",
+    "RolloutWatcher",
     "RunOptions",
     "ServiceRef",
     "State",
