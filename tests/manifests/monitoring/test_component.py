@@ -27,8 +27,9 @@ def objects(tmp_path_factory):
 def test_what_there_is(objects):
     kinds = sorted(kind for kind, _ in objects if kind != "ConfigMap")
     assert kinds == [
-        "Deployment", "NetworkPolicy", "NetworkPolicy", "PodMonitor", "PodMonitor", "PrometheusRule", "Role",
-        "RoleBinding", "Service", "ServiceAccount", "ServiceMonitor",
+        "Deployment", "NetworkPolicy", "NetworkPolicy", "PodMonitor", "PodMonitor", "PodMonitor", "PrometheusRule",
+        "PrometheusRule", "PrometheusRule", "PrometheusRule", "Role", "RoleBinding", "Service", "ServiceAccount",
+        "ServiceMonitor",
     ]  # fmt: skip
     assert sum(kind == "ConfigMap" for kind, _ in objects) == 7
     assert {found["metadata"]["namespace"] for found in objects.values()} == {"content-arena"}
