@@ -107,6 +107,7 @@ def _ask(server):
     """Toxic and benign texts over both protocols, and a request that is none."""
     texts = ["you stupid idiot", "a nice day", "the weather is good", "you are very stupid", "thank you friend"]
     assert server.predict(json={"instances": texts}).status_code == 200
+    assert server.predict(json={"instances": texts[:1]}).status_code == 200
     tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": texts[:2]}
     assert server.infer(json={"inputs": [tensor]}).status_code == 200
     assert server.predict(json={"instances": []}).status_code == 400
