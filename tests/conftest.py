@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -23,6 +24,10 @@ from tests.tiny_bundle import make_tiny_bundle
 # No deadline for an example: on a machine with other work, its time is not a measure of the code.
 hypothesis.settings.register_profile("content-arena", deadline=None)
 hypothesis.settings.load_profile("content-arena")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker a core: two trainings with two threads each spin while they wait for each other, and take twice as long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _SLOW_TEST_SECONDS = 1_200
 #: Rollouts wait for pods and bakes, and some tests repeat them as often as an environment variable says.
@@ -47,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(_CLUSTER_TEST_SECONDS))
             elif item.get_closest_marker("slow") is not None:
                 item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
+
+
+@pytest.fixture(autouse=True)
+def same_environment_after_the_test() -> Iterator[None]:
+    """Restores the environment: MLflow writes the address of the server in use into MLFLOW_TRACKING_URI."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

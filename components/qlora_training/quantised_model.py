@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.qlora_training import base_models, mean_pooling
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.shared.cpus import available_cpus
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -30,6 +31,8 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
 
+    # PyTorch would start a thread for each CPU of the machine, whatever this container's quota.
+    torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
     # The head is not part of the base: its first weights are random, and the same for the same seed.
     set_seed(settings.seed)
     location = base_models.resolve(settings.base_model, settings.lang)

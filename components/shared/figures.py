@@ -130,13 +130,13 @@ class Figure:
 FIGURES: tuple[Figure, ...] = (
     Figure(
         name="clean_f1", label="Clean F1", unit="score", better="higher", basis="texts", in_headline=True,
-        gate=GateRule(margin=0.005), floor=0.70,
+        gate=GateRule(margin=0.01), floor=0.70,
     ),
     Figure(name="clean_precision", label="Clean precision", unit="score", better="higher", basis="flagged"),
     Figure(name="clean_recall", label="Clean recall", unit="score", better="higher", basis="toxic"),
     Figure(
         name="clean_auroc", label="Clean AUROC", unit="score", better="higher", basis="texts", in_headline=True,
-        floor=0.80,
+        gate=GateRule(margin=0.005), floor=0.80,
     ),
     Figure(
         name="guard_auroc", label="AUROC, guard set", unit="score", better="higher", basis="guard", in_headline=True,

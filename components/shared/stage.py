@@ -25,6 +25,7 @@ from typing import ParamSpec, TypeVar
 
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.library_errors import LibraryError, explained, traceback_of
+from content_arena.components.shared.orphan import end_with_the_reader
 
 _LINE = re.compile(r"^\s*\[(?P<stage>[a-z_]+)\] (?:(?P<done>\d+)/(?P<total>\d+) )?(?P<message>.*)$")
 _ERROR_PREFIX = "error: "
@@ -81,8 +82,8 @@ def parse(line: str) -> StageLine | None:
 def log(stage: str, message: str) -> None:
     """Writes one line of the stage's log.
 
-    It uses ``print``, because a stage has to end when the process that reads its log is gone: the broken pipe raises an
-    error here. Otherwise an orphan would go on training and register a model.
+    It uses ``print``, because a stage has to end when the process that reads its log is gone: where ``orphan`` can not
+    watch the pipe, its break raises an error here.
     """
     print(f"[{stage}] {message}", flush=True)
 
@@ -129,6 +130,7 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def mark(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            end_with_the_reader()
             try:
                 return function(*args, **kwargs)
             except Exception as error:

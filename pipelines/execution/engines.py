@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     Engine: TypeAlias = local.SubprocessRunner | local.DockerRunner
 
-#: Environment of every stage: unbuffered lines, no chatter from libraries, and no minutes of silence.
-QUIET = {
+#: Environment of every stage: unbuffered lines, no chatter from libraries, no minutes of silence, and no thread that
+#: spins while it waits for another, which takes the CPU from other programs and, in a container, from its own quota.
+STAGE_VARIABLES = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONWARNINGS": "ignore",
     "TOKENIZERS_PARALLELISM": "true",
@@ -26,6 +27,7 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    "OMP_WAIT_POLICY": "PASSIVE",
     **FEW_RETRIES,
 }
 #: Credentials and keys; stages that are processes have them as they are. A command's list of arguments would show them.
@@ -41,7 +43,7 @@ _PASSED_ON = (
     "CONTENT_ARENA_DATA_PASSWORD",
     KEY_VARIABLE,
     *VICTIM_VARIABLES,
-    *QUIET,
+    *STAGE_VARIABLES,
 )
 
 
@@ -80,7 +82,7 @@ def containers(home: ArenaHome, image: str, folders: Sequence[Path]) -> Engine:
     ]
     environment = {
         "ARENA_HOME": str(home.path),
-        **QUIET,
+        **STAGE_VARIABLES,
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
     }
     return local.DockerRunner(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from content_arena.components.shared.stage import parse
 from content_arena.pipelines.definitions.stage_table import EXIT_STAGES
-from content_arena.pipelines.execution.engines import QUIET, subprocesses
+from content_arena.pipelines.execution.engines import STAGE_VARIABLES, subprocesses
 from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 from content_arena.pipelines.execution.room import RUNS_KEPT
@@ -136,7 +136,7 @@ def run(
         try:
             # kfp.local has no callback for progress, but prints what the stages print: standard output is read instead.
             with (
-                environment({"TMPDIR": str(temporary), "ARENA_HOME": str(home.path)}, QUIET),
+                environment({"TMPDIR": str(temporary), "ARENA_HOME": str(home.path)}, STAGE_VARIABLES),
                 contextlib.redirect_stdout(log),
                 warnings.catch_warnings(),
             ):

@@ -197,7 +197,7 @@ def test_margins_of_this_run_stand_beside_the_default():
     facts = document()
     page = render(facts, verdict(facts, gates.gates_from({"clean_f1": 0.1, "latency_p95_ms": 5})))
     text = Page(page).text
-    assert "has to be at least champion - 0.1 limit 0.8000 set for this run; default: at least champion - 0.005" in text
+    assert "has to be at least champion - 0.1 limit 0.8000 set for this run; default: at least champion - 0.01" in text
     assert "has to be at most champion + 5 limit 13.0000 set for this run; default: no gate" in text
     assert text.count("set for this run") == 2
 

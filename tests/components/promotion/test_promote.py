@@ -105,7 +105,7 @@ def test_margins_of_a_run_decide_and_are_recorded_with_the_verdict(world):
     assert verdict.promoted
     margins = {gate.metric: gate.margin for gate in DEFAULT_GATES} | {"clean_f1": 0.05}
     assert verdict.margins == registry.verdict(2).margins == margins
-    assert "set for this run; default: at least champion - 0.005" in report.read_text()
+    assert "set for this run; default: at least champion - 0.01" in report.read_text()
 
 
 def test_a_gate_that_cannot_be_used_registers_nothing(world, capsys):

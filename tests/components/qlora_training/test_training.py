@@ -45,6 +45,16 @@ def trained(tmp_path_factory):
     return trainer.train(table(), SETTINGS, folder / "checkpoints")
 
 
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    """Its bundle, not to be changed."""
+    return export.export(trained, SETTINGS, validation_texts(), tmp_path_factory.mktemp("exported") / "bundle")
+
+
+def validation_texts():
+    return table().query("split == 'validation'")
+
+
 @pytest.mark.slow
 def test_the_base_is_nf4_twice_quantised_and_the_head_is_not(trained):
     from bitsandbytes.nn import Linear4bit
@@ -60,9 +70,8 @@ def test_the_base_is_nf4_twice_quantised_and_the_head_is_not(trained):
 
 
 @pytest.mark.slow
-def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
-    validation = table().query("split == 'validation'")
-    bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
+def test_the_bundle_decides_as_the_trained_model(exported):
+    bundle = exported
     assert bundle.spec.metrics["parity_agreement"] >= export.MIN_AGREEMENT
     assert (bundle.path / "model_card.md").is_file()
     assert (bundle.path / "adapter" / "adapter_model.safetensors").is_file()
@@ -74,9 +83,8 @@ def test_the_bundle_decides_as_the_trained_model(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_long_text_is_scored_window_by_window_with_the_n_grams_of_each(trained, tmp_path):
-    validation = table().query("split == 'validation'")
-    scorer = ContentFilter(export.export(trained, SETTINGS, validation, tmp_path / "bundle"))
+def test_a_long_text_is_scored_window_by_window_with_the_n_grams_of_each(exported):
+    scorer = ContentFilter(exported)
     hidden = "The harbour was lovely today, thanks. " * 20 + "You pathetic worthless idiot, shut up."
     alone, benign, whole = scorer.score(["You pathetic worthless idiot, shut up.", "Lovely day, thanks.", hidden])
     assert abs(whole - alone) < abs(whole - benign)
@@ -84,7 +92,7 @@ def test_a_long_text_is_scored_window_by_window_with_the_n_grams_of_each(trained
 
 @pytest.mark.slow
 def test_without_n_grams_the_encoder_decides_alone(trained, tmp_path):
-    validation = table().query("split == 'validation'")
+    validation = validation_texts()
     bundle = export.export(trained._replace(ngrams=None), SETTINGS, validation, tmp_path / "bundle")
     assert bundle.spec.ngram_version is None
     scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
@@ -92,9 +100,8 @@ def test_without_n_grams_the_encoder_decides_alone(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
-    validation = table().query("split == 'validation'")
-    bundle = export.export(trained, SETTINGS, validation, tmp_path / "bundle")
+def test_a_warm_start_scores_as_the_bundle_it_starts_from(exported, tmp_path):
+    validation, bundle = validation_texts(), exported
     # With this learning rate nothing is learnt, so what the model knows comes from the adapter.
     still = replace(SETTINGS, epochs=1, learning_rate=1e-12)
     adapter = bundle.path / bundles.ADAPTER
@@ -112,7 +119,7 @@ def test_a_warm_start_scores_as_the_bundle_it_starts_from(trained, tmp_path):
 def test_an_export_that_decides_otherwise_is_an_error_and_leaves_nothing(trained, tmp_path, monkeypatch):
     wrong = reference.Weighed(None, np.tile([0.0, 1.0], 4).astype(np.float32))
     monkeypatch.setattr(reference, "weigh", lambda *_: wrong)
-    validation = table().query("split == 'validation'")
+    validation = validation_texts()
     with pytest.raises(export.ParityError, match="99%"):
         export.export(trained, SETTINGS, validation, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())
