@@ -11,6 +11,7 @@ The command line, the pipeline's stage and its exit handler use this module and 
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
 | ``status``, ``watch`` | read a rollout once, or until its end |
+| ``RolloutWatcher`` | read the record and the Lease alone, with few rights |
 | ``approve``, ``abort`` | send a person's request to the process that runs the rollout |
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, wait_until_serving
 from content_arena.components.canary_rollout.controller.keeping import keep
+from content_arena.components.canary_rollout.controller.observed import Observed, RolloutWatcher
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
@@ -52,6 +54,7 @@ __all__ = [
     "Limits",
     "NoRegistry",
     "NoRollout",
+    "Observed",
     "Pace",
     "Parameters",
     "Phase",
@@ -59,6 +62,7 @@ __all__ = [
     "RolloutArtifacts",
     "RolloutRegistry",
     "RolloutRequest",
+    "RolloutWatcher",
     "RunOptions",
     "ServiceRef",
     "State",

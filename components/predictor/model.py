@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -142,10 +143,12 @@ class ContentFilterModel(Model):
             ScoreError: The model gave no probabilities.
             ArenaError: See :meth:`Scheduler.submit`.
         """
+        start = time.perf_counter()
         scores, job = await self._scored(payload.texts)
+        waited = time.perf_counter() - start
         judgement = self._judge(scores, job.seconds)
         if not metrics.is_probe(headers):
-            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds)
+            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds, waited)
         if payload.wants_reading:
             judgement = replace(judgement, read_as=await _in_reading_thread(lambda: self._read(payload.texts)))
         if payload.request is None:

@@ -216,6 +216,16 @@ class State:
         return self.parameters.path[self.step]
 
     @property
+    def allowed_share(self) -> float:
+        """The share of the traffic that the challenger was last allowed, 0 to 1."""
+        return 0.0 if self.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) else self.percent / 100
+
+    @property
+    def is_going_back(self) -> bool:
+        """Whether the challenger is to lose its share, and has not lost it yet for sure."""
+        return Phase.ROLLING_BACK in (self.phase, self.then)
+
+    @property
     def deadline(self) -> float:
         """When the rollout has to be done, seconds since the epoch."""
         return self.started_at + self.waited + self.parameters.deadline_seconds

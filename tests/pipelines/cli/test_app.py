@@ -317,7 +317,7 @@ def test_the_champion_is_not_promoted_again(registry, register):
 def test_a_victim_that_is_none_is_said_before_anything_is_read(home, victim):
     result = arena("battle", "--victim", victim)
     assert result.exit_code == 2
-    assert "URL with http://" in result.stderr
+    assert "http://" in result.stderr
     assert not home.exists()
 
 
