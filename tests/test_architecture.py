@@ -121,9 +121,11 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.attack", "components.attack_generation.one_text"): "one text is attacked in this process",
     ("pipelines.cli.attack", "components.attack_generation.searched"): "how the search over one text is planned",
     ("pipelines.cli.attack", "components.attack_generation.victims.logins"): "a login is kept out of what is shown",
-    ("pipelines.cli.battle", "components.attack_generation.victims.addresses"): "what is no URL is refused at once",
     ("pipelines.cli.battle", "components.attack_generation.victims.logins"): "a login is kept out of the arguments",
-    ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "an unusable mapping is refused at once",
+    (
+        "pipelines.cli.victims",
+        "components.attack_generation.victims.opening",
+    ): "an unknown filter is refused at once",
     ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
 }
 

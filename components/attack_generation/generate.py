@@ -14,7 +14,7 @@ from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
-from content_arena.components.attack_generation.tasks import Shard, of_ladder, of_search
+from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims.addresses import shown
 from content_arena.components.shared import records
 from content_arena.components.shared.documents import Fields
@@ -77,16 +77,19 @@ def generate_attacks(
     corpus = records.read(records.Sample, corpus_path)
     named, selection = settings.held_out_strategies, settings.selection
     chosen = held_out.resolve_for(victim, lang, seed, named, tracking_uri, selection)
-    split = split_strategies(lang, chosen.names, selection)
+    seen, unseen = split_strategies(lang, chosen.names, selection)
     opened = victims.open_victim(victim, tracking_uri, reading=settings.reading)
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
-    mine, paths = Shard(shard, n_shards), (attacks_path, held_out_path)
-    plan = Plan(search, settings.budget, settings.max_edit_share, seed)
-    tasks = (
-        of_ladder(corpus, split, settings, seed, mine, paths)
-        if search == LADDER
-        else of_search(corpus, split, settings, plan, mine, paths)
-    )
+    tasks = Assignment(
+        corpus=corpus,
+        seen=seen,
+        held_out=unseen,
+        settings=settings,
+        plan=Plan(search, settings.budget, settings.max_edit_share, seed),
+        shard=Shard(shard, n_shards),
+        attacks_path=attacks_path,
+        held_out_path=held_out_path,
+    ).tasks()
     n_texts = len({name for task in tasks for name in task.samples["sample_id"]})
     n_strategies = len({strategy.name for task in tasks for strategy in task.chosen})
     log(STAGE, f"attacking {shown(victim)} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")

@@ -87,8 +87,10 @@ def attack(
         InputError: The text is empty or too long.
         VictimError: The filter does not answer.
     """
-    if not text.strip() or len(text) > MAX_TEXT_LENGTH:
-        raise InputError(f"the text has {len(text)} characters, it has to have 1 to {MAX_TEXT_LENGTH:,}")
+    if not text.strip():
+        raise InputError("the text is empty: give a text that the filter flags")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise InputError(f"the text has {len(text):,} characters, it may have {MAX_TEXT_LENGTH:,}")
     cached = CachedVictim(victim)
     score = float(cached.score([text])[0])
     report = Report(score, cached.threshold, cached.n_queries, [])

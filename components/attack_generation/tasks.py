@@ -12,7 +12,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, searched
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.searched import Plan, Searched
-from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, AttackSettings
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import EndpointVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check, right_way_round
@@ -128,50 +128,61 @@ class SearchTask:
         return found
 
 
-def of_ladder(
-    corpus: pd.DataFrame,
-    split: tuple[Sequence[Strategy], Sequence[Strategy]],
-    settings: AttackSettings,
-    seed: int,
-    shard: Shard,
-    paths: tuple[Path, Path],
-) -> list[Task]:
-    """The tasks of a shard that takes every n-th strategy.
+@dataclass(frozen=True)
+class Assignment:
+    """What a shard of a battle is given.
 
-    Args:
+    Attributes:
         corpus: Rows of Sample.
-        split: The strategies that may be trained on, which attack training and validation texts, and the held-out ones,
-            which attack validation texts alone.
+        seen: The strategies that may be trained on.
+        held_out: Those that may not.
         settings: How to attack.
-        seed: Of the battle.
-        shard: Which.
-        paths: Where the attacks of the first and of the second go.
+        plan: The search, and the seed of the battle.
+        shard: Which part of the battle.
+        attacks_path: Where the attacks of the seen strategies go.
+        held_out_path: Where those of the held-out strategies go.
     """
-    n_validation = max(1, round(settings.texts_per_label * settings.validation_share))
-    train = battle.sample_texts(corpus, "train", settings.texts_per_label, seed)
-    validation = battle.sample_texts(corpus, "validation", n_validation, seed)
-    seen, unseen = (part[shard.number :: shard.of] for part in split)
-    ladder = LadderSearch(settings.budget)
-    return [
-        LadderTask(pd.concat([train, validation]), seen, paths[0], seed, ladder),
-        LadderTask(validation, unseen, paths[1], seed, ladder),
-    ]
 
+    corpus: pd.DataFrame
+    seen: Sequence[Strategy]
+    held_out: Sequence[Strategy]
+    settings: AttackSettings
+    plan: Plan
+    shard: Shard
+    attacks_path: Path
+    held_out_path: Path
 
-def of_search(
-    corpus: pd.DataFrame,
-    split: tuple[Sequence[Strategy], Sequence[Strategy]],
-    settings: AttackSettings,
-    plan: Plan,
-    shard: Shard,
-    paths: tuple[Path, Path],
-) -> list[Task]:
-    """The tasks of a shard that takes every n-th validation text; the arguments are those of :func:`of_ladder`."""
-    samples = battle.sample_texts(corpus, "validation", settings.texts_per_label, plan.seed)
-    parts = [rows.iloc[shard.number :: shard.of] for _, rows in samples.groupby("label", sort=True)]
-    strategies = [strategy for part in split for strategy in part]
-    records.write(records.Attack, records.Attack.empty(), paths[1])
-    return [SearchTask(pd.concat(parts), strategies, paths[0], plan)]
+    def tasks(self) -> list[Task]:
+        """The tasks of the shard, whose files are all of its attacks.
+
+        With the ladder, a shard takes every n-th strategy. The seen ones attack training and validation texts, the
+        held-out ones validation texts alone. With another search it takes every n-th validation text, and attacks it
+        with all strategies together: those attacks are never trained on.
+        """
+        return self._ladder() if self.plan.method == LADDER else self._search()
+
+    def _ladder(self) -> list[Task]:
+        n_train = self.settings.texts_per_label
+        train = self._texts("train", n_train)
+        validation = self._texts("validation", max(1, round(n_train * self.settings.validation_share)))
+        mine = slice(self.shard.number, None, self.shard.of)
+        ladder = LadderSearch(self.settings.budget)
+        return [
+            LadderTask(pd.concat([train, validation]), self.seen[mine], self.attacks_path, self.plan.seed, ladder),
+            LadderTask(validation, self.held_out[mine], self.held_out_path, self.plan.seed, ladder),
+        ]
+
+    def _search(self) -> list[Task]:
+        every = self._texts("validation", self.settings.texts_per_label)
+        parts = [rows.iloc[self.shard.number :: self.shard.of] for _, rows in every.groupby("label", sort=True)]
+        texts = pd.concat(parts)
+        return [
+            SearchTask(texts, [*self.seen, *self.held_out], self.attacks_path, self.plan),
+            LadderTask(texts, [], self.held_out_path, self.plan.seed, LadderSearch()),
+        ]
+
+    def _texts(self, split: str, per_label: int) -> pd.DataFrame:
+        return battle.sample_texts(self.corpus, split, per_label, self.plan.seed)
 
 
 def _check(victim: Victim) -> Check:

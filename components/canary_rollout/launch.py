@@ -6,16 +6,21 @@ The command line, the pipeline's stage and its exit handler use this module and 
 |---|---|
 | ``start``, ``resume`` | run a rollout to its end, from the beginning or from its recorded state |
 | ``undo`` | takes the last promotion back |
+| ``keep`` | watches the version that a promotion has kept at 0 %, until its time is over |
+| ``wait_until_serving`` | waits for a service that was just created |
 | ``reconcile`` | bring registry, spec and traffic in line after a process was killed |
 | ``dry_run`` | show what ``start`` would do |
 | ``status``, ``watch`` | read a rollout once, or until its end |
+| ``RolloutWatcher`` | read the record and the Lease alone, with few rights |
 | ``approve``, ``abort`` | send a person's request to the process that runs the rollout |
 """
 
 from __future__ import annotations
 
 from content_arena.components.canary_rollout.analysis.limits import Limits
-from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
+from content_arena.components.canary_rollout.controller.beginning import RolloutRequest, wait_until_serving
+from content_arena.components.canary_rollout.controller.keeping import keep
+from content_arena.components.canary_rollout.controller.observed import Observed, RolloutWatcher
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Pace
 from content_arena.components.canary_rollout.controller.preview import DryRun, dry_run
@@ -49,6 +54,7 @@ __all__ = [
     "Limits",
     "NoRegistry",
     "NoRollout",
+    "Observed",
     "Pace",
     "Parameters",
     "Phase",
@@ -56,6 +62,7 @@ __all__ = [
     "RolloutArtifacts",
     "RolloutRegistry",
     "RolloutRequest",
+    "RolloutWatcher",
     "RunOptions",
     "ServiceRef",
     "State",
@@ -66,11 +73,13 @@ __all__ = [
     "approve",
     "dry_run",
     "is_in_pod",
+    "keep",
     "lines_to",
     "reconcile",
     "resume",
     "start",
     "status",
     "undo",
+    "wait_until_serving",
     "watch",
 ]

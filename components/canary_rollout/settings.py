@@ -19,6 +19,8 @@ class RolloutSettings(Parameters):
 
     Attributes:
         limits: Bounds that differ from their defaults, by name.
+        absolute_bounds: Whether the limits hold whatever the champion's figures are. Otherwise a figure may be as bad
+            as the champion's and its margin.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if None.
         probe_texts: Texts of each label that each variant is attacked with.
         probe_budget: Queries an attack may spend on each text.
@@ -31,6 +33,7 @@ class RolloutSettings(Parameters):
     probe_texts: int = MeasuringConfig.texts_per_label
     probe_budget: int = MeasuringConfig.budget
     kserve_version: str | None = None
+    absolute_bounds: bool = False
 
     def __post_init__(self) -> None:
         """Checks all values."""
@@ -55,6 +58,7 @@ class RolloutSettings(Parameters):
             ("prometheus", self.prometheus),
             ("texts_per_label", self.probe_texts),
             ("budget", self.probe_budget),
+            ("absolute_bounds", self.absolute_bounds),
         ):
             if value != getattr(MeasuringConfig, name):
                 found[name] = value

@@ -31,6 +31,10 @@ from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "roll_out"
+_WITHOUT_SERVICE = (
+    "--rollout NAMESPACE/SERVICE of `arena submit` and `arena compile` names another; where none serves the champion, "
+    "--registry-only leaves the rollout out"
+)
 _NOT_PASSED = "the gates did not pass"
 
 
@@ -126,13 +130,19 @@ def roll_out_challenger(
     artifacts.history.touch()
     for line in publish_after(registry, models_uri or None):
         log(STAGE, line)
+    with launch.lines_to(lambda line: log(STAGE, line)):
+        launch.keep(job.service, state, job.run_options(artifacts))
     tracking.log(STAGE, {"promoted": float(state.phase is Phase.PROMOTED), "percent": float(state.percent)})
     return {"version": judged.version, "phase": state.phase.value, "percent": state.percent, "reason": state.reason}
 
 
 def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunOptions) -> State:
     cluster, sync = KubernetesClient(job.service.namespace), RegistrySync(registry, str(job.service))
-    last = RecordStore(cluster, job.service.service).read(cluster.service(job.service.service)).state
+    try:
+        service = cluster.service(job.service.service)
+    except InputError as error:
+        raise InputError(f"{error}: {_WITHOUT_SERVICE}") from error
+    last = RecordStore(cluster, job.service.service).read(service).state
     try:
         if last is not None and last.challenger == version and not _is_begun_again(last):
             # If this version's rollout is over already, that returns its end.
@@ -145,6 +155,9 @@ def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunO
             job.settings.plan,
             kserve_version=job.settings.kserve_version,
         )
+        if last is None:
+            # The same pipeline may have created the service.
+            launch.wait_until_serving(job.service, job.settings.start_seconds)
         return launch.start(job.service, sync, request, options)
     except Stopped as stopped:
         log(STAGE, str(stopped))

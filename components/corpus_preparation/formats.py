@@ -59,8 +59,12 @@ def read_columns(path: Path, lang: str, options: ReadingOptions | None = None) -
     return columns
 
 
-def check_is_file(path: Path) -> None:
+def check_is_file(path: Path, wanted: str | None = None) -> None:
     """Refuses a path that is no regular file.
+
+    Args:
+        path: The path.
+        wanted: What is to be given instead of a path that does not exist; what names a corpus if None.
 
     Raises:
         InputError: The path does not exist, is no regular file, or cannot be reached.
@@ -70,7 +74,8 @@ def check_is_file(path: Path) -> None:
     except OSError as error:
         raise _unreadable(path, error) from error
     if not exists:
-        raise InputError(f"no file {path}; {named('data')} takes the path of a file, hf://owner/name, or 'embedded'")
+        wanted = wanted or f"{named('data')} takes the path of a file, hf://owner/name, or 'embedded'"
+        raise InputError(f"no file {path}; {wanted}")
     if not is_file:
         raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; name one file: {ACCEPTED}")
 

@@ -95,11 +95,6 @@ class FileCopy:
         with during(f"writing {self.path}"), replacing(self.path) as unfinished:
             shutil.copyfile(file, unfinished)
 
-    def remove(self) -> None:
-        """Removes the file."""
-        with during(f"removing {self.path}"):
-            self.path.unlink(missing_ok=True)
-
 
 @dataclass(frozen=True)
 class ArtifactCopy:

@@ -52,7 +52,7 @@ def read_old_scores(path: Path, lang: str, attribute: str, named: Mapping[str, s
     Raises:
         InputError: The file cannot be read, a column is missing, or no row has a score of the attribute.
     """
-    check_is_file(path)
+    check_is_file(path, "give the path of a table with old scores")
     columns = read_columns(path, lang)
     texts, scores = (columns[_column(columns, role, named.get(role))] for role in ("text", "score"))
     attributes = _attributes(columns, named.get("attribute"), attribute)

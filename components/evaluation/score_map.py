@@ -120,7 +120,7 @@ def check_enough(n: int) -> None:
         InputError: With the number that is needed.
     """
     if n < MIN_TEXTS:
-        raise InputError(f"{n} texts have an old score, at least {MIN_TEXTS} are needed, and 1,000 are better")
+        raise InputError(f"texts with an old score: {n}; at least {MIN_TEXTS} are needed, and 1,000 are better")
 
 
 def move(new: Scores, old: Scores, cutoffs: Sequence[float], threshold: float) -> list[Moved]:

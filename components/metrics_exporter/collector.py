@@ -41,7 +41,7 @@ _GPU = re.compile(r"system/gpu_(\d{1,3})_(memory_usage_megabytes|utilization_per
 class ArenaCollector(Collector):
     """Answers Prometheus from the last reading."""
 
-    def __init__(self, current: Callable[[], Reading]) -> None:
+    def __init__(self, current: Callable[[], Reading[Snapshot]]) -> None:
         """Collects nothing yet; ``current`` gives the last reading."""
         self._current = current
 

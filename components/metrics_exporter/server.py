@@ -21,11 +21,13 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from content_arena.components.metrics_exporter.collector import ArenaCollector
 from content_arena.components.metrics_exporter.refresh import Refresher, logger
+from content_arena.components.metrics_exporter.rollouts import RolloutCollector
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    # Importing it takes seconds, see refresh.py.
+    # Importing them takes seconds, see refresh.py.
+    from content_arena.components.canary_rollout.launch import Observed, RolloutWatcher
     from content_arena.components.metrics_exporter.snapshot import Reader, Snapshot
 
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
@@ -43,24 +45,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     refresher = Refresher(_reader(options.tracking_uri), options.interval)
+    rollouts: Refresher[Observed] | None = None
+    if options.service:
+        watch = _watcher(options.namespace, options.service)
+        rollouts = Refresher(watch, options.interval, source="the API server")
     try:
-        server = make_server(options.host, options.port, application(refresher), _Server, _Handler)
+        server = make_server(options.host, options.port, application(refresher, rollouts), _Server, _Handler)
     except OSError as error:
         print(f"error: port {options.port} on {options.host} cannot be listened on: {error.strerror}", file=sys.stderr)
         return 2
     logger.info("serving http://%s:%d/metrics every %g s", options.host, server.server_port, options.interval)
-    threading.Thread(target=refresher.run, name="refresh", daemon=True).start()
+    for each in (refresher, rollouts):
+        if each is not None:
+            threading.Thread(target=each.run, name="refresh", daemon=True).start()
     server.serve_forever()
     return 0
 
 
-def application(refresher: Refresher) -> WSGIApplication:
+def application(refresher: Refresher[Snapshot], rollouts: Refresher[Observed] | None = None) -> WSGIApplication:
     """The WSGI application: ``/metrics``, ``/healthz`` (alive), ``/readyz`` (MLflow was tried once).
 
     Readiness does not wait for MLflow: that it is away is a figure, and a pod that is not ready is not scraped.
+
+    Args:
+        refresher: Reads MLflow.
+        rollouts: Reads a service and its rollout in the cluster; None to export nothing about them.
     """
     registry = CollectorRegistry()
     registry.register(ArenaCollector(refresher.current))
+    if rollouts is not None:
+        registry.register(RolloutCollector(rollouts.current))
     ProcessCollector(registry=registry)
     metrics: WSGIApplication = make_wsgi_app(registry)
 
@@ -86,6 +100,20 @@ def _reader(tracking_uri: str) -> Callable[[], Snapshot]:
             from content_arena.components.metrics_exporter.snapshot import Reader
 
             made.append(Reader(tracking_uri))
+        return made[0].read()
+
+    return read
+
+
+def _watcher(namespace: str, service: str) -> Callable[[], Observed]:
+    """A read of the cluster that imports its client when it is first called, as :func:`_reader` does."""
+    made: list[RolloutWatcher] = []
+
+    def read() -> Observed:
+        if not made:
+            from content_arena.components.canary_rollout.launch import RolloutWatcher, ServiceRef
+
+            made.append(RolloutWatcher(ServiceRef(service, namespace)))
         return made[0].read()
 
     return read
@@ -134,6 +162,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--interval", type=_interval, default=30.0, help="seconds between two reads, at least 1 (default: %(default)g)"
     )
+    parser.add_argument(
+        "--service",
+        default="",
+        help="InferenceService whose conditions and rollout are exported too (default: none, and no cluster is read)",
+    )
+    parser.add_argument("--namespace", default="content-arena", help="where that service is (default: %(default)s)")
     return parser
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Match
 from starlette.types import Scope
 
+from content_arena.components.predictor import openapi
 from content_arena.components.predictor.api_keys import ROLLOUT, ApiKeys
 from content_arena.components.predictor.rates import Rate, RateLimiter
 from content_arena.components.predictor.traffic import facts_of
@@ -23,8 +24,8 @@ from content_arena.components.predictor.traffic import facts_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
 
-#: Liveness, readiness, metrics, documentation: GET needs no key here.
-_OPEN = frozenset({"/", "/metrics", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json"})
+#: Liveness, readiness (``/health`` is that of the FMS adapter), metrics, documentation: GET needs no key here.
+_OPEN = frozenset({"/", "/metrics", "/v2/health/live", "/v2/health/ready", "/health"}) | openapi.PATHS
 _READING = frozenset({"GET", "HEAD"})
 _NO_KEY = "no valid API key: send the header Authorization: Bearer KEY, or X-API-Key: KEY"
 _TOO_MANY = "too many requests a second with this API key"

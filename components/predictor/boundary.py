@@ -45,7 +45,8 @@ class BoundaryMiddleware:
     """Bounds bodies, and answers errors that no route handles with a 500 without details.
 
     A body over 16 MiB, packed or unpacked, is refused (413), one that takes too long (408), one for which there is no
-    memory (429, with ``Retry-After``) and one in another content encoding than gzip (415).
+    memory or that waits too long to be unpacked (429, with ``Retry-After``), and one in another content encoding than
+    gzip (415).
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -88,7 +89,7 @@ class BoundaryMiddleware:
 
     @property
     def body_seconds(self) -> float:
-        """Seconds that a body may take to arrive."""
+        """Seconds that a body may take to arrive, and again to be unpacked."""
         return self._limits.body_seconds
 
 
@@ -155,7 +156,11 @@ class _Body:
     async def _unpacked(self, packed: bytes) -> bytes:
         """The body of a gzip member; unpacking does not hold Python's global lock."""
         try:
-            body = await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, gunzip, packed)
+            async with asyncio.timeout(self._boundary.body_seconds):
+                body = await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, gunzip, packed)
+        except TimeoutError:
+            # It waited for others: they are unpacked one after another.
+            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many packed requests at once", _RETRY) from None
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
         except BodySizeError:

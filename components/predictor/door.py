@@ -111,12 +111,14 @@ OPEN = Door()
 
 def _keys(path: Path | None, environment: Mapping[str, str]) -> ApiKeys | None:
     lines, named = environment.get(API_KEYS_VARIABLE), environment.get(API_KEYS_FILE_VARIABLE)
+    # A variable that is there and empty is a Secret or a path that was lost: the door does not open by that.
+    if path is None and named == "":
+        raise InputError(f"${API_KEYS_FILE_VARIABLE} is empty: name a file or folder with API keys, or unset it")
     path = path or (Path(named) if named else None)
     if path is not None and lines is not None:
         raise InputError(f"API keys are in ${API_KEYS_VARIABLE} and in {path}: give one of them")
     if path is not None:
         return ApiKeys.load(path)
-    # A variable that is there and empty is a Secret that lost its keys: the door does not open by that.
     return None if lines is None else ApiKeys.parse(lines, f"${API_KEYS_VARIABLE}")
 
 

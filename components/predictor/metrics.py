@@ -39,6 +39,12 @@ INFERENCE_SECONDS = Histogram(
     ["model_version"],
     buckets=_SECONDS,
 )
+SINGLE_SECONDS = Histogram(
+    "content_arena_model_single_text_duration_seconds",
+    "Seconds until a request with one text was scored, waiting included: what a client that asks for a text sees.",
+    ["model_version"],
+    buckets=_SECONDS,
+)
 SCORES = Histogram(
     "content_arena_model_score",
     "Probability of toxic given to a text.",
@@ -83,11 +89,18 @@ def announce(version: str, alias: str | None) -> None:
     for verdict in ("true", "false"):
         FLAGGED.labels(version, verdict)
     INFERENCE_SECONDS.labels(version)
+    SINGLE_SECONDS.labels(version)
     SCORES.labels(version)
     PENDING.labels(version)
 
 
-def observe(version: str, scores: npt.NDArray[np.float32], verdicts: npt.NDArray[np.bool_], seconds: float) -> None:
+def observe(
+    version: str,
+    scores: npt.NDArray[np.float32],
+    verdicts: npt.NDArray[np.bool_],
+    seconds: float,
+    waited_seconds: float,
+) -> None:
     """Counts one request's texts.
 
     Args:
@@ -95,8 +108,12 @@ def observe(version: str, scores: npt.NDArray[np.float32], verdicts: npt.NDArray
         scores: float32[n], probability of toxic.
         verdicts: bool[n], True for toxic.
         seconds: Time the n texts took together.
+        waited_seconds: Time from the request's arrival at the model to its scores. Only requests with one text are
+            judged by it: a batch of a thousand texts takes as long as it takes.
     """
     INFERENCE_SECONDS.labels(version).observe(seconds)
+    if len(scores) == 1:
+        SINGLE_SECONDS.labels(version).observe(waited_seconds)
     histogram = SCORES.labels(version)
     for score in scores.tolist():
         histogram.observe(score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +18,15 @@ from kserve.protocol.dataplane import DataPlane
 
 from content_arena.components.predictor import metrics, protocol
 from content_arena.components.predictor.explanation import Occlusion
+from content_arena.components.predictor.judgement import (
+    INPUTS,
+    OUTPUTS,
+    Judgement,
+    TensorSpec,
+    confidence,
+    v1_answer,
+    v2_answer,
+)
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.scheduler import Job, RequestTooLargeError, Scheduler
 from content_arena.components.shared.errors import ArenaError, BundleError
@@ -106,13 +116,13 @@ class ContentFilterModel(Model):
         self._scheduler.join()
         self._filter.close()
 
-    def get_input_types(self) -> list[protocol.TensorSpec]:
+    def get_input_types(self) -> list[TensorSpec]:
         """The V2 input tensor."""
-        return protocol.INPUTS
+        return INPUTS
 
-    def get_output_types(self) -> list[protocol.TensorSpec]:
+    def get_output_types(self) -> list[TensorSpec]:
         """The V2 output tensors."""
-        return protocol.OUTPUTS
+        return OUTPUTS
 
     async def preprocess(
         self, payload: dict[str, Any] | InferRequest, headers: Mapping[str, str] | None = None
@@ -133,15 +143,17 @@ class ContentFilterModel(Model):
             ScoreError: The model gave no probabilities.
             ArenaError: See :meth:`Scheduler.submit`.
         """
+        start = time.perf_counter()
         scores, job = await self._scored(payload.texts)
+        waited = time.perf_counter() - start
         judgement = self._judge(scores, job.seconds)
         if not metrics.is_probe(headers):
-            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds)
+            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds, waited)
         if payload.wants_reading:
             judgement = replace(judgement, read_as=await _in_reading_thread(lambda: self._read(payload.texts)))
         if payload.request is None:
-            return protocol.v1_answer(judgement)
-        return protocol.v2_answer(judgement, payload.request)
+            return v1_answer(judgement)
+        return v2_answer(judgement, payload.request)
 
     async def explain(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The V1 answer to a checked request, and for each text what was read and what each word contributes.
@@ -167,7 +179,7 @@ class ContentFilterModel(Model):
             without = self._judge(scores_without, job_without.seconds).scores
             explanations.append(occlusion.explained(float(scores[0]), without.tolist()))
             seconds += job.seconds + job_without.seconds
-        answer = protocol.v1_answer(self._judge(np.concatenate(judged), seconds))
+        answer = v1_answer(self._judge(np.concatenate(judged), seconds))
         return answer | {"explanations": explanations}
 
     async def _scored(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], Job]:
@@ -185,12 +197,12 @@ class ContentFilterModel(Model):
         self._pending += n
         metrics.PENDING.labels(self.version).set(self._pending)
 
-    def _judge(self, scores: npt.NDArray[np.float32], seconds: float) -> protocol.Judgement:
+    def _judge(self, scores: npt.NDArray[np.float32], seconds: float) -> Judgement:
         if not bool(np.all((scores >= 0) & (scores <= 1))):
             raise ScoreError("the model's scores are no probabilities")
         verdicts = self._filter.is_toxic(scores)
-        sure = protocol.confidence(scores, verdicts, self._filter.threshold)
-        return protocol.Judgement(scores, verdicts, sure, self.version, seconds)
+        sure = confidence(scores, verdicts, self._filter.threshold)
+        return Judgement(scores, verdicts, sure, self.version, seconds)
 
 
 async def _in_reading_thread(read: Callable[[], T]) -> T:

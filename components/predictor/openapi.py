@@ -5,15 +5,24 @@ kserve's own names neither the bodies nor the errors of this server, and endpoin
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
-from starlette.responses import JSONResponse
+from starlette.responses import FileResponse, JSONResponse
 
 from content_arena.components.predictor.limits import MAX_INSTANCES
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
+#: Files of Swagger UI that the page is made of, which the package fastapi-offline has.
+_ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+_PAGE, _DESCRIPTION = "/docs", "/openapi.json"
+#: Everything that is served here.
+PATHS = frozenset({_PAGE, _DESCRIPTION, *(f"{_PAGE}/{name}" for name in _ASSETS)})
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH, "example": "have a nice day"}
 _TEXTS = {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": _TEXT}
@@ -197,10 +206,7 @@ def description(version: str, *, keyed: bool) -> dict[str, Any]:
 
 
 def register(app: FastAPI, version: str, *, keyed: bool) -> None:
-    """Adds the description and its page to ``app``.
-
-    The page loads Swagger UI from a public host; where a browser cannot reach it, any other viewer takes the
-    description.
+    """Adds the description and its page to ``app``; the page needs nothing from elsewhere.
 
     Args:
         app: The application.
@@ -208,14 +214,32 @@ def register(app: FastAPI, version: str, *, keyed: bool) -> None:
         keyed: Whether the server asks for API keys.
     """
     described = description(version, keyed=keyed)
+    static = Path(str(resources.files("fastapi_offline"))) / "static"
 
     async def openapi() -> JSONResponse:
         return JSONResponse(described)
 
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="openapi.json", title="Content Arena predictor")
+        # Relative addresses: a gateway may serve all of this under a prefix.
+        script, style, icon = (f"docs/{name}" for name in _ASSETS)
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Content Arena predictor",
+            swagger_js_url=script,
+            swagger_css_url=style,
+            swagger_favicon_url=icon,
+        )
 
     # The application has a route of its own for the description, made when kserve was imported.
-    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != "/openapi.json"]
-    app.add_api_route("/openapi.json", openapi, include_in_schema=False)
-    app.add_api_route("/docs", docs, include_in_schema=False, response_class=HTMLResponse)
+    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != _DESCRIPTION]
+    app.add_api_route(_DESCRIPTION, openapi, include_in_schema=False)
+    app.add_api_route(_PAGE, docs, include_in_schema=False, response_class=HTMLResponse)
+    for name in _ASSETS:
+        app.add_api_route(f"{_PAGE}/{name}", _file(static / name), include_in_schema=False)
+
+
+def _file(path: Path) -> Callable[[], Awaitable[FileResponse]]:
+    async def read() -> FileResponse:
+        return FileResponse(path)
+
+    return read

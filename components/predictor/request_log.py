@@ -27,9 +27,17 @@ if TYPE_CHECKING:
 
 #: The logger of the requests' lines.
 REQUESTS = "content_arena.requests"
-#: Asked for every few seconds by Kubernetes and Prometheus: logged only if they fail.
-OPEN_PATHS = frozenset(
-    {"/", "/metrics", "/v2/health/live", "/v2/health/ready", "/v1/models/{model_name}", "/v2/models/{model_name}/ready"}
+#: Asked for every few seconds by Kubernetes, Prometheus and others: logged only if they fail.
+_POLLED_PATHS = frozenset(
+    {
+        "/",
+        "/metrics",
+        "/health",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v1/models/{model_name}",
+        "/v2/models/{model_name}/ready",
+    }
 )
 _FIELDS = "fields"
 _HASH_DIGITS = 32
@@ -98,7 +106,7 @@ class RequestLog:
             seconds: From its first byte to the answer's last.
         """
         path = route_template(scope)
-        if path in OPEN_PATHS and status == HTTPStatus.OK:
+        if path in _POLLED_PATHS and status == HTTPStatus.OK:
             return
         fields: dict[str, Any] = {
             "request_id": facts.request_id.decode("ascii"),

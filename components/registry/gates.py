@@ -4,12 +4,13 @@ Every gate fails closed: a value that is missing, not a number or measured on no
 tie where better is asked for. All gates are judged and all failures are reported. One case is neither a pass nor a
 failure: a gate on the guard set where there is no guard set is not judged, unless the run requires one.
 
-The default margins are a little larger than the difference that chance alone makes between two equally good models: 0.01
-of clean F1 and of an AUROC over some hundred guard texts, 0.005 of an AUROC over a thousand clean or several thousand
-attacked texts, and 0.02 of a share of some hundred benign texts. A smaller margin would refuse every third equal
-challenger, a larger one lets a filter slip a little in every generation. On the 1,109 test texts of the embedded corpus
-the standard error of the difference between champion and challenger, from a paired bootstrap of nine pairs, is 0.005 to
-0.009 in F1 and 0.001 to 0.004 in AUROC. So F1 shows a threshold that is wrong, and AUROC a model that ranks worse.
+The default margins are a little larger than the difference that chance alone makes between two equally good models:
+0.01 of clean F1 and of an AUROC over some hundred guard texts, 0.005 of an AUROC over a thousand clean or several
+thousand attacked texts, and 0.02 of a share of some hundred benign texts. A smaller margin would refuse every third
+equal challenger, a larger one lets a filter slip a little in every generation. On the 1,109 test texts of the embedded
+corpus the standard error of the difference between champion and challenger, from a paired bootstrap of nine pairs, is
+0.005 to 0.009 in F1 and 0.001 to 0.004 in AUROC. So F1 shows a threshold that is wrong, and AUROC a model that ranks
+worse.
 """
 
 from __future__ import annotations

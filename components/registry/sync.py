@@ -56,6 +56,12 @@ class RegistrySync:
             if override and not dry_run:
                 self._registry.record_override(version, override)
 
+    def gate_figures(self, version: str) -> dict[str, tuple[float | None, float | None]]:
+        """What the gates measured: a version's figure and that of its champion, by name; empty if not recorded."""
+        with _registry_errors():
+            verdict = self._registry.verdict(_number(version))
+            return {gate.gate: (gate.challenger, gate.champion) for gate in verdict.gates} if verdict else {}
+
     def is_champion(self, challenger: str) -> bool:
         """Whether the aliases are as they should be while a version serves."""
         with _registry_errors():
@@ -76,11 +82,14 @@ class RegistrySync:
             version, before = _number(challenger), _number(stable)
             champion = self._registry.version_of(Registry.CHAMPION)
             if champion == version:
+                services = self._registry.get(version).promoted_for
+                if services and self._service not in services:
+                    self._set_services(version, {*services, self._service})
                 self._registry.reconcile()
             else:
                 if champion in (None, before):
-                    client = self._registry.client
-                    client.set_model_version_tag(MODEL_NAME, str(version), tags.PROMOTED_FOR, self._service)
+                    # A service that had it before may have another version since.
+                    self._set_services(version, {self._service})
                 self._registry.promote(version, expected_champion=None if champion is None else before)
             self._registry.withdraw_rejection(version)
             if tags.REJECTED_BY in self._registry.get(version).tags:
@@ -114,6 +123,7 @@ class RegistrySync:
         with _registry_errors():
             version, before = _number(challenger), _number(stable)
             self._registry.reject(version, reason)
+            self._leave(version)
             if self._has_own_alias(version):
                 self._registry.step_back(before)
             # Last: this tag means that everything before it was done.
@@ -152,7 +162,17 @@ class RegistrySync:
         """Whether a version is the champion, and not by a rollout of another service."""
         if self._registry.version_of(Registry.CHAMPION) != version:
             return False
-        return self._registry.get(version).tags.get(tags.PROMOTED_FOR) in (None, self._service)
+        return set(self._registry.get(version).promoted_for) <= {self._service}
+
+    def _leave(self, version: int) -> None:
+        """Records that this service has left a version that is another service's champion too."""
+        others = set(self._registry.get(version).promoted_for) - {self._service}
+        if others and self._service in self._registry.get(version).promoted_for:
+            self._set_services(version, others)
+
+    def _set_services(self, version: int, services: set[str]) -> None:
+        joined = ",".join(sorted(services))
+        self._registry.client.set_model_version_tag(MODEL_NAME, str(version), tags.PROMOTED_FOR, joined)
 
     def _objection(self, version: int) -> str:
         rejection = self._registry.get(version).rejection

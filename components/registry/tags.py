@@ -26,7 +26,7 @@ REMOVED_AT = "bundle_removed_at"
 SUCCEEDED = "succeeded_version"
 #: Tag with when a version became champion (Unix time, seconds).
 PROMOTED_AT = "promoted_at"
-#: Tag with the service whose rollout made a version champion, as NAMESPACE/SERVICE.
+#: Tag with the services whose rollouts made a version champion, as NAMESPACE/SERVICE, joined by commas.
 PROMOTED_FOR = "promoted_for_service"
 #: Tag with why a person promoted a version against its gates or its rejection.
 OVERRIDE = "override_reason"

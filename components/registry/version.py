@@ -83,6 +83,11 @@ class RegisteredVersion:
         return seconds if math.isfinite(seconds) else None
 
     @property
+    def promoted_for(self) -> tuple[str, ...]:
+        """The services whose rollouts made it champion, as NAMESPACE/SERVICE; none if no rollout did."""
+        return _names(self.tags.get(names.PROMOTED_FOR)) or ()
+
+    @property
     def override_reason(self) -> str | None:
         """Why a person promoted it against the gates; None if no person did."""
         return self.tags.get(names.OVERRIDE)

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from content_arena.components.attack_generation.selection import FAMILIES, Selection
 from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings, Reading
 from content_arena.pipelines.cli import console, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
-from content_arena.pipelines.cli.options import (
-    Alias,
-    AsJson,
-    LangOption,
-    one_of,
-    split_at_commas,
-)
-from content_arena.pipelines.cli.victims import VictimOptions
+from content_arena.pipelines.cli.options import AsJson, FamiliesOption, LangOption, StrategiesOption, one_of
+from content_arena.pipelines.cli.victims import VictimOptions, require
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.environment import environment
-from content_arena.pipelines.execution.home import ArenaHome, registry_here
+from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
     from content_arena.components.attack_generation.one_text import Report
@@ -53,19 +45,8 @@ class AttackOptions:
     ] = "greedy"
     search_budget: Annotated[int, typer.Option(min=5, max=1000, help="Queries that the search may spend.")] = 50
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same attacks.")] = 0
-    strategies: Annotated[
-        list[str] | None,
-        typer.Option("--strategies", metavar="NAMES", callback=split_at_commas, help="Attack with these alone."),
-    ] = None
-    families: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--families",
-            metavar="NAMES",
-            callback=split_at_commas,
-            help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
-        ),
-    ] = None
+    strategies: StrategiesOption = None
+    families: FamiliesOption = None
 
 
 @grouped
@@ -84,18 +65,18 @@ def attack(
     from content_arena.components.attack_generation.victims import logins
 
     shown, login = logins.split(victim.victim, victim.header)
-    if (shown.isdecimal() or shown in set(Alias)) and not Path(shown).is_dir():
-        registry_here().resolve(shown)
-    families = AttackSettings(families=tuple(options.families or ())).families
+    reading = Reading(victim.map, victim.request, victim.inverted)
+    require(shown, reading)
+    strategies, families = tuple(options.strategies or ()), tuple(options.families or ())
     with environment(login.as_environment()):
         report = one_text.attack_on(
             shown,
             text,
             options.lang,
-            Selection(tuple(options.strategies or ()), families),
+            AttackSettings(strategies=strategies, families=families).selection,
             budget=options.budget,
             plan=Plan(options.search, options.search_budget, seed=options.seed),
-            reading=Reading(victim.map, victim.request, victim.inverted),
+            reading=reading,
             tracking_uri=ArenaHome.from_environment().tracking_uri,
         )
     _show(shown, options.seed, report, as_json=as_json)

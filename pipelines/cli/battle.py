@@ -22,7 +22,6 @@ from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
-    Alias,
     AsJson,
     AttackOptions,
     CorpusOptions,
@@ -32,11 +31,11 @@ from content_arena.pipelines.cli.options import (
     described,
     one_of,
 )
-from content_arena.pipelines.cli.victims import VictimOptions
+from content_arena.pipelines.cli.victims import VictimOptions, require
 from content_arena.pipelines.definitions.parameters import BATTLE, PARAMETERS
 from content_arena.pipelines.execution.battles import Battle
 from content_arena.pipelines.execution.environment import environment
-from content_arena.pipelines.execution.home import ArenaHome, registry_here
+from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
     from content_arena.components.attack_generation.victims.logins import Login
@@ -134,16 +133,6 @@ def _new(
     corpus: CorpusOptions, attack: AttackOptions, victim: VictimOptions, shown: str, settings: SettingsOption
 ) -> dict[str, Any]:
     """The arguments of a new battle; what its stages would refuse minutes later is refused at once."""
-    from content_arena.components.attack_generation.victims import addresses, opening
-
-    is_folder = Path(shown).is_dir()
-    if shown.isdecimal() or shown in set(Alias):
-        registry_here().resolve(shown)
-    elif not is_folder and not addresses.is_url(shown):
-        raise InputError(
-            f"there is no victim {addresses.shown(shown)}: give {', '.join(Alias)}, a version, a bundle folder, or a "
-            "URL with http://"
-        )
     arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
     of_attack = arguments.get("settings", {}).get("attack", {})
     reading = Reading(
@@ -151,11 +140,11 @@ def _new(
         victim.request or of_attack.get("victim_request", ""),
         victim.inverted or of_attack.get("victim_inverted", False),
     )
-    opening.check(shown, reading)
+    require(shown, reading)
     if reading:
         said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
         arguments.setdefault("settings", {}).setdefault("attack", {}).update(said)
-    arguments["victim"] = str(Path(shown).absolute()) if is_folder else shown
+    arguments["victim"] = str(Path(shown).absolute()) if Path(shown).is_dir() else shown
     return arguments
 
 

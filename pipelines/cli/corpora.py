@@ -144,7 +144,7 @@ def forget(
             leftovers = home_copies.remove_leftovers(home)
             plan = request.carry_out(plan)
         else:
-            leftovers = home_copies.piped(home)
+            leftovers = home_copies.leftovers(home)
     if as_json:
         print(json.dumps(_outcome(plan, leftovers, dry_run=dry_run)))
     else:
@@ -158,7 +158,11 @@ def _given(what: str) -> str:
         return what
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError("arena data forget - reads the text from standard input, and nothing is piped in")
-    return sys.stdin.read()
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        # In another encoding it would be another text, and would seem not to be here.
+        raise InputError("standard input is not UTF-8: convert the text first, for example with iconv") from None
 
 
 def _confirm(plan: Plan, *, yes: bool) -> None:
@@ -180,7 +184,7 @@ def _print(plan: Plan, leftovers: list[Path], *, dry_run: bool, console: Console
     for place in plan.places:
         table.add_row(place.kind, place.name, f"{place.n_places:,}")
     for path in leftovers:
-        table.add_row("left by killed processes", str(path), "removed")
+        table.add_row("left by commands that were cut short", str(path), "removed")
 
     def say(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -35,7 +35,7 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 | exit code | means |
 |---|---|
 | 0 | done; for a run: it ended in a verdict, yes or no |
-| 1 | the answer is no: gates or floors failed, nothing to roll back to, a submitted run failed, a rollout went back |
+| 1 | the answer is no: gates, floors or --fail-over failed, data is refused, a rollout went back; see each command |
 | 2 | an option, a file or a value cannot be used, a server does not answer, or a stage of a local run broke down |
 | 3 | a rollout waits for a person |
 | 130 | stopped by Ctrl-C |

@@ -18,7 +18,7 @@ from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.qlora_training.settings import DEVICES
 from content_arena.components.shared.languages import require_code
-from content_arena.pipelines.definitions.addresses import DATA_SECRET, S3_ENDPOINT, S3_SECRET
+from content_arena.pipelines.definitions.addresses import DATA_SECRET, FIRST_SERVICE, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.definitions.settings_file import RunSettings, load
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES
@@ -108,6 +108,25 @@ SettingsOption = Annotated[
         help="TOML file with settings by section; an option on the command line wins over it.",
     ),
 ]
+StrategiesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategies",
+        metavar="NAMES",
+        callback=split_at_commas,
+        help=f"Attack with these alone, separated by commas. Built in: {', '.join(built_in_names())}.",
+        show_default="those that attack by default",
+    ),
+]
+FamiliesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--families",
+        metavar="NAMES",
+        callback=split_at_commas,
+        help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -159,25 +178,8 @@ class AttackOptions:
             show_default="the champion's, at first chosen by the seed",
         ),
     ] = None
-    strategies: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--strategies",
-            metavar="NAMES",
-            callback=split_at_commas,
-            help=f"Attack with these alone, separated by commas. Built in: {', '.join(built_in_names())}.",
-            show_default="those that attack by default",
-        ),
-    ] = None
-    families: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--families",
-            metavar="NAMES",
-            callback=split_at_commas,
-            help=f"Attack with all strategies of these families: {', '.join(FAMILIES)}.",
-        ),
-    ] = None
+    strategies: StrategiesOption = None
+    families: FamiliesOption = None
 
 
 @dataclass(frozen=True)
@@ -228,13 +230,17 @@ class RolloutOptions:
     """Options for the rollout of a challenger that passed the gates."""
 
     rollout: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--rollout",
             metavar="NAMESPACE/SERVICE",
-            help="InferenceService that a challenger is rolled out on after it passed the gates; none if not given.",
+            help="InferenceService that a challenger is rolled out on after it passed the gates.",
         ),
-    ] = None
+    ] = FIRST_SERVICE
+    registry_only: Annotated[
+        bool,
+        typer.Option("--registry-only", help="No rollout: passing the gates makes a challenger the champion at once."),
+    ] = False
     rollout_plan: Annotated[str, typer.Option("--rollout-plan", help="Shares of users in percent, rising from 0.")] = (
         ",".join(map(str, Parameters.steps))
     )

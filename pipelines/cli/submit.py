@@ -252,7 +252,7 @@ def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement |
     from content_arena.pipelines.cli.rollout import measuring_options, plan_options
     from content_arena.pipelines.definitions.placement import RolloutPlacement
 
-    if given.rollout is None:
+    if given.registry_only:
         return None
     namespace, _, service = given.rollout.rpartition("/")
     if not namespace or not service:
@@ -293,6 +293,9 @@ def _compile(pipeline: Pipeline, placement: Placement, settings: RunSettings, fo
     builds = {Pipeline.ARENA: arena.build, Pipeline.BATTLE: battle.build, Pipeline.RETRAIN: retrain.build}
     names = _parameter_names(pipeline)
     rollout = placement.rollout
+    if pipeline is Pipeline.BATTLE:
+        # It trains no challenger, so its exit handler leaves rollouts alone.
+        placement = replace(placement, rollout=None)
     where = {
         "tracking_uri": addresses.TRACKING_URI,
         "models_uri": addresses.MODELS_URI,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,18 +77,65 @@ def promote(
 
 def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+    registry_only: Annotated[
+        bool, typer.Option("--registry-only", help="Move the aliases alone, although an InferenceService serves it.")
+    ] = False,
+    context: Annotated[
+        str | None, typer.Option(help="Context of the kubeconfig; the current one if not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the previous version the champion again. Exit code 1 if there is none."""
+    """Make the previous version the champion again. Exit code 1 if there is none.
+
+    Where a rollout made the champion serve on an InferenceService, the users move with it: `arena rollout undo` is run
+    there, and the aliases follow.
+    """
     from content_arena.components.registry.publish import publish
 
     registry = registry_here()
-    rejected, champion = registry.rollback(reason)
-    publish(registry)
-    if as_json:
-        print(json.dumps({"champion_version": str(champion), "rejected_version": str(rejected)}))
+    champion = registry.version_of(registry.CHAMPION)
+    previous = None if champion is None else registry.predecessor(champion)
+    services = () if champion is None or registry_only else registry.get(champion).promoted_for
+    if services and previous is not None:
+        _undo(registry, services, previous, reason, context)
+        rejected, restored = champion, previous
     else:
-        out.print(f"Version {champion} is the champion again, version {rejected} is tagged rejected.")
+        rejected, restored = registry.rollback(reason)
+        publish(registry)
+    if as_json:
+        answer = {"champion_version": str(restored), "rejected_version": str(rejected)}
+        print(json.dumps(answer | ({"service": services[0]} if services else {})))
+        return
+    moved = f", and serves the users of {services[0]}" if services else ""
+    out.print(
+        f"Version {restored} is the champion again{moved}; version {rejected} is tagged rejected.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _undo(registry: Registry, services: Sequence[str], previous: int, reason: str, context: str | None) -> None:
+    """Moves the users of the champion's service to the version before it.
+
+    Raises:
+        InputError: Several services have the champion, or there is no such service.
+        RefusedError: The version before it does not serve: its pods did not start, for example.
+    """
+    from content_arena.components.canary_rollout import launch
+    from content_arena.pipelines.cli.rollout import running
+
+    alone = "`arena rollback --registry-only` moves the aliases alone"
+    if len(services) > 1:
+        raise InputError(f"{', '.join(services)} serve the champion: `arena rollout undo` on each, or {alone}")
+    namespace, _, service = services[0].partition("/")
+    where = launch.ServiceRef(service, namespace, context)
+    console.status(f"{services[0]} serves the champion: its users are moved first")
+    try:
+        state = running.undone(where, registry, str(previous), reason)
+    except InputError as error:
+        raise InputError(f"{error}; {alone}") from error
+    if state.phase is not launch.Phase.PROMOTED:
+        raise RefusedError(f"the champion stays: version {previous} is {state.summary}")
 
 
 def serve(

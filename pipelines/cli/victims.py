@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings
+from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
 from content_arena.pipelines.cli.options import described
 from content_arena.pipelines.definitions.parameters import PARAMETERS
+from content_arena.pipelines.execution.home import registry_here
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,20 @@ class VictimOptions:
     inverted: Annotated[
         bool, typer.Option("--inverted", help="The scores and verdicts of a URL are of benign, not of toxic.")
     ] = AttackSettings.victim_inverted
+
+
+def require(victim: str, reading: Reading) -> None:
+    """Refuses at once a filter that there is not, or that cannot be read so.
+
+    Args:
+        victim: As it may be shown, without a login.
+        reading: How it is asked and read.
+
+    Raises:
+        InputError: It names no filter, its version is not in the registry, or the reading cannot be used.
+    """
+    from content_arena.components.attack_generation.victims import opening
+
+    opening.check(victim, reading)
+    if opening.names_a_version(victim):
+        registry_here().resolve(victim)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from content_arena.components.shared.atomic import replacing
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.execution.home import ArenaHome
@@ -90,8 +91,26 @@ def find(home: ArenaHome, name: str) -> Battle:
 
 def every(home: ArenaHome) -> list[Battle]:
     """All battles that can be read, the oldest first."""
-    names = sorted(path.parent.name for path in home.battles.glob(f"*/{_RECORD}"))
+    names = [path.parent.name for path in record_files(home)]
     return [battle for name in names if (battle := _readable(home, name)) is not None]
+
+
+def needed_for(home: ArenaHome, name: str) -> str:
+    """Why a battle's folder has to stay; "" for one that failed or cannot be read."""
+    found = _readable(home, name)
+    if found is None or not (found.result is not None or found.is_resumable()):
+        return ""
+    return "`arena battles` shows it" if found.result is not None else "`arena battle --resume` goes on with it"
+
+
+def record_files(home: ArenaHome) -> list[Path]:
+    """The records of all battles."""
+    return sorted(home.battles.glob(f"*/{_RECORD}"))
+
+
+def unfinished_files(home: ArenaHome) -> list[Path]:
+    """What battles that were cut short left beside their records: hashes of texts with a filter's answers."""
+    return sorted(path for path in home.battles.glob("*/*") if path.name != _RECORD)
 
 
 def _readable(home: ArenaHome, name: str) -> Battle | None:
@@ -106,6 +125,5 @@ def _write(battle: Battle) -> None:
     document = {
         "begun": battle.begun, "victim": battle.victim, "arguments": dict(battle.arguments), "result": battle.result
     }  # fmt: skip
-    new = battle.folder / f"{_RECORD}.new"
-    new.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    new.replace(battle.folder / _RECORD)
+    with replacing(battle.folder / _RECORD) as unfinished:
+        unfinished.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from content_arena.components.attack_generation.settings import VICTIM_VARIABLES
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import KEY_VARIABLE
-from content_arena.pipelines.execution.home import FEW_RETRIES, ArenaHome
+from content_arena.pipelines.execution.home import MLFLOW_FOR_PEOPLE, ArenaHome
 
 if TYPE_CHECKING:
     from kfp import local
@@ -24,11 +24,10 @@ STAGE_VARIABLES = {
     "PYTHONWARNINGS": "ignore",
     "TOKENIZERS_PARALLELISM": "true",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
     "OMP_WAIT_POLICY": "PASSIVE",
-    **FEW_RETRIES,
+    **MLFLOW_FOR_PEOPLE,
 }
 #: Credentials and keys; stages that are processes have them as they are. A command's list of arguments would show them.
 _PASSED_ON = (

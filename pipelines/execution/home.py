@@ -16,9 +16,9 @@ from content_arena.components.shared.home import home_folder
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
 
-#: How often MLflow asks again on a machine where somebody waits. Its own default, 7, takes minutes: each wait is twice
-#: the one before.
-FEW_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4"}
+#: MLflow on a machine where somebody waits: how often it asks again (its own default, 7, takes minutes: each wait is
+#: twice the one before), and no bars of its own.
+MLFLOW_FOR_PEOPLE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 #: What the folder of piped data begins with; the rest is at random.
 PIPED_PREFIX = "stdin-"
 
@@ -142,6 +142,6 @@ def registry_at(tracking_uri: str) -> Registry:
     from content_arena.components.registry.registry import Registry
 
     reachable.require(tracking_uri)
-    for name, value in FEW_RETRIES.items():
+    for name, value in MLFLOW_FOR_PEOPLE.items():
         os.environ.setdefault(name, value)
     return Registry(tracking_uri)

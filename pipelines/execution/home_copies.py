@@ -1,4 +1,4 @@
-"""Where copies of texts lie in an arena's home, and what killed processes left there."""
+"""Where copies of texts lie in an arena's home, and what commands that were cut short left there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from content_arena.components.shared import database
 from content_arena.components.shared.home import KEY_FILE
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.relocation import ARTIFACTS
+from content_arena.pipelines.execution import battles
 from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome
 
 if TYPE_CHECKING:
@@ -44,31 +45,41 @@ def folders(home: ArenaHome) -> list[Folder]:
         Folder("reports", home.reports),
         Folder("restored corpora", home.restored),
         Folder("log of errors", home.error_log),
+        *(Folder("battles", path) for path in battles.record_files(home)),
         *(Folder("artifacts in MLflow", path) for path in _artifacts(home)),
     ]
-    known = {folder.path for folder in ours} | set(_without_texts(home)) | set(piped(home))
+    known = {folder.path for folder in ours} | set(_without_texts(home)) | set(_piped(home)) | {home.battles}
     others = [path for path in sorted(home.path.iterdir()) if path not in known] if home.path.is_dir() else []
     return [*ours, *(Folder("not written by the arena", path, is_ours=False) for path in others)]
 
 
-def piped(home: ArenaHome) -> list[Path]:
-    """Folders with texts that were piped into commands that were killed."""
-    return [path for path in sorted(home.path.glob(f"{PIPED_PREFIX}*")) if path.is_dir()]
+def leftovers(home: ArenaHome) -> list[Path]:
+    """What commands that were cut short left: piped texts, half-written files, and answers that a battle resumes from.
+
+    The answers hold plain hashes of texts, from which a short text could be guessed.
+    """
+    half_written = [copy.path for folder in folders(home) for copy in folder.leftovers()]
+    return [*_piped(home), *half_written, *battles.unfinished_files(home)]
 
 
 def remove_leftovers(home: ArenaHome) -> list[Path]:
-    """Removes what killed processes left: piped texts, and files that are half-written. Returns what it removed.
+    """Removes the :func:`leftovers`; returns them.
 
     The caller holds the home, so that no run is under way.
     """
-    removed = piped(home)
-    for path in removed:
+    found = leftovers(home)
+    for path in found:
         with during(f"removing {path}"):
-            shutil.rmtree(path)
-    half_written = [copy for folder in folders(home) for copy in folder.leftovers()]
-    for copy in half_written:
-        copy.remove()
-    return [*removed, *(copy.path for copy in half_written)]
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    return found
+
+
+def _piped(home: ArenaHome) -> list[Path]:
+    """Folders with texts that were piped into commands that were killed."""
+    return [path for path in sorted(home.path.glob(f"{PIPED_PREFIX}*")) if path.is_dir()]
 
 
 def _artifacts(home: ArenaHome) -> Iterator[Path]:

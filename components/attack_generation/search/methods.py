@@ -22,8 +22,8 @@ from content_arena.components.attack_generation.strategies import Strategy
 _RUNGS = 3
 #: Attacks of one level of the greedy search, and drafts that the beam goes on with.
 _WIDTH, _BEAM = 4, 3
-#: One query in so many tries the strategies on the whole text first, one in so many is a word left out.
-_SCOUTING, _PROBING = 3, 5
+#: One query in so many tries the strategies on the original first; one in so many leaves out words, if that is needed.
+_SCOUTING, _PROBING = 4, 5
 #: Drafts that are remembered, and draws of a strategy on one draft.
 _KEPT, _REPEATS = 12, 8
 
@@ -112,7 +112,10 @@ METHODS: dict[str, Method] = {"ladder": ladder, "random": random, "greedy": gree
 
 
 def _climb(task: Task, width: int, kept: int) -> Walk:
-    """First some strategies on the whole text, then the best of them on what they made, again and again.
+    """First some strategies on the original, then the best of them on what they made, again and again.
+
+    An edit of the whole text gets further than one of a few words. Which words matter is asked only where the
+    constraints leave no more than that.
 
     Args:
         task: The text.
@@ -122,10 +125,11 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
     width = max(kept, min(width, task.budget // 5))
     found: list[_Scored] = []
     scouts = task.shuffled()[: max(2, task.budget // _SCOUTING)]
+    n_probes = task.budget // _PROBING if _is_bound(task, scouts) else 0
+    words = yield from importance.ranked(task.original, task.score, n_probes)
     for start in range(0, len(scouts), width):
-        firsts = (next(_applied(task, task.original, scout, [], 0), None) for scout in scouts[start : start + width])
+        firsts = (next(_applied(task, task.original, scout, words, 0), None) for scout in scouts[start : start + width])
         found += yield from _asked([query for query in firsts if query is not None])
-    words = yield from importance.ranked(task.original, task.score, task.budget // _PROBING)
     order = _order(task, found)
     moves: dict[str, Iterator[Query]] = {}
     found.append(_Scored(task.score, task.original))
@@ -140,6 +144,13 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
         if not level:
             return
         found += yield from _asked(level)
+
+
+def _is_bound(task: Task, scouts: Sequence[Strategy]) -> bool:
+    """Whether the constraints refuse most edits of the whole text."""
+    drafts = [draft for scout in scouts if (draft := task.original.with_all(scout, 1.0, task.seed)) is not None]
+    refused = [draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft.text)]
+    return 2 * len(refused) > len(drafts)
 
 
 @dataclass(frozen=True)
@@ -176,7 +187,7 @@ def _applied(task: Task, draft: Draft, strategy: Strategy, words: Sequence[int],
     yield from task.admitted([draft.with_all(strategy, 1.0, seed)])
     if not draft.places:
         return
-    by_importance = [word for word in words or range(len(draft.places)) if word not in draft.edited]
+    by_importance = [word for word in words if word not in draft.edited]
     n_words = len(by_importance)
     while n_words:
         yield from task.admitted([draft.with_words(strategy, by_importance[:n_words], seed)])

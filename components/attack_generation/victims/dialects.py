@@ -154,6 +154,8 @@ def dialect(mapping: str, request: str, url: str) -> Dialect:
     preset = PRESETS.get(mapping or "kserve-v1")
     if preset is not None and not request:
         return preset
+    if isinstance(preset, _Version2):
+        raise InputError(f"the request of {mapping} is always the same: leave --request out, or give an expression")
     made = Dialect(
         _template(request) if request else _INSTANCES,
         preset.answers if preset else mapping,
@@ -170,7 +172,9 @@ def _template(request: str) -> object:
     except ValueError as error:
         raise InputError(f"the request is no JSON: {error}") from error
     if not isinstance(template, dict) or not (_holds(template, ALL) or _holds(template, ONE)):
-        raise InputError(f'the request has to be an object with "{ALL}" or "{ONE}" in it, where the texts go')
+        raise InputError(
+            f'the request has to be an object with "{ALL}" or "{ONE}" in it, where the texts go, as a value of its own'
+        )
     return template
 
 

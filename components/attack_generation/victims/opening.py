@@ -41,28 +41,25 @@ def open_victim(
     from content_arena.components.registry.registry import Registry
     from content_arena.components.shared.filter import ContentFilter
 
+    check(spec, reading)
     if is_url(spec):
         return _endpoint(spec, threshold, reading)
-    if reading:
-        raise InputError(f"{shown(spec)} is no URL: --map, --request and --inverted are for a filter behind one")
-    if spec in Registry.ALIASES or spec.isdecimal():
+    if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
         return ContentFilter.open(registry.download(version), version=str(version))
-    if Path(spec).is_dir():
-        return ContentFilter.open(spec)
-    if lacks_scheme(spec):
-        raise InputError(
-            f"no victim {shown(spec)!r}: a URL begins with http:// or https://, so give http://{shown(spec)}"
-        )
-    raise InputError(
-        f"no victim {shown(spec)!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, "
-        f"or a URL: {URL_FORMS}"
-    )
+    return ContentFilter.open(spec)
+
+
+def names_a_version(spec: str) -> bool:
+    """Whether a victim is named by an alias of the registry or by a version's number."""
+    from content_arena.components.registry.registry import Registry
+
+    return spec in Registry.ALIASES or spec.isdecimal()
 
 
 def check(spec: str, reading: Reading) -> None:
-    """Refuses at once what :func:`open_victim` would refuse about a URL, its mapping and its request.
+    """Refuses at once what :func:`open_victim` would refuse without a look at the registry or a bundle.
 
     Raises:
         InputError: See :func:`open_victim`.
@@ -71,8 +68,24 @@ def check(spec: str, reading: Reading) -> None:
         bare, _ = split(spec)
         speaks = dialect(reading.mapping, reading.request, bare)
         speaks.url(bare)
-    elif reading:
+        return
+    if reading:
         raise InputError(f"{shown(spec)} is no URL: --map, --request and --inverted are for a filter behind one")
+    if not names_a_version(spec) and not Path(spec).is_dir():
+        raise _unknown(spec)
+
+
+def _unknown(spec: str) -> InputError:
+    from content_arena.components.registry.registry import Registry
+
+    if lacks_scheme(spec):
+        return InputError(
+            f"no victim {shown(spec)!r}: a URL begins with http:// or https://, so give http://{shown(spec)}"
+        )
+    return InputError(
+        f"no victim {shown(spec)!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, "
+        f"or a URL: {URL_FORMS}"
+    )
 
 
 def _endpoint(spec: str, threshold: float, reading: Reading) -> EndpointVictim:

@@ -102,6 +102,7 @@ class Check:
         least: The figure has to be at least this; None if there is no such limit.
         most: The figure has to be at most this; None if there is no such limit.
         slower_than: For a latency: the figure is the share of answers slower than this, in seconds.
+        grows: Whether it is inconclusive only because there are too few answers so far.
     """
 
     kind: Kind
@@ -114,6 +115,7 @@ class Check:
     least: float | None = None
     most: float | None = None
     slower_than: float | None = None
+    grows: bool = False
 
     @property
     def label(self) -> str:

@@ -1,8 +1,9 @@
 """Decides whether the challenger is as good as the champion right now. Pure: measurements in, checks with reasons out.
 
-Every figure has two checks: is it within an absolute bound, and is it within a margin of the champion's over the same
-window. Each is decided by a 95 % interval. It passes if all of the interval is inside the range, fails if all of it is
-outside, and is inconclusive otherwise, or if nothing was measured. The worst result counts.
+Every figure has two checks: is it within its bound, and is it within a margin of the champion's over the same window.
+Each is decided by a 95 % interval. It passes if all of the interval is inside the range, fails if all of it is outside,
+and is inconclusive otherwise, or if nothing was measured. The worst result counts. The bound is relative to the
+champion, see :mod:`.bounds`.
 
 A pass is decided once, at the end of a bake. A fail is decided at every iteration, hundreds of times on growing counts,
 and one in twenty 95 % intervals misses the true value (repeated significance tests: Armitage, McPherson and Rowe 1969).
@@ -15,9 +16,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from content_arena.components.canary_rollout.analysis.bounds import (
+    HIGHER_IS_BETTER,
+    Bounds,
+    excused,
+    with_comparison,
+)
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, name_of
 from content_arena.components.canary_rollout.analysis.intervals import (
     Ratio,
+    answers_for,
     apart,
     compare,
     highest_psi,
@@ -28,12 +36,15 @@ from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.ranges import (
     FAIL_LEVEL,
     Range,
+    at_least,
+    at_least_below,
     at_most,
     at_most_above,
     judge,
     shares,
 )
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.shared.figures import Rate
 
 #: With fewer answers (of either variant where they are compared) nothing fails.
 _LEAST_ANSWERS = 30
@@ -83,82 +94,132 @@ class Probes:
     f1: Ratio
     versions: frozenset[str]
 
+    def figure(self, subject: Subject) -> Ratio:
+        """The figure with this name."""
+        figures = {Subject.EVASION: self.evasion, Subject.BENIGN_FLAGGED: self.benign_flagged, Subject.F1: self.f1}
+        return figures[subject]
+
 
 def judge_versions(kind: Kind, subject: Subject, found: frozenset[str], wanted: str) -> Check:
     """Whether the expected model answered, and no other."""
     if not found:
-        return Check(kind, subject, Verdict.INCONCLUSIVE, "nothing answered")
+        return Check(kind, subject, Verdict.INCONCLUSIVE, "nothing answered", grows=True)
     verdict = Verdict.PASS if found == {wanted} else Verdict.FAIL
     return Check(kind, subject, verdict, f"answered by version {', '.join(sorted(found))}, wanted {wanted}")
 
 
-def judge_traffic(champion: Window, challenger: Window, limits: Limits) -> list[Check]:
-    """Compares users' traffic of both variants over the same window.
+def judge_traffic(champion: Window | None, challenger: Window, bounds: Bounds) -> list[Check]:
+    """Judges users' traffic by the bounds, and compares both variants over the same window.
 
     A few answers never fail a challenger: the first answers of a process are slow, and come from few users at once.
-    """
-    checks = [
-        *_judge_rate(Subject.ERRORS, champion, challenger, limits.error_rate, limits.error_margin),
-        *_judge_rate(Subject.THROTTLED, champion, challenger, limits.throttled_rate, limits.throttled_rate),
-        *_judge_latency(Subject.P95, champion, challenger, limits.p95_seconds, limits.slower),
-        *_judge_latency(Subject.P99, champion, challenger, limits.p99_seconds, limits.slower),
-        _judge_flagged(champion, challenger, limits.flagged_margin),
-        _judge_scores(champion, challenger, limits.psi),
-    ]
-    both = min(champion.requests, challenger.requests)
-    return [_inconclusive_if_few(check, challenger.requests if check.kind is Kind.BOUND else both) for check in checks]
-
-
-def judge_probes(champion: Probes, challenger: Probes, limits: Limits, seed: int = 0) -> list[Check]:
-    """Compares the results of the same probes, which were sent directly to the pods of both variants.
 
     Args:
-        champion: Results of the variant that served before.
+        champion: None where it gets no traffic any more. The bounds alone are judged then.
+        challenger: Of the same window.
+        bounds: What is allowed.
+    """
+    checks = [
+        *_judge_rate(Subject.ERRORS, champion, challenger, bounds),
+        *_judge_rate(Subject.THROTTLED, champion, challenger, bounds),
+        *_judge_latency(Subject.P95, champion, challenger, bounds),
+        *_judge_latency(Subject.P99, champion, challenger, bounds),
+    ]
+    alone = both = challenger.requests
+    if champion is not None:
+        both = min(champion.requests, challenger.requests)
+        checks.append(_judge_flagged(champion, challenger, bounds.limits.flagged_margin))
+        checks.append(_judge_scores(champion, challenger, bounds.limits.psi))
+    # A relative bound needs the champion's answers too.
+    least = {Kind.BOUND: alone if bounds.is_absolute else both}
+    return [_inconclusive_if_few(check, least.get(check.kind, both)) for check in checks]
+
+
+def least_answers(limits: Limits) -> float:
+    """The least number of the challenger's answers with which users' traffic can pass, if all of them are good.
+
+    The p99 alone needs 381: at most 1 % of the answers may be slower. Infinity if a margin is 0.
+    """
+    rates = (limits.error_margin, limits.throttled_rate, *(1 - share for share in _QUANTILES.values()))
+    return max(map(answers_for, rates))
+
+
+def judge_probes(champion: Probes | None, challenger: Probes, bounds: Bounds, seed: int = 0) -> list[Check]:
+    """Compares the results of the same probes, which were sent directly to the pods of both variants.
+
+    More time does not decide what is inconclusive: the same attempts give the same answers.
+
+    Args:
+        champion: Results of the variant that served before; None where it has no pods, so the bounds alone are judged.
         challenger: Results of the variant that is rolled out.
-        limits: The bounds.
+        bounds: What is allowed.
         seed: Seed of the resampling.
     """
-    checks = []
-    for subject, ours, theirs, limit, margin in (
-        (Subject.EVASION, challenger.evasion, champion.evasion, limits.evasion, limits.evasion_margin),
-        (Subject.BENIGN_FLAGGED, challenger.benign_flagged, champion.benign_flagged, limits.benign_flagged,
-         limits.benign_margin),
-    ):  # fmt: skip
-        figure, difference = compare(ours, theirs, seed)
-        checks.append(judge(at_most(Kind.BOUND, subject, limit), figure))
-        checks.append(judge(at_most_above(subject, margin), difference))
-    figure, difference = compare(challenger.f1, champion.f1, seed)
-    least = Range(Kind.BOUND, Subject.F1, limits.f1, math.inf, f"at least {limits.f1:.4g}")
-    wanted = f"at least {-limits.f1_margin:+.4g} from the champion's"
-    no_less = Range(Kind.CHAMPION, Subject.F1, -limits.f1_margin, math.inf, wanted)
-    return [*checks, judge(least, figure), judge(no_less, difference)]
+    checks = list[Check]()
+    for subject in (Subject.EVASION, Subject.BENIGN_FLAGGED, Subject.F1):
+        theirs = champion.figure(subject) if champion else None
+        checks += _judge_probed(subject, theirs, challenger.figure(subject), bounds, seed)
+    return [replace(check, grows=False) for check in checks]
 
 
-def _judge_rate(
-    subject: Subject, champion: Window, challenger: Window, limit: float, margin: float
-) -> tuple[Check, Check]:
+def _judge_probed(subject: Subject, theirs: Ratio | None, ours: Ratio, bounds: Bounds, seed: int) -> list[Check]:
+    """Judges a figure of the probes by its bound, and against the champion's.
+
+    The comparison fails whatever the champion's figure is: both answered the same texts, so only the models make the
+    difference.
+    """
+    is_higher = subject in HIGHER_IS_BETTER
+
+    def within(limit: float) -> Range:
+        return (at_least if is_higher else at_most)(Kind.BOUND, subject, limit)
+
+    met = compare(ours, ours if theirs is None else theirs, seed)
+    if theirs is None:
+        return [judge(within(bounds.alone(subject)), met.ours)]
+    allowed = at_least_below if is_higher else at_most_above
+    compared = judge(allowed(subject, bounds.margin(subject)), met.difference)
+    bound = judge(within(bounds.beside(subject, met.theirs.rate)), met.ours)
+    if bounds.is_absolute:
+        return [bound, compared]
+    champions = judge(within(bounds.limit(subject)), met.theirs)
+    return [excused(with_comparison(bound, compared), champions), compared]
+
+
+def _judge_rate(subject: Subject, champion: Window | None, challenger: Window, bounds: Bounds) -> list[Check]:
     """Judges a share of the answers, by itself and against the champion's."""
-    (ours, ours_wide), (theirs, theirs_wide) = (
-        shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
-        for window in (challenger, champion)
-    )
-    difference = judge(at_most_above(subject, margin), apart(ours, theirs), apart(ours_wide, theirs_wide))
-    return judge(at_most(Kind.BOUND, subject, limit), ours, ours_wide), difference
+    ours, ours_wide = _share(subject, challenger)
+    if champion is None:
+        return [judge(at_most(Kind.BOUND, subject, bounds.alone(subject)), ours, ours_wide)]
+    theirs, theirs_wide = _share(subject, champion)
+    difference = at_most_above(subject, bounds.margin(subject))
+    compared = judge(difference, apart(ours, theirs), apart(ours_wide, theirs_wide))
+    bound = judge(at_most(Kind.BOUND, subject, bounds.beside(subject, theirs.rate)), ours, ours_wide)
+    champions = judge(at_most(Kind.BOUND, subject, bounds.limit(subject)), theirs)
+    return _beside(bound, compared, champions, bounds)
 
 
-def _judge_latency(
-    subject: Subject, champion: Window, challenger: Window, limit: float, slower: float
-) -> tuple[Check, Check]:
+def _share(subject: Subject, window: Window) -> tuple[Rate, Rate]:
+    return shares(window.errors if subject is Subject.ERRORS else window.throttled, window.requests)
+
+
+def _judge_latency(subject: Subject, champion: Window | None, challenger: Window, bounds: Bounds) -> list[Check]:
     """Judges a quantile of the latency, by itself and against the champion's."""
-    share = _QUANTILES[subject]
-    champions = slower * quantile(champion.edges, champion.latencies, share)
-    return (
-        _judge_quantile(Kind.BOUND, subject, challenger, limit),
-        _judge_quantile(Kind.CHAMPION, subject, challenger, champions),
-    )
+    if champion is None:
+        return [_judge_quantile(Kind.BOUND, subject, challenger, bounds.alone(subject))]
+    champions = quantile(champion.edges, champion.latencies, _QUANTILES[subject])
+    compared = _judge_quantile(Kind.CHAMPION, subject, challenger, bounds.margin(subject) * champions)
+    bound = _judge_quantile(Kind.BOUND, subject, challenger, bounds.beside(subject, champions))
+    own = _judge_quantile(Kind.BOUND, subject, champion, bounds.limit(subject), fails_widely=False)
+    return _beside(bound, compared, own, bounds)
 
 
-def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float) -> Check:
+def _beside(bound: Check, compared: Check, champions: Check, bounds: Bounds) -> list[Check]:
+    """Both checks of a figure of users' traffic, once the champion's own figure is taken into account."""
+    if bounds.is_absolute:
+        return [bound, compared]
+    return [excused(with_comparison(bound, compared), champions), excused(compared, champions)]
+
+
+def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float, *, fails_widely: bool = True) -> Check:
     """Whether a quantile is within a limit in seconds.
 
     The 95 % quantile is within the limit if at most 5 % of the answers are slower than it. That share has an interval.
@@ -168,17 +229,26 @@ def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float) 
     as the limit's bin is narrow, and exact if the limit is an edge. Example: with bins that widen by a factor of 2.5
     and a champion at 0.11 s, "1.5 times as slow" is 0.165 s, and a challenger passes up to 0.25 s. Beyond the last
     finite edge the result is inconclusive.
+
+    Args:
+        kind: Of the check.
+        subject: The quantile.
+        window: Of the variant that is judged.
+        limit: In seconds.
+        fails_widely: Whether it fails by the wider interval only, because it is judged again and again.
     """
     name = name_of(kind, subject)
     if not limit > 0 or not math.isfinite(limit):
-        return Check(kind, subject, Verdict.INCONCLUSIVE, f"{name}: no latency of the champion to compare with")
+        reason = f"{name}: no latency of the champion to compare with"
+        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, grows=True)
     edge = min(edge for edge in window.edges if edge >= limit)
     if math.isinf(edge):
+        # Without any answers there is only the infinite bin.
         reason = f"{name}: {limit:.4g} s is beyond the last bin of latencies, so slower answers can not be counted"
-        return Check(kind, subject, Verdict.INCONCLUSIVE, reason)
+        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, grows=not window.requests)
     slower = sum(count for end, count in zip(window.edges, window.latencies, strict=True) if end > edge)
     found, wide = shares(slower, sum(window.latencies))
-    return judge(at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, wide)
+    return judge(at_most(kind, subject, 1 - _QUANTILES[subject], edge), found, wide if fails_widely else found)
 
 
 def _judge_flagged(champion: Window, challenger: Window, margin: float) -> Check:
@@ -206,7 +276,8 @@ def _judge_scores(champion: Window, challenger: Window, limit: float) -> Check:
     name = name_of(Kind.DRIFT, Subject.SCORES)
     reason = f"{name}: PSI {value:.4g} on {counts} (noise {noise:.4g}), wanted at most {limit:g}"
     measured = value if math.isfinite(value) else None
-    return Check(Kind.DRIFT, Subject.SCORES, verdict, reason, measured, most=limit)
+    grows = verdict is Verdict.INCONCLUSIVE
+    return Check(Kind.DRIFT, Subject.SCORES, verdict, reason, measured, most=limit, grows=grows)
 
 
 def _inconclusive_if_few(check: Check, answers: int) -> Check:
@@ -214,4 +285,4 @@ def _inconclusive_if_few(check: Check, answers: int) -> Check:
     if check.verdict is not Verdict.FAIL or answers >= _LEAST_ANSWERS:
         return check
     reason = f"{check.reason}; fewer than {_LEAST_ANSWERS} answers"
-    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return replace(check, verdict=Verdict.INCONCLUSIVE, reason=reason, grows=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,20 @@ class Ratio:
         return cls(tuple(clusters), tuple(2.0 * (a and b) for a, b in both), tuple(float(a + b) for a, b in both))
 
 
+class Comparison(NamedTuple):
+    """A figure of two variants on the same texts.
+
+    Attributes:
+        ours: The figure of the first.
+        theirs: The figure of the second.
+        difference: The first less the second, in [-1, 1].
+    """
+
+    ours: Rate
+    theirs: Rate
+    difference: Rate
+
+
 def share_of(count: int, total: int, draws: int | None = None, level: float = _LEVEL) -> Rate:
     """A share with its interval (Wilson's), from counts.
 
@@ -67,6 +83,18 @@ def share_of(count: int, total: int, draws: int | None = None, level: float = _L
     return Rate(count / total, total, float(low), float(high))
 
 
+def answers_for(limit: float) -> float:
+    """The least number of trials after which the interval of a share is within a limit, if there is no hit.
+
+    By Wilson's interval for no hits of n, whose upper end is z^2 / (n + z^2).
+
+    Args:
+        limit: In [0, 1]. At 0 no number is enough (infinity).
+    """
+    z = NormalDist().inv_cdf((1 + _LEVEL) / 2)
+    return math.ceil(z * z * (1 - limit) / limit) if limit > 0 else math.inf
+
+
 def apart(ours: Rate, theirs: Rate) -> Rate:
     """Difference of two independent shares, with Newcombe's hybrid score interval (1998, method 10)."""
     values = (ours.rate, ours.low, ours.high, theirs.rate, theirs.low, theirs.high)
@@ -78,8 +106,8 @@ def apart(ours: Rate, theirs: Rate) -> Rate:
     return Rate(p - q, ours.n, p - q - below, p - q + above)
 
 
-def compare(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
-    """A figure and its difference from another on the same texts, with percentile bootstraps over whole texts.
+def compare(ours: Ratio, theirs: Ratio, seed: int = 0) -> Comparison:
+    """A figure of two variants and its difference, on the same texts, with percentile bootstraps over whole texts.
 
     The same texts are drawn for both, because a text that is hard for one model is hard for the other too (Davison and
     Hinkley 1997, section 3.8). Resampling cannot show a disagreement that is in none of the texts. Therefore the
@@ -87,25 +115,25 @@ def compare(ours: Ratio, theirs: Ratio, seed: int = 0) -> tuple[Rate, Rate]:
     models that agree on all of 73 texts may still be 0.05 apart.
 
     Returns:
-        The figure of ``ours``, and ``ours`` - ``theirs`` in [-1, 1], where 0 means equal. A rate of None where a
-        denominator is 0.
+        A rate of None where a denominator is 0, or there are too few texts.
     """
     names = sorted({*ours.clusters, *theirs.clusters})
     sums = [_sums(ratio, names) for ratio in (ours, theirs)]
-    n = len(ours.clusters)
     totals = [(float(top.sum()), float(bottom.sum())) for top, bottom in sums]
-    nothing = Rate(None, n, None, None)
-    if not totals[0][1] > 0:
-        return nothing, nothing
-    draws = np.random.default_rng(seed).integers(0, len(names), size=(_RESAMPLES, len(names)))
+    draws = np.random.default_rng(seed).integers(0, max(1, len(names)), size=(_RESAMPLES, len(names)))
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = [top[draws].sum(axis=1) / bottom[draws].sum(axis=1) for top, bottom in sums]
-    figure = totals[0][0] / totals[0][1]
-    found = _at_least_wilson(Rate(figure, n, *_interval(resampled[0])), int(np.count_nonzero(sums[0][1])))
-    if not totals[1][1] > 0 or min(np.count_nonzero(bottom) for _, bottom in sums) < _MIN_TEXTS:
-        return found, nothing
-    apart = figure - totals[1][0] / totals[1][1]
-    return found, _with_disagreements(Rate(apart, n, *_interval(resampled[0] - resampled[1])), sums)
+    counts = [int(np.count_nonzero(bottom)) for _, bottom in sums]
+    ns = (len(ours.clusters), len(theirs.clusters))
+    figures = [
+        _at_least_wilson(Rate(top / bottom, n, *_interval(drawn)), count) if bottom > 0 else Rate(None, n, None, None)
+        for (top, bottom), drawn, count, n in zip(totals, resampled, counts, ns, strict=True)
+    ]
+    difference = Rate(None, ns[0], None, None)
+    if all(bottom > 0 for _, bottom in totals) and min(counts) >= _MIN_TEXTS:
+        apart = totals[0][0] / totals[0][1] - totals[1][0] / totals[1][1]
+        difference = _with_disagreements(Rate(apart, ns[0], *_interval(resampled[0] - resampled[1])), sums)
+    return Comparison(figures[0], figures[1], difference)
 
 
 def quantile(edges: Sequence[float], counts: Sequence[int], share: float) -> float:

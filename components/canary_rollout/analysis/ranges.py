@@ -40,6 +40,16 @@ def at_most(kind: Kind, subject: Subject, limit: float, slower_than: float | Non
     return Range(kind, subject, -math.inf, limit, f"at most {limit:.4g}", slower_than)
 
 
+def at_least(kind: Kind, subject: Subject, limit: float) -> Range:
+    """A range without an upper limit."""
+    return Range(kind, subject, limit, math.inf, f"at least {limit:.4g}")
+
+
+def at_least_below(subject: Subject, margin: float) -> Range:
+    """A range for the difference from the champion's figure, without an upper limit."""
+    return Range(Kind.CHAMPION, subject, -margin, math.inf, f"at least {-margin:+.4g} from the champion's")
+
+
 def at_most_above(subject: Subject, margin: float) -> Range:
     """A range for the difference from the champion's figure, without a lower limit."""
     return Range(Kind.CHAMPION, subject, -math.inf, margin, f"at most {margin:+.4g} from the champion's")
@@ -51,14 +61,17 @@ def shares(count: int, total: int, draws: int | None = None) -> tuple[Rate, Rate
 
 
 def judge(allowed: Range, found: Rate, wide: Rate | None = None) -> Check:
-    """Passes if the interval is inside the range, and fails if the wide interval (or else the same) is outside."""
+    """Passes if the interval is inside the range, and fails if the wide interval (or else the same) is outside.
+
+    What is inconclusive may be decided by more trials (``Check.grows``).
+    """
     kind, subject, lowest, highest = allowed.kind, allowed.subject, allowed.lowest, allowed.highest
     name = name_of(kind, subject, allowed.slower_than)
     least, most = (bound if math.isfinite(bound) else None for bound in (lowest, highest))
     limits = {"least": least, "most": most, "slower_than": allowed.slower_than}
     if found.rate is None or found.low is None or found.high is None:
         reason = f"{name}: not measured, wanted {allowed.wanted}"
-        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, **limits)
+        return Check(kind, subject, Verdict.INCONCLUSIVE, reason, grows=True, **limits)
     # Compared this way round, so that NaN neither passes nor fails.
     verdict = Verdict.INCONCLUSIVE
     if found.low >= lowest and found.high <= highest:
@@ -69,7 +82,8 @@ def judge(allowed: Range, found: Rate, wide: Rate | None = None) -> Check:
     shown = f"{found.rate:.4g} [{round(found.low, 12):.4g}, {round(found.high, 12):.4g}] on {found.n}"
     too_few = verdict is Verdict.INCONCLUSIVE and lowest <= found.rate <= highest
     reason = f"{name}: {shown}, wanted {allowed.wanted}" + (": inside, but too few to be certain" if too_few else "")
-    return Check(kind, subject, verdict, reason, found.rate, found.low, found.high, **limits)
+    grows = verdict is Verdict.INCONCLUSIVE
+    return Check(kind, subject, verdict, reason, found.rate, found.low, found.high, grows=grows, **limits)
 
 
 def _is_outside(found: Rate, lowest: float, highest: float) -> bool:

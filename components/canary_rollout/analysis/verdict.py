@@ -11,3 +11,12 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+
+
+class Lack(StrEnum):
+    """What an inconclusive measurement lacks, where time brings it."""
+
+    #: Probes are under way.
+    PROBES = "probes"
+    #: There are too few answers to users so far.
+    ANSWERS = "answers"

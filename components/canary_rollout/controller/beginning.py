@@ -5,14 +5,22 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 
+from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.pace import SYSTEM_CLOCK, Clock
 from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.kube import kserve_version
 from content_arena.components.canary_rollout.kube.client import RolloutClient
+from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable, State, start
-from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode
+from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode, TrafficError
+from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
+
+#: Seconds between two looks at a service that was just created.
+_SERVING_INTERVAL = 5.0
 
 
 @dataclass(frozen=True)
@@ -89,3 +97,32 @@ def refuse_old_kserve(client: RolloutClient, mode: Mode, request: RolloutRequest
         f"KServe {version}: before 0.21 a canary in Standard mode has pods and never gets a share of the HTTPRoute. "
         f"Upgrade KServe{telling}, or serve in Knative mode (annotation {MODE_ANNOTATION}: Knative)"
     )
+
+
+def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Waits until a service that was just created serves, so that a rollout can begin.
+
+    Args:
+        service_ref: The service. It has had no rollout yet.
+        seconds: How long to wait at most.
+        clock: The time.
+
+    Raises:
+        InputError: There is no such service by then, or its mode is not known.
+        TrafficError: One version does not serve alone by then.
+    """
+    client, end, is_said = KubernetesClient(service_ref.namespace, service_ref.context), clock.now() + seconds, False
+    while True:
+        try:
+            mover = Mover(client, service_ref.service)
+            mover.mode.stable(mover.read())
+        except (TrafficError, InputError) as error:
+            # Its status does not name its mode yet, or its route does not exist.
+            if clock.now() >= end:
+                raise
+            if not is_said:
+                LOG.info("waits until the service can have a canary: %s", error)
+            is_said = True
+            clock.sleep(_SERVING_INTERVAL)
+        else:
+            return

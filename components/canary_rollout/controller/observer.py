@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from content_arena.components.canary_rollout.controller.goals import goal
 from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube import pod_failures, spec_diff
@@ -77,7 +78,7 @@ class Observer:
         except TrafficError as error:
             shares, refusal = _UNKNOWN, refusal or str(error)
         aim = _end(state)
-        is_reached = aim is not None and self._is_done(view, state, Goal(aim, _PERCENT[aim]))
+        is_reached = aim is not None and self._is_done(view, state, goal(aim, state))
         agrees, registry_error = self._registry_agrees(state) if is_reached else (False, "")
         failure = self._failure(view, state)
         if failure and self._why_too_late(view, state):
@@ -92,6 +93,7 @@ class Observer:
             ready=shares.ready,
             failure=failure,
             taken_over=is_reached and aim is Aim.PROMOTED,
+            kept=is_reached and aim is Aim.PROMOTED and self._mode.is_kept(view, state.stable),
             registered=agrees and aim is Aim.PROMOTED,
             withdrawn=is_reached and aim is Aim.ROLLED_BACK,
             rejected=agrees and aim is Aim.ROLLED_BACK,
@@ -100,6 +102,8 @@ class Observer:
             cause=measured.cause if measured else "",
             requests=measured.requests if measured else 0,
             disturbed=bool(measured and measured.disturbed),
+            bounds=measured.bounds if measured else {},
+            lacks=measured.lacks if measured else None,
             approved=requests.approved,
             approver=requests.approver,
             abort=self._abort(view, state, requests.abort),
@@ -127,8 +131,7 @@ class Observer:
         if Phase.PROMOTING not in (state.phase, state.then):
             return ""
         try:
-            goal = Goal(Aim.ROLLED_BACK)
-            self._mode.next_step(view, goal, state.stable, state.candidate)
+            self._mode.next_step(view, goal(Aim.ROLLED_BACK, state), state.stable, state.candidate)
         except TrafficError as error:
             return str(error)
         return ""
@@ -153,9 +156,9 @@ class Observer:
         labels = "" if is_over else self._mode.pod_labels(view, state.stable, state.candidate)
         return pod_failures.failure(self._cluster.pods(labels), self._cluster.previous_logs) if labels else ""
 
-    def _is_done(self, view: View, state: State, goal: Goal) -> bool:
+    def _is_done(self, view: View, state: State, wanted: Goal) -> bool:
         try:
-            return isinstance(self._mode.next_step(view, goal, state.stable, state.candidate), Done)
+            return isinstance(self._mode.next_step(view, wanted, state.stable, state.candidate), Done)
         except TrafficError:
             # The action itself reports the same error.
             return False
@@ -175,9 +178,6 @@ class Observer:
         if line not in self._logged:
             self._logged.add(line)
             LOG.warning("%s", line)
-
-
-_PERCENT = {Aim.PROMOTED: 100, Aim.ROLLED_BACK: 0}
 
 
 def _end(state: State) -> Aim | None:

@@ -11,7 +11,9 @@ from content_arena.components.canary_rollout.controller.beginning import (
     refuse_old_kserve,
     refuse_unfinished,
 )
+from content_arena.components.canary_rollout.controller.goals import kept_by
 from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.outlook import Outlook, Scene, outlook
 from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
@@ -30,12 +32,14 @@ class DryRun:
         stable: What serves now.
         mode: Name of the way in which the service splits traffic.
         patches: Every patch, in order, with the API server's objection if it has one.
+        outlook: How long it takes, and whether bounds and gates agree.
     """
 
     request: RolloutRequest
     stable: Stable
     mode: str
     patches: tuple[PlannedPatch, ...]
+    outlook: Outlook
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -45,6 +49,7 @@ class DryRun:
             "storage_uri": self.request.challenger.storage_uri,
             "stable_version": self.stable.version,
             "parameters": self.request.parameters.as_dict(),
+            "outlook": list(self.outlook.lines),
             "patches": [
                 {"aim": one.goal.aim.value, "percent": one.goal.percent, "why": one.patch.why, "body": one.patch.body,
                  "objection": one.objection or None}
@@ -62,20 +67,23 @@ def dry_run(
         service_ref: The service.
         registry: Checks whether the version may be rolled out.
         request: What would be rolled out.
-        overrides: Measuring settings. They are checked and have no other effect.
+        overrides: Measuring settings.
 
     Raises:
         InputError: ``start`` would refuse.
         ClusterError: The API server would not accept a patch.
     """
-    MeasuringConfig.of(overrides)
+    config = MeasuringConfig.of(overrides)
     cluster = KubernetesClient(service_ref.namespace, service_ref.context)
     mover = Mover(cluster, service_ref.service)
     view = mover.read()
-    refuse_unfinished(RecordStore(cluster, service_ref.service).read(view.service))
+    record = RecordStore(cluster, service_ref.service).read(view.service)
+    refuse_unfinished(record)
     refuse_old_kserve(cluster, mover.mode, request)
-    stable, challenger = mover.mode.stable(view), request.challenger
+    stable, challenger = mover.mode.stable(view, kept_by(record.state)), request.challenger
     start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
     patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)
-    return DryRun(request, stable, mover.mode.name, tuple(validated(mover, view, patch) for patch in patches))
+    checked = tuple(validated(mover, view, patch) for patch in patches)
+    found = outlook(Scene(service_ref, cluster, mover, stable), registry, request, config)
+    return DryRun(request, stable, mover.mode.name, checked, found)

@@ -12,15 +12,14 @@ from content_arena.components.canary_rollout.controller.beginning import (
     refuse_old_kserve,
     refuse_unfinished,
 )
+from content_arena.components.canary_rollout.controller.connection import Connection
 from content_arena.components.canary_rollout.controller.options import RolloutArtifacts, RunOptions, ServiceRef
+from content_arena.components.canary_rollout.controller.outlook import Scene, outlook
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, Pace
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler, Unmeasured
-from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
 from content_arena.components.canary_rollout.controller.stopping import stopped_by_signals
-from content_arena.components.canary_rollout.kube.client import RolloutClient
-from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
@@ -31,9 +30,6 @@ from content_arena.components.canary_rollout.reporting import timeline
 from content_arena.components.canary_rollout.reporting.events import Events
 from content_arena.components.canary_rollout.reporting.history import History, read
 from content_arena.components.canary_rollout.reporting.recorder import EventRecorder
-from content_arena.components.canary_rollout.traffic.leftovers import remove_autoscalers
-from content_arena.components.canary_rollout.traffic.mover import Mover
-from content_arena.components.canary_rollout.traffic.standard import Standard
 
 
 class Stopped(KeyboardInterrupt):
@@ -51,32 +47,6 @@ class Stopped(KeyboardInterrupt):
             following = "`arena rollout status` shows whether the rollout had begun"
         super().__init__(f"stopped; {following}")
         self.state = state
-
-
-@dataclass(frozen=True)
-class _Connection:
-    """A service in its cluster."""
-
-    service_ref: ServiceRef
-    cluster: RolloutClient
-    mover: Mover
-
-    @classmethod
-    def to(cls, service_ref: ServiceRef, settle_seconds: float) -> _Connection:
-        cluster = KubernetesClient(service_ref.namespace, service_ref.context)
-        return cls(service_ref, cluster, Mover(cluster, service_ref.service, settle_seconds))
-
-    def clean_up(self) -> list[str]:
-        """Removes what KServe leaves behind after a rollout; returns a line for each thing that was removed."""
-        if self.mover.mode.name != Standard.name:
-            return []
-        removed = remove_autoscalers(self.cluster, self.service_ref.service)
-        return [f"the autoscaler {name}, which KServe left behind, is removed" for name in removed]
-
-    def record(self) -> Record:
-        """The record of the service's rollouts."""
-        service = self.mover.read().service
-        return RecordStore(self.cluster, self.service_ref.service).read(service)
 
 
 @dataclass(frozen=True)
@@ -108,7 +78,7 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
         HeldError: Another process runs a rollout of the service.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
-    connection = _Connection.to(service_ref, options.settle_seconds)
+    connection = Connection.to(service_ref, options.settle_seconds)
     # Checked before the lease is waited for, so that a rollout under way is reported at once.
     refuse_unfinished(connection.record())
     refuse_old_kserve(connection.cluster, connection.mover.mode, request)
@@ -133,7 +103,7 @@ def resume(service_ref: ServiceRef, registry: RolloutRegistry, options: RunOptio
         HeldError: Another process runs the rollout.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
-    connection = _Connection.to(service_ref, options.settle_seconds)
+    connection = Connection.to(service_ref, options.settle_seconds)
     before = connection.record().existing
     if before.phase.is_end:
         _write_timeline(options.artifacts_for(before.rollout), service_ref.service, before)
@@ -156,7 +126,7 @@ def reconcile_service(
     Raises:
         HeldError: A process runs a rollout of the service.
     """
-    connection = _Connection.to(service_ref, settle_seconds)
+    connection = Connection.to(service_ref, settle_seconds)
     cluster, mover = connection.cluster, connection.mover
     connection.record()
     with stopped_by_signals() as stop, Lease(cluster, service_ref.service, sleep=stop.clock.sleep) as lease:
@@ -165,12 +135,12 @@ def reconcile_service(
             cluster, mover, Unmeasured(), registry, recorder,
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace, clock=stop.clock,
         )  # fmt: skip
-        records = RecordStore(cluster, service_ref.service)
-        done = Reconciler(records, mover, rollout, registry, lease.ensure).reconcile(adopts=adopts)
+        reconciler = Reconciler(connection.records, mover, rollout, registry, lease.ensure, stop.clock)
+        done = reconciler.reconcile(adopts=adopts)
         return [*done, *connection.clean_up()]
 
 
-def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
+def _run_under_lease(connection: Connection, registry: RolloutRegistry, run: _Run, options: RunOptions) -> State:
     """Runs a rollout while holding the lease. Writes the timeline page, whether it ends or fails."""
     cluster, service_ref = connection.cluster, connection.service_ref
     artifacts = options.artifacts_for(run.name)
@@ -196,8 +166,7 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
                 cluster, connection.mover, measurer, registry, _recorder(connection, lease, artifacts, options),
                 service=service_ref.service, assert_leadership=lease.ensure, pace=options.pace, clock=stop.clock,
             )  # fmt: skip
-            if run.request is not None:
-                _begin(rollout, run.request, run)
+            _begin(connection, registry, rollout, run)
             end = rollout.run(lambda now: options.leave_when_held and now.phase is Phase.WAITING)
             for line in connection.clean_up() if end.phase.is_end else ():
                 LOG.info("%s", line)
@@ -206,13 +175,21 @@ def _run_under_lease(connection: _Connection, registry: RolloutRegistry, run: _R
         raise Stopped(state()) from error
 
 
-def _begin(rollout: Rollout, request: RolloutRequest, run: _Run) -> None:
-    rollout.begin(request, run.name, run.measuring.as_record())
+def _begin(connection: Connection, registry: RolloutRegistry, rollout: Rollout, run: _Run) -> None:
+    """Records a rollout that is to begin, and says what is to be expected of it."""
+    request = run.request
+    if request is None:
+        return
+    state = rollout.begin(request, run.name, run.measuring.as_record())
     if run.measuring.has_password:
         LOG.warning("Prometheus' address is recorded without its password: a resume needs --prometheus again")
+    if not request.undo:
+        scene = Scene(connection.service_ref, connection.cluster, connection.mover, state.stable)
+        for line in outlook(scene, registry, request, run.measuring).lines:
+            LOG.info("%s", line)
 
 
-def _recorder(connection: _Connection, lease: Lease, artifacts: RolloutArtifacts, options: RunOptions) -> EventRecorder:
+def _recorder(connection: Connection, lease: Lease, artifacts: RolloutArtifacts, options: RunOptions) -> EventRecorder:
     events, history = Events(connection.cluster, lease.holder), History(artifacts.history)
     if options.metrics_port is None:
         return EventRecorder(events, history)

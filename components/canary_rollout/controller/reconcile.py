@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.controller import operator_requests
+from content_arena.components.canary_rollout.controller.goals import kept_by
+from content_arena.components.canary_rollout.controller.keeping import let_go
+from content_arena.components.canary_rollout.controller.moves import RecordedMoves
+from content_arena.components.canary_rollout.controller.pace import SYSTEM_CLOCK, Clock
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.controller.rollout import Rollout
@@ -33,6 +37,7 @@ class Reconciler:
         rollout: Runs an unfinished rollout to its end.
         registry: Made to agree with the traffic.
         assert_leadership: Raises if another process holds the lease by now; called before every write.
+        clock: The time.
     """
 
     records: RecordStore
@@ -40,6 +45,7 @@ class Reconciler:
     rollout: Rollout
     registry: RolloutRegistry
     assert_leadership: Callable[[], None] = lambda: None
+    clock: Clock = SYSTEM_CLOCK
 
     def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
@@ -69,9 +75,19 @@ class Reconciler:
             done.append(f"{was}, it is {end.phase.value}: {end.reason}")
             if not end.phase.is_end:
                 return done
-        serving = self.mover.mode.stable(self.mover.read())
+        done += self._kept()
+        view = self.mover.read()
+        serving = self.mover.mode.stable(view, kept_by(self.records.read(view.service).state))
         self.assert_leadership()
         return [*done, *self.registry.reconcile(serving.version, adopts=adopts)]
+
+    def _kept(self) -> list[str]:
+        """Lets go of the version before the last promotion, if its time is over."""
+        state = self.records.read(self.mover.read().service).state
+        if state is None or not state.kept_until or self.clock.now() < state.kept_until:
+            return []
+        let_go(RecordedMoves(self.mover, self.records, self.assert_leadership), "its time is over", self.clock)
+        return [f"version {state.stable.version}, kept at 0 % since the promotion of {state.challenger}, is gone"]
 
     def _ended(self, record: Record, state: State) -> State | None:
         """The state after the rollout has run as far as it can; None if only a person can decide on it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -20,6 +21,10 @@ class RolloutRegistry(Protocol):
         Raises:
             InputError: It may not be rolled out.
         """
+        ...
+
+    def gate_figures(self, version: str) -> Mapping[str, tuple[float | None, float | None]]:
+        """What the gates measured: a version's figure and that of its champion, by name; empty if not recorded."""
         ...
 
     def is_champion(self, challenger: str) -> bool:
@@ -64,6 +69,10 @@ class NoRegistry:
 
     def check(self, challenger: str, stable: str, override: str | None = None, *, dry_run: bool = False) -> None:
         """Allows every version."""
+
+    def gate_figures(self, version: str) -> Mapping[str, tuple[float | None, float | None]]:
+        """Never any."""
+        return {}
 
     def is_champion(self, challenger: str) -> bool:
         """Always true."""

@@ -18,7 +18,13 @@ from content_arena.components.canary_rollout.controller.beginning import (
     new_name,
     refuse_unfinished,
 )
-from content_arena.components.canary_rollout.controller.goals import AIMS, goal_of, settled, with_mode_state
+from content_arena.components.canary_rollout.controller.goals import (
+    AIMS,
+    goal_of,
+    kept_by,
+    settled,
+)
+from content_arena.components.canary_rollout.controller.moves import RecordedMoves
 from content_arena.components.canary_rollout.controller.observer import Observer
 from content_arena.components.canary_rollout.controller.pace import DEFAULT_PACE, SYSTEM_CLOCK, Clock, Pace
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore
@@ -44,7 +50,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     View,
     Wait,
 )
-from content_arena.components.canary_rollout.traffic.mover import Announcement, Mover, fingerprint
+from content_arena.components.canary_rollout.traffic.mover import Mover, fingerprint
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 
 #: Errors of a measurer that make a measurement inconclusive.
@@ -52,11 +58,7 @@ _UNMEASURABLE = (ClusterError, InputError, MeasureError, TrafficError, VictimErr
 
 
 class Rollout:
-    """Runs a rollout from its recorded state to its end.
-
-    Attributes:
-        state: As last read or written; None before that.
-    """
+    """Runs a rollout from its recorded state to its end."""
 
     def __init__(
         self,
@@ -84,14 +86,17 @@ class Rollout:
             pace: How often the loop runs, and how long it waits for the API server.
             clock: The time.
         """
-        self._mover, self._measurer, self._registry = mover, measurer, registry
-        self._recorder, self._assert_leadership = recorder, assert_leadership
-        self._records = RecordStore(cluster, service)
+        self._moves = RecordedMoves(mover, RecordStore(cluster, service), assert_leadership)
+        self._measurer, self._registry, self._recorder = measurer, registry, recorder
         self._pace, self._clock = pace, clock
         self._observer = Observer(cluster, mover.mode, registry)
-        self.state: State | None = None
         self._waiting: Wait | None = None
         self._refusal = ""
+
+    @property
+    def state(self) -> State | None:
+        """As last read or written; None before that."""
+        return self._moves.state
 
     def begin(
         self, request: RolloutRequest, name: str | None = None, measuring: Mapping[str, Any] | None = None
@@ -107,19 +112,19 @@ class Rollout:
             InputError: A rollout is under way, the challenger already serves, or the registry refuses it.
             TrafficError: The service is in the middle of another change, or cannot have a canary.
         """
-        view, challenger = self._mover.read(), request.challenger
-        record = self._records.read(view.service)
+        view, challenger = self._moves.mover.read(), request.challenger
+        record = self._moves.records.read(view.service)
         refuse_unfinished(record)
-        stable = self._mover.mode.stable(view)
+        stable = self._moves.mover.mode.stable(view, kept_by(record.state))
         state = first_state(request, name or new_name(challenger), stable, self._clock.now())
         state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})
-        self._mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
+        self._moves.mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)
         if not request.undo:
             # What users suffer from has to go, whatever the registry says about the version before it.
             self._registry.check(challenger.version, stable.version, request.override)
-        self._assert_leadership()
-        self._records.write(record, state)
-        self.state = state
+        self._moves.assert_leadership()
+        self._moves.records.write(record, state)
+        self._moves.state = state
         self._recorder.record(state, event=self._recorder.entered(view.service, state))
         return state
 
@@ -171,25 +176,25 @@ class Rollout:
             AwayError: The API server does not answer; a later iteration may succeed.
             InputError: The service was deleted, or has no rollout.
         """
-        view = self._mover.read()
-        record = self._records.read(view.service)
+        view = self._moves.mover.read()
+        record = self._moves.records.read(view.service)
         if self.state and not self.state.phase.is_end and record.has_lost(self.state):
             # Requests to an earlier rollout are not carried into this one.
             return self._restore(view, Record(view.service, self.state, stored=record.stored), self.state)
-        self.state = record.existing
+        self._moves.state = existing = record.existing
         if record.state and not record.is_carried_over:
             return self._carry_over(record, record.state)
-        if self.state.phase.is_end:
-            self._recorder.iterated(self.state, None)
-            return self.state
+        if existing.phase.is_end:
+            self._recorder.iterated(existing, None)
+            return existing
         # What became of a patch that was announced. From here on the record may differ from it by that alone.
-        state = settled(self.state, view)
+        state = settled(existing, view)
         now = self._clock.now()
         measured = self._measure(view, state, now)
         if measured:
             # Measuring takes time, so everything is read again.
-            view = self._mover.read()
-            record, before = self._records.read(view.service), record
+            view = self._moves.mover.read()
+            record, before = self._moves.records.read(view.service), record
             if record.state != before.state:
                 return state
             state = settled(state, view)
@@ -197,7 +202,7 @@ class Rollout:
         decision = decide(state, seen)
         after, event, is_news = decision.state, "", False
         if after != record.state:
-            record = self._record(record, after)
+            record = self._moves.record(record, after)
         if after != state:
             self._waiting, self._refusal = None, ""
             # While a rollout waits, a new measuring window alone is not worth an Event.
@@ -214,7 +219,7 @@ class Rollout:
         waiting = self._waiting
         if waiting is None and state.phase in AIMS:
             # A process that has just resumed the rollout has not acted yet, so it has no result of a last action.
-            waiting = self._mover.waiting_for(view, goal_of(state), state.stable, state.candidate)
+            waiting = self._moves.mover.waiting_for(view, goal_of(state), state.stable, state.candidate)
         return self._observer.observe(view, record, state, now, measured, waiting or Wait(""), self._refusal)
 
     def _restore(self, view: View, record: Record, state: State) -> State:
@@ -224,19 +229,21 @@ class Rollout:
         """
         after = state
         if state.phase not in (Phase.PROMOTING, Phase.ROLLING_BACK):
-            edited = f"the record in the ConfigMap {self._records.name} was removed, it is written again"
+            edited = f"the record in the ConfigMap {self._moves.records.name} was removed, it is written again"
             after = decide(state, Observation(now=self._clock.now(), edited=edited)).state
-        self._record(record, after)
+        self._moves.record(record, after)
         if after != state:
             self._recorder.record(after, event=self._recorder.entered(view.service, after))
         return after
 
     def _carry_over(self, record: Record, state: State) -> State:
         """Moves a record of version 0.1.0 from the annotations of the service, which are removed in one patch."""
-        LOG.info("the record is moved from the annotations of the InferenceService to ConfigMap %s", self._records.name)
-        self._record(record, state)
-        self._assert_leadership()
-        self._records.remove_former(record)
+        LOG.info(
+            "the record is moved from the annotations of the InferenceService to ConfigMap %s", self._moves.records.name
+        )
+        self._moves.record(record, state)
+        self._moves.assert_leadership()
+        self._moves.records.remove_former(record)
         return state
 
     def _measure(self, view: View, state: State, now: float) -> Measurement | None:
@@ -246,24 +253,16 @@ class Rollout:
             return Measurement(Verdict.PASS, "an undo is not analysed", 0, ())
         # While a rollout waits, probes are sent once for all windows, since only a failure counts.
         probed = state.since if state.phase is Phase.WAITING else state.window
-        moment = Moment(state.window, probed, now, state.percent, state.stable, state.candidate, view, self._mover.mode)
+        moment = Moment(
+            state.window, probed, now, state.percent, state.stable, state.candidate, view, self._moves.mover.mode,
+            bounds=state.bounds, draw=state.holds,
+        )  # fmt: skip
         try:
             return self._measurer.measure(moment)
         except AwayError:
             raise
         except _UNMEASURABLE as error:
             return Measurement(Verdict.INCONCLUSIVE, f"could not be measured: {error}", 0, ())
-
-    def _record(self, before: Record, after: State) -> Record:
-        """Records a state.
-
-        Raises:
-            ConflictError: The record was written meanwhile: it has to be read and the plan has to decide again.
-        """
-        self._assert_leadership()
-        written = self._records.write(before, after)
-        self.state = after
-        return written
 
     def _act(self, decision: Decision, view: View, record: Record) -> str:
         """Carries out the action; returns the text of its Event, empty if there is none."""
@@ -272,7 +271,7 @@ class Rollout:
         self._refusal = ""
         try:
             if decision.action in (Action.REGISTER, Action.REJECT):
-                self._assert_leadership()
+                self._moves.assert_leadership()
             if decision.action is Action.REGISTER and state.undo:
                 self._registry.undo(state.challenger, state.stable.version, state.rollout, state.undo)
             elif decision.action is Action.REGISTER:
@@ -292,28 +291,6 @@ class Rollout:
         return ""
 
     def _move(self, state: State, view: View, record: Record) -> str:
-        announced, last = state, record
-
-        def announce(made: Announcement) -> None:
-            nonlocal announced, last
-            announced = with_mode_state(announced, made.patch.mode_state)
-            announced = announced.announcing(made.version, made.fingerprint, made.patch.why)
-            last = self._record(last, announced)
-            self._assert_leadership()
-
-        step = self._mover.step(view, goal_of(state), state.stable, state.candidate, announce)
+        step = self._moves.step(view, record, state, goal_of(state))
         self._waiting = step if isinstance(step, Wait) else None
-        if not isinstance(step, Patch):
-            return ""
-        self._record_outcome(last, announced)
-        return self._recorder.moved(view.service, step.why)
-
-    def _record_outcome(self, record: Record, announced: State) -> None:
-        """Records that an announced patch was written. If that fails, the next iteration sees it from the service."""
-        if announced.intent is None:
-            return
-        done = replace(announced, fingerprint=announced.intent.fingerprints[-1], intent=None)
-        try:
-            self._record(record, done)
-        except (AwayError, ConflictError) as error:
-            LOG.debug("the outcome of a patch is recorded later: %s", error)
+        return self._recorder.moved(view.service, step.why) if isinstance(step, Patch) else ""

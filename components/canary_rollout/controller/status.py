@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from content_arena.components.canary_rollout.controller import operator_requests
+from content_arena.components.canary_rollout.controller.goals import kept_line
 from content_arena.components.canary_rollout.controller.operator_requests import OperatorRequests
 from content_arena.components.canary_rollout.controller.options import ServiceRef
 from content_arena.components.canary_rollout.controller.record import Record, RecordStore, no_rollout
@@ -126,6 +127,8 @@ def status(service_ref: ServiceRef) -> Status | NoRollout:
     requests, caveats = OperatorRequests(), tuple[str, ...]()
     if not state.phase.is_end:
         requests, caveats = record.requests(), mover.mode.caveats(view, state.stable)
+    else:
+        caveats = tuple(filter(None, (kept_line(state),)))
     return Status(state, share, _holder(cluster, service_ref.service), time.time(), service_ref, requests, caveats)
 
 

@@ -43,16 +43,24 @@ def trouble(pods: Iterable[Json], previous_logs: Logs) -> str:
         previous_logs: Returns the end of a log.
     """
     for pod in pods:
+        lacking = without_node(pod)
+        if lacking:
+            return lacking
         status = pod.get("status", {})
-        for condition in status.get("conditions") or []:
-            if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                told = _shortened(condition.get("message") or condition.get("reason", ""))
-                return f"pod {pod['metadata']['name']} has no node: {told}"
         inits = status.get("initContainerStatuses") or []
         troubled = [one for one in inits if _is_crashing(one)]
         troubled += [one for one in (*inits, *(status.get("containerStatuses") or [])) if _is_not_started(one)]
         if troubled:
             return _described(pod, troubled[0], previous_logs)
+    return ""
+
+
+def without_node(pod: Json) -> str:
+    """Why a pod has no node; empty if it has one, or the scheduler has not looked at it yet."""
+    for condition in pod.get("status", {}).get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            told = _shortened(condition.get("message") or condition.get("reason", ""))
+            return f"pod {pod['metadata']['name']} has no node: {told}"
     return ""
 
 

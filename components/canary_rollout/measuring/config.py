@@ -15,6 +15,8 @@ from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.kube.client import RolloutClient
+    from content_arena.components.canary_rollout.measuring.counters import Source
+    from content_arena.components.canary_rollout.measuring.endpoints import PodTransport
     from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
     from content_arena.components.canary_rollout.measuring.probes import ProbeSet
 
@@ -35,6 +37,7 @@ class MeasuringConfig:
 
     Attributes:
         limits: The bounds.
+        absolute_bounds: Whether the limits hold whatever the champion's figures are.
         prometheus: URL of a Prometheus; the pods' own metrics if None.
         pod_access: How pods are accessed.
         corpus: Parquet whose test split the probes are drawn from; the embedded corpus if None.
@@ -52,6 +55,7 @@ class MeasuringConfig:
     texts_per_label: int = 120
     budget: int = 3
     seed: int = 0
+    absolute_bounds: bool = False
 
     @property
     def has_password(self) -> bool:
@@ -119,26 +123,39 @@ class MeasuringConfig:
         Raises:
             InputError: The URL of Prometheus is invalid.
         """
-        from content_arena.components.canary_rollout.measuring.endpoints import ApiServerProxy, PodAddresses
         from content_arena.components.canary_rollout.measuring.measurer import LiveMeasurer
-        from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
         from content_arena.components.canary_rollout.measuring.prober import Prober
+
+        token = os.environ.get(PROBE_TOKEN_VARIABLE) or None
+        prober = Prober(self._probe_set, client.pods, self._transport(context), token=token)
+        return LiveMeasurer(
+            self.source(namespace, context, client), prober, self.limits,
+            is_absolute=self.absolute_bounds, warmup_seconds=warmup_seconds, seed=self.seed,
+        )  # fmt: skip
+
+    def source(self, namespace: str, context: str | None, client: RolloutClient) -> Source:
+        """Makes the source of users' traffic; the arguments are those of :meth:`measurer`.
+
+        Raises:
+            InputError: The URL of Prometheus is invalid.
+        """
+        from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
         from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 
-        transport = PodAddresses() if self.pod_access is PodAccess.DIRECT else ApiServerProxy(context)
-        source = (
-            Prometheus(self.prometheus, namespace, client.pods)
-            if self.prometheus
-            else PodMetrics(client.pods, transport)
-        )
-        prober = Prober(self._probe_set, client.pods, transport, token=os.environ.get(PROBE_TOKEN_VARIABLE) or None)
-        return LiveMeasurer(source, prober, self.limits, warmup_seconds=warmup_seconds, seed=self.seed)
+        if self.prometheus:
+            return Prometheus(self.prometheus, namespace, client.pods)
+        return PodMetrics(client.pods, self._transport(context))
 
-    def _probe_set(self) -> ProbeSet:
+    def _transport(self, context: str | None) -> PodTransport:
+        from content_arena.components.canary_rollout.measuring.endpoints import ApiServerProxy, PodAddresses
+
+        return PodAddresses() if self.pod_access is PodAccess.DIRECT else ApiServerProxy(context)
+
+    def _probe_set(self, draw: int) -> ProbeSet:
         from content_arena.components.canary_rollout.measuring.probes import draw_probe_set
 
         return draw_probe_set(
-            self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed
+            self.corpus, self.lang, texts_per_label=self.texts_per_label, budget=self.budget, seed=self.seed + draw
         )
 
 

@@ -15,6 +15,7 @@ from content_arena.components.canary_rollout.analysis.check import Check, Kind, 
 from content_arena.components.canary_rollout.analysis.checks import Window
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.endpoints import Variant
+from content_arena.components.canary_rollout.plan.forecast import LiveRate
 from content_arena.components.shared.errors import ArenaError
 
 REQUESTS = "content_arena_api_requests_total"
@@ -82,6 +83,14 @@ class Counted:
 class Source(Protocol):
     """A source of counts of users' traffic."""
 
+    def rate(self, variant: Variant, now: float) -> LiveRate:
+        """How many answers users get from one variant now.
+
+        Raises:
+            MeasureError: That can not be told.
+        """
+        ...
+
     def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
         """What both variants did from ``begin`` to ``now``. Called repeatedly while a window grows.
 
@@ -116,17 +125,34 @@ def parse(exposition: str) -> Reading:
     return Reading(started, counters, pending)
 
 
-def judge_queue(pending: float | None) -> list[Check]:
+def judge_queue(pending: float | None, champions: float | None = None) -> list[Check]:
     """Judges whether a challenger keeps up with its requests. Returns no check if its queue is not known.
+
+    More requests than either variant can answer are no fault of the challenger.
 
     Args:
         pending: Texts in the queue of its busiest pod, on average over the window; None if that is not known.
+        champions: The same of the champion.
     """
     if pending is None:
         return []
     verdict = Verdict.PASS if pending <= LONGEST_QUEUE else Verdict.FAIL
     reason = f"queue: {pending:.0f} texts on average, wanted at most {LONGEST_QUEUE:.0f}"
+    if verdict is Verdict.FAIL and champions is not None and champions > LONGEST_QUEUE:
+        verdict, reason = Verdict.INCONCLUSIVE, f"{reason}; the champion has {champions:.0f}"
     return [Check(Kind.QUEUE, Subject.CHALLENGER, verdict, reason, pending, most=LONGEST_QUEUE)]
+
+
+def judge_restarts(restarts: int) -> list[Check]:
+    """Says that answers were not counted. Returns no check if no container restarted.
+
+    Args:
+        restarts: Of the challenger's containers in the window.
+    """
+    if not restarts:
+        return []
+    reason = f"restarts of the challenger's containers: {restarts}; their last answers were not counted"
+    return [Check(Kind.RESTARTS, Subject.CHALLENGER, Verdict.INCONCLUSIVE, reason)]
 
 
 def is_prediction(labels: Mapping[str, str]) -> bool:
@@ -190,6 +216,11 @@ class Tally:
                 counted = reading.counters if is_new else {}
             for series, value in counted.items():
                 self._total[series] += value
+
+
+def answers(counters: Counters) -> float:
+    """Answers to users."""
+    return sum(value for (name, _), value in counters.items() if name == REQUESTS)
 
 
 def window_of(counters: Counters) -> Window:

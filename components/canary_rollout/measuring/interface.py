@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from content_arena.components.canary_rollout.analysis.check import Check
-from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Lack, Verdict
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
 from content_arena.components.canary_rollout.traffic.mode import Mode, View
 
@@ -21,6 +22,8 @@ class Measurement:
         requests: The challenger's judged answers to users.
         checks: Every check.
         disturbed: Whether a part of the window was not counted. More answers do not make up for that.
+        bounds: By subject, those that the challenger passed with because the champion is no better than them.
+        lacks: What it lacks where nothing else is in the way of a verdict; None if time does not bring one.
     """
 
     verdict: Verdict
@@ -28,6 +31,8 @@ class Measurement:
     requests: int
     checks: tuple[Check, ...]
     disturbed: bool = False
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    lacks: Lack | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Moment:
         challenger: What is rolled out.
         view: The service as just read.
         mode: How the service splits traffic.
+        bounds: Those that the challenger last passed with beside the champion, where they are looser than the limits.
+        draw: Which draw of texts the probes are; another one has other texts.
     """
 
     window: float
@@ -53,6 +60,8 @@ class Moment:
     challenger: Challenger
     view: View
     mode: Mode
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    draw: int = 0
 
 
 class Measurer(Protocol):

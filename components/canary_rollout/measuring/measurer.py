@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from content_arena.components.canary_rollout.analysis.bounds import Bounds, loosened
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
     judge_probes,
@@ -13,7 +14,7 @@ from content_arena.components.canary_rollout.analysis.checks import (
 )
 from content_arena.components.canary_rollout.analysis.intervals import share_of
 from content_arena.components.canary_rollout.analysis.limits import Limits
-from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Lack, Verdict
 from content_arena.components.canary_rollout.measuring.counters import MeasureError, Source
 from content_arena.components.canary_rollout.measuring.endpoints import Variant, Variants, variants
 from content_arena.components.canary_rollout.measuring.interface import Measurement, Moment
@@ -37,6 +38,7 @@ class LiveMeasurer:
         prober: Prober,
         limits: Limits,
         *,
+        is_absolute: bool = False,
         warmup_seconds: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -45,12 +47,14 @@ class LiveMeasurer:
         Args:
             source: Counts users' traffic.
             prober: Sends probes to both variants.
-            limits: The bounds.
+            limits: The limits and the margins.
+            is_absolute: Whether the limits hold whatever the champion's figures are.
             warmup_seconds: Length of the first part of a window, which is not counted.
             seed: Seed of the resampling.
         """
         self._source, self._prober = source, prober
-        self._limits, self._warmup_seconds, self._seed = limits, warmup_seconds, seed
+        self._limits, self._is_absolute = limits, is_absolute
+        self._warmup_seconds, self._seed = warmup_seconds, seed
 
     def measure(self, moment: Moment) -> Measurement:
         """Judges the window so far."""
@@ -65,7 +69,10 @@ class LiveMeasurer:
                 checks += found
         except ArenaError as error:
             checks.append(Check(Kind.MEASURING, Subject.BOTH, Verdict.INCONCLUSIVE, str(error)))
-        return Measurement(worst(checks), _cause(checks, requests), requests, tuple(checks), disturbed)
+        bounds = {} if self._is_absolute else loosened(checks, self._limits)
+        return Measurement(
+            worst(checks), _cause(checks, requests), requests, tuple(checks), disturbed, bounds, _lacks(checks)
+        )
 
     def close(self) -> None:
         """Stops all probes."""
@@ -80,26 +87,28 @@ class LiveMeasurer:
             return 0, False, [Check(Kind.TRAFFIC, Subject.BOTH, Verdict.INCONCLUSIVE, str(error))]
         if moment.now <= begin:
             reason = "the step is warming up, nothing is counted yet"
-            return 0, False, [Check(Kind.TRAFFIC, Subject.BOTH, Verdict.INCONCLUSIVE, reason)]
+            return 0, False, [Check(Kind.TRAFFIC, Subject.BOTH, Verdict.INCONCLUSIVE, reason, grows=True)]
         champion, challenger = counted.champion, counted.challenger
         version = judge_versions(Kind.VERSION, Subject.CHALLENGER, challenger.versions, moment.challenger.version)
         checks = [version, *counted.checks]
-        judged = judge_traffic(champion, challenger, self._limits)
         if moment.percent < 100:
+            judged = judge_traffic(champion, challenger, self._bounds(moment))
             checks.append(_judge_champions_version(Kind.VERSION, champion.versions, moment))
         else:
             # The champion gets no traffic any more and may be scaled to zero, so there is nothing to compare with.
-            judged = [check for check in judged if check.kind is Kind.BOUND]
+            judged = judge_traffic(None, challenger, self._bounds(moment))
             checks = [check for check in checks if check.subject != Subject.CHAMPION]
         return challenger.requests, counted.disturbed, [*checks, *judged]
 
     def _judge_probes(self, moment: Moment, both: Variants) -> list[Check]:
-        champion, challenger = self._prober.latest(moment.probed, moment.now, both.champion, both.challenger)
+        champion, challenger = self._prober.latest(
+            moment.probed, moment.now, both.champion, both.challenger, moment.draw
+        )
         version = judge_versions(
             Kind.PROBED_VERSION, Subject.CHALLENGER, challenger.versions, moment.challenger.version
         )
         if moment.percent == 100 and champion.victim is None:
-            return [*self._judge_alone(challenger, both.challenger), version]
+            return [*self._judge_alone(challenger, both.challenger, moment), version]
         probings = (both.champion, champion), (both.challenger, challenger)
         # The cause of a verdict quotes only the first few reasons, so the reasons for missing results come first.
         checks = [_missing(variant, probing) for variant, probing in probings if not probing.result]
@@ -109,16 +118,18 @@ class LiveMeasurer:
             _judge_answers(champion, challenger, self._limits.error_rate),
         ]
         if champion.result and challenger.result:
-            checks += judge_probes(champion.result, challenger.result, self._limits, self._seed)
+            checks += judge_probes(champion.result, challenger.result, self._bounds(moment), self._seed)
         return checks
 
-    def _judge_alone(self, challenger: Probing, variant: Variant) -> list[Check]:
-        """Judges by the absolute bounds alone: a champion without traffic may be scaled to zero."""
+    def _bounds(self, moment: Moment) -> Bounds:
+        return Bounds(self._limits, self._is_absolute, moment.bounds)
+
+    def _judge_alone(self, challenger: Probing, variant: Variant, moment: Moment) -> list[Check]:
+        """Judges by the bounds alone: a champion without traffic may be scaled to zero."""
         errors = _judge_answers(None, challenger, self._limits.error_rate)
         if not challenger.result:
             return [_missing(variant, challenger), errors]
-        judged = judge_probes(challenger.result, challenger.result, self._limits, self._seed)
-        return [errors, *(check for check in judged if check.kind is Kind.BOUND)]
+        return [errors, *judge_probes(None, challenger.result, self._bounds(moment), self._seed)]
 
 
 def _readiness(moment: Moment) -> Check:
@@ -147,7 +158,7 @@ def _judge_answers(champion: Probing | None, challenger: Probing, limit: float) 
     excuse = share_of(champion.errors, champion.answers).low if champion else 0.0
     # A single error among a few answers would be a high rate, so only finished probes are judged.
     if share.low is None or excuse is None or not challenger.done.is_set():
-        return Check(kind, subject, Verdict.INCONCLUSIVE, "errors, probes: not measured yet")
+        return Check(kind, subject, Verdict.INCONCLUSIVE, "errors, probes: not measured yet", grows=True)
     verdict = Verdict.PASS
     if share.low > limit:
         verdict = Verdict.FAIL if excuse <= limit else Verdict.INCONCLUSIVE
@@ -159,7 +170,17 @@ def _missing(variant: Variant, probing: Probing) -> Check:
     reason = f"the probes of the {variant.role} are under way, {probing.answers} requests so far"
     if probing.failure:
         reason = f"the probes of the {variant.role} failed: {probing.failure}"
-    return Check(Kind.PROBES, variant.role, Verdict.INCONCLUSIVE, reason)
+    return Check(Kind.PROBES, variant.role, Verdict.INCONCLUSIVE, reason, grows=not probing.failure)
+
+
+def _lacks(checks: Sequence[Check]) -> Lack | None:
+    """What time brings; None if something else is in the way of a verdict, or there is one."""
+    if worst(checks) is not Verdict.INCONCLUSIVE:
+        return None
+    undecided = [check for check in checks if check.verdict is Verdict.INCONCLUSIVE]
+    if any(check.kind is Kind.PROBES and check.grows for check in undecided):
+        return Lack.PROBES
+    return Lack.ANSWERS if all(check.grows for check in undecided) else None
 
 
 def _cause(checks: Sequence[Check], requests: int) -> str:

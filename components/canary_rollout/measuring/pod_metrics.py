@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,10 @@ from content_arena.components.canary_rollout.measuring.counters import (
     MeasureError,
     Reading,
     Tally,
+    answers,
+    increase,
     judge_queue,
+    judge_restarts,
     parse,
     window_of,
 )
@@ -24,11 +28,14 @@ from content_arena.components.canary_rollout.measuring.endpoints import (
     Variant,
     ready,
 )
+from content_arena.components.canary_rollout.plan.forecast import LiveRate
 
 _TIMEOUT_SECONDS = 5.0
 _CONNECTIONS = 8
 #: Part of a window that has to be observed. A process that resumes a rollout has not observed the time before.
 _LEAST_WATCHED = 0.5
+#: How long the rate of answers is watched, and how many answers tell it.
+_RATE_SECONDS, _LEAST_COUNTED = 5.0, 30
 
 
 class PodMetrics:
@@ -38,22 +45,49 @@ class PodMetrics:
     and is inconclusive until it has observed enough of the window.
     """
 
-    def __init__(self, pods: Callable[[str], Sequence[Json]], transport: PodTransport | None = None) -> None:
+    def __init__(
+        self,
+        pods: Callable[[str], Sequence[Json]],
+        transport: PodTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Sends nothing yet.
 
         Args:
             pods: Returns the pods that a label selector matches.
             transport: How a pod is accessed; by its address if None.
+            sleep: Waits so many seconds.
         """
-        self._pods, self._transport = pods, transport or PodAddresses()
+        self._pods, self._transport, self._sleep = pods, transport or PodAddresses(), sleep
         self._begin = -1.0
         self._tallies: dict[str, Tally] = {}
-        self._queues: list[float] = []
+        self._queues: dict[str, list[float]] = {}
+
+    def rate(self, variant: Variant, now: float) -> LiveRate:
+        """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.rate`.
+
+        Reads the pods twice. Few answers in between tell little, so the average since the pods started is taken then.
+        """
+        pods = ready(self._pods(variant.labels)) if variant.labels else []
+        before, failed = self._read(pods)
+        if not before:
+            raise MeasureError("; ".join(failed) or f"no pod of the {variant.role} is ready")
+        self._sleep(_RATE_SECONDS)
+        after, _ = self._read(pods)
+        counted = sum(answers(increase(before[pod], found)) for pod, found in after.items() if pod in before)
+        if counted >= _LEAST_COUNTED:
+            return LiveRate(counted / _RATE_SECONDS, f"over the last {_RATE_SECONDS:g} s")
+        since_start = [
+            answers(reading.counters) / max(now - reading.started, _RATE_SECONDS)
+            for reading in before.values()
+            if reading.started is not None
+        ]
+        return LiveRate(sum(since_start), "on average since its pods started")
 
     def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
         """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.count`."""
         if begin != self._begin:
-            self._begin, self._tallies, self._queues = begin, {}, []
+            self._begin, self._tallies, self._queues = begin, {}, {}
         unread: list[str] = []
         for variant in (champion, challenger):
             if not variant.labels:
@@ -62,19 +96,16 @@ class PodMetrics:
             self._tallies.setdefault(variant.labels, Tally(begin)).add(readings, now)
             unread += failed
             waiting = [reading.pending for reading in readings.values() if reading.pending is not None]
-            if variant is challenger and now > begin and waiting:
-                self._queues.append(max(waiting))
+            if now > begin and waiting:
+                self._queues.setdefault(variant.labels, []).append(max(waiting))
         before, after = self._tallies[champion.labels], self._tallies[challenger.labels]
-        queue = sum(self._queues) / len(self._queues) if self._queues else None
+        ours, theirs = (_mean(self._queues.get(variant.labels, [])) for variant in (challenger, champion))
         watched = _watched(begin, now, max(before.since, after.since))
-        checks = [watched, *judge_queue(queue)]
+        checks = [watched, *judge_queue(ours, theirs), *judge_restarts(after.restarts)]
         if unread:
             checks.append(
                 Check(Kind.METRICS, Subject.BOTH, Verdict.INCONCLUSIVE, f"metrics of {'; '.join(sorted(unread))}")
             )
-        if after.restarts:
-            reason = f"restarts of the challenger's containers: {after.restarts}; their last answers were not counted"
-            checks.append(Check(Kind.RESTARTS, Subject.CHALLENGER, Verdict.INCONCLUSIVE, reason))
         disturbed = watched.verdict is not Verdict.PASS or after.restarts > 0
         return Counted(window_of(before.total), window_of(after.total), tuple(checks), disturbed)
 
@@ -103,6 +134,10 @@ class PodMetrics:
             return type(error).__name__
         except (MeasureError, ReachError) as error:
             return str(error)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _watched(begin: float, now: float, since: float) -> Check:

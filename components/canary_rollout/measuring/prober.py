@@ -71,7 +71,7 @@ class Prober:
 
     def __init__(
         self,
-        probe_set: Callable[[], ProbeSet],
+        probe_set: Callable[[int], ProbeSet],
         pods: Callable[[str], Sequence[Json]],
         transport: PodTransport | None = None,
         *,
@@ -82,7 +82,7 @@ class Prober:
         """Sends nothing yet.
 
         Args:
-            probe_set: Makes the probes; called when they are first needed.
+            probe_set: Makes the probes of a draw; called when they are first needed.
             pods: Returns the pods that a label selector matches.
             transport: How a pod is accessed; by its address if None.
             timing: How often and how fast probes are sent.
@@ -91,14 +91,15 @@ class Prober:
         """
         self._make_probe_set, self._pods, self._transport = probe_set, pods, transport or PodAddresses()
         self._timing, self._token, self._start = timing, token, start or _in_thread
-        self._probe_set: ProbeSet | None = None
-        self._probe_set_lock = threading.Lock()
-        self._labels, self._since = ("", ""), 0.0
+        self._drawn = _Drawn(lambda: self._make_probe_set(0))
+        self._labels, self._draw, self._since = ("", ""), 0, 0.0
         self._latest: dict[Subject, Probing] = {}
         self._under_way: dict[Subject, Probing] = {}
         self._stop = threading.Event()
 
-    def latest(self, since: float, now: float, champion: Variant, challenger: Variant) -> tuple[Probing, Probing]:
+    def latest(
+        self, since: float, now: float, champion: Variant, challenger: Variant, draw: int = 0
+    ) -> tuple[Probing, Probing]:
         """The latest battle against each variant, finished or not. Starts one where it is due.
 
         Args:
@@ -107,11 +108,16 @@ class Prober:
             now: Seconds since the epoch.
             champion: The variant that served before.
             challenger: The variant that is rolled out.
+            draw: Which draw of texts to send. A battle with another draw is stopped and does not count.
         """
         labels = (champion.labels, challenger.labels)
-        if labels != self._labels:
+        if (labels, draw) != (self._labels, self._draw):
             self.close()
-            self._labels, self._latest, self._under_way, self._stop = labels, {}, {}, threading.Event()
+            if draw != self._draw:
+                # A new object, so that a battle that has not begun yet does not leave its texts behind.
+                self._drawn = _Drawn(lambda: self._make_probe_set(draw))
+            self._labels, self._draw, self._stop = labels, draw, threading.Event()
+            self._latest, self._under_way = {}, {}
         if since != self._since:
             # A battle that is under way is kept: it has not been judged yet, and may take longer than a window.
             self._since, self._latest = since, {}
@@ -143,23 +149,36 @@ class Prober:
         session, token = self._transport.session(), self._token
         victim = PodsVictim(urls, session, share, self._stop, pause_seconds=pause, token=token)
         probing = Probing(now, victim)
-        self._start(lambda: self._fight(probing, victim))
+        drawn = self._drawn
+        self._start(lambda: _fight(probing, victim, drawn))
         return probing
 
-    def _fight(self, probing: Probing, victim: PodsVictim) -> None:
-        try:
-            with self._probe_set_lock:
-                self._probe_set = self._probe_set or self._make_probe_set()
-            probing.result = probe(self._probe_set, victim)
-        except (ArenaError, OSError, SystemExit) as error:
-            # Errors of requests are OSErrors. A stage reports unusable input by SystemExit.
-            probing.failure = str(error) or type(error).__name__
-        except Exception as error:
-            # A defect. The loop shows the reason and continues without a result; the traceback goes to the log.
-            probing.failure = str(error) or type(error).__name__
-            LOG.exception("the probes failed")
-        finally:
-            probing.done.set()
+
+class _Drawn:
+    """A draw of probes, which the first battle that needs them makes."""
+
+    def __init__(self, make: Callable[[], ProbeSet]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._made: ProbeSet | None = None
+
+    def get(self) -> ProbeSet:
+        with self._lock:
+            self._made = self._made or self._make()
+            return self._made
+
+
+def _fight(probing: Probing, victim: PodsVictim, drawn: _Drawn) -> None:
+    try:
+        probing.result = probe(drawn.get(), victim)
+    except (ArenaError, OSError, SystemExit) as error:
+        # Errors of requests are OSErrors. A stage reports unusable input by SystemExit.
+        probing.failure = str(error) or type(error).__name__
+    except Exception as error:
+        # A defect. The loop shows the reason and continues without a result; the traceback goes to the log.
+        probing.failure = str(error) or type(error).__name__
+        LOG.exception("the probes failed")
+    finally:
+        probing.done.set()
 
 
 def _in_thread(work: Callable[[], None]) -> None:

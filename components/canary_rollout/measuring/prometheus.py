@@ -12,6 +12,7 @@ from content_arena.components.canary_rollout.measuring.counters import (
     LABELS,
     PENDING,
     PREDICTIONS,
+    REQUESTS,
     STARTED,
     STARTED_WITHIN,
     Counted,
@@ -19,15 +20,18 @@ from content_arena.components.canary_rollout.measuring.counters import (
     MeasureError,
     Series,
     judge_queue,
+    judge_restarts,
     window_of,
 )
 from content_arena.components.canary_rollout.measuring.endpoints import Variant, ready
+from content_arena.components.canary_rollout.plan.forecast import LiveRate
 from content_arena.components.shared.errors import InputError
 
 _TIMEOUT_SECONDS = 10.0
 #: Four times the usual scrape interval. Older counts mean that a pod is not scraped any more; a pod that has been ready
 #: for less time may not have been scraped yet.
 _STALE_SECONDS = 120.0
+_RATE_MINUTES = 15
 _WANTED = "wanted something like http://prometheus:9090 (it is not shown here, since it may hold a password)"
 _FRESHEST = "content_arena_model_flagged_total"
 
@@ -63,6 +67,13 @@ class Prometheus:
         self._place = f"Prometheus at {parts.hostname}"
         self._session = requests.Session()
 
+    def rate(self, variant: Variant, now: float) -> LiveRate:
+        """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.rate`."""
+        rows = self._query(f"sum(rate({self._series(REQUESTS, variant)}[{_RATE_MINUTES}m]))", now)
+        if not rows:
+            raise MeasureError(f"{self._place} has no counts of the {variant.role}'s pods")
+        return LiveRate(float(rows[0]["value"][1]), f"over the last {_RATE_MINUTES} min")
+
     def count(self, begin: float, now: float, champion: Variant, challenger: Variant) -> Counted:
         """See :meth:`~content_arena.components.canary_rollout.measuring.counters.Source.count`."""
         for variant in (champion, challenger):
@@ -72,7 +83,10 @@ class Prometheus:
             return Counted(window_of({}), window_of({}))
         checks = [self._freshness(variant, now) for variant in (champion, challenger)]
         before, after = (window_of(self._increases(variant, begin, now)) for variant in (champion, challenger))
-        return Counted(before, after, (*checks, *judge_queue(self._queue(challenger, begin, now))))
+        ours, theirs = (self._queue(variant, begin, now) for variant in (challenger, champion))
+        restarts = self._restarts(challenger, begin, now)
+        checks += [*judge_queue(ours, theirs), *judge_restarts(restarts)]
+        return Counted(before, after, tuple(checks), restarts > 0)
 
     def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
         found: dict[Series, float] = {}
@@ -103,6 +117,12 @@ class Prometheus:
         span = f"{max(1, round(1000 * (now - begin)))}ms"
         rows = self._query(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
         return float(rows[0]["value"][1]) if rows else None
+
+    def _restarts(self, variant: Variant, begin: float, now: float) -> int:
+        """How often the start time of a process changed. What it counted after its last scrape is lost."""
+        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        rows = self._query(f"sum(changes({self._series(STARTED, variant)}[{span}]))", now)
+        return round(float(rows[0]["value"][1])) if rows else 0
 
     def _freshness(self, variant: Variant, now: float) -> Check:
         """Whether every pod that answers users is scraped. Counts of only some of them are not the variant's."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Lack, Verdict
 from content_arena.components.canary_rollout.plan.gate import GateKind, gate_before
 from content_arena.components.canary_rollout.plan.holding import (
     approved,
@@ -133,7 +133,8 @@ def _baking(state: State, seen: Observation) -> State:
     warm = state.window + state.parameters.warmup_seconds
     if seen.verdict is Verdict.FAIL and seen.now >= warm:
         return _failed(state, seen)
-    if not seen.now - max(warm, state.judged) >= state.parameters.bake_seconds:
+    is_due = seen.now - max(warm, state.judged) >= state.parameters.bake_seconds
+    if not is_due and not _is_outgrown(state, seen):
         return state
     doubt = _why_not_passed(state, seen)
     return _undecided(state, seen, doubt) if doubt else _passed(state, seen)
@@ -159,6 +160,8 @@ def _passed(state: State, seen: Observation) -> State:
     following = path[state.step + 1]
     step = state.step + 1
     changes: Changes = {"failures": 0, "inconclusives": 0}
+    if state.percent < 100:
+        changes["bounds"] = seen.bounds
     if not state.parameters.needs_approval(following):
         changes["step"] = step
         return state.enter(Phase.SHIFTING, seen.now, seen.cause, **changes)
@@ -177,14 +180,34 @@ def _failed(state: State, seen: Observation) -> State:
 
 
 def _undecided(state: State, seen: Observation, doubt: str) -> State:
+    lacks = _lacks(state, seen)
+    if lacks is not None and _is_outgrown(state, seen):
+        # Another window would be no longer than this one.
+        reason = f"no verdict at {state.percent} % within {state.parameters.longest_window:g} s: {doubt}"
+        return hold(state, seen, GateKind.MEASURE, Phase.BAKING, reason)
+    if lacks is Lack.PROBES:
+        return replace(state, reason=f"measured at {state.percent} %, its probes are still under way")
+    if lacks is Lack.ANSWERS:
+        # Judged again after another bake and not at once: a pass is decided rarely, so that chance does not give it.
+        return replace(state, judged=seen.now, reason=f"too few answers at {state.percent} % so far: {doubt}")
     inconclusives = state.inconclusives + 1
     reason = f"inconclusive at {state.percent} %: {doubt}"
     if inconclusives <= state.parameters.inconclusive_limit:
-        # More answers may decide the same window, unless it was disturbed or had enough of them already.
-        if not seen.disturbed and 0 < seen.requests < state.parameters.min_requests:
-            return replace(state, inconclusives=inconclusives, judged=seen.now, reason=reason)
         return replace(state, inconclusives=inconclusives, window=seen.now, judged=0.0, reason=reason)
     return hold(state, seen, GateKind.MEASURE, Phase.BAKING, reason)
+
+
+def _lacks(state: State, seen: Observation) -> Lack | None:
+    """What time brings to a step that has not passed; None if something else is in its way."""
+    if seen.verdict is not Verdict.PASS:
+        return seen.lacks
+    is_in_place = seen.share == state.percent and seen.ready and not seen.disturbed
+    return Lack.ANSWERS if is_in_place else None
+
+
+def _is_outgrown(state: State, seen: Observation) -> bool:
+    """Whether the window is as long as it may get."""
+    return seen.now - state.window >= state.parameters.longest_window
 
 
 def _waiting(state: State, seen: Observation) -> State:
@@ -209,7 +232,9 @@ def _waiting(state: State, seen: Observation) -> State:
 
 def _promoting(state: State, seen: Observation) -> State:
     if seen.taken_over and seen.registered:
-        return state.enter(Phase.PROMOTED, seen.now, f"version {state.challenger} serves alone and is the champion")
+        kept_until = seen.now + state.parameters.keep_seconds if seen.kept else 0.0
+        reason = f"version {state.challenger} serves alone and is the champion"
+        return state.enter(Phase.PROMOTED, seen.now, reason, kept_until=kept_until)
     if seen.failure and not seen.taken_over:
         return _roll_back(state, seen, stopped(seen))
     if seen.now - state.since > state.parameters.shift_seconds:

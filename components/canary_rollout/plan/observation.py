@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.analysis.verdict import Lack, Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 
 
@@ -58,6 +59,7 @@ class Observation:
         failure: Why the challenger's pods will not serve; empty if there is no sign of that. Also empty once the
             challenger has taken over from stable, because a rollback is not possible any more.
         taken_over: Whether the challenger's model is the service's stable one and has all the traffic.
+        kept: Whether the version before has its pods still, without traffic.
         registered: Whether the registry has the challenger as its champion.
         withdrawn: Whether stable is as before the rollout, has all the traffic, and no part of the challenger is left.
         rejected: Whether the registry has recorded that this rollout rejected the challenger.
@@ -66,6 +68,8 @@ class Observation:
         cause: Reason of that verdict.
         requests: The challenger's answers to users that were judged in the window.
         disturbed: Whether a part of the window could not be counted. More answers do not make up for that.
+        bounds: By subject, those that the challenger passed with because the champion is no better than them.
+        lacks: What the verdict lacks where nothing else is in its way; None if time does not bring it.
         approved: The gate that a person approved; None if none.
         approver: Name of that person.
         abort: A request to end the rollout; None if there is none.
@@ -80,6 +84,7 @@ class Observation:
     ready: bool = False
     failure: str = ""
     taken_over: bool = False
+    kept: bool = False
     registered: bool = False
     withdrawn: bool = False
     rejected: bool = False
@@ -88,6 +93,8 @@ class Observation:
     cause: str = ""
     requests: int = 0
     disturbed: bool = False
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    lacks: Lack | None = None
     approved: Gate | None = None
     approver: str = ""
     abort: Abort | None = None

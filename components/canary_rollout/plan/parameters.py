@@ -27,9 +27,13 @@ class Parameters:
         min_requests: Answers of the challenger to users that have to be judged at each step above 0.
         failure_limit: Failed judgements a step survives.
         inconclusive_limit: Inconclusive judgements in a row that a step survives; one more closes a gate.
+        window_seconds: How long a step is measured at most while probes are under way, or there are too few answers;
+            then a gate closes. Never less than the bake.
         start_seconds: How long pods of either variant may take to start.
         move_seconds: How long the gateway may take to follow a move, in addition to the pods' time.
         deadline_seconds: How long the whole rollout may take, without the time spent waiting for a person.
+        keep_seconds: How long the version before keeps its pods after a promotion, without traffic, so that an undo
+            needs no new ones; 0 for not at all. In Standard mode alone.
         approvals: Steps that a person has to approve first.
 
     Raises:
@@ -42,10 +46,17 @@ class Parameters:
     min_requests: int = 400
     failure_limit: int = 0
     inconclusive_limit: int = 3
+    window_seconds: float = 3600.0
     start_seconds: float = 600.0
     move_seconds: float = 300.0
     deadline_seconds: float = 6 * 3600.0
+    keep_seconds: float = 0.0
     approvals: tuple[int, ...] = ()
+
+    @property
+    def longest_window(self) -> float:
+        """How long a window may get, with its warm-up."""
+        return self.warmup_seconds + max(self.bake_seconds, self.window_seconds)
 
     @property
     def shift_seconds(self) -> float:
@@ -58,9 +69,16 @@ class Parameters:
         unknown = sorted(set(self.approvals) - set(self.path[1:]))
         if unknown:
             raise InputError(f"approvals are set for {unknown}, wanted some of the steps {self.path[1:]}")
-        for name in ("bake_seconds", "warmup_seconds", "min_requests", "failure_limit", "inconclusive_limit"):
+        for name in (
+            "bake_seconds",
+            "warmup_seconds",
+            "min_requests",
+            "failure_limit",
+            "inconclusive_limit",
+            "keep_seconds",
+        ):
             _check_number(name, getattr(self, name), "0 or more", lambda value: value >= 0)
-        for name in ("start_seconds", "move_seconds", "deadline_seconds"):
+        for name in ("window_seconds", "start_seconds", "move_seconds", "deadline_seconds"):
             _check_number(name, getattr(self, name), "more than 0", lambda value: value > 0)
         needed = len(self.path) * (self.bake_seconds + self.warmup_seconds)
         if not needed < self.deadline_seconds:

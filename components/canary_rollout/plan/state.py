@@ -21,7 +21,18 @@ SCHEMA = 1
 MAX_REASON = 600
 _MAX_APPROVAL = 200
 #: Fields that were added later. A state may lack them, and they are written only if they are set.
-_LATER = {"judged", "measuring", "cause", "stopped", "intent", "without_fault", "is_abandoned", "undo"}
+_LATER = {
+    "judged",
+    "measuring",
+    "cause",
+    "stopped",
+    "intent",
+    "without_fault",
+    "is_abandoned",
+    "undo",
+    "bounds",
+    "kept_until",
+}
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
 
@@ -114,6 +125,8 @@ class Changes(TypedDict, total=False):
     cause: str
     without_fault: bool
     is_abandoned: bool
+    bounds: Mapping[str, float]
+    kept_until: float
     approvals: tuple[str, ...]
 
 
@@ -152,6 +165,10 @@ class State:
         is_abandoned: Whether it is taken back only because no process ran the rollout any more.
         undo: Why the version that serves is taken back, if this rollout brings the one before it back; empty otherwise.
             Such a rollout is not analysed.
+        bounds: By subject, those that the challenger last passed with beside the champion, where they are looser than
+            the limits. They hold at 100 %, where there is no champion to compare with.
+        kept_until: Until when the version before keeps its pods after the promotion, seconds since the epoch; 0 if it
+            has none any more.
         intent: The patch that was announced; None once its outcome is recorded.
     """
 
@@ -182,6 +199,8 @@ class State:
     without_fault: bool = False
     is_abandoned: bool = False
     undo: str = ""
+    bounds: Mapping[str, float] = field(default_factory=dict, hash=False)
+    kept_until: float = 0.0
     intent: Intent | None = None
 
     def __post_init__(self) -> None:
@@ -195,6 +214,16 @@ class State:
     def percent(self) -> int:
         """The share of the traffic that was last decided for the challenger."""
         return self.parameters.path[self.step]
+
+    @property
+    def allowed_share(self) -> float:
+        """The share of the traffic that the challenger was last allowed, 0 to 1."""
+        return 0.0 if self.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) else self.percent / 100
+
+    @property
+    def is_going_back(self) -> bool:
+        """Whether the challenger is to lose its share, and has not lost it yet for sure."""
+        return Phase.ROLLING_BACK in (self.phase, self.then)
 
     @property
     def deadline(self) -> float:
@@ -279,6 +308,7 @@ def load(text: str) -> State:
         values["approvals"] = tuple(values["approvals"])
         values["intent"] = Intent.from_dict(values["intent"]) if values.get("intent") else None
         values["measuring"] = dict(values.get("measuring", {}))
+        values["bounds"] = {name: float(value) for name, value in values.get("bounds", {}).items()}
         values.setdefault("cause", _cause_of(values))
         state = State(**values)
         state.parameters.path[state.step]

@@ -76,11 +76,11 @@ class RolloutMetrics:
         for gauge, value in (
             (self._step, state.step),
             (self._steps, len(state.parameters.path) - 1),
-            (self._share, 0.0 if state.phase in (Phase.ROLLED_BACK, Phase.WITHDRAWN) else state.percent / 100),
+            (self._share, state.allowed_share),
             (self._failures, state.failures),
             (self._inconclusives, state.inconclusives),
             (self._waiting, state.phase is Phase.WAITING),
-            (self._going_back, Phase.ROLLING_BACK in (state.phase, state.then)),
+            (self._going_back, state.is_going_back),
             (self._started, state.started_at),
             (self._since, state.since),
         ):

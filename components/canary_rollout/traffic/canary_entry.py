@@ -35,12 +35,17 @@ def other_canaries(view: View, challenger: Challenger) -> list[Json] | None:
 
 def entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
     """A patch with the whole of ``spec.canary``: a merge patch replaces lists."""
+    own = entry_of(view, challenger, percent, pods)
+    return {"spec": {"canary": [*(other_canaries(view, challenger) or []), own]}}
+
+
+def entry_of(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
+    """A version's entry in ``spec.canary``."""
     model = model_of(view.predictor, challenger.storage_uri, challenger.version)
     model |= {"name": _CONTAINER, "modelFormat": view.predictor["model"]["modelFormat"]}
     # Its own strategy: with stable's slack, a canary of one pod would count as ready without any.
     predictor = {"name": challenger.name, "minReplicas": pods, "model": model, "deploymentStrategy": slack(0)}
-    own = {"trafficPercent": percent, "predictor": predictor}
-    return {"spec": {"canary": [*(other_canaries(view, challenger) or []), own]}}
+    return {"trafficPercent": percent, "predictor": predictor}
 
 
 def has_taken_over(view: View, challenger: Challenger) -> bool:

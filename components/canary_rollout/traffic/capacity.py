@@ -38,17 +38,32 @@ def replicas_for_all_traffic(spec: StableSpec) -> Json:
     return own | {"minReplicas": full_pods(spec)} if full_pods(spec) > least_pods(spec) else own
 
 
-def restore_settings(view: View, spec: StableSpec) -> Patch | Wait | None:
-    """Restores stable's own settings once its autoscaler has seen the load; None if they are restored."""
-    own = replicas(spec)
+def with_more(limits: Json, pods: int) -> Json:
+    """Limits of stable with so many additional pods."""
+    least, most = limits["minReplicas"], limits["maxReplicas"]
+    if not pods:
+        return limits
+    return {"minReplicas": (least or 1) + pods, "maxReplicas": None if most is None else most + pods}
+
+
+def restore_settings(view: View, spec: StableSpec, kept: int = 0) -> Patch | Wait | None:
+    """Restores stable's own settings once its autoscaler has seen the load; None if they are restored.
+
+    Args:
+        view: The service as just read.
+        spec: Has stable's own settings.
+        kept: Pods of the version before, which KServe takes off stable's. The slack stays as long as there are any.
+    """
+    own = with_more(replicas(spec), kept)
     is_scaled = all(view.predictor.get(name) == value for name, value in own.items())
-    strategy = json.loads(spec.strategy) if spec.strategy else view.predictor.get("deploymentStrategy")
+    is_restored = bool(spec.strategy) and not kept
+    strategy = json.loads(spec.strategy) if is_restored else view.predictor.get("deploymentStrategy")
     if is_scaled and view.predictor.get("deploymentStrategy") == strategy:
         return None
-    if not is_scaled and not view.autoscaler_stabilized and replicas_for_all_traffic(spec) != own:
+    if not is_scaled and not view.autoscaler_stabilized and replicas_for_all_traffic(spec) != replicas(spec):
         return Wait("stable's autoscaler has not seen all of the traffic yet")
     body = dict(own)
-    if spec.strategy:
+    if is_restored:
         body["deploymentStrategy"] = replacing(view.predictor.get("deploymentStrategy"), strategy)
     return Patch({"spec": {"predictor": body}}, "stable's own number of pods is back")
 

@@ -46,7 +46,7 @@ def planned_patches(
     goals = [
         Goal(Aim.STAGED),
         *(Goal(Aim.SHIFTED, percent) for percent in parameters.path[1:]),
-        Goal(Aim.PROMOTED, 100),
+        Goal(Aim.PROMOTED, 100, keeps=parameters.keep_seconds > 0),
     ]
     service: Json = view.service
     whole: Json = {}

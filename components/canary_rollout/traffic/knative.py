@@ -47,8 +47,8 @@ class Knative:
         """Nothing: the status of the service has shares and readiness."""
         return frozenset()
 
-    def stable(self, view: View) -> Stable:
-        """What serves now."""
+    def stable(self, view: View, before: Stable | None = None) -> Stable:
+        """What serves now. Nothing is kept in this mode."""
         if stopped(view.service):
             raise TrafficError(stopped(view.service))
         predictor, serving = view.predictor, _component(view)
@@ -79,6 +79,8 @@ class Knative:
 
     def next_step(self, view: View, goal: Goal, stable: Stable, challenger: Challenger) -> Step:
         """What is missing to reach a goal."""
+        if goal.aim is Aim.ALONE:
+            return Done()
         serves = storage_uri(view.predictor)
         if serves not in (stable.storage_uri, challenger.storage_uri):
             raise TrafficError(f"{view.name} serves {serves}, the rollout began with {stable.storage_uri}")
@@ -99,6 +101,10 @@ class Knative:
             why = f"users are sent to {', '.join(strangers)}, a revision of neither version"
             return Wait(why, view.requested_seconds)
         return _shift(view, now, goal, challenger)
+
+    def is_kept(self, view: View, stable: Stable) -> bool:
+        """Never: Knative lets go of a revision as soon as ``canaryTrafficPercent`` is cleared."""
+        return False
 
     def route_key(self, view: View) -> str:
         """A text that is equal for two views if the gateway has the same configuration in both."""

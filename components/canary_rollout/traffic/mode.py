@@ -22,7 +22,7 @@ MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 #: Environment variable with the version that a predictor puts into its answers.
 VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
 #: Fields of the recorded spec that were added later. They are written only if they are set.
-_LATER = ("strategy", "left")
+_LATER = ("strategy", "left", "kept")
 
 
 class TrafficError(ArenaError):
@@ -36,6 +36,8 @@ class Aim(StrEnum):
     SHIFTED = "shifted"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled back"
+    #: The version before the promotion is gone too.
+    ALONE = "alone"
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ class Goal:
     Attributes:
         aim: What it aims at.
         percent: The challenger's share; 0 unless the aim is a shift or a promotion.
+        keeps: Whether a promotion keeps the pods of the version before, without traffic.
     """
 
     aim: Aim
     percent: int = 0
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,8 @@ class StableSpec:
         strategy: ``predictor.deploymentStrategy`` as JSON where a rollout changes it; empty where it does not.
         left: Knative's name of the revision that is being withdrawn while a new revision of stable's model starts;
             empty before that, and in Standard mode.
+        kept: Name of the variant that the last promotion has kept at 0 %; empty if there was none when the rollout
+            began, and in Knative mode.
     """
 
     name: str
@@ -170,6 +176,7 @@ class StableSpec:
     pods: int | None = None
     strategy: str = ""
     left: str = ""
+    kept: str = ""
 
     @classmethod
     def of(cls, stable: Stable) -> Self:
@@ -202,8 +209,12 @@ class Mode(Protocol):
         """What has to be read for a view, beside the service."""
         ...
 
-    def stable(self, view: View) -> Stable:
+    def stable(self, view: View, before: Stable | None = None) -> Stable:
         """What serves now.
+
+        Args:
+            view: The service as just read.
+            before: The version that the last promotion has kept at 0 %; None if it kept none.
 
         Raises:
             TrafficError: The service is in the middle of another change.
@@ -220,6 +231,10 @@ class Mode(Protocol):
         Raises:
             TrafficError: The goal can not be reached from this state without losing requests.
         """
+        ...
+
+    def is_kept(self, view: View, stable: Stable) -> bool:
+        """Whether what served before the rollout has its pods still, though the challenger has taken over."""
         ...
 
     def route_key(self, view: View) -> str:

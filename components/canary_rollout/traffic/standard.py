@@ -27,6 +27,7 @@ from content_arena.components.canary_rollout.traffic.availability import (
 from content_arena.components.canary_rollout.traffic.canary_entry import (
     canary_of,
     entry,
+    entry_of,
     has_taken_over,
     other_canaries,
 )
@@ -36,6 +37,14 @@ from content_arena.components.canary_rollout.traffic.capacity import (
     raised,
     replicas_for_all_traffic,
     restore_settings,
+)
+from content_arena.components.canary_rollout.traffic.kept import (
+    former,
+    kept_entry,
+    let_go,
+    own_limits,
+    pods_of,
+    without_kept,
 )
 from content_arena.components.canary_rollout.traffic.mode import (
     Aim,
@@ -70,14 +79,17 @@ class Standard:
         """The route has the shares; the Deployments have the ready pods."""
         return frozenset({Part.ROUTE, Part.READY_PODS})
 
-    def stable(self, view: View) -> Stable:
+    def stable(self, view: View, before: Stable | None = None) -> Stable:
         """What serves now."""
         if stopped(view.service):
             raise TrafficError(stopped(view.service))
-        _require_canary_support(view)
+        kept = kept_entry(view, former(before).name, before.storage_uri) if before is not None else None
+        _require_canary_support(view, kept)
         predictor = view.predictor
         serving = workload(view.name, predictor.get("name", ""))
         shares = weights(view.route)
+        if kept is not None and before is not None and shares is not None:
+            shares = {name: share for name, share in shares.items() if share or name == serving}
         if shares != {serving: 100}:
             raise TrafficError(
                 f"{view.name} is in the middle of a change: its HTTPRoute has to be accepted by the gateway and to "
@@ -90,7 +102,13 @@ class Standard:
             configured_version=configured_version(predictor),
             pods=view.ready_pods.get(serving, 0),
         )
-        if needs_slack(predictor, full_pods(spec)):
+        if kept is not None and before is not None:
+            own = own_limits(view, pods_of(kept), StableSpec.of(before))
+            spec = replace(
+                spec, min_replicas=own.min_replicas, max_replicas=own.max_replicas, strategy=own.strategy,
+                kept=former(before).name,
+            )  # fmt: skip
+        elif needs_slack(predictor, full_pods(spec)):
             spec = replace(spec, strategy=json.dumps(predictor.get("deploymentStrategy")))
         return Stable(version_of(predictor), storage_uri(predictor), spec.as_state())
 
@@ -115,16 +133,23 @@ class Standard:
             raise TrafficError(f"stable is called {spec.name} already, like the challenger")
         if goal.aim is Aim.ROLLED_BACK:
             return withdraw(view, spec, challenger)
+        if goal.aim is Aim.ALONE:
+            return let_go(view, spec, former(stable), challenger)
         if goal.aim is Aim.PROMOTED and has_taken_over(view, challenger):
-            return _after_promotion(view, spec, challenger)
+            return _after_promotion(view, spec, challenger, former(stable))
         if view.predictor.get("name", "") != spec.name or storage_uri(view.predictor) != stable.storage_uri:
             raise TrafficError(
                 f"{view.name} serves {storage_uri(view.predictor)}, the rollout began with {stable.storage_uri}"
             )
         now = self.shares(view, stable, challenger)
         if goal.aim is Aim.PROMOTED:
-            return _promote(view, now, spec, challenger)
+            return _promote(view, now, spec, challenger, former(stable) if goal.keeps else None)
         return _shift(view, now, goal, spec, challenger)
+
+    def is_kept(self, view: View, stable: Stable) -> bool:
+        """Whether what served before the rollout has its pods still, though the challenger has taken over."""
+        before = former(stable)
+        return kept_entry(view, before.name, before.storage_uri) is not None
 
     def route_key(self, view: View) -> str:
         """A text that is equal for two views if the gateway has the same configuration in both."""
@@ -170,8 +195,8 @@ class Standard:
         return View(service | {"status": status}, route, pods, gateway_converged=True, autoscaler_stabilized=True)
 
 
-def _require_canary_support(view: View) -> None:
-    """Raises TrafficError if the service can have no canary, or has one already."""
+def _require_canary_support(view: View, kept: Json | None = None) -> None:
+    """Raises TrafficError if the service can have no canary, or has one already that no promotion kept at 0 %."""
     if view.route is None:
         raise TrafficError(
             f"{view.name} has no HTTPRoute, so nothing would ever be sent to a canary: install the Gateway API and "
@@ -182,6 +207,8 @@ def _require_canary_support(view: View) -> None:
     if others:
         raise TrafficError(f"{view.name} has a {others[0]}, whose route names no predictor: it can have no canary")
     canaries = view.service["spec"].get("canary") or []
+    if kept is not None and kept["trafficPercent"] == 0:
+        canaries = [canary for canary in canaries if canary is not kept]
     if canaries:
         names = ", ".join(canary["predictor"].get("name", "?") for canary in canaries)
         raise TrafficError(f"{view.name} has a canary of no rollout ({names}): give it weight 0 and remove it")
@@ -189,6 +216,10 @@ def _require_canary_support(view: View) -> None:
 
 def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Challenger) -> Step:
     """Adds pods to stable, then to the canary, then moves traffic."""
+    if challenger.name != spec.kept:
+        gone = without_kept(view, spec, pods=1)
+        if gone is not None:
+            return gone
     canary = canary_of(view, challenger)
     if canary is None and goal.aim is not Aim.STAGED:
         raise TrafficError(f"the canary {challenger.name} was removed from {view.name}")
@@ -213,7 +244,8 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
     return Done() if view.gateway_converged else Wait("the gateway may still use an older route")
 
 
-def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) -> Step:
+def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger, kept: Challenger | None = None) -> Step:
+    """Makes the challenger stable. What served before goes, or becomes a canary of 0 % with the pods that it has."""
     canary = canary_of(view, challenger)
     if canary is None or canary["trafficPercent"] != 100:
         raise TrafficError(f"{challenger.name} does not have 100 % of {view.name}, so it can not take over")
@@ -221,14 +253,22 @@ def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger) 
         return Wait(f"the route does not yet show all traffic at a ready {challenger.name}{standing(view)}")
     predictor = {"name": challenger.name, **replicas_for_all_traffic(spec)}
     predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
-    body = {"spec": {"predictor": predictor, "canary": other_canaries(view, challenger)}}
-    return Patch(body, f"{challenger.name} becomes stable")
+    canaries = other_canaries(view, challenger)
+    if kept is None:
+        body = {"spec": {"predictor": predictor, "canary": canaries}}
+        return Patch(body, f"{challenger.name} becomes stable")
+    pods = full_pods(spec)
+    body = {"spec": {"predictor": predictor | raised(spec, pods), "canary": [
+        *(canaries or []), entry_of(view, kept, 0, pods)
+    ]}}  # fmt: skip
+    return Patch(body, f"{challenger.name} becomes stable, {kept.name} keeps its pods at 0 %")
 
 
-def _after_promotion(view: View, spec: StableSpec, challenger: Challenger) -> Step:
-    shares = weights(view.route)
-    if shares is None or shares != {workload(view.name, challenger.name): 100}:
-        return Wait(f"the route does not name {challenger.name} alone{standing(view)}")
+def _after_promotion(view: View, spec: StableSpec, challenger: Challenger, before: Challenger) -> Step:
+    shares, kept = weights(view.route), kept_entry(view, before.name, before.storage_uri)
+    alone = {workload(view.name, challenger.name): 100}
+    if shares is None or shares not in (alone, alone | {workload(view.name, before.name): 0} if kept else alone):
+        return Wait(f"the route does not show all traffic at {challenger.name}{standing(view)}")
     if not view.gateway_converged:
         return Wait("the gateway may still use an older route")
-    return restore_settings(view, spec) or Done()
+    return restore_settings(view, spec, pods_of(kept)) or Done()

@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.traffic.capacity import (
     replicas_for_all_traffic,
     restore_settings,
 )
+from content_arena.components.canary_rollout.traffic.kept import without_kept
 from content_arena.components.canary_rollout.traffic.mode import (
     Done,
     Patch,
@@ -78,6 +79,9 @@ def _given_back(view: View, spec: StableSpec, challenger: Challenger) -> Json:
 
 
 def _after_withdrawal(view: View, spec: StableSpec, challenger: Challenger) -> Step:
+    gone = without_kept(view, spec)
+    if gone is not None:
+        return gone
     shares = weights(view.route)
     if shares is None or workload(view.name, challenger.name) in shares:
         return Wait(f"the route still names {challenger.name}{standing(view)}")

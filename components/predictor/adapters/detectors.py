@@ -12,9 +12,8 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
-from content_arena.components.predictor.adapters import spans
 from content_arena.components.predictor.adapters.answers import AdapterError, answer
-from content_arena.components.predictor.adapters.scoring import Scored, Scorer, highest
+from content_arena.components.predictor.adapters.scoring import Scored, Scorer
 from content_arena.components.predictor.protocol import RequestError
 
 PATHS = ("/api/v1/text/contents", "/health")
@@ -91,17 +90,16 @@ class _Detectors:
         try:
             async with self._scorer.payload(request) as payload:
                 contents = read_contents(payload)
-                scored = await self._judge(contents.texts, request)
+                scored = await self._score(contents.texts, request)
         except RequestError as error:
             raise _invalid(str(error)) from None
         found = [_detections(text, one, contents) for text, one in zip(contents.texts, scored, strict=True)]
         return answer(found)
 
-    async def _judge(self, texts: Sequence[str], request: Request) -> list[Scored | None]:
+    async def _score(self, texts: Sequence[str], request: Request) -> list[Scored | None]:
         """What is said of each text; None for one that is empty."""
-        parts = [[text[span.begin : span.end] for span in spans.pieces(text)] for text in texts]
-        scored = iter(await self._scorer.score([piece for pieces in parts for piece in pieces], request))
-        return [highest([next(scored) for _ in pieces]) if pieces else None for pieces in parts]
+        scored = iter(await self._scorer.score([text for text in texts if text.strip()], request))
+        return [next(scored) if text.strip() else None for text in texts]
 
 
 def _detections(text: str, scored: Scored | None, contents: Contents) -> list[dict[str, object]]:

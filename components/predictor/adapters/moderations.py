@@ -14,7 +14,6 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
-from content_arena.components.predictor.adapters import spans
 from content_arena.components.predictor.adapters.answers import AdapterError, answer
 from content_arena.components.predictor.adapters.scoring import Scored, Scorer, highest
 from content_arena.components.predictor.protocol import RequestError
@@ -119,21 +118,18 @@ class _Moderations:
         try:
             async with self._scorer.payload(request) as payload:
                 inputs = read_inputs(payload)
-                scored = await self._judge(inputs.texts, request)
+                scored = await self._score(inputs.texts, request)
         except RequestError as error:
             raise _invalid(str(error), None) from None
         results = [highest(scored)] if inputs.together else scored
         body = {"id": f"modr-{uuid.uuid4().hex}", "model": self._scorer.model, "results": list(map(_result, results))}
         return answer(body)
 
-    async def _judge(self, texts: Sequence[str], request: Request) -> list[Scored]:
-        """The verdict on each text; a long one is scored in pieces."""
-        parts = [[text[span.begin : span.end] for span in spans.pieces(text)] for text in texts]
+    async def _score(self, texts: Sequence[str], request: Request) -> list[Scored]:
         try:
-            scored = iter(await self._scorer.score([piece for pieces in parts for piece in pieces], request))
+            return await self._scorer.score(texts, request)
         except RequestError as error:
             raise _invalid(str(error), "input") from None
-        return [highest([next(scored) for _ in pieces]) for pieces in parts]
 
 
 def _result(scored: Scored) -> dict[str, object]:

@@ -26,7 +26,7 @@ from content_arena.components.predictor.adapters.perspective_messages import (
     read_analysis,
     read_suggestion,
 )
-from content_arena.components.predictor.adapters.scoring import Scored, Scorer, highest
+from content_arena.components.predictor.adapters.scoring import Scored, Scorer
 from content_arena.components.predictor.adapters.suggestions import SuggestionFile, SuggestionsFullError
 from content_arena.components.predictor.protocol import RequestError
 
@@ -69,13 +69,11 @@ class _Perspective:
             async with self._scorer.payload(request) as payload:
                 asked = read_analysis(payload, self._scorer.lang)
                 text = asked.comment.text
-                parts = spans.pieces(text)
                 found = spans.sentences(text) if asked.span_annotations else []
-                texts = [text[span.begin : span.end] for span in (*parts, *found)]
-                scored = await self._scorer.score(texts, request)
+                sentences = [text[span.begin : span.end] for span in found]
+                whole, *apart = await self._scorer.score([text, *sentences], request)
         except RequestError as error:
             raise invalid(str(error)) from None
-        whole, apart = highest(scored[: len(parts)]), scored[len(parts) :]
         if not asked.span_annotations:
             found, apart = [spans.Span(0, len(text))], [whole]
         positions = spans.in_utf16(text, found)

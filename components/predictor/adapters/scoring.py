@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from fastapi import Request
 from kserve.errors import ModelNotReady
 
+from content_arena.components.predictor.adapters import spans
 from content_arena.components.predictor.boundary import LARGE_BODIES
 from content_arena.components.predictor.limits import MAX_INSTANCES, SMALL_BODY_BYTES
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError, parse_json
+from content_arena.components.predictor.traffic import facts_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Scored:
 
 
 def highest(scored: Sequence[Scored]) -> Scored:
-    """What is said of a text whose pieces were scored one by one: as for windows, the highest score counts."""
+    """What is said of several texts together: as for the windows of a text, the highest score counts."""
     return max(scored, key=lambda one: one.score)
 
 
@@ -82,17 +84,25 @@ class Scorer:
             raise DeadlineError("the texts were not scored in time") from None
 
     async def score(self, texts: Sequence[str], request: Request) -> list[Scored]:
-        """Scores texts, each once however often it is there.
+        """Scores texts. A text that is too long for the filter is scored in pieces, and gets the highest score of them.
 
         Args:
-            texts: Each of 1 to 5,000 characters.
-            request: What they came in.
+            texts: Of any length, and not white space alone.
+            request: What they came in; they are noted for its line in the log.
 
         Raises:
             RequestError: A text cannot be scored, or there are too many.
             ArenaError: See :meth:`Scheduler.submit`; the server's own answers are right for these.
         """
-        distinct = list(dict.fromkeys(texts))
+        parts = [[text[span.begin : span.end] for span in spans.pieces(text)] for text in texts]
+        scored = iter(await self._scored([piece for pieces in parts for piece in pieces], request))
+        if facts := facts_of(request.scope):
+            facts.texts, facts.instances = list(texts), len(texts)
+        return [highest([next(scored) for _ in pieces]) for pieces in parts]
+
+    async def _scored(self, pieces: Sequence[str], request: Request) -> list[Scored]:
+        """Scores pieces, each once however often it is there."""
+        distinct = list(dict.fromkeys(pieces))
         if len(distinct) > MAX_INSTANCES:
             raise RequestError(f"got {len(distinct)} texts, at most {MAX_INSTANCES} go into one request")
         if not distinct:
@@ -100,5 +110,5 @@ class Scorer:
         answer, _ = await self._dataplane.infer(self._model.name, {"instances": distinct}, dict(request.headers))
         predictions = answer["predictions"] if isinstance(answer, dict) else []
         scored = [Scored(float(one["toxic_score"]), bool(one["is_toxic"])) for one in predictions]
-        by_text = dict(zip(distinct, scored, strict=True))
-        return [by_text[text] for text in texts]
+        by_piece = dict(zip(distinct, scored, strict=True))
+        return [by_piece[piece] for piece in pieces]

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
@@ -32,17 +29,14 @@ from content_arena.pipelines.cli.rollout.options import (
     Target,
 )
 from content_arena.pipelines.cli.rollout.plan_options import PlanOptions
+from content_arena.pipelines.cli.rollout.running import Job, challenger, run, run_options
 from content_arena.pipelines.cli.rollout.settings_option import SettingsOption
 from content_arena.pipelines.definitions.settings_file import RunSettings
 
 if TYPE_CHECKING:
     from content_arena.components.canary_rollout.launch import (
-        Challenger,
-        RolloutArtifacts,
         RolloutRequest,
-        RunOptions,
         ServiceRef,
-        State,
     )
     from content_arena.components.registry.registry import Registry
 
@@ -65,16 +59,6 @@ def add_to(app: typer.Typer) -> None:
     for command in (start, requests.status, requests.watch, requests.approve, requests.abort, resume, undo, reconcile):
         rollout.command()(command)
     app.add_typer(rollout)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What ``start`` and ``resume`` share: the service, its registry, how the process runs, and the form of output."""
-
-    where: ServiceRef
-    registry: Registry | None
-    options: RunOptions
-    as_json: bool
 
 
 @grouped
@@ -107,15 +91,16 @@ def start(
     from content_arena.components.canary_rollout import launch
 
     parameters, registry = plan.parameters, mlflow.open()
-    challenger = _challenger(version, storage_uri, registry)
-    request = launch.RolloutRequest(challenger, parameters, override.text, kserve_version)
+    request = launch.RolloutRequest(
+        challenger(version, storage_uri, registry), parameters, override.text, kserve_version
+    )
     overrides = measuring.overrides
     overrides["limits"] = {**(settings or RunSettings()).rollout.get("limits", {}), **overrides["limits"]}
     if dry_run:
         _dry_run(target.ref, request, registry, overrides, as_json)
         return
-    job = _Job(target.ref, registry, _run_options(overrides, pace, process), as_json)
-    _run(job, lambda: launch.start(job.where, options.rollout_registry(registry, job.where), request, job.options))
+    job = Job(target.ref, registry, run_options(overrides, pace, process), as_json)
+    run(job, lambda: launch.start(job.where, options.rollout_registry(registry, job.where), request, job.options))
 
 
 @grouped
@@ -135,8 +120,8 @@ def resume(
     """
     from content_arena.components.canary_rollout import launch
 
-    job = _Job(target.ref, mlflow.open(), _run_options(measuring.overrides, pace, process), as_json)
-    _run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry, job.where), job.options))
+    job = Job(target.ref, mlflow.open(), run_options(measuring.overrides, pace, process), as_json)
+    run(job, lambda: launch.resume(job.where, options.rollout_registry(job.registry, job.where), job.options))
 
 
 @grouped
@@ -164,10 +149,10 @@ def undo(
     from content_arena.components.canary_rollout import launch
 
     registry = mlflow.open()
-    previous = None if version is None else _challenger(version, storage_uri, registry)
+    previous = None if version is None else challenger(version, storage_uri, registry)
     request = launch.UndoRequest(f"{reason} ({by or getpass.getuser()})", previous, kserve_version)
-    job = _Job(target.ref, registry, _run_options({}, pace, process), as_json)
-    _run(job, lambda: launch.undo(job.where, options.rollout_registry(registry, job.where), request, job.options))
+    job = Job(target.ref, registry, run_options({}, pace, process), as_json)
+    run(job, lambda: launch.undo(job.where, options.rollout_registry(registry, job.where), request, job.options))
 
 
 @grouped
@@ -202,42 +187,6 @@ def reconcile(
     console.answer({"done": done}, "\n".join(done) or "Everything agrees.", as_json)
 
 
-def _run_options(overrides: dict[str, Any], pace: PaceOptions, process: ProcessOptions) -> RunOptions:
-    from content_arena.components.canary_rollout.launch import RunOptions
-
-    return RunOptions(
-        _artifacts,
-        overrides,
-        pace.pace,
-        settle_seconds=pace.settle,
-        metrics_port=process.metrics_port,
-        leave_when_held=process.leave_when_held,
-    )
-
-
-def _run(job: _Job, use_case: Callable[[], State]) -> None:
-    """Runs a rollout to its end, prints the result, and exits with the code for its state."""
-    from content_arena.components.canary_rollout import launch
-    from content_arena.components.registry.publish import publish_after
-
-    try:
-        with launch.lines_to(console.status):
-            state = use_case()
-    except launch.Stopped as stopped:
-        console.status(f"arena: {stopped}")
-        if job.as_json:
-            print(json.dumps(_answer(stopped.state) if stopped.state else {"error": str(stopped)}))
-        raise typer.Exit(options.STOPPED) from None
-    if state.phase is launch.Phase.PROMOTED and job.registry is not None:
-        for line in publish_after(job.registry):
-            console.status(line)
-    text = f"Version {state.challenger} is {state.phase.value.replace('_', ' ')} at {state.percent} %: {state.reason}."
-    if state.gate:
-        text += f"\nIt waits for: {options.command(job.where, 'approve', str(state.gate))}"
-    console.answer(_answer(state), text, job.as_json)
-    raise typer.Exit(options.exit_code(state))
-
-
 def _dry_run(
     where: ServiceRef, request: RolloutRequest, registry: Registry | None, overrides: dict[str, Any], as_json: bool
 ) -> None:
@@ -250,49 +199,3 @@ def _dry_run(
         print(json.dumps(plan.as_dict()))
     else:
         out.print(tables.plan_table(plan))
-
-
-def _challenger(version: str, storage_uri: str | None, registry: Registry | None) -> Challenger:
-    """The version to roll out, and where its bundle is.
-
-    Raises:
-        InputError: The address of the bundle is not known.
-        RegistryError: There is no such version.
-    """
-    from content_arena.components.canary_rollout.launch import Challenger
-
-    if registry is None:
-        if storage_uri is None:
-            raise InputError("--no-registry needs --storage-uri: where the bundle is")
-        return Challenger(version, storage_uri)
-    number = registry.resolve(version)
-    uri = storage_uri or registry.get(number).tags.get(registry.STORAGE_URI)
-    if not uri:
-        raise InputError(
-            f"version {number} was never published where a cluster could load it from: give --storage-uri, or set "
-            "CONTENT_ARENA_MODELS_URI where it is promoted"
-        )
-    return Challenger(str(number), uri)
-
-
-def _artifacts(name: str) -> RolloutArtifacts:
-    from content_arena.components.canary_rollout.launch import RolloutArtifacts
-    from content_arena.pipelines.execution.home import ArenaHome
-
-    folder = ArenaHome.from_environment().path / "rollouts"
-    return RolloutArtifacts(folder / f"{name}.jsonl", folder / f"{name}.html")
-
-
-def _answer(state: State) -> dict[str, Any]:
-    artifacts = _artifacts(state.rollout)
-    return {
-        "rollout": state.rollout,
-        "version": state.challenger,
-        "phase": state.phase.value,
-        "percent": state.percent,
-        "reason": state.reason,
-        "gate": str(state.gate) if state.gate else None,
-        "approvals": list(state.approvals),
-        "history": str(artifacts.history),
-        "timeline": str(artifacts.timeline) if artifacts.timeline.exists() else None,
-    }

@@ -36,6 +36,14 @@ class MeasuringOptions:
             "An unknown name lists all bounds with their defaults.",
         ),
     ] = field(default_factory=list)
+    absolute_bounds: Annotated[
+        bool | None,
+        typer.Option(
+            "--absolute-bounds/--relative-bounds",
+            help="Whether the bounds hold whatever the champion's figures are; otherwise a figure may be as bad as the "
+            "champion's and its margin.",
+        ),
+    ] = None
     prometheus: Annotated[
         str | None, typer.Option(help="URL of a Prometheus that scrapes the pods; their own /metrics if not given.")
     ] = None
@@ -73,6 +81,7 @@ class MeasuringOptions:
         is_auto = self.pod_access is PodAccessChoice.AUTO
         overrides = {
             "limits": limits(self.limit),
+            "absolute_bounds": self.absolute_bounds,
             "prometheus": self.prometheus,
             "pod_access": default if is_auto else PodAccess(self.pod_access.value),
             "corpus": self.probe_corpus,
@@ -87,6 +96,14 @@ class MeasuringOptions:
 class FirstMeasuringOptions(MeasuringOptions):
     """Options of the measuring for a rollout that begins: nothing is recorded yet, so they have defaults."""
 
+    absolute_bounds: Annotated[
+        bool,
+        typer.Option(
+            "--absolute-bounds/--relative-bounds",
+            help="Whether the bounds hold whatever the champion's figures are; otherwise a figure may be as bad as the "
+            "champion's and its margin.",
+        ),
+    ] = RolloutSettings.absolute_bounds
     lang: Annotated[str, typer.Option(help="Language of the texts, ISO 639-1.", callback=language)] = "en"
     probe_texts: Annotated[int, typer.Option(min=1, help="Texts of each label that each variant is attacked with.")] = (
         RolloutSettings.probe_texts

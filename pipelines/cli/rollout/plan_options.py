@@ -35,6 +35,14 @@ class PlanOptions:
     inconclusives: Annotated[
         int, typer.Option(min=0, help="Inconclusive judgements in a row before an approval is needed.")
     ] = Parameters.inconclusive_limit
+    window: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Seconds that a step is measured at most while probes are under way or there are too few answers; an "
+            "approval is needed then.",
+        ),
+    ] = Parameters.window_seconds
     approve_before: Annotated[str, typer.Option(help="Steps that need an approval, such as 25,100.")] = ""
     start_timeout: Annotated[float, typer.Option(min=1, help="Seconds for pods to start, at each step.")] = (
         Parameters.start_seconds
@@ -45,6 +53,15 @@ class PlanOptions:
     deadline: Annotated[
         float, typer.Option(min=1, help="Seconds for the whole rollout, without waiting for a person.")
     ] = Parameters.deadline_seconds
+
+    keep: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that the version before keeps its pods at 0 % after a promotion: an undo needs no new "
+            "ones (Standard mode). The command stays for that long.",
+        ),
+    ] = Parameters.keep_seconds
 
     @property
     def parameters(self) -> Parameters:
@@ -61,9 +78,11 @@ class PlanOptions:
             min_requests=self.min_requests,
             failure_limit=self.failures,
             inconclusive_limit=self.inconclusives,
+            window_seconds=self.window,
             start_seconds=self.start_timeout,
             move_seconds=self.move_timeout,
             deadline_seconds=self.deadline,
+            keep_seconds=self.keep,
         )
 
 

@@ -17,14 +17,17 @@ OPTIONS = {
     "min_requests": "min_requests",
     "failure_limit": "failures",
     "inconclusive_limit": "inconclusives",
+    "window_seconds": "window",
     "start_seconds": "start_timeout",
     "move_seconds": "move_timeout",
     "deadline_seconds": "deadline",
+    "keep_seconds": "keep",
     "approvals": "approve_before",
     "prometheus": "prometheus",
     "probe_texts": "probe_texts",
     "probe_budget": "probe_budget",
     "kserve_version": "kserve_version",
+    "absolute_bounds": "absolute_bounds",
 }
 
 

@@ -126,13 +126,13 @@ def plan_table(plan: DryRun) -> Group:
         if one.objection:
             answer = f"refuses it before the rollout, as expected: {one.objection}"
         found.add_row(where, Text(one.patch.why), Text(answer))
-    needed = len(parameters.path) * (parameters.bake_seconds + parameters.warmup_seconds)
     approvals = ", ".join(f"{percent} %" for percent in parameters.path[1:] if parameters.needs_approval(percent))
     lines = [
         f"{challenger.storage_uri} takes over from {stable.storage_uri}.",
-        f"Steps {', '.join(f'{percent} %' for percent in parameters.path)}; measured for {_duration(needed)} in all, "
-        f"on at least {parameters.min_requests} answers a step.",
+        f"Steps {', '.join(f'{percent} %' for percent in parameters.path)}; each is measured for "
+        f"{_duration(parameters.bake_seconds)} or longer, on at least {parameters.min_requests} answers.",
         f"An approval is needed before: {approvals or 'no step'}.",
+        *(f"{line[:1].upper()}{line[1:]}." for line in plan.outlook.lines),
         "Nothing was changed.",
     ]
     return Group(found, *(Text(line) for line in lines))

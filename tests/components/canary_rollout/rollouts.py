@@ -9,7 +9,7 @@ from content_arena.components.canary_rollout.plan.state import Phase, Stable, St
 STABLE = Stable("1", "s3://models/content-filter/1", {"name": "v1", "min_replicas": 2, "max_replicas": 6})
 PARAMETERS = Parameters(
     steps=(0, 25, 50, 100), bake_seconds=10, warmup_seconds=2, min_requests=5, failure_limit=0, inconclusive_limit=1,
-    start_seconds=60, move_seconds=30, deadline_seconds=1000, approvals=(100,),
+    start_seconds=60, move_seconds=30, deadline_seconds=1000, approvals=(100,), window_seconds=50,
 )  # fmt: skip
 START = 1_000_000.0
 #: Long enough for warm-up and bake.

@@ -6,13 +6,13 @@ import math
 import random
 from dataclasses import replace
 
+from content_arena.components.canary_rollout.analysis.bounds import Bounds
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
     Window,
     judge_traffic,
     judge_versions,
 )
-from content_arena.components.canary_rollout.analysis.limits import Limits
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -34,7 +34,7 @@ def window(requests: int, errors: int = 0, slow: int = 0) -> Window:
 
 
 def checks(requests: int, errors: int = 0, slow: int = 0) -> tuple[Check, ...]:
-    found = judge_traffic(window(9 * requests), window(requests, errors, slow), Limits())
+    found = judge_traffic(window(9 * requests), window(requests, errors, slow), Bounds())
     return (Check(Kind.READY, Subject.CHALLENGER, Verdict.PASS, "the challenger's pods are ready"),
             judge_versions(Kind.VERSION, Subject.CHALLENGER, frozenset({"7"}), "7"), *found)  # fmt: skip
 

@@ -51,5 +51,5 @@ def test_what_cannot_be_used_is_refused_without_quoting_a_text(read, text, words
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="a table with old scores"):
         read_old_scores(tmp_path / "none.csv", "en", "TOXICITY", {})

@@ -26,7 +26,8 @@ def keyed(tiny_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
     for name, key in {"bot": BOT, "game": GAME}.items():
         (folder / name).write_text(key)
-    arguments = ("--api_keys", str(folder), "--key_rate", "0.01", "--key_burst", "30", "--log_format", "json")
+    arguments = ["--api_keys", str(folder), "--key_rate", "0.01", "--key_burst", "30", "--log_format", "json"]
+    arguments += ["--api_adapters", "perspective,openai,fms"]
     environment = {"CONTENT_ARENA_PROBE_TOKEN": TOKEN, "CONTENT_ARENA_LOG_SALT": SALT}
     with running(
         tiny_bundle.path, "--model_version", "7", "--log_text_hashes", *arguments, environment=environment
@@ -83,6 +84,8 @@ def test_without_a_valid_key_nothing_is_read(keyed, headers):
         ("GET", "/metrics", 200),
         ("GET", "/v2/health/live", 200),
         ("GET", "/v2/health/ready", 200),
+        ("GET", "/health", 200),
+        ("GET", "/docs/swagger-ui.css", 200),
         ("GET", "/v1/models/content-filter", 200),
         ("GET", "/v2/models/content-filter/ready", 200),
         ("POST", "/v2/models/content-filter/infer", 401),
@@ -100,6 +103,7 @@ def test_only_health_and_metrics_are_open(keyed, method, path, status):
 
 
 def test_keys_are_counted_by_name_and_each_has_its_own_rate(keyed):
+    before = keyed.metrics()
     for headers in (bearer(BOT), {"authorization": f"bEARER  {BOT}"}, {"x-api-key": BOT}):
         answer = keyed.predict(json=BODY, headers=headers)
         assert answer.status_code == 200, answer.text
@@ -113,7 +117,7 @@ def test_keys_are_counted_by_name_and_each_has_its_own_rate(keyed):
     assert keyed.predict(json=BODY, headers=bearer(GAME)).status_code == 200
     samples = keyed.metrics()
     assert (samples[KEY_REQUESTS % ("bot", 200)], samples[KEY_REQUESTS % ("bot", 429)]) == (30, 2)
-    assert samples[KEY_REQUESTS % ("game", 200)] == 1
+    assert samples[KEY_REQUESTS % ("game", 200)] == before.get(KEY_REQUESTS % ("game", 200), 0) + 1
     refusals = f'content_arena_api_requests_total{{method="POST",model_version="7",path="{V1}",status="401"}}'
     keyed.predict(json=BODY)
     assert keyed.metrics()[refusals] == samples.get(refusals, 0) + 1
@@ -188,6 +192,26 @@ def test_a_line_for_each_request_and_no_text_in_it(keyed):
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "texts"),
+    [
+        (
+            "/v1alpha1/comments:analyze",
+            {"comment": {"text": f"{SECRET}. Hm."}, "requestedAttributes": {"TOXICITY": {}}, "spanAnnotations": True},
+            [f"{SECRET}. Hm.", f"{SECRET}.", "Hm."],
+        ),
+        ("/v1/moderations", {"input": [SECRET, SECRET]}, [SECRET, SECRET]),
+        ("/api/v1/text/contents", {"contents": ["x " * 4_000, "", SECRET]}, ["x " * 4_000, SECRET]),
+    ],
+)
+def test_what_an_adapter_scored_is_logged_as_well(keyed, path, body, texts):
+    answer = requests.post(keyed.url + path, json=body, headers=bearer(GAME) | {"detector-id": "any"}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    line = line_of(keyed, answer.headers["x-request-id"])
+    hashes = [hmac.new(SALT.encode(), text.encode(), hashlib.sha256).hexdigest()[:32] for text in texts]
+    assert (line["path"], line["key"], line["instances"], line["text_hashes"]) == (path, "game", len(texts), hashes)
+
+
 def test_a_request_without_a_usable_id_gets_one(keyed):
     found = set()
     for given in ({}, {"x-request-id": "two words"}, {"x-request-id": "x" * 129}, {"x-request-id": ""}):
@@ -208,3 +232,4 @@ def test_every_line_is_json_and_none_has_a_text_or_a_secret(keyed):
     paths = [line["path"] for line in lines(keyed) if line["message"] == "request" and line["status_code"] == 200]
     assert "/metrics" not in paths
     assert "/v2/health/ready" not in paths
+    assert "/health" not in paths

@@ -99,6 +99,7 @@ def test_the_door_takes_secrets_from_files_and_the_environment_only(tmp_path):
     ("options", "environment", "words"),
     [
         ({}, {API_KEYS_VARIABLE: ""}, "no key"),
+        ({}, {API_KEYS_FILE_VARIABLE: ""}, "is empty"),
         ({}, {API_KEYS_VARIABLE: f"bot={BOT}", API_KEYS_FILE_VARIABLE: "/keys"}, "give one of them"),
         ({"key_rate": 1}, {}, "needs API keys"),
         ({"key_burst": 1}, {API_KEYS_VARIABLE: f"bot={BOT}"}, "needs a rate"),

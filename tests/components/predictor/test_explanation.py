@@ -1,6 +1,7 @@
 """Why a text got its score: what was read, with places in the text, and what each word contributes."""
 
 import asyncio
+import re
 
 import pytest
 import requests
@@ -158,3 +159,7 @@ def test_the_description_names_what_the_server_does(reading_server):
     page = requests.get(f"{reading_server.url}/docs", timeout=10)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "openapi.json" in page.text
+    # A cluster may have no way to other hosts.
+    assets = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(assets) == 3
+    assert all(requests.get(f"{reading_server.url}/{asset}", timeout=10).ok for asset in assets)

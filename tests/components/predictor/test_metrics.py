@@ -42,6 +42,9 @@ def test_counts_by_route_status_and_version(fresh):
     seconds = "content_arena_api_request_duration_seconds"
     assert after[f'{seconds}_count{{method="POST",model_version="42",path="{V1}"}}'] == 3
     assert after['content_arena_model_inference_duration_seconds_count{model_version="42"}'] == 2
+    # Of the two that were scored, one had a single text.
+    assert before['content_arena_model_single_text_duration_seconds_count{model_version="42"}'] == 0
+    assert after['content_arena_model_single_text_duration_seconds_count{model_version="42"}'] == 1
     assert after['content_arena_model_flagged_total{is_toxic="true",model_version="42"}'] == 2
     assert after['content_arena_model_flagged_total{is_toxic="false",model_version="42"}'] == 2
 

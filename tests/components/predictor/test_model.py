@@ -1,12 +1,13 @@
 """The model, its confidence and its answer to unexpected errors, without a server."""
 
 import asyncio
+import gzip
 import logging
 import threading
 
 import numpy as np
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +16,8 @@ from kserve.model_repository import ModelRepository
 from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
 from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.protocol import confidence
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.filter import ContentFilter
@@ -190,6 +191,23 @@ def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle
     finally:
         let_go.set()
         model.stop()
+
+
+def test_the_wait_for_a_body_to_be_unpacked_is_bounded():
+    app = FastAPI()
+    app.add_middleware(BoundaryMiddleware, limits=Limits(body_seconds=0.05))
+
+    async def read(request: Request):
+        return (await request.body()).decode()
+
+    app.add_api_route("/", read, methods=["POST"])
+    let_go = threading.Event()
+    LARGE_BODIES.submit(let_go.wait, 5)
+    try:
+        answer = TestClient(app).post("/", content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+    finally:
+        let_go.set()
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
 @pytest.mark.parametrize(

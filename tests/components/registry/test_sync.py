@@ -33,6 +33,14 @@ def test_what_serves_is_the_champion_and_what_served_the_previous(registry, sync
         assert sync.is_champion("2")
 
 
+def test_what_the_gates_measured_is_read(registry, sync):
+    assert sync.gate_figures("2") == {}
+    judged = gates.judge({"evasion": 0.3}, {"evasion": 0.2}, gates.gates_from())
+    registry.record_verdict(2, RecordedVerdict(champion=1, gates=tuple(judged)))
+    assert sync.gate_figures("2")["evasion"] == (0.2, 0.3)
+    assert sync.gate_figures("2")["clean_f1"] == (None, None)
+
+
 @pytest.mark.parametrize("call", range(7))
 def test_a_promotion_that_was_killed_is_finished_by_the_next(registry, sync, monkeypatch, call):
     """Killed at each call that writes."""
@@ -147,6 +155,20 @@ def test_two_services_on_one_registry_do_not_demote_each_other(registry, sync):
     with pytest.raises(RegistryError, match="the champion is version 2"):
         other.promote("3", "1")
     assert sync.reconcile("2") == []
+
+
+def test_an_undo_of_one_service_does_not_demote_the_champion_of_another(registry, sync):
+    """Both rolled out version 2, and one of them takes it back."""
+    other = RegistrySync(registry, "arena/other")
+    sync.promote("2", "1")
+    for _ in range(2):
+        other.promote("2", "1")
+    for _ in range(2):
+        sync.undo("1", "2", "r3", "complaints")
+        assert sync.is_undone("2", "r3")
+    assert aliases(registry) == {CHAMPION: 2, PREVIOUS: 1}
+    other.undo("1", "2", "r4", "complaints here too")
+    assert aliases(registry) == {CHAMPION: 1}
 
 
 def test_a_version_that_the_registry_does_not_have_is_said(sync):

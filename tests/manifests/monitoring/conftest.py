@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -24,7 +25,8 @@ from tests.components.canary_rollout.rollouts import at
 from tests.components.metrics_exporter import history as histories
 from tests.components.predictor.conftest import running
 
-from .expressions import groups
+from .cluster import cluster_with_a_rollout
+from .expressions import FOLDER, groups
 
 NAMESPACE = "content-arena"
 EXPORTER = "content_arena.components.metrics_exporter.server"
@@ -66,17 +68,21 @@ def prometheus(tiny_bundle, tmp_path_factory):
             )
             for version in (history.champion, history.challenger)
         }
-        exporter = stack.enter_context(_exporter(history.uri))
+        cluster = stack.enter_context(cluster_with_a_rollout(folder))
+        exporter = stack.enter_context(_exporter(history.uri, cluster))
         targets = [
             {"targets": [f"127.0.0.1:{server.port}"], "labels": _labels("predictor", variant) | {"variant": variant}}
             for variant, server in variants.items()
         ]
-        targets.append({"targets": [f"127.0.0.1:{exporter}"], "labels": _labels("metrics-exporter", "exporter")})
+        # The operator adds the Service's name too; the ServiceMonitor has to let the metric's own label win.
+        labels = _labels("metrics-exporter", "exporter") | {"service": "metrics-exporter"}
+        target = {"targets": [f"127.0.0.1:{exporter}"], "labels": labels}
+        of_exporter = {"job_name": "exporter", "static_configs": [target], "honor_labels": _honors_labels()}
         targets.append({"targets": [f"127.0.0.1:{_rollout()}"], "labels": {"job": "rollout", "pod": "roll-out"}})
         for server in variants.values():
             _ask(server)
         _backfill(folder, next(iter(variants.values())), history.champion)
-        prometheus = stack.enter_context(scraping(folder, targets))
+        prometheus = stack.enter_context(scraping(folder, targets, [of_exporter]))
         for _ in range(8):
             for server in variants.values():
                 _ask(server)
@@ -101,15 +107,24 @@ def _ask(server):
     """Toxic and benign texts over both protocols, and a request that is none."""
     texts = ["you stupid idiot", "a nice day", "the weather is good", "you are very stupid", "thank you friend"]
     assert server.predict(json={"instances": texts}).status_code == 200
+    assert server.predict(json={"instances": texts[:1]}).status_code == 200
     tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": texts[:2]}
     assert server.infer(json={"inputs": [tensor]}).status_code == 200
     assert server.predict(json={"instances": []}).status_code == 400
 
 
+def _honors_labels():
+    monitors = yaml.safe_load_all((FOLDER / "monitors.yaml").read_text(encoding="utf-8"))
+    (monitor,) = [found for found in monitors if found["kind"] == "ServiceMonitor"]
+    return monitor["spec"]["endpoints"][0].get("honorLabels", False)
+
+
 @contextlib.contextmanager
-def _exporter(uri):
-    command = [sys.executable, "-m", EXPORTER, "--host", "127.0.0.1", "--port", "0", "--interval", "1"]
-    process = subprocess.Popen([*command, "--tracking-uri", uri], stderr=subprocess.PIPE, text=True)
+def _exporter(uri, kubeconfig):
+    command = [sys.executable, "-m", EXPORTER, "--host", "127.0.0.1", "--port", "0", "--interval", "1",
+               "--service", "content-filter", "--namespace", NAMESPACE, "--tracking-uri", uri]  # fmt: skip
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         yield int(re.search(r":(\d+)/metrics", process.stderr.readline())[1])
     finally:
@@ -126,11 +141,11 @@ def _backfill(folder, server, version):
     labels = f'namespace="{NAMESPACE}"'
     model = f'{labels},model_version="{version}"'
     series = {
-        f"content_arena:flagged:share_1h{{{labels}}}": 0.1,
-        f"content_arena:flagged:logit_1h{{{labels}}}": -2.197,
-        f"content_arena:texts:increase_1h{{{model}}}": 900.0,
+        f"content_arena:flagged:log_odds_1d{{{labels}}}": -2.197,
+        f"content_arena:flagged:log_odds_variance_1d{{{labels}}}": 0.01,
+        f"content_arena:texts:increase_1d{{{model}}}": 900.0,
     }
-    series |= {f'content_arena:score:cdf_1h{{{model},le="{le}"}}': (n + 1) / len(bounds) for n, le in enumerate(bounds)}
+    series |= {f'content_arena:score:cdf_1d{{{model},le="{le}"}}': (n + 1) / len(bounds) for n, le in enumerate(bounds)}
     assert len(bounds) == 21
     start = int(time.time()) - _WEEK
     lines = []
@@ -146,19 +161,27 @@ def _backfill(folder, server, version):
 
 
 @contextlib.contextmanager
-def scraping(folder, targets=(), discovered=()):
-    """Runs Prometheus with the arena's rules; ``discovered`` are scrape configs beside that of the targets."""
-    (folder / "rules.yaml").write_text(yaml.safe_dump(groups()))
+def scraping(folder, targets=(), discovered=(), *, rules=None, alerting=None):
+    """Runs Prometheus with the arena's rules; ``discovered`` are scrape configs beside that of the targets.
+
+    Others can be given for ``rules``. ``alerting`` names Alertmanagers; nobody is told if None.
+    """
+    given = (rules or groups())["groups"]
+    # All every second: a test waits for no interval.
+    often = [{name: value for name, value in group.items() if name != "interval"} for group in given]
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": often}))
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yaml"],
         "scrape_configs": [{"job_name": "arena", "static_configs": list(targets)}, *discovered],
-    }
+    } | ({"alerting": alerting} if alerting else {})
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["prometheus", f"--config.file={folder / 'prometheus.yaml'}", f"--storage.tsdb.path={folder / 'data'}",
-               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]  # fmt: skip
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
+               # It finds its Alertmanagers some seconds after the first alert.
+               "--rules.alert.resend-delay=1s"]  # fmt: skip
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / "manifests" / "components" / "monitoring"
 _OPERATORS = re.compile(r"\s(?:and|or|unless|==|!=|<=|>=|<|>)\s")
 _MATCHING = re.compile(r"(?:on|ignoring)\s*\([^()]*\)\s*")
 
-#: Metrics that no process of the arena exposes, and who does. A test without them asks nothing of these panels.
+#: Metrics that no process of the arena exposes, and who does. A test without them asks nothing of these expressions.
 EXPLAINED = {
     "container_cpu_usage_seconds_total": "cAdvisor, in every kubelet",
     "container_memory_working_set_bytes": "cAdvisor, in every kubelet",
@@ -21,14 +22,27 @@ EXPLAINED = {
     "kubelet_volume_stats_used_bytes": "the kubelet, for claims that are mounted",
     "kube_pod_container_status_restarts_total": "kube-state-metrics",
     "kube_pod_status_phase": "kube-state-metrics",
+    "kube_pod_init_container_status_waiting_reason": "kube-state-metrics",
+    "kube_horizontalpodautoscaler_status_desired_replicas": "kube-state-metrics",
+    "kube_horizontalpodautoscaler_spec_max_replicas": "kube-state-metrics",
+    "kube_horizontalpodautoscaler_status_condition": "kube-state-metrics",
+    "kube_statefulset_status_replicas_ready": "kube-state-metrics",
+    "kube_statefulset_replicas": "kube-state-metrics",
+    "kubelet_volume_stats_available_bytes": "the kubelet, for claims that are mounted",
+    "envoy_cluster_upstream_rq_xx": "Envoy, Envoy Gateway's proxies",
+    "SeaweedFS_s3_request_total": "SeaweedFS",
+    "minio_s3_requests_5xx_errors_total": "MinIO, at /minio/v2/metrics/cluster",
+    "pg_up": "postgres_exporter",
     "DCGM_FI_DEV_FB_USED": "NVIDIA's DCGM exporter, on nodes with a GPU",
     "DCGM_FI_DEV_GPU_UTIL": "NVIDIA's DCGM exporter, on nodes with a GPU",
 }
 
 
+@functools.cache
 def groups():
-    """The rule groups as Prometheus reads them."""
-    return yaml.safe_load((FOLDER / "rules.yaml").read_text(encoding="utf-8"))["spec"]
+    """The rule groups of every file, as Prometheus reads them; nobody changes what this returns."""
+    specs = [yaml.safe_load(path.read_text(encoding="utf-8"))["spec"] for path in sorted(FOLDER.glob("rules/*.yaml"))]
+    return {"groups": [group for spec in specs for group in spec["groups"]]}
 
 
 def rules(kind):

@@ -27,8 +27,9 @@ def objects(tmp_path_factory):
 def test_what_there_is(objects):
     kinds = sorted(kind for kind, _ in objects if kind != "ConfigMap")
     assert kinds == [
-        "Deployment", "NetworkPolicy", "NetworkPolicy", "PodMonitor", "PodMonitor", "PrometheusRule", "Service",
-        "ServiceAccount", "ServiceMonitor",
+        "Deployment", "NetworkPolicy", "NetworkPolicy", "PodMonitor", "PodMonitor", "PodMonitor", "PrometheusRule",
+        "PrometheusRule", "PrometheusRule", "PrometheusRule", "Role", "RoleBinding", "Service", "ServiceAccount",
+        "ServiceMonitor",
     ]  # fmt: skip
     assert sum(kind == "ConfigMap" for kind, _ in objects) == 7
     assert {found["metadata"]["namespace"] for found in objects.values()} == {"content-arena"}
@@ -67,6 +68,15 @@ def test_labels_and_ports_meet(objects):
     assert service["spec"]["ports"][0]["targetPort"] == port["name"]
     assert policy["ingress"][0]["ports"][0]["port"] == port["containerPort"]
     assert f"--port={port['containerPort']}" in container["args"]
+
+
+def test_the_exporter_watches_the_service_of_its_own_namespace(objects):
+    (container,) = objects["Deployment", "metrics-exporter"]["spec"]["template"]["spec"]["containers"]
+    assert {"--service=content-filter", "--namespace=$(NAMESPACE)"} <= set(container["args"])
+    (namespace,) = [variable for variable in container["env"] if variable["name"] == "NAMESPACE"]
+    assert namespace["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    # The operator labels what it scrapes with the Service's name too, which would win without this.
+    assert objects["ServiceMonitor", "metrics-exporter"]["spec"]["endpoints"][0]["honorLabels"] is True
 
 
 def test_a_pipelines_rollout_is_scraped_where_it_serves(objects):

@@ -4,15 +4,19 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
+from content_arena.components.canary_rollout import launch
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.tracking import Tracking
 from content_arena.pipelines.cli.app import app
+from tests.components.canary_rollout.rollouts import at
 
 COMMANDS = ["run", "data check", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
 COMMANDS += ["migrate perspective"]
@@ -165,6 +169,58 @@ def test_rollback(registry, register):
 
 
 @pytest.fixture
+def serving(registry, register, monkeypatch):
+    """A rollout made version 2 serve on arena/filter; the undo moves the aliases, or ends as a test says."""
+    registry.promote(register(1), None)
+    register(2)
+    registry.record_storage(1, "s3://models/content-filter/1")
+    RegistrySync(registry, "arena/filter").promote("2", "1")
+    calls, ended = [], {"phase": launch.Phase.PROMOTED}
+
+    def undo(where, aliases, request, options):
+        calls.append((str(where), where.context, request.previous, request.reason))
+        if ended["phase"] is launch.Phase.PROMOTED:
+            aliases.undo("1", "2", "r1", request.reason)
+        return replace(at(ended["phase"]), reason="its pods did not start")
+
+    monkeypatch.setattr(launch, "undo", undo)
+    return calls, ended
+
+
+def test_a_rollback_moves_the_users_where_a_service_serves_the_champion(registry, serving):
+    result = arena("rollback", "--reason", "rude", "--context", "here", "--json")
+    assert result.exit_code == 0, result.output
+    answer = {"champion_version": "1", "rejected_version": "2", "service": "arena/filter"}
+    assert json.loads(result.stdout.splitlines()[-1]) == answer
+    ((where, context, previous, reason),) = serving[0]
+    assert (where, context) == ("arena/filter", "here")
+    assert (previous.version, previous.storage_uri) == ("1", "s3://models/content-filter/1")
+    assert reason.startswith("rude (")
+    assert registry.version_of("champion") == 1
+
+
+def test_a_rollback_that_moves_no_users_is_a_no_and_keeps_the_champion(registry, serving):
+    serving[1]["phase"] = launch.Phase.WITHDRAWN
+    result = arena("rollback")
+    assert result.exit_code == 1
+    assert "its pods did not start" in result.stderr
+    assert registry.version_of("champion") == 2
+
+
+def test_a_rollback_of_the_registry_alone_leaves_the_users(registry, serving):
+    assert arena("rollback", "--registry-only").exit_code == 0
+    assert (serving[0], registry.version_of("champion")) == ([], 1)
+
+
+def test_a_rollback_where_several_services_have_the_champion_names_them(registry, serving):
+    RegistrySync(registry, "arena/other").promote("2", "1")
+    result = arena("rollback")
+    assert result.exit_code == 2
+    assert "arena/filter, arena/other serve the champion" in result.stderr
+    assert (serving[0], registry.version_of("champion")) == ([], 2)
+
+
+@pytest.fixture
 def challenger(registry, register):
     """A champion, and a challenger with the verdict a test gives it."""
     registry.promote(register(1), None)
@@ -261,7 +317,7 @@ def test_the_champion_is_not_promoted_again(registry, register):
 def test_a_victim_that_is_none_is_said_before_anything_is_read(home, victim):
     result = arena("battle", "--victim", victim)
     assert result.exit_code == 2
-    assert "URL with http://" in result.stderr
+    assert "http://" in result.stderr
     assert not home.exists()
 
 

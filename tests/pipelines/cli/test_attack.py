@@ -45,6 +45,22 @@ def test_what_there_is_not_is_refused(arena, options):
     assert arena("you idiot", *options).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "victim", "told"),
+    [
+        ("   ", None, "the text is empty"),
+        ("x" * 5_001, None, "the text has 5,001 characters"),
+        ("you idiot", "localhost:8080", "give http://localhost:8080"),
+        ("you idiot", "nobody", "no victim 'nobody'"),
+        ("you idiot", "champion", "there is no arena in"),
+    ],
+)
+def test_what_cannot_be_attacked_is_told(arena, text, victim, told):
+    result = arena(text, **({"victim": victim} if victim else {}))
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
 def test_a_login_is_used_and_not_shown(arena):
     with serving() as server:
         server.make = lambda body: {"predictions": [0.9 if "idiot" in text else 0.2 for text in body["instances"]]}

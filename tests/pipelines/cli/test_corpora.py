@@ -36,8 +36,8 @@ WORDS = ["river", "stone", "cloud", "garden", "window", "silver", "quiet", "mark
 TEXT = "You lukewarm potatoes of <example@example.com>, be gone — 감자야"
 STORED = "You lukewarm potatoes of <[email]>, be gone — 감자야"
 ATTACKED = "Y0u lukew4rm p0tat0es of <[email]>, be gone — 감자야"
-#: What no file may hold once it is forgotten.
-TRACES = ("lukewarm potatoes", "lukew4rm p0tat0es", "감자야")
+#: What no file may hold once it is forgotten; from a plain hash a short text could be guessed.
+TRACES = ("lukewarm potatoes", "lukew4rm p0tat0es", "감자야", records.sha256_of(STORED))
 
 
 def rows():
@@ -89,6 +89,10 @@ def lived_in(tmp_path_factory, data):
     put(run.parent.parent / "log.txt", f"a line\nValueError: {STORED}\n")
     put(home / "stdin-abcdefgh" / "stdin.csv", TEXT)
     put(home / "errors.log", "Traceback\n")
+    battle = {"begun": "2026-11-29 12:00", "victim": "http://host", "arguments": {"query": STORED}, "result": None}
+    put(home / "battles" / "20261129-120000-abcdef" / "battle.json", json.dumps(battle))
+    answers = {records.sha256_of(STORED): [0.9, True]}
+    put(home / "battles" / "20261129-120000-abcdef" / "answers.jsonl", json.dumps(answers))
     half_written = home / "reports" / "page.html.123.unfinished"
     put(half_written, STORED)
     whole = (run / "label-attacks" / "labelled").read_bytes()
@@ -160,14 +164,14 @@ def readings(name, raw):
 
 
 def test_a_text_is_in_no_file_once_it_is_forgotten(home):
-    assert len(holding(home)) >= 9
+    assert len(holding(home)) >= 11
     said = answer("forget", TEXT, "--yes")
     assert holding(home) == set()
     assert said["texts"] == 1
-    kinds = {"files of runs", "artifacts in MLflow", "reports", "files of runs, damaged"}
+    kinds = {"files of runs", "artifacts in MLflow", "reports", "files of runs, damaged", "battles"}
     assert {place["kind"] for place in said["places"]} == kinds
     assert not list(home.rglob("cut-off"))
-    assert len(said["leftovers_removed"]) == 2
+    assert len(said["leftovers_removed"]) == 3
     assert said["remaining"] == []
     how = {each["version"]: each["how"] for each in said["trained_versions"]}
     assert list(how) == ["1", "2", "3", "4"]
@@ -221,6 +225,7 @@ def test_a_corpus_comes_back_as_it_was(home, tmp_path):
     assert again[list(original)].equals(original)
     shown = arena("list").stdout
     assert kept["sha256"][:12] in shown
+    assert arena("restore", kept["sha256"]).stderr == ""
     assert "not_kept" in answer("list")
 
 
@@ -256,6 +261,11 @@ def test_a_dry_run_changes_nothing(home):
     assert said["dry_run"] is True
     assert len(said["places"]) >= 7
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != "lock"} == before
+
+
+def test_a_text_in_another_encoding_is_refused_and_not_missed(home):
+    said = answer("forget", "-", "--yes", code=2, given="caf\u00e9 idiot".encode("latin-1"))
+    assert "not UTF-8" in said["error"]
 
 
 def test_nobody_to_ask_is_a_no(home):

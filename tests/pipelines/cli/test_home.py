@@ -41,6 +41,7 @@ def lived_in(tmp_path_factory):
     put(home / "artifacts" / "models" / "m-never-registered" / "artifacts" / "model.onnx", 1)
     put(home / "mlflow.db.123.unfinished", 1)
     put(home / "errors.log", 1)
+    put(home / "battles" / "failed" / "battle.json", 1)
     put(home / "reports" / "old.html", 30)
     put(home / "notes of mine.txt", 30)
     return home
@@ -89,6 +90,7 @@ CAN_GO = {
     "artifacts/models/m-never-registered",
     "mlflow.db.123.unfinished",
     "errors.log",
+    "battles/failed",
 }
 
 

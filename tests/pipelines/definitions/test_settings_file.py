@@ -32,9 +32,11 @@ EVERYTHING = {
     "retraining": {"max_evasion": 0.5, "max_age_days": 1.0},
     "rollout": {
         "steps": [0, 100], "bake_seconds": 1.0, "warmup_seconds": 2.0, "min_requests": 3, "failure_limit": 4,
-        "inconclusive_limit": 5, "start_seconds": 6.0, "move_seconds": 7.0, "deadline_seconds": 800.0,
+        "inconclusive_limit": 5, "window_seconds": 60.0,
+        "start_seconds": 6.0, "move_seconds": 7.0, "deadline_seconds": 800.0,
+        "keep_seconds": 9.0,
         "approvals": [100], "limits": {"psi": 0.4}, "prometheus": "http://there", "probe_texts": 9, "probe_budget": 10,
-        "kserve_version": "0.21",
+        "kserve_version": "0.21", "absolute_bounds": True,
     },
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ SAMPLES = {"STRING": "1", "BOOLEAN": True, "LIST": ["why"], "STRUCT": {}}
 
 @pytest.fixture(scope="module")
 def packages(compile_to):
-    return compile_to("--shards", "2")
+    return compile_to("--shards", "2", "--registry-only")
 
 
 class Cluster:
@@ -114,7 +114,11 @@ def test_the_settings_of_the_manifests_can_be_read_and_a_missing_value_is_named(
 
 @pytest.mark.parametrize(
     ("options", "service"),
-    [((), "content-arena/content-filter"), (("--rollout", "trust/filter"), "trust/filter")],
+    [
+        ((), "content-arena/content-filter"),
+        (("--registry-only",), "content-arena/content-filter"),
+        (("--rollout", "trust/filter"), "trust/filter"),
+    ],
 )
 def test_the_first_champion_gets_its_service(compile_to, options, service):
     """The name is in the compiled YAML, as tasks have none of the environment of the Job arena-run."""
@@ -125,6 +129,23 @@ def test_the_first_champion_gets_its_service(compile_to, options, service):
             assert cluster.inputs(stage).parameters["first_service"] == service
     # A battle makes no champion.
     assert "first_service" not in walked(packages["battle"]).inputs("close-run").parameters
+
+
+def test_a_challenger_is_rolled_out_unless_only_the_registry_is_asked_for(compile_to):
+    packages = compile_to()
+    for name in ("arena", "retrain"):
+        cluster = walked(packages[name])
+        assert cluster.names[-2:] == ["roll-out", "close-run"]
+        given = cluster.inputs("roll-out").parameters
+        assert (given["namespace"], given["service"]) == ("content-arena", "content-filter")
+        assert cluster.inputs("promote-challenger").parameters["move_champion"] is False
+    assert not cluster_rolls_out(packages["battle"])
+    assert not any(map(cluster_rolls_out, compile_to("--registry-only").values()))
+
+
+def cluster_rolls_out(package):
+    cluster = walked(package)
+    return "roll-out" in cluster.names or bool(cluster.inputs("close-run").parameters.get("rollout_service"))
 
 
 def test_the_shards_meet_in_one_task(packages):

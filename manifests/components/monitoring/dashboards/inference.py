@@ -56,7 +56,7 @@ INFERENCE = Dashboard(
             "Failed",
             {"{{variant}} version {{model_version}}": f"content_arena:request_errors:ratio_5m{{{_ALL}}}"},
             "percentunit",
-            help="Share of requests answered with 5xx. Alert above 1 %.",
+            help="Share of requests answered with 5xx. Alerts judge all variants together: see Objectives.",
         ),
         Panel(
             "Latency",
@@ -76,14 +76,25 @@ INFERENCE = Dashboard(
         ),
         Panel(
             "Flagged",
-            {"all versions": f"content_arena:flagged:share_1h{{{_ALL}}}"},
+            {"all versions": f"content_arena:flagged:share_1d{{{_ALL}}}"},
             "percentunit",
-            help="Share of the last hour's texts.",
+            help="Share of the last day's texts.",
         ),
         Panel(
             "Drift",
-            {"share flagged (PSI)": f"content_arena:flagged:psi_1w{{{_ALL}}}"},
-            help="Against the same hour a week ago. Alert above 0.25.",
+            {"share flagged (log odds ratio)": f"content_arena:flagged:log_odds_ratio_1w{{{_ALL}}}"},
+            help="Against the same day a week ago. Alert beyond 0.69 either way and four standard errors.",
+        ),
+        Panel(
+            "Objectives",
+            {
+                "answered with 5xx, 1 h": f"content_arena:objective_errors:ratio_1h{{{_ALL}}}",
+                "answered with 5xx, 3 d": f"content_arena:objective_errors:ratio_3d{{{_ALL}}}",
+                "one text over 100 ms, 1 h": f"content_arena:objective_slow:ratio_1h{{{_ALL}}}",
+                "one text over 100 ms, 3 d": f"content_arena:objective_slow:ratio_3d{{{_ALL}}}",
+            },
+            "percentunit",
+            help="Over 30 days at most 0.1 % may be 5xx and at most 5 % slow. Alerts judge how fast that is used up.",
         ),
     ),
 )
@@ -169,17 +180,17 @@ INFERENCE_DETAIL = Dashboard(
         Panel(
             "Score drift",
             {"version {{model_version}}": f"content_arena:score:ks_1w{{{_ALL}}}"},
-            help="Kolmogorov-Smirnov distance to the same hour a week ago. Alert above 0.2.",
+            help="Kolmogorov-Smirnov distance to the same day a week ago. Alert above 0.2.",
         ),
         Panel(
             "Score distribution",
-            {"version {{model_version}} up to {{le}}": f"content_arena:score:cdf_1h{{{_ALL}}}"},
+            {"version {{model_version}} up to {{le}}": f"content_arena:score:cdf_1d{{{_ALL}}}"},
             "percentunit",
-            help="Share of the last hour's texts that score at most this much.",
+            help="Share of the last day's texts that score at most this much.",
         ),
         Panel(
-            "Texts in an hour",
-            {"version {{model_version}}": f"content_arena:texts:increase_1h{{{_ALL}}}"},
+            "Texts in a day",
+            {"version {{model_version}}": f"content_arena:texts:increase_1d{{{_ALL}}}"},
             help="Drift is judged from 500 on.",
         ),
         Panel(

@@ -1,4 +1,7 @@
-"""The rollout dashboard: how far a challenger is, and what it is judged by. All from the process that rolls out."""
+"""The rollout dashboard: how far a challenger is, and what it is judged by.
+
+Most of it comes from the process that rolls out and ends with it. The record in the cluster comes from the exporter.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def _checks(verdict: str) -> str:
 ROLLOUT = Dashboard(
     "content-arena-rollout",
     "Content Arena / Rollout",
-    "How far the challenger is, and why no further. Empty while nothing is rolled out.",
+    "How far the challenger is, and why no further. Empty while nothing is rolled out, but for what is recorded.",
     (
         Panel("Phase", {"{{content_arena_rollout_phase}}": f"{_of('phase')} == 1"}, kind="stat", width=6),
         Panel(
@@ -35,6 +38,29 @@ ROLLOUT = Dashboard(
             kind="stat",
             width=6,
             help="Alerts after half an hour of waiting, and after five minutes of not getting back.",
+        ),
+        Panel("As recorded", {"{{phase}}": f"{_of('record_phase')} == 1"}, kind="stat", width=6),
+        Panel(
+            "Versions recorded",
+            {"{{challenger}} beside {{champion}}": _of("record_info")},
+            kind="stat",
+            width=6,
+            help="Of the last rollout, also after its end.",
+        ),
+        Panel(
+            "In this phase for",
+            {"{{service}}": f"time() - {_of('record_phase_timestamp_seconds')}"},
+            "s",
+            kind="stat",
+            width=6,
+        ),
+        Panel(
+            "Process last seen",
+            {"{{service}}": f"time() - {_of('lease_renewed_timestamp_seconds')}"},
+            "s",
+            kind="stat",
+            width=6,
+            help="Since the Lease was renewed; empty if no process holds it. Alert from two minutes on.",
         ),
         Panel(
             "Share of the users",
@@ -62,5 +88,5 @@ ROLLOUT = Dashboard(
             help="Failed and inconclusive judgements that count.",
         ),
     ),
-    namespaces="content_arena_rollout_info",
+    namespaces="content_arena_rollout_record_info",
 )

@@ -105,6 +105,8 @@ def test_a_mapping_of_ones_own(reply):
         ("a", "{", "no JSON"),
         ("a", "[]", "texts go"),
         ("a", '{"q": "text"}', "texts go"),
+        ("a", '{"q": "is it toxic: $text"}', "a value of its own"),
+        ("kserve-v2", '{"inputs": "$texts"}', "leave --request out"),
     ],
 )
 def test_a_mapping_that_cannot_be_used_is_refused(mapping, request_, message):

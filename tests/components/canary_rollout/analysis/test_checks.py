@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.analysis import intervals
+from content_arena.components.canary_rollout.analysis.bounds import Bounds
 from content_arena.components.canary_rollout.analysis.check import Check, Kind, Subject, worst
 from content_arena.components.canary_rollout.analysis.checks import (
     Probes,
@@ -23,6 +24,7 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 LIMITS = Limits()
+BOUNDS = Bounds(LIMITS)
 EDGES = (0.01, 0.1, 0.5, 1.0, 5.0, math.inf)
 GOOD = Window(
     requests=10_000, errors=0, throttled=0, edges=EDGES, latencies=(5_000, 4_900, 90, 10, 0, 0),
@@ -36,11 +38,11 @@ def by_name(checks):
 
 
 def traffic(**changes):
-    return by_name(judge_traffic(GOOD, replace(GOOD, **changes), LIMITS))
+    return by_name(judge_traffic(GOOD, replace(GOOD, **changes), BOUNDS))
 
 
 def test_equal_variants_pass_everything():
-    checks = judge_traffic(GOOD, GOOD, LIMITS)
+    checks = judge_traffic(GOOD, GOOD, BOUNDS)
     assert worst(checks) is PASS
     assert {"errors, bound", "errors, champion", "throttled, bound", "p95, bound", "p99, champion", "flagged",
             "scores"} <= set(by_name(checks))  # fmt: skip
@@ -64,26 +66,26 @@ def test_a_clearly_worse_figure_fails(changes, failed):
 
 
 def test_the_reason_has_value_interval_count_and_limit():
-    reason = judge_traffic(GOOD, replace(GOOD, errors=500), LIMITS)[0].reason
+    reason = judge_traffic(GOOD, replace(GOOD, errors=500), BOUNDS)[0].reason
     assert "0.05 [" in reason
     assert "on 10000, wanted at most 0.01" in reason
 
 
 def test_little_data_is_inconclusive_even_when_it_looks_perfect():
     few = replace(GOOD, requests=20, latencies=(20, 0, 0, 0, 0, 0), texts=10, flagged=1, scores=(8, 1, 1))
-    verdicts = by_name(judge_traffic(GOOD, few, LIMITS))
+    verdicts = by_name(judge_traffic(GOOD, few, BOUNDS))
     assert PASS not in {verdicts[name] for name in ("errors, bound", "p95, bound", "p99, bound", "scores")}
     assert FAIL not in verdicts.values()
 
 
 def test_no_data_is_inconclusive_on_either_side():
-    assert set(by_name(judge_traffic(GOOD, NOTHING, LIMITS)).values()) == {INCONCLUSIVE}
-    against_nothing = by_name(judge_traffic(NOTHING, GOOD, LIMITS))
+    assert set(by_name(judge_traffic(GOOD, NOTHING, BOUNDS)).values()) == {INCONCLUSIVE}
+    against_nothing = by_name(judge_traffic(NOTHING, GOOD, BOUNDS))
     assert {verdict for name, verdict in against_nothing.items() if not name.endswith("bound")} == {INCONCLUSIVE}
 
 
 def test_no_limit_that_is_not_a_number_lets_anything_pass():
-    nan = Limits(**dict.fromkeys(Limits.__dataclass_fields__, math.nan))
+    nan = Bounds(Limits(**dict.fromkeys(Limits.__dataclass_fields__, math.nan)))
     probes = some_probes(60, 10)
     checks = [*judge_traffic(GOOD, GOOD, nan), *judge_probes(probes, probes, nan)]
     assert {check.verdict for check in checks} == {INCONCLUSIVE}
@@ -131,7 +133,7 @@ def some_probes(n, evaded, flagged=0, wrong=0):
 
 
 def probes(champion, challenger):
-    return by_name(judge_probes(champion, challenger, LIMITS))
+    return by_name(judge_probes(champion, challenger, BOUNDS))
 
 
 def test_the_same_answers_pass_although_each_alone_is_uncertain():
@@ -154,7 +156,7 @@ def test_a_figure_of_the_probes_that_is_clearly_worse_fails(challenger, failed):
 
 
 def test_a_better_challenger_is_not_held_against_it():
-    assert worst(judge_probes(some_probes(400, 80, 80, 20), some_probes(400, 20, 20, 5), LIMITS)) is PASS
+    assert worst(judge_probes(some_probes(400, 80, 80, 20), some_probes(400, 20, 20, 5), BOUNDS)) is PASS
 
 
 def test_a_battle_in_which_nothing_was_caught_is_inconclusive():
@@ -168,7 +170,7 @@ def test_a_handful_of_texts_passes_nothing():
 
 
 def test_no_success_among_few_texts_is_no_proof_of_zero():
-    figure, _ = intervals.compare(*[Ratio.rate([False] * 30, names(30))] * 2)
+    figure, _, _ = intervals.compare(*[Ratio.rate([False] * 30, names(30))] * 2)
     assert figure.low == pytest.approx(0)
     assert figure.high > 0.1
 
@@ -185,7 +187,7 @@ def test_small_disagreements_widen_the_difference_by_little():
     clusters = [f"text-{i // 20}" for i in range(2_000)]
     ours = Ratio.rate([i % 20 == 0 for i in range(2_000)], clusters)
     more = Ratio.rate([i % 20 == 0 or i % 40 == 1 for i in range(2_000)], clusters)
-    _, apart = intervals.compare(more, ours)
+    _, _, apart = intervals.compare(more, ours)
     assert apart.rate == pytest.approx(0.025)
     assert 0.01 < apart.low < apart.high < 0.04
 
@@ -195,7 +197,7 @@ def test_f1_equals_scikit_learns():
 
     rng = np.random.default_rng(0)
     flagged, toxic = rng.random(200) < 0.4, rng.random(200) < 0.5
-    figure, apart = intervals.compare(*[Ratio.f1(flagged, toxic, names(200))] * 2)
+    figure, _, apart = intervals.compare(*[Ratio.f1(flagged, toxic, names(200))] * 2)
     assert figure.rate == pytest.approx(f1_score(toxic, flagged))
     assert apart.rate == 0
     assert -0.05 < apart.low < 0 < apart.high < 0.05
@@ -219,7 +221,8 @@ def test_a_figure_beyond_its_limit_never_passes_and_one_within_never_fails(n, da
         ("benign flagged", counts[4], counts[1], LIMITS.benign_flagged, LIMITS.benign_margin),
     ):
         # In whole texts: 0.3 * 10 is not quite 3.
-        assert found[f"{name}, bound"] is not (PASS if ours > limit * n + 1e-9 else FAIL)
+        allowed = max(limit * n, theirs + margin * n)
+        assert found[f"{name}, bound"] is not (PASS if ours > allowed + 1e-9 else FAIL)
         assert found[f"{name}, champion"] is not (PASS if ours - theirs > margin * n + 1e-9 else FAIL)
 
 
@@ -259,7 +262,7 @@ def in_bins(shares, texts):
 
 @pytest.mark.parametrize(("texts", "verdict"), [(60, INCONCLUSIVE), (600, INCONCLUSIVE), (10_000, FAIL)])
 def test_scores_slightly_too_far_apart_fail_on_enough_texts(texts, verdict):
-    checks = by_name(judge_traffic(in_bins((0.7, 0.2, 0.1), texts), in_bins((0.42, 0.38, 0.2), texts), LIMITS))
+    checks = by_name(judge_traffic(in_bins((0.7, 0.2, 0.1), texts), in_bins((0.42, 0.38, 0.2), texts), BOUNDS))
     assert checks["scores"] is verdict
 
 
@@ -280,7 +283,7 @@ def failed_after(error_rate, seed, answers=1_500, every=3):
     errors = np.cumsum(np.random.default_rng(seed).random(answers) < error_rate)
     for n in range(every, answers, every):
         window = replace(GOOD, requests=n, errors=int(errors[n - 1]))
-        if by_name(judge_traffic(GOOD, window, LIMITS))["errors, bound"] is FAIL:
+        if by_name(judge_traffic(GOOD, window, BOUNDS))["errors, bound"] is FAIL:
             return n
     return None
 
@@ -317,16 +320,16 @@ def test_many_texts_in_few_requests_are_few():
     alone = intervals.share_of(10, 100)
     together = intervals.share_of(1_000, 10_000, batched.requests)
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
-    found = by_name(judge_traffic(batched, batched, LIMITS))
+    found = by_name(judge_traffic(batched, batched, BOUNDS))
     assert found["flagged"] is PASS
     few = replace(GOOD, requests=10)
-    found = by_name(judge_traffic(few, few, LIMITS))
+    found = by_name(judge_traffic(few, few, BOUNDS))
     assert {found["flagged"], found["scores"]} == {INCONCLUSIVE}
 
 
 def test_no_texts_of_one_request_fail_a_challenger():
     one = replace(GOOD, requests=1, texts=4_096, flagged=4_096, scores=(0, 0, 4_096))
-    found = by_name(judge_traffic(GOOD, one, LIMITS))
+    found = by_name(judge_traffic(GOOD, one, BOUNDS))
     assert {found["flagged"], found["scores"]} == {INCONCLUSIVE}
 
 
@@ -335,7 +338,7 @@ def test_no_texts_of_one_request_fail_a_challenger():
 
 def slowness(champion, challenger, limits=LIMITS):
     ours, theirs = (replace(GOOD, latencies=latencies) for latencies in (champion, challenger))
-    return by_name(judge_traffic(ours, theirs, limits))
+    return by_name(judge_traffic(ours, theirs, Bounds(limits)))
 
 
 def test_nothing_is_judged_beyond_the_last_bin():
@@ -344,8 +347,9 @@ def test_nothing_is_judged_beyond_the_last_bin():
     assert {found["p95, bound"], found["p95, champion"]} == {INCONCLUSIVE}
     # 1.5 times 4.7 s is beyond 5 s as well.
     found = slowness((0, 0, 0, 0, 10_000, 0), slowest)
-    assert found["p95, champion"] is INCONCLUSIVE
-    assert found["p95, bound"] is FAIL
+    assert {found["p95, champion"], found["p95, bound"]} == {INCONCLUSIVE}
+    judged = judge_traffic(None, replace(GOOD, latencies=slowest), BOUNDS)
+    assert by_name(judged)["p95, bound"] is FAIL
 
 
 def test_a_champions_place_in_its_bin_counts_and_not_the_end_of_it():

@@ -43,7 +43,7 @@ def probes(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "corpus.parquet"
     records.write(records.Sample, corpus(), path)
     made = draw_probe_set(path, texts_per_label=40, clean_per_label=60, budget=1)
-    return lambda: made
+    return lambda draw: made
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,11 @@ def equal(tiny_bundle):
 class Loop:
     """A measurer and the clock of its loop, which advances with every iteration."""
 
-    def __init__(self, probes, pods, source=None, limits=LIMITS, start=lambda work: work()):
+    def __init__(self, probes, pods, source=None, limits=LIMITS, start=lambda work: work(), is_absolute=False):
         self.window = self.now = time.time()
         prober = Prober(probes, pods, timing=ProbeTiming(share=1.0, pause_seconds=0.0), start=start)
-        self.measurer = LiveMeasurer(source or PodMetrics(pods), prober, limits, warmup_seconds=1.0)
+        source = source or PodMetrics(pods)
+        self.measurer = LiveMeasurer(source, prober, limits, is_absolute=is_absolute, warmup_seconds=1.0)
 
     def measure(self, percent=50, ready=1):
         """Measures; the next iteration is 10 s later."""
@@ -290,7 +291,7 @@ def test_few_answers_fail_nothing(champion, equal, probes):
         ("content_arena_api_request_duration_seconds_bucket", (("le", "0.5"), ("path", path))): 0.0,
         ("content_arena_api_request_duration_seconds_bucket", (("le", "+Inf"), ("path", path))): 4.0,
     }
-    loop = Loop(probes, Pods(champion, equal), Fixed(counters))
+    loop = Loop(probes, Pods(champion, equal), Fixed(counters), is_absolute=True)
     loop.now += 10
     found = loop.measure()
     assert not named(found, FAIL)

@@ -132,15 +132,20 @@ def test_a_restarted_container_is_reported(process):
 
 
 @pytest.mark.parametrize(
-    ("queues", "verdict"),
-    [((4_000, 3_000, 10, 10), Verdict.FAIL), ((4_000, 10, 10, 10), Verdict.PASS), ((), None)],
-    ids=["does not keep up", "a burst", "not exposed"],
+    ("queues", "champions", "verdict"),
+    [
+        ((4_000, 3_000, 10, 10), 10, Verdict.FAIL),
+        ((4_000, 3_000, 10, 10), 4_096, Verdict.INCONCLUSIVE),
+        ((4_000, 10, 10, 10), 4_096, Verdict.PASS),
+        ((), 10, None),
+    ],
+    ids=["does not keep up", "neither keeps up", "a burst", "not exposed"],
 )
-def test_the_queue_is_the_average_of_the_busiest_pods(process, queues, verdict):
+def test_the_queue_is_the_average_of_the_busiest_pods(process, queues, champions, verdict):
     champion, a, idle = process("1"), process("2"), process("2")
     scene = Scene([champion], [a, idle])
     idle.pending = 0 if queues else None
-    champion.pending = 4_096
+    champion.pending = champions
     scene.count(0.0)
     for now, a.pending in enumerate(queues, 1):
         counted = scene.count(now)

@@ -155,7 +155,7 @@ def test_a_stopped_battle_sends_no_more_requests(predictor):
 class Fought:
     """A prober whose battles run only when a test runs them."""
 
-    def __init__(self, pods=None, probe_set=lambda: pytest.fail("not fought")):
+    def __init__(self, pods=None, probe_set=lambda draw: pytest.fail("not fought")):
         self.pending = []
         self.pods = pods or Pods()
         if pods is None:
@@ -164,8 +164,8 @@ class Fought:
             probe_set, self.pods, timing=ProbeTiming(stale_seconds=100, retry_seconds=10), start=self.pending.append
         )
 
-    def latest(self, now, since=0.0):
-        return self.prober.latest(since, now, OURS, THEIRS)
+    def latest(self, now, since=0.0, draw=0):
+        return self.prober.latest(since, now, OURS, THEIRS, draw)
 
 
 def end(probing, result=None, failure=""):
@@ -228,13 +228,31 @@ def test_new_pods_stop_the_battle_against_the_pods_before():
     assert under_way.victim._stop.is_set()
 
 
+def test_another_draw_stops_the_battle_and_sends_other_texts(small):
+    asked = []
+
+    def drawn(draw):
+        asked.append(draw)
+        return small
+
+    fought = Fought(probe_set=drawn)
+    before = fought.latest(0.0)
+    anew = fought.latest(1.0, draw=1)
+    assert all(probing.victim._stop.is_set() for probing in before)
+    assert not any(probing in before for probing in anew)
+    for work in fought.pending:
+        work()
+    assert asked == [0, 1], "each draw is made once"
+    assert fought.latest(2.0, draw=1) == anew
+
+
 def test_a_variant_without_a_ready_pod_is_named():
     fought = Fought(Pods())
     assert fought.latest(0.0)[1].failure == "no pod of the challenger is ready"
 
 
 def test_a_battle_against_an_unreachable_server_fails_with_the_reason(small):
-    fought = Fought(probe_set=lambda: small)
+    fought = Fought(probe_set=lambda draw: small)
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
@@ -243,7 +261,7 @@ def test_a_battle_against_an_unreachable_server_fails_with_the_reason(small):
 
 
 def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
-    fought = Fought(probe_set=lambda: draw_probe_set(tmp_path / "none.parquet"))
+    fought = Fought(probe_set=lambda draw: draw_probe_set(tmp_path / "none.parquet"))
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
@@ -251,7 +269,7 @@ def test_a_corpus_that_can_not_be_read_is_the_reason(tmp_path):
 
 
 def test_a_battle_that_fails_by_a_defect_logs_the_traceback(caplog):
-    fought = Fought(probe_set=lambda: 1 / 0)
+    fought = Fought(probe_set=lambda draw: 1 / 0)
     theirs = fought.latest(0.0)[1]
     for work in fought.pending:
         work()
@@ -263,7 +281,7 @@ def test_a_battle_that_fails_by_a_defect_logs_the_traceback(caplog):
 def test_battles_run_beside_the_control_loop(predictor, small):
     pods = Pods(predictor, predictor)
     prober = Prober(
-        lambda: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, timing=ProbeTiming(share=1.0)
+        lambda draw: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, timing=ProbeTiming(share=1.0)
     )
     assert prober.latest(0, 0.0, OURS, THEIRS)[1].result is None
     for probing in prober.latest(0, 0.0, OURS, THEIRS):

@@ -126,6 +126,53 @@ def test_a_pod_that_answers_users_and_is_not_scraped_is_inconclusive_unless_it_i
     assert ("zzzzz" in counted.checks[1].reason) == (verdict is Verdict.INCONCLUSIVE)
 
 
+class Restarting(BaseHTTPRequestHandler):
+    """Metrics of a process that answers a user between two scrapes."""
+
+    started, answers = 1_000.0, 100
+
+    def do_GET(self):
+        Restarting.answers += 1
+        path = "/v1/models/{model_name}:predict"
+        lines = [
+            f"process_start_time_seconds {self.started}",
+            f'content_arena_api_requests_total{{path="{path}",status="200",model_version="2"}} {self.answers}',
+        ]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write("\n".join([*lines, ""]).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+def test_a_restarted_container_is_reported_and_disturbs_the_window(tmp_path):
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs Prometheus: apt-get install prometheus")
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Restarting)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    labels = {"namespace": "arena", "pod": "filter-v2-predictor-7c6b-fghij"}
+    targets = [{"targets": [f"127.0.0.1:{http.server_port}"], "labels": labels}]
+    begin = time.time()
+    with scraping(tmp_path, targets) as running_prometheus:
+        source = Prometheus(running_prometheus.url, "arena", PODS)
+
+        def counted():
+            return source.count(begin, time.time(), CHAMPION, THEIRS)
+
+        wait_until(lambda: counted().challenger.requests)
+        assert not counted().disturbed
+        Restarting.started, Restarting.answers = 2_000.0, 7
+        wait_until(lambda: counted().disturbed)
+        found = counted()
+    http.shutdown()
+    restarts = {check.name: check for check in found.checks}["restarts"]
+    assert restarts.verdict is Verdict.INCONCLUSIVE
+    assert restarts.reason.startswith("restarts of the challenger's containers: 1")
+
+
 @pytest.fixture
 def api():
     """A server whose answer a test chooses."""

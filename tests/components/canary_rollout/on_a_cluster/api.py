@@ -54,6 +54,12 @@ class Api:
         headers = {"Content-Type": "application/merge-patch+json"}
         return self._call("PATCH", kind, f"{name}/{part}".rstrip("/"), json=patch, headers=headers)
 
+    def apply(self, kind: str, body: Json, manager: str) -> Json:
+        """Applies fields on the server's side, also those that another manager owns."""
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        options = {"fieldManager": manager, "force": "true"}
+        return self._call("PATCH", kind, body["metadata"]["name"], json=body, headers=headers, params=options)
+
     def delete(self, kind: str, name: str) -> None:
         self._call("DELETE", kind, name, json={"propagationPolicy": "Background"})
 

@@ -37,6 +37,21 @@ def test_a_promotion_is_taken_back_and_no_answer_is_lost(installation, cli):
     assert outcomes.count_answers(cli) == {}
 
 
+@pytest.mark.parametrize("mode", ["Standard"], indirect=True)
+def test_an_undo_needs_no_new_pods_while_the_version_before_is_kept(installation, cli):
+    installation.storage.put("2")
+    process = cli.begin(keep=600)
+    is_promoted = lambda: process.is_over or cli.state().get("phase") == "promoted"  # noqa: E731
+    installation.wait(is_promoted, "version 2 is promoted", 600)
+    assert not process.is_over, cli.output
+    before = outcomes.replica_sets(cli)
+    assert cli.run("undo", reason="complaints").code == 0, cli.output
+    outcomes.is_undone(cli, "complaints")
+    assert outcomes.replica_sets(cli) <= before
+    assert outcomes.count_answers(cli) == {}
+    assert process.wait(60) == 0, "it watched what is no longer kept"
+
+
 @pytest.mark.skipif(
     "CONTENT_ARENA_TEST_BAKE" not in os.environ,
     reason="needs CONTENT_ARENA_TEST_BAKE=100, seconds a bake: it takes 15 minutes then",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from content_arena.components.canary_rollout.analysis.verdict import Lack
 from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
 from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
 from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
@@ -66,7 +67,8 @@ def test_staging_needs_no_users():
     [
         {"verdict": Verdict.INCONCLUSIVE},
         {"verdict": None},
-        {"requests": 4},
+        {"requests": 4, "disturbed": True},
+        {"verdict": Verdict.INCONCLUSIVE, "requests": 4},
         {"ready": False},
         {"share": None},
     ],
@@ -79,18 +81,60 @@ def test_inconclusive_judgements_are_repeated_and_then_close_a_gate(changes):
     assert (asked.state.phase, str(asked.state.gate), asked.percent) == (Phase.WAITING, "measure-1", 25)
 
 
-def test_answers_add_up_over_a_window_that_had_too_few():
+FEW = [
+    {"requests": 4},
+    {"requests": 0},
+    {"verdict": Verdict.INCONCLUSIVE, "lacks": Lack.ANSWERS, "cause": "errors: too few"},
+]
+
+
+@pytest.mark.parametrize("few", FEW, ids=str)
+def test_answers_add_up_over_a_window_that_had_too_few(few):
     end = baking.window + WINDOW
-    short = decide(baking, good(baking, now=end, requests=4)).state
-    assert (short.window, short.judged, short.inconclusives) == (baking.window, end, 1)
+    short = decide(baking, good(baking, now=end, **few)).state
+    assert (short.window, short.judged, short.inconclusives) == (baking.window, end, 0)
+    assert short.reason.startswith("too few answers at 25 % so far: ")
     bake = PARAMETERS.bake_seconds
     assert decide(short, good(short, now=end + bake - 0.1)).state == short
     assert decide(short, good(short, now=end + bake)).state.step == short.step + 1
 
 
-@pytest.mark.parametrize(
-    "changes", [{"verdict": Verdict.INCONCLUSIVE}, {"requests": 0}, {"requests": 4, "disturbed": True}], ids=str
-)
+UNDER_WAY = {"verdict": Verdict.INCONCLUSIVE, "lacks": Lack.PROBES}
+
+
+def test_probes_that_are_under_way_are_no_judgement_and_decide_as_soon_as_they_are_done():
+    state = baking
+    for late in range(5):
+        state = decide(state, good(baking, now=baking.window + WINDOW + late, **UNDER_WAY)).state
+    assert (state.window, state.judged, state.inconclusives) == (baking.window, 0.0, 0)
+    assert state.reason == "measured at 25 %, its probes are still under way"
+    assert decide(state, good(baking, now=baking.window + WINDOW + 5)).state.step == baking.step + 1
+
+
+@pytest.mark.parametrize("few", [*FEW, UNDER_WAY], ids=str)
+def test_a_window_that_has_grown_to_its_limit_asks_a_person(few):
+    state, asked = baking, None
+    longest = PARAMETERS.longest_window
+    for now in range(12, int(longest) + 2):
+        after = decide(state, good(baking, now=baking.window + now, **few)).state
+        if after.phase is Phase.WAITING:
+            asked = now
+            break
+        state = after
+    assert (asked, str(after.gate), state.inconclusives) == (longest, "measure-1", 0)
+    assert after.reason.startswith(f"no verdict at 25 % within {longest:g} s: ")
+    anew = decide(after, good(after, now=after.since + 1, approved=after.gate)).state
+    assert (anew.phase, anew.window) == (Phase.BAKING, after.since + 1)
+
+
+def test_a_window_with_a_limit_below_the_bake_is_judged_once():
+    state = at(Phase.BAKING, step=1, parameters=replace(PARAMETERS, window_seconds=1))
+    assert decide(state, good(state, now=state.window + WINDOW - 0.1, requests=0)).state == state
+    assert str(decide(state, good(state, requests=0)).state.gate) == "measure-1"
+    assert decide(state, good(state)).state.step == state.step + 1
+
+
+@pytest.mark.parametrize("changes", [{"verdict": Verdict.INCONCLUSIVE}, {"requests": 4, "disturbed": True}], ids=str)
 def test_a_window_that_more_answers_can_not_complete_is_replaced(changes):
     again = decide(baking, good(baking, **changes)).state
     assert (again.window, again.judged, again.since) == (baking.window + WINDOW, 0.0, baking.since)
@@ -184,6 +228,15 @@ def test_waiting_for_a_person_does_not_use_up_the_deadline():
     opened = decide(held, good(held, now=late, approved=Gate.parse("step-100"))).state
     assert (opened.phase, opened.percent) == (Phase.SHIFTING, 100)
     assert decide(opened, good(opened, now=late + 1)).state.phase is Phase.BAKING
+
+
+def test_what_the_challenger_passed_with_beside_the_champion_is_kept_for_100_percent():
+    state = decide(baking, good(baking, bounds={"p95": 1.2})).state
+    assert state.bounds == {"p95": 1.2}
+    half = at(Phase.BAKING, step=2, bounds={"p95": 1.2})
+    assert decide(half, good(half)).state.bounds == {}, "the last step beside the champion counts"
+    full = at(Phase.BAKING, step=3, bounds={"p95": 1.2})
+    assert decide(full, good(full)).state.bounds == {"p95": 1.2}
 
 
 def test_the_deadline_withdraws():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.analysis.verdict import Lack
 from content_arena.components.canary_rollout.plan.decide import Action, Observation, Verdict, decide
 from content_arena.components.canary_rollout.plan.gate import Gate, gate_before
 from content_arena.components.canary_rollout.plan.observation import Abort, AbortKind
@@ -37,14 +38,17 @@ STATES = [
 
 def observations(state):
     """Every observation in a state, with times and counts at either side of each limit."""
-    for now, share, ready, failure, ended, edited, verdict, requests, approved, abort in product(
+    verdicts = [(verdict, None) for verdict in (None, *Verdict)]
+    if state.phase is Phase.BAKING:
+        verdicts += [(Verdict.INCONCLUSIVE, lack) for lack in Lack]
+    for now, share, ready, failure, ended, edited, (verdict, lacks), requests, approved, abort in product(
         (START, START + PARAMETERS.warmup_seconds, START + WINDOW, START + 31, START + 61, START + 1001),
         (None, 0, 25, 50, 100),
         (False, True),
         ("", "crashed"),
         ((False, False), (True, False), (True, True)),
         ("", "somebody did"),
-        (None, *Verdict),
+        verdicts,
         (4, 5),
         (None, gate_before(100), state.gate or Gate.parse("measure-9")),
         (None, Abort("enough")),
@@ -52,7 +56,7 @@ def observations(state):
         yield Observation(
             now=now, share=share, ready=ready, failure=failure, taken_over=ended[0], registered=ended[1],
             withdrawn=ended[0], rejected=ended[1], edited=edited, verdict=verdict, requests=requests,
-            approved=approved, abort=abort,
+            approved=approved, abort=abort, lacks=lacks,
         )  # fmt: skip
 
 
@@ -108,6 +112,21 @@ def check(state, seen, decision):
         assert after.then is not None, "waits for nothing"
     if state.phase.is_end:
         assert after == state
+    check_window(state, seen, after)
+
+
+def check_window(state, seen, after):
+    """Asserts the laws of a window that grows."""
+    is_same = (after.phase, after.window) == (Phase.BAKING, state.window)
+    is_alone = not (seen.failure or seen.edited or seen.refusal or seen.abort)
+    if state.phase is not Phase.BAKING or not is_alone or seen.now > state.deadline:
+        return
+    if seen.lacks and seen.share == state.percent:
+        assert after.inconclusives == state.inconclusives, "what time brings counted as inconclusive"
+        if seen.now - state.window < PARAMETERS.longest_window:
+            assert is_same, "given up before its limit"
+    if seen.lacks and seen.now - state.window >= PARAMETERS.longest_window:
+        assert not is_same, "grown beyond its limit"
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.phase}-{state.percent}-{state.gate}")
@@ -128,6 +147,7 @@ anything = st.fixed_dictionaries(
         "verdict": st.sampled_from([None, *Verdict]),
         "requests": st.sampled_from([0, 3, 5]),
         "disturbed": st.booleans(),
+        "lacks": st.sampled_from([None, *Lack]),
         "approved": st.sampled_from(
             [Gate.parse(text) for text in ("step-100", "measure-1", "edit-1", "edit-2", "promote-1")]
         ),
@@ -147,6 +167,8 @@ def live(state, days):
     for pause, changes in days:
         now += pause
         seen = replace(good(state, now=now, taken_over=False), **changes)
+        if seen.verdict is not Verdict.INCONCLUSIVE:
+            seen = replace(seen, lacks=None)
         decision = decide(state, seen)
         check(state, seen, decision)
         state = decision.state
@@ -160,8 +182,8 @@ def test_the_laws_hold_for_every_sequence_of_observations(days):
 
 
 @settings(max_examples=300)
-@given(bad_days, st.sampled_from([None, *Verdict]), st.booleans(), st.booleans())
-def test_every_rollout_ends_or_waits_for_a_person(days, verdict, works, is_ready):
+@given(bad_days, st.sampled_from([None, *Verdict]), st.sampled_from([None, *Lack]), st.booleans(), st.booleans())
+def test_every_rollout_ends_or_waits_for_a_person(days, verdict, lacks, works, is_ready):
     """Repeats one observation, good or bad, while time goes on."""
     state, now = live(begun(), days)
     for _ in range(300):
@@ -170,7 +192,8 @@ def test_every_rollout_ends_or_waits_for_a_person(days, verdict, works, is_ready
         now += WINDOW
         share = state.percent if works else None
         ended = {"taken_over": works, "registered": works, "withdrawn": works, "rejected": works}
-        state = decide(state, good(state, now=now, share=share, verdict=verdict, ready=is_ready, **ended)).state
+        seen = good(state, now=now, share=share, verdict=verdict, ready=is_ready, **ended)
+        state = decide(state, replace(seen, lacks=lacks if verdict is Verdict.INCONCLUSIVE else None)).state
     raise AssertionError(f"stuck in {state}")
 
 

@@ -38,6 +38,7 @@ states = st.builds(
     fingerprint=st.text(),
     cause=st.text(min_size=1),
     stopped=st.booleans(),
+    bounds=st.dictionaries(st.text(), finite),
     measuring=st.dictionaries(st.text(), st.text() | finite | st.dictionaries(st.text(), finite)),
 )
 
@@ -107,7 +108,15 @@ def test_the_cause_in_the_reason_of_an_older_record_is_read(phase):
 
 def test_a_rollout_on_its_way_up_has_no_cause_and_its_record_is_as_before():
     assert load(_with(phase="baking", reason="the challenger has 25 %")).cause == ""
-    assert not {"cause", "stopped"} & set(json.loads(begun().dump()))
+    assert not {"cause", "stopped", "bounds"} & set(json.loads(begun().dump()))
+
+
+def test_a_record_of_the_release_before_is_read():
+    """It has no bounds, and its plan has no limit of a window."""
+    values = json.loads(begun().dump())
+    del values["parameters"]["window_seconds"]
+    state = load(json.dumps(values))
+    assert (state.bounds, state.parameters.window_seconds) == ({}, Parameters.window_seconds)
 
 
 def test_a_gate_is_recorded_as_people_write_it():

@@ -30,6 +30,7 @@ WHERE = ["--service", SERVICE, "--namespace", NAMESPACE]
 QUICK = [
     *WHERE, "--no-registry", "--plan", "0,100", "--bake", "0", "--warmup", "0", "--min-requests", "0",
     "--inconclusives", "0", "--settle", "0.1", "--interval", "0.05", "--leave-when-held", "--pod-access", "direct",
+    "--keep", "0",
 ]  # fmt: skip
 START = ["start", "2", "--storage-uri", TWO, *QUICK]
 RESUME = ["resume", *WHERE, "--no-registry", "--settle", "0.1", "--interval", "0.05", "--leave-when-held"]
