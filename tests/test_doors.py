@@ -16,8 +16,8 @@ from content_arena.components.promotion import close_run as exit_stage
 from content_arena.components.registry import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
+from content_arena.components.shared import object_copy, store
 from content_arena.components.shared import stage as stages
-from content_arena.components.shared import store
 from content_arena.components.shared.errors import RegistryError
 from content_arena.components.shared.home import home_folder
 from content_arena.pipelines.cli import error_log
@@ -183,6 +183,14 @@ def test_the_object_storage_command(failing, monkeypatch, capsys):
     _, why, fail = failing
     monkeypatch.setattr(store.Store, "from_environment", fail)
     assert store.main(["make-buckets", "models"]) == 2
+    (line,) = lines_of(capsys.readouterr().err)
+    assert why in line
+
+
+def test_the_copy_between_object_storages(failing, monkeypatch, capsys):
+    _, why, fail = failing
+    monkeypatch.setattr(object_copy, "client", fail)
+    assert object_copy.main(["models"]) == 2
     (line,) = lines_of(capsys.readouterr().err)
     assert why in line
 

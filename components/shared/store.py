@@ -55,26 +55,7 @@ class Store:
         Raises:
             InputError: S3_ENDPOINT_URL or a key is missing, or is no URL.
         """
-        import minio
-
-        given = os.environ if environment is None else environment
-        missing = [
-            name for name in ("S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not given.get(name)
-        ]
-        if missing:
-            raise InputError(f"object storage needs {', '.join(missing)} in the environment")
-        url = urlsplit(given["S3_ENDPOINT_URL"])
-        if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/"):
-            raise InputError(f"S3_ENDPOINT_URL is {given['S3_ENDPOINT_URL']!r}, it has to look like http://minio:9000")
-        return cls(
-            minio.Minio(
-                endpoint=url.netloc,
-                access_key=given["AWS_ACCESS_KEY_ID"],
-                secret_key=given["AWS_SECRET_ACCESS_KEY"],
-                secure=url.scheme == "https",
-                region=given.get("AWS_DEFAULT_REGION") or "us-east-1",
-            )
-        )
+        return cls(client(os.environ if environment is None else environment))
 
     def make_buckets(self, names: Sequence[str], patience: float = 120.0) -> None:
         """Makes the missing buckets, and waits for a server that is starting.
@@ -93,9 +74,9 @@ class Store:
                     if not self._client.bucket_exists(name):
                         self._client.make_bucket(name)
                     break
-                except _failures() as error:
+                except failures() as error:
                     if not _is_retried(error) or time.monotonic() > deadline:
-                        raise _explained(error, f"bucket {name}") from error
+                        raise explained(error, f"bucket {name}") from error
                     time.sleep(1)
 
     def publish(self, bundle: bundles.Bundle, uri: str) -> None:
@@ -113,8 +94,8 @@ class Store:
         for name in files:
             try:
                 self._client.fput_object(bucket, f"{prefix}/{name}", str(bundle.path / name))
-            except _failures() as error:
-                raise _explained(error, f"s3://{bucket}/{prefix}/{name}") from error
+            except failures() as error:
+                raise explained(error, f"s3://{bucket}/{prefix}/{name}") from error
 
     def point(self, uri: str, target: str) -> None:
         """Makes ``uri`` a pointer to its sibling ``target``, in one request: it is never half-written.
@@ -126,8 +107,8 @@ class Store:
         data = target.encode()
         try:
             self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type="text/plain")
-        except _failures() as error:
-            raise _explained(error, uri) from error
+        except failures() as error:
+            raise explained(error, uri) from error
 
     def resolve(self, uri: str) -> str:
         """The folder that a pointer names; any other address unchanged.
@@ -143,9 +124,9 @@ class Store:
         except S3Error as error:
             if error.code in _ABSENT_CODES:
                 return uri.rstrip("/")
-            raise _explained(error, uri) from error
-        except _failures() as error:
-            raise _explained(error, uri) from error
+            raise explained(error, uri) from error
+        except failures() as error:
+            raise explained(error, uri) from error
         with response:
             target = response.read(_POINTER_BYTES).decode("ascii", "replace").strip()
         return f"s3://{bucket}/{key.rpartition('/')[0]}/{target}"
@@ -176,8 +157,8 @@ class Store:
                         raise StoreError(f"{folder} holds an object whose name leads out of its folder: {name}")
                     self._client.fget_object(bucket, item.object_name, str(path))
                     n_files += 1
-            except _failures() as error:
-                raise _explained(error, folder) from error
+            except failures() as error:
+                raise explained(error, folder) from error
             if not n_files:
                 raise StoreError(f"there is no bundle at {folder}: `arena status` shows what was published")
             spec = bundles.load(unchecked).spec
@@ -198,8 +179,8 @@ class Store:
         bucket, key = _parse(uri)
         try:
             self._client.fget_object(bucket, key, str(destination))
-        except _failures() as error:
-            raise _explained(error, uri) from error
+        except failures() as error:
+            raise explained(error, uri) from error
 
     def put_file(self, uri: str, file: Path) -> None:
         """Uploads one object; S3 shows the old one or the new one, never a part.
@@ -214,8 +195,8 @@ class Store:
         bucket, key = _parse(uri)
         try:
             self._client.fput_object(bucket, key, str(file))
-        except _failures() as error:
-            raise _explained(error, uri) from error
+        except failures() as error:
+            raise explained(error, uri) from error
 
     def files(self, uri: str) -> list[str]:
         """The addresses of all objects in a folder.
@@ -230,8 +211,32 @@ class Store:
         try:
             found = self._client.list_objects(bucket, prefix=f"{prefix}/", recursive=True)
             return [f"s3://{bucket}/{item.object_name}" for item in found if not item.is_dir]
-        except _failures() as error:
-            raise _explained(error, uri) from error
+        except failures() as error:
+            raise explained(error, uri) from error
+
+
+def client(environment: Mapping[str, str]) -> Minio:
+    """A client of the server that an environment names.
+
+    Raises:
+        InputError: S3_ENDPOINT_URL or a key is missing, or is no URL.
+    """
+    import minio
+
+    names = ("S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise InputError(f"object storage needs {', '.join(missing)} in the environment")
+    url = urlsplit(environment["S3_ENDPOINT_URL"])
+    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/"):
+        raise InputError(f"S3_ENDPOINT_URL is {environment['S3_ENDPOINT_URL']!r}, it has to look like http://s3:9000")
+    return minio.Minio(
+        endpoint=url.netloc,
+        access_key=environment["AWS_ACCESS_KEY_ID"],
+        secret_key=environment["AWS_SECRET_ACCESS_KEY"],
+        secure=url.scheme == "https",
+        region=environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+    )
 
 
 def _parse(uri: str) -> tuple[str, str]:
@@ -243,7 +248,7 @@ def _parse(uri: str) -> tuple[str, str]:
     return url.netloc, key
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """The errors that the client raises.
 
     The server does not answer, or answers with something else than S3. The server refuses. A file cannot be read or
@@ -267,7 +272,8 @@ def _is_retried(error: Exception) -> bool:
     return isinstance(error, HTTPError | InvalidResponseError)
 
 
-def _explained(error: Exception, what: str) -> StoreError:
+def explained(error: Exception, what: str) -> StoreError:
+    """The error for people: whether the server refused, or does not answer."""
     from minio.error import S3Error
 
     if isinstance(error, S3Error):

@@ -19,6 +19,7 @@ from content_arena.pipelines.definitions.addresses import (
     FORGET_SECRET,
     HUB_SECRET,
     PROBE_SECRET,
+    ROLLOUT_SECRET,
     S3_ENDPOINT,
     S3_SECRET,
 )
@@ -185,6 +186,9 @@ class Placement:
         if stage.probes:
             token = {"token": "CONTENT_ARENA_PROBE_TOKEN"}
             kubernetes.use_secret_as_env(task, self.probe_secret, token, optional=True)
+        if stage.rolls_out:
+            token = {"token": "CONTENT_ARENA_ROLLOUT_TOKEN"}
+            kubernetes.use_secret_as_env(task, ROLLOUT_SECRET, token, optional=True)
         if stage.knows_forgotten:
             kubernetes.use_secret_as_env(task, FORGET_SECRET, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
         if stage.keeps_checkpoints and self.checkpoint_claim:

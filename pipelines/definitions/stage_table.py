@@ -44,6 +44,7 @@ class Stage:
         reads_data: Whether it reads the users' data and needs the credentials of object storage and databases.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
         probes: Whether it sends probes to the predictor and needs the token for them.
+        rolls_out: Whether it changes what serves, and needs the token of the account that may.
         knows_forgotten: Whether it leaves out or refuses forgotten texts, and needs the key to recognise them.
         keeps_checkpoints: Whether it trains, and resumes from checkpoints on a volume.
         in_generation: Whether every generation of the arena runs it.
@@ -59,6 +60,7 @@ class Stage:
     reads_data: bool = False
     needs_hub: bool = False
     probes: bool = False
+    rolls_out: bool = False
     knows_forgotten: bool = False
     keeps_checkpoints: bool = False
     in_generation: bool = True
@@ -132,6 +134,7 @@ ROLL_OUT = Stage(
     resources=_WAITING,
     publishes=True,
     probes=True,
+    rolls_out=True,
     in_generation=False,
 )
 CLOSE_RUN = Stage(
@@ -140,6 +143,7 @@ CLOSE_RUN = Stage(
     package="promotion",
     resources=_LIGHT,
     publishes=True,
+    rolls_out=True,
     in_generation=False,
     is_exit=True,
 )

@@ -23,6 +23,7 @@ OVERLAYS = ("overlays/kind", "overlays/gpu", "overlays/production")
 #: Applied on top of an overlay: here with the one whose settings and accounts they rely on.
 ADDITIONS = {
     "jobs/arena-run": "overlays/kind",
+    "jobs/copy-minio": "overlays/kind",
     "jobs/mlflow-upgrade": "overlays/production",
     "overlays/kind/predictor": "overlays/kind",
     "overlays/gpu/arena-run": "overlays/gpu",
@@ -30,6 +31,9 @@ ADDITIONS = {
 EVERYTHING = (*OVERLAYS, *ADDITIONS)
 
 Object = dict[str, Any]
+_SECRETS = shutil.ignore_patterns(
+    "arena-s3.env", "arena-s3-*.env", "arena-minio.env", "arena-postgresql.env", "arena-*.json"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Renderer:
     def __init__(self, root: Path) -> None:
         """Copies the manifests to ``root`` and makes secrets there."""
         self.root = root / "manifests"
-        shutil.copytree(MANIFESTS, self.root, ignore=shutil.ignore_patterns("arena-s3.env", "arena-postgresql.env"))
+        shutil.copytree(MANIFESTS, self.root, ignore=_SECRETS)
         subprocess.run([self.root / "secrets/make-secrets"], check=True, capture_output=True)
         self.text = cache(self._text)
 

@@ -1,7 +1,6 @@
 """What an API server accepts: fields, Pod Security, rights, and what is applied twice.
 
-The cluster is the one that KUBECONFIG names. Everything happens in namespaces of these tests' own; of the whole
-cluster they touch two admission policies, under names of their own and bound to such a namespace.
+The cluster is the one that KUBECONFIG names. Everything happens in namespaces of these tests' own.
 """
 
 from __future__ import annotations
@@ -126,7 +125,7 @@ ROLLOUT = [
     ("create", "events.events.k8s.io"),
 ]
 #: Accounts that roll out.
-ROLLS = ["arena-stages", "kubeflow/pipeline-runner"]
+ROLLS = ["arena-rollout"]
 NOT_EVEN_ROLLOUT = [
     *((verb, SERVICE) for verb in ("list", "watch", "create", "update", "delete", "deletecollection")),
     ("patch", f"inferenceservices/status.{SERVICE.partition('.')[2]}"),
@@ -152,9 +151,8 @@ NOT_EVEN_ROLLOUT = [
 def test_the_rollout_may_what_it_does_and_nothing_else(may, account):
     assert set(may(account, *ROLLOUT).values()) == {True}
     refused = may(account, *NOT_EVEN_ROLLOUT)
-    # Kubeflow Pipelines has one account for all tasks of a run, and one of them creates the first service.
-    more = [("create", SERVICE)] if account == "kubeflow/pipeline-runner" else []
-    assert [question for question, allowed in refused.items() if allowed] == more
+    # The exit task of a run creates the first service where the stage before it could not.
+    assert [question for question, allowed in refused.items() if allowed] == [("create", SERVICE)]
 
 
 @pytest.mark.parametrize("account", ROLLS)
@@ -162,141 +160,23 @@ def test_the_rollouts_rights_end_at_the_namespace(may, account):
     assert not any(may(account, *ROLLOUT, where="default").values())
 
 
-def test_the_first_service_is_all_that_the_job_may_make(may):
-    """Of objects without a name it may create services; the template and its service it may read by their names."""
-    asked = may("arena-run", *ROLLOUT, *NOT_EVEN_ROLLOUT)
+@pytest.mark.parametrize("account", ["arena-run", "kubeflow/pipeline-runner"])
+def test_the_first_service_is_all_that_other_stages_may_make(may, account):
+    """Of objects without a name they may create services; the template and its service they may read by their names."""
+    asked = may(account, *ROLLOUT, *NOT_EVEN_ROLLOUT)
     assert [question for question, allowed in asked.items() if allowed] == [("create", SERVICE)]
 
 
-@pytest.mark.parametrize("account", ["arena-predictor", "mlflow", "minio", "postgresql", "default"])
+@pytest.mark.parametrize("account", ["arena-predictor", "mlflow", "seaweedfs", "postgresql", "default"])
 def test_the_others_may_nothing(may, account):
     assert not any(may(account, *ROLLOUT, *NOT_EVEN_ROLLOUT).values())
-
-
-@pytest.fixture
-def guarded(manifests: Renderer, namespace: str):
-    """An InferenceService behind the promotion guard; returns a function that patches it."""
-    objects = list(yaml.safe_load_all(manifests.in_namespace("overlays/kind", namespace)))
-    name = f"guard-of-{namespace}"
-    policy, binding = _own_policy(objects, "promotion-guard", name, namespace)
-    (service,) = services(objects)
-    service["metadata"]["namespace"] = namespace
-
-    def patch(spec: Object, *options: str) -> str:
-        """What the server answers: nothing where it accepts."""
-        command = ["kubectl", "patch", "inferenceservice", "content-filter", f"--namespace={namespace}", "--type=merge"]
-        done = subprocess.run(
-            [*command, f"--patch={json.dumps({'spec': spec})}", *options], capture_output=True, text=True
-        )
-        return done.stderr
-
-    kubectl("apply", "--filename=-", given=as_text([policy, binding, service]))
-    try:
-        _eventually(lambda: patch(in_place("s3://models/content-filter/0"), "--dry-run=server") != "")
-        yield patch
-    finally:
-        kubectl("delete", "--filename=-", given=as_text([policy, binding, service]))
-
-
-def _own_policy(objects: list[Object], which: str, name: str, namespace: str) -> tuple[Object, Object]:
-    """An admission policy and its binding, under a name of these tests and for their namespace alone."""
-    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-    policy, binding = (
-        next(item for item in of_kind(objects, kind) if item["metadata"]["name"] == f"content-arena-{which}")
-        for kind in kinds
-    )
-    policy["metadata"]["name"] = binding["metadata"]["name"] = binding["spec"]["policyName"] = name
-    own = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]
-    own["kubernetes.io/metadata.name"] = namespace
-    return policy, binding
-
-
-@pytest.fixture
-def creating(manifests: Renderer, namespace: str, may: object):
-    """Behind the guard of the first service; returns a function that creates as the account of jobs/arena-run."""
-    objects = list(yaml.safe_load_all(manifests.in_namespace("overlays/kind", namespace)))
-    guard = as_text(list(_own_policy(objects, "first-service-guard", f"first-of-{namespace}", namespace)))
-    (service,) = services(objects)
-    service["metadata"]["namespace"] = namespace
-    account = f"--as=system:serviceaccount:{namespace}:arena-run"
-
-    def create(change: Callable[[Object], object] = lambda _: None, *options: str) -> str:
-        """What the server answers: nothing where it accepts."""
-        body = json.loads(json.dumps(service))
-        change(body)
-        command = ["kubectl", "create", "--filename=-", account, *options]
-        return subprocess.run(command, input=as_text([body]), capture_output=True, text=True).stderr
-
-    kubectl("apply", "--filename=-", given=guard)
-    try:
-        _eventually(
-            lambda: "and no other" in create(lambda body: body["metadata"].update(name="a"), "--dry-run=server")
-        )
-        yield create
-    finally:
-        kubectl("delete", "--filename=-", given=guard)
-        kubectl("delete", "inferenceservices", "--all", f"--namespace={namespace}", "--wait=false")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda spec: spec["model"].update(image="evil"),
-        lambda spec: spec["model"].update(storageUri="s3://models/content-filter/champion"),
-        lambda spec: spec["model"].update(runtime="other"),
-        lambda spec: spec.update(serviceAccountName="arena-stages"),
-        lambda spec: spec.pop("storageContainerName"),
-        lambda spec: spec.update(containers=[{"name": "more", "image": "evil"}]),
-    ],
-)
-def test_who_creates_the_first_service_creates_nothing_else(creating, change):
-    assert "this account may create" in creating(lambda body: change(body["spec"]["predictor"]), "--dry-run=server")
-
-
-def test_the_first_service_is_created_once(creating):
-    assert creating() == ""
-    assert "already exists" in creating()
-
-
-def in_place(uri: str) -> Object:
-    return {"predictor": {"model": {"storageUri": uri}}}
-
-
-def canary(percent: int) -> Object:
-    # The definition asks for the name in a canary's model, and in the stable one's not.
-    model = {
-        "name": "kserve-container",
-        "modelFormat": {"name": "content-arena"},
-        "storageUri": "s3://models/content-filter/2",
-    }
-    return {"canary": [{"trafficPercent": percent, "predictor": {"name": "v2", "model": model}}]}
-
-
-def test_a_model_changes_by_promotion_only(guarded):
-    promotion = {"predictor": {"name": "v2", "model": {"storageUri": "s3://models/content-filter/2"}}, "canary": None}
-    assert "without having run as a canary" in guarded(promotion)
-    assert guarded(canary(0)) == ""
-    assert guarded(canary(100)) == ""
-    # Another model under the canary's name is no promotion.
-    assert "without having run" in guarded({"predictor": {"name": "v2"} | in_place("s3://x/3")["predictor"]})
-    assert guarded(promotion) == ""
-    assert guarded({"predictor": {"minReplicas": 2}}) == ""
-    # What an old manifest applied again would do.
-    back = {"predictor": {"name": "v1", "model": {"storageUri": "s3://models/content-filter/1"}}}
-    assert "would change from s3://models/content-filter/2 to s3://models/content-filter/1" in guarded(back)
-
-
-def test_knative_splits_the_traffic_itself(guarded):
-    split = {"predictor": {"canaryTrafficPercent": 10} | in_place("s3://models/content-filter/2")["predictor"]}
-    assert guarded(split) == ""
-    assert guarded({"predictor": {"canaryTrafficPercent": None}}) == ""
 
 
 def test_applied_twice_and_removed_without_the_data(manifests: Renderer, namespace: str):
     text = manifests.in_namespace("overlays/kind", namespace).replace(
         "storageClassName: standard", "storageClassName: of-no-volume"
     )
-    # Not what belongs to the whole cluster; the tests above apply the policies under another name.
+    # Not what belongs to the whole cluster; the tests of the guards apply the policies under other names.
     of_cluster = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ClusterStorageContainer")
     objects = [item for item in yaml.safe_load_all(text) if item["kind"] not in of_cluster]
     assert applied("--filename=-", given=as_text(objects)).returncode == 0

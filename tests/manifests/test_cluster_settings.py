@@ -17,6 +17,7 @@ OTHER = {
     "COMPONENT_IMAGE_CUDA": "registry.example.com/arena/component:9-cuda",
     "PREDICTOR_IMAGE": "registry.example.com/arena/predictor:9",
     "STORAGE_INITIALIZER_IMAGE": "registry.example.com/kserve/storage:9",
+    "SEAWEEDFS_IMAGE": "registry.example.com/seaweedfs:9",
     "MINIO_IMAGE": "registry.example.com/minio:9",
     "POSTGRESQL_IMAGE": "registry.example.com/postgres:9",
     "STORAGE_CLASS": "fast",
@@ -28,6 +29,8 @@ OTHER = {
     "GPU_LABEL_VALUE": "l4",
     "GPU_TAINT": "cloud.example.com/gpu",
     "SERVICE_OWNER": "gitops",
+    "MODEL_ADDRESSES": "s3://filters/ s3://filters-of-old/",
+    "SERVING_RUNTIMES": "content-arena-1 content-arena-2",
 }
 
 
@@ -63,7 +66,7 @@ def test_every_setting_is_tried_here():
 def test_no_default_is_left_where_another_cluster_has_another_value(elsewhere: Renderer, folder: str):
     text = yaml.safe_dump([item for item in elsewhere.objects(folder) if not _is_prose(item)])
     for name, value in settings().items():
-        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER"):
+        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER", "SERVING_RUNTIMES"):
             assert not re.search(rf"(^|[\s:\"']){re.escape(value)}($|[\s,\"'])", text, re.MULTILINE), name
     assert images(elsewhere.objects(folder)) <= set(OTHER.values())
 
@@ -87,6 +90,14 @@ def test_the_template_of_the_service_gets_its_values(elsewhere: Renderer):
     assert OTHER["GPU_LABEL"] in str(service["spec"]["predictor"]["affinity"])
     assert OTHER["GPU_LABEL_VALUE"] in str(service["spec"]["predictor"]["affinity"])
     assert find(objects, "ConfigMap", "content-filter-template")["data"]["owner"] == OTHER["SERVICE_OWNER"]
+
+
+@pytest.mark.parametrize("guard", ["rollout-guard", "first-service-guard"])
+def test_the_guards_know_where_models_are_and_what_runs_them(elsewhere: Renderer, guard: str):
+    policy = find(elsewhere.objects("overlays/kind"), "ValidatingAdmissionPolicy", f"content-arena-{guard}")
+    expressions = {variable["name"]: variable["expression"] for variable in policy["spec"]["variables"]}
+    for variable, setting in (("prefixes", "MODEL_ADDRESSES"), ("runtimes", "SERVING_RUNTIMES")):
+        assert expressions[variable].startswith(f"'{OTHER[setting]}'.split(' ')")
 
 
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import stat
@@ -12,10 +13,16 @@ import pytest
 
 from tests.manifests.rendering import ADDITIONS, MANIFESTS, OVERLAYS, Renderer, kubectl, of_kind, pods
 
+S3_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 SECRETS = {
-    "arena-s3": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+    "arena-s3": S3_KEYS,
+    "arena-s3-mlflow": S3_KEYS,
+    "arena-s3-predictor": S3_KEYS,
+    "arena-s3-admin": S3_KEYS,
     "arena-postgresql": {"POSTGRES_USER", "POSTGRES_PASSWORD"},
 }
+IDENTITIES = {"arena-s3-identities": {"s3.json"}}
+EXAMPLES = {name: SECRETS[name] for name in ("arena-s3", "arena-postgresql")}
 SENSITIVE = re.compile(r"PASSWORD|SECRET|ACCESS_KEY|TOKEN", re.IGNORECASE)
 
 
@@ -33,7 +40,7 @@ def test_values_come_by_reference(manifests: Renderer, folder: str):
 @pytest.mark.parametrize("folder", [*OVERLAYS, *ADDITIONS])
 def test_only_the_kind_overlay_brings_secrets(manifests: Renderer, folder: str):
     found = {item["metadata"]["name"]: set(item["data"]) for item in of_kind(manifests.objects(folder), "Secret")}
-    assert found == (SECRETS if folder == "overlays/kind" else {})
+    assert found == (SECRETS | IDENTITIES if folder == "overlays/kind" else {})
 
 
 def test_made_secrets_are_private_random_and_left_alone(tmp_path):
@@ -47,17 +54,37 @@ def test_made_secrets_are_private_random_and_left_alone(tmp_path):
         assert path.read_text() == before
 
 
-def test_made_secrets_are_ones_that_minio_takes(manifests: Renderer):
-    (s3,) = [item for item in of_kind(manifests.objects("overlays/kind"), "Secret") if "s3" in item["metadata"]["name"]]
-    assert 3 <= len(base64.b64decode(s3["data"]["AWS_ACCESS_KEY_ID"])) <= 20
-    assert 8 <= len(base64.b64decode(s3["data"]["AWS_SECRET_ACCESS_KEY"])) <= 40
+def test_the_server_knows_every_key_that_was_made_and_no_other(manifests: Renderer):
+    secrets = {item["metadata"]["name"]: item["data"] for item in of_kind(manifests.objects("overlays/kind"), "Secret")}
+    served = json.loads(base64.b64decode(secrets["arena-s3-identities"]["s3.json"]))["identities"]
+    known = {each["name"]: each["credentials"] for each in served}
+    assert list(known) == ["stages", "mlflow", "predictor", "admin"]
+    for name, credentials in known.items():
+        secret = secrets["arena-s3" if name == "stages" else f"arena-s3-{name}"]
+        given = {key: base64.b64decode(secret[key]).decode() for key in sorted(S3_KEYS)}
+        assert credentials == [{"accessKey": given["AWS_ACCESS_KEY_ID"], "secretKey": given["AWS_SECRET_ACCESS_KEY"]}]
+        # What MinIO and Amazon take as well.
+        assert 3 <= len(given["AWS_ACCESS_KEY_ID"]) <= 20
+        assert 8 <= len(given["AWS_SECRET_ACCESS_KEY"]) <= 40
 
 
-@pytest.mark.parametrize("name", SECRETS)
+def test_a_key_that_is_made_anew_is_one_that_the_server_knows(tmp_path):
+    folder = Renderer(tmp_path).root / "secrets"
+    before = (folder / "arena-s3-mlflow.env").read_text()
+    (folder / "arena-s3-mlflow.env").unlink()
+    subprocess.run([folder / "make-secrets"], check=True, capture_output=True)
+    after = (folder / "arena-s3-mlflow.env").read_text()
+    identities = (folder / "arena-s3-identities.json").read_text()
+    assert after != before
+    assert all(line.partition("=")[2] in identities for line in after.splitlines())
+    assert not any(line.partition("=")[2] in identities for line in before.splitlines())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_names_every_key_and_is_refused_as_it_stands(manifests: Renderer, name: str):
     example = MANIFESTS / "secrets" / f"{name}.example.env"
     lines = [line for line in example.read_text().splitlines() if not line.startswith("#")]
-    assert {line.split()[0] for line in lines} == SECRETS[name]
+    assert {line.split()[0] for line in lines} == EXAMPLES[name]
     with pytest.raises(AssertionError, match="not a valid"):
         kubectl("create", "secret", "generic", name, f"--from-env-file={example}", "--dry-run=client", "--output=yaml")
 
@@ -65,7 +92,7 @@ def test_an_example_names_every_key_and_is_refused_as_it_stands(manifests: Rende
 @pytest.mark.skipif(not (MANIFESTS.parent / ".git").exists(), reason="needs a git checkout: git clone the repository")
 def test_git_takes_the_examples_and_nothing_filled_in():
     folder = MANIFESTS / "secrets"
-    names = [f"{name}{end}" for name in SECRETS for end in (".env", ".example.env")]
+    names = [f"{name}{end}" for name in EXAMPLES for end in (".env", ".example.env")] + ["arena-s3-identities.json"]
     environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
     asked = subprocess.run(["git", "check-ignore", *names], cwd=folder, capture_output=True, text=True, env=environment)
-    assert set(asked.stdout.split()) == {f"{name}.env" for name in SECRETS}
+    assert set(asked.stdout.split()) == {f"{name}.env" for name in EXAMPLES} | {"arena-s3-identities.json"}

@@ -214,7 +214,8 @@ def _with_former(found: Record) -> Record:
     if FORMER_LEFT in own:
         stable = replace(former.stable, mode_state={**former.stable.mode_state, "left": own[FORMER_LEFT]})
         former = replace(former, stable=stable)
-    requests = {name: own[name] for name in (APPROVE, ABORT) if name in own}
+    # Nothing has checked the name in an approval there, so a person has to approve again.
+    requests = {ABORT: own[ABORT]} if ABORT in own else {}
     return replace(found, state=former, annotations=requests, former=names)
 
 

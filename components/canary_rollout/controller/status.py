@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
 from collections.abc import Iterator
@@ -79,12 +80,14 @@ class Approval:
     Attributes:
         version: The challenger's.
         gate: What was approved.
+        who: Who approved it.
         replaced: The requests before it. An approval replaces the one before.
         holder: The process that will use it; empty if none runs the rollout.
     """
 
     version: str
     gate: Gate
+    who: str
     replaced: OperatorRequests
     holder: str
 
@@ -95,10 +98,12 @@ class Abort:
 
     Attributes:
         version: The challenger's.
+        who: Who asks.
         holder: The process that will carry it out; empty if none runs the rollout.
     """
 
     version: str
+    who: str
     holder: str
 
 
@@ -150,13 +155,13 @@ def watch(service_ref: ServiceRef, interval: float) -> Iterator[Status]:
             continue
 
 
-def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
+def approve(service_ref: ServiceRef, gate: str | None, who: str | None) -> Approval:
     """Approves a gate of the rollout that is under way.
 
     Args:
         service_ref: The service.
         gate: As people write it, such as ``step-25``; the gate that the rollout waits at if None.
-        who: Who approves.
+        who: Who approves; the name that the API server knows this user by if None. A policy may refuse any other.
 
     Raises:
         InputError: No rollout is under way, or it has no such gate.
@@ -164,17 +169,18 @@ def approve(service_ref: ServiceRef, gate: str | None, who: str) -> Approval:
     cluster, record, state = _under_way(service_ref)
     approved = _gate(state, gate)
     replaced = record.requests()
+    who = who or _user(cluster)
     request = operator_requests.approval(state.challenger, approved, who)
     RecordStore(cluster, service_ref.service).request(request)
-    return Approval(state.challenger, approved, replaced, _holder(cluster, service_ref.service))
+    return Approval(state.challenger, approved, who, replaced, _holder(cluster, service_ref.service))
 
 
-def abort(service_ref: ServiceRef, who: str, reason: str, *, rejects: bool = False) -> Abort:
+def abort(service_ref: ServiceRef, who: str | None, reason: str, *, rejects: bool = False) -> Abort:
     """Asks for the end of the rollout that is under way: the challenger is withdrawn.
 
     Args:
         service_ref: The service.
-        who: Who aborts.
+        who: Who aborts; the name that the API server knows this user by if None.
         reason: Why, for the record.
         rejects: Whether the version is bad, so that it is not rolled out again without a reason.
 
@@ -182,10 +188,10 @@ def abort(service_ref: ServiceRef, who: str, reason: str, *, rejects: bool = Fal
         InputError: No rollout is under way.
     """
     cluster, _, state = _under_way(service_ref)
-    kind = AbortKind.REJECT if rejects else AbortKind.WITHDRAW
+    kind, who = AbortKind.REJECT if rejects else AbortKind.WITHDRAW, who or _user(cluster)
     request = operator_requests.abort_request(state.challenger, who, reason, kind)
     RecordStore(cluster, service_ref.service).request(request)
-    return Abort(state.challenger, _holder(cluster, service_ref.service))
+    return Abort(state.challenger, who, _holder(cluster, service_ref.service))
 
 
 def _gate(state: State, text: str | None) -> Gate:
@@ -231,6 +237,11 @@ def _under_way(service_ref: ServiceRef) -> tuple[RolloutClient, Record, State]:
             f"the last rollout of {service_ref.service} is over: version {state.challenger} is {state.phase.value}"
         )
     return cluster, record, state
+
+
+def _user(cluster: RolloutClient) -> str:
+    """The name that the API server knows this user by, or else the user of this machine."""
+    return cluster.user() or getpass.getuser()
 
 
 def _holder(cluster: RolloutClient, service: str) -> str:

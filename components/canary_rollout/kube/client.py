@@ -127,3 +127,7 @@ class RolloutClient(Protocol):
     def create_event(self, body: Json) -> None:
         """Creates an Event."""
         ...
+
+    def user(self) -> str:
+        """Name of the user that the API server takes this process for; empty if it does not tell."""
+        ...

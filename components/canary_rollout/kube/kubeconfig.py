@@ -12,13 +12,17 @@ from content_arena.components.shared.errors import InputError
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
+#: Environment variable with a token inside a pod whose own account is another: tasks of a pipeline run share one.
+TOKEN_VARIABLE = "CONTENT_ARENA_ROLLOUT_TOKEN"  # noqa: S105 - the name of a variable
+
 
 def configured(context: str | None = None, *, is_from_inside: bool = False) -> Configuration:
     """Loads the API server's address and credentials.
 
     Args:
         context: Context of the kubeconfig; its current one if None.
-        is_from_inside: Use the service account of the pod that this process runs in instead of a kubeconfig.
+        is_from_inside: Use the service account of the pod that this process runs in instead of a kubeconfig, or the
+            account whose token is in $CONTENT_ARENA_ROLLOUT_TOKEN.
 
     Raises:
         InputError: There is no configuration, or it can not be read, or it has no such context.
@@ -30,6 +34,10 @@ def configured(context: str | None = None, *, is_from_inside: bool = False) -> C
     try:
         if is_from_inside:
             config.load_incluster_config(settings)
+            if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+                settings.api_key["authorization"] = f"bearer {token}"
+                # It would read the pod's own token again.
+                settings.refresh_api_key_hook = None
         else:
             # The path is passed because the client reads KUBECONFIG only once, when it is imported.
             config.load_kube_config(_kubeconfig(), context, settings)

@@ -69,6 +69,7 @@ class KubernetesClient:
         settings.retries = False
         api = client.ApiClient(settings)
         self._objects, self._core = client.CustomObjectsApi(api), client.CoreV1Api(api)
+        self._authentication = client.AuthenticationV1Api(api)
 
     def service(self, name: str) -> Json:
         """Reads an InferenceService."""
@@ -200,6 +201,18 @@ class KubernetesClient:
         """Creates an Event."""
         what = f"POST {self._place(_EVENTS)}"
         self._call(what, self._objects.create_namespaced_custom_object, *self._address(_EVENTS), body)
+
+    def user(self) -> str:
+        """Name of the user that the API server takes this process for; empty if it does not tell."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            found: Json = self._call("POST selfsubjectreviews", self._authentication.create_self_subject_review, body)
+        except AwayError:
+            raise
+        except ClusterError:
+            # Before Kubernetes 1.28, or not allowed.
+            return ""
+        return str(found["status"]["userInfo"].get("username", ""))
 
     def _get(self, kind: _Resource, name: str) -> Json | None:
         what = f"GET {self._place(kind, name)}"

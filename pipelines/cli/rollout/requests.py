@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +64,9 @@ def approve(
     gate: Annotated[
         str | None, typer.Argument(help="The gate to approve, such as step-25; the one it waits at if not given.")
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Who approves; the user of this machine if not given.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who approves; the name the cluster knows you by if not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Approve the gate that a rollout waits at, for the version it rolls out and no other.
@@ -74,16 +75,16 @@ def approve(
     """
     from content_arena.components.canary_rollout import launch
 
-    where, who = target.ref, by or getpass.getuser()
-    sent = launch.approve(where, gate, who)
-    text = f"{sent.gate} of version {sent.version} is approved by {who}."
+    where = target.ref
+    sent = launch.approve(where, gate, by)
+    text = f"{sent.gate} of version {sent.version} is approved by {sent.who}."
     replaced = sent.replaced
     if replaced.approved and replaced.approved != sent.gate:
         text += f" There is one approval at a time: {replaced.approved} by {replaced.approver or 'somebody'} is gone."
     if sent.gate.kind is launch.GateKind.EDIT:
         text += " The rollout goes on once the edit is undone."
     console.answer(
-        {"version": sent.version, "gate": str(sent.gate), "by": who}, text + _advice(sent.holder, where), as_json
+        {"version": sent.version, "gate": str(sent.gate), "by": sent.who}, text + _advice(sent.holder, where), as_json
     )
 
 
@@ -91,7 +92,7 @@ def approve(
 def abort(
     target: Target,
     reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the record.")] = "aborted by hand",
-    by: Annotated[str | None, typer.Option(help="Who aborts; the user of this machine if not given.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who aborts; the name the cluster knows you by if not given.")] = None,
     reject: Annotated[
         bool, typer.Option("--reject", help="The version is bad: tag it as rejected. Otherwise it is only withdrawn.")
     ] = False,
@@ -103,10 +104,10 @@ def abort(
     """
     from content_arena.components.canary_rollout import launch
 
-    where, who = target.ref, by or getpass.getuser()
-    sent = launch.abort(where, who, reason, rejects=reject)
-    text = f"{who} asks for version {sent.version} to be {'rejected' if reject else 'withdrawn'}: {reason}."
-    answer = {"version": sent.version, "by": who, "reason": reason, "rejects": reject}
+    where = target.ref
+    sent = launch.abort(where, by, reason, rejects=reject)
+    text = f"{sent.who} asks for version {sent.version} to be {'rejected' if reject else 'withdrawn'}: {reason}."
+    answer = {"version": sent.version, "by": sent.who, "reason": reason, "rejects": reject}
     console.answer(answer, text + _advice(sent.holder, where), as_json)
 
 

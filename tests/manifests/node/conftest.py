@@ -1,8 +1,8 @@
 """A node that runs pods, and is ours to use: these tests install the arena under its real names.
 
 They run where CONTENT_ARENA_TEST_NODE=1 declares that the cluster of KUBECONFIG is one for tests, has a node, and the
-node has the images: the two of `make images`, PostgreSQL (``postgresql/Dockerfile`` makes one where no registry is
-reached) and MinIO, each under the name that the manifests use.
+node has the images: the two of `make images`, PostgreSQL and SeaweedFS (``postgresql/Dockerfile`` and
+``seaweedfs/Dockerfile`` make them where no registry is reached), each under the name that the manifests use.
 """
 
 from __future__ import annotations

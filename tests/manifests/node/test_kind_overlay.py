@@ -40,7 +40,7 @@ def overlay(node, manifests, note):
 
 @pytest.fixture(scope="module")
 def champion(overlay, node, manifests, note):
-    """The version that `arena run` registered in a Job, although PostgreSQL and MinIO were away meanwhile."""
+    """The version that `arena run` registered in a Job, although PostgreSQL and SeaweedFS were away meanwhile."""
     job = manifests.root / "small-run"
     job.mkdir()
     patch = [{"op": "add", "path": "/spec/template/spec/containers/0/args", "value": SMALL}]
@@ -52,7 +52,7 @@ def champion(overlay, node, manifests, note):
     started = time.monotonic()
     with peak_memory(node) as peak:
         kubectl("apply", "--kustomize", str(job))
-        for stage, victim in (("train_qlora", "postgresql-0"), ("evaluate_challenger", "minio-0")):
+        for stage, victim in (("train_qlora", "postgresql-0"), ("evaluate_challenger", "seaweedfs-0")):
             wait_for(lambda stage=stage: f"{stage}: " in log_of_run(), 1800)
             kubectl("delete", "pod", victim, IN, "--wait=false")
         wait_for(has_ended, 1800)
@@ -129,7 +129,7 @@ def everything_is_ready():
     for kind in ("statefulsets", "deployments"):
         for name in kubectl("get", kind, IN, "--output=name").split():
             kubectl("rollout", "status", name, IN, "--timeout=10m")
-    kubectl("wait", "--for=condition=complete", "job/minio-buckets", IN, "--timeout=10m")
+    kubectl("wait", "--for=condition=complete", "job/s3-buckets", IN, "--timeout=10m")
 
 
 def has_ended():

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from kfp import compiler
 
+from content_arena.components.canary_rollout.kube.kubeconfig import TOKEN_VARIABLE
 from content_arena.components.corpus_preparation.databases import PASSWORD, USER
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines.definitions import arena, battle, retrain
@@ -109,9 +110,23 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
             wanted.add("arena-hub")
         if task == "roll-out":
             wanted.add("arena-probe")
+        if task in ("roll-out", "close-run"):
+            wanted.add("arena-rollout")
         if task in ("prepare-corpus", "bootstrap-champion"):
             wanted.add("arena-forget")
         assert names == wanted, task
+
+
+@pytest.mark.parametrize("task", ["roll-out", "close-run"])
+def test_a_rollout_finds_its_token_where_it_looks(compiled, task):
+    (secret,) = [
+        each
+        for settings in (pipeline.settings.get(task, {}) for pipeline in compiled.values())
+        for each in settings.get("secretAsEnv", [])
+        if each["secretNameParameter"]["runtimeValue"]["constant"] == "arena-rollout"
+    ][:1]
+    assert secret["keyToEnv"] == [{"secretKey": "token", "envVar": TOKEN_VARIABLE}]
+    assert secret["optional"] is True
 
 
 @every_pipeline

@@ -197,7 +197,7 @@ def served(tmp_path, monkeypatch):
 
 def test_every_client_has_the_same_methods():
     methods = [name for name in vars(RolloutClient) if not name.startswith("_")]
-    assert len(methods) == 14
+    assert len(methods) == 15
     for client in (KubernetesClient, ApiServer):
         for name in methods:
             assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(RolloutClient, name)), name

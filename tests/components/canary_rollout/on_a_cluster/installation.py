@@ -15,7 +15,8 @@ from tests.components.canary_rollout.on_a_cluster.knative import KnativeKServe
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.standard import RouteFollower, StandardKServe
 from tests.components.canary_rollout.on_a_cluster.users import Users
-from tests.manifests.rendering import MANIFESTS
+from tests.manifests.guards import of_rollouts
+from tests.manifests.rendering import MANIFESTS, kubectl
 
 _PREDICTOR = MANIFESTS / "base/arena/predictor"
 
@@ -44,6 +45,8 @@ class Installation(ServiceUnderTest):
         else:
             controllers = [KnativeKServe(namespace, SERVICE, runtime, self.pods, self.gateway).reconcile_once]
         refusals.install(namespace)
+        kubectl("label", "namespace", namespace, "app.kubernetes.io/part-of=content-arena")
+        kubectl("apply", "--filename=-", given=of_rollouts(namespace))
         self._create()
         self._loops = [Loop(reconcile_once) for reconcile_once in (*controllers, self.pods.reconcile_once)]
 
@@ -66,6 +69,7 @@ class Installation(ServiceUnderTest):
         self.pods.close()
         self.gateway.close()
         refusals.remove(self.namespace)
+        kubectl("delete", "--ignore-not-found", "--filename=-", given=of_rollouts(self.namespace))
         if errors:
             raise ExceptionGroup("a simulated controller failed", errors)
 

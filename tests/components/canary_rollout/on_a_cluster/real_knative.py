@@ -1,4 +1,4 @@
-"""The arena's predictor behind real controllers: KServe, Knative Serving, a gateway, MinIO and the node's containers.
+"""The arena's predictor behind real controllers: KServe, Knative Serving, a gateway, SeaweedFS and containers.
 
 Only the bundles are not those of a user: they have a few kilobytes. Everything else is what ``overlays/kind`` with the
 component for Knative renders to.
@@ -33,9 +33,12 @@ _PORT = 80
 _SHARED = ("ClusterStorageContainer", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 #: Names of what all tests of a module share, and of what each has in its own namespace. Network policies are left out,
 #: because users and probes come from outside the cluster.
-_MINIO = ("minio", "minio-pods", "minio-buckets", "arena-s3", "arena-settings")
-_MINIO_KINDS = ("ServiceAccount", "Secret", "ConfigMap", "Service", "StatefulSet", "Job")
-_PREDICTOR = ("arena-predictor", "arena-s3", "content-arena", "predictor")
+_STORAGE = (
+    "seaweedfs", "s3", "seaweedfs-pods", "s3-buckets", "arena-s3", "arena-s3-predictor", "arena-s3-admin",
+    "arena-s3-identities", "arena-settings",
+)  # fmt: skip
+_STORAGE_KINDS = ("ServiceAccount", "Secret", "ConfigMap", "Service", "StatefulSet", "Job")
+_PREDICTOR = ("arena-predictor", "arena-s3-predictor", "content-arena", "predictor")
 _PREDICTOR_KINDS = ("ServiceAccount", "Secret", "ServingRuntime", "PodDisruptionBudget")
 
 
@@ -76,17 +79,17 @@ class Platform:
 
 @contextlib.contextmanager
 def platform(manifests: Renderer, namespace: str) -> Iterator[Platform]:
-    """Installs MinIO in a namespace, and what the whole cluster has once; removes the latter afterwards."""
+    """Installs SeaweedFS in a namespace, and what the whole cluster has once; removes the latter afterwards."""
     text = manifests.in_namespace("overlays/kind", namespace, "components/knative")
-    rendered = [item for item in yaml.safe_load_all(text.replace("minio:9000", f"minio.{namespace}:9000")) if item]
+    rendered = [item for item in yaml.safe_load_all(text.replace("s3:9000", f"s3.{namespace}:9000")) if item]
     gateway, shared = _gateway(), yaml.safe_dump_all(of_kind(rendered, *_SHARED))
-    minio = [_without_claim(item) for item in _named(of_kind(rendered, *_MINIO_KINDS), *_MINIO)]
+    storage = [_without_claim(item) for item in _named(of_kind(rendered, *_STORAGE_KINDS), *_STORAGE)]
     (template,) = services(rendered)
-    kubectl("apply", "--filename=-", given=yaml.safe_dump_all(minio))
+    kubectl("apply", "--filename=-", given=yaml.safe_dump_all(storage))
     try:
         kubectl("apply", "--filename=-", given=shared)
-        kubectl("wait", "--for=condition=complete", "job/minio-buckets", f"--namespace={namespace}", "--timeout=10m")
-        with forwarded("service/minio", 9000, namespace) as url:
+        kubectl("wait", "--for=condition=complete", "job/s3-buckets", f"--namespace={namespace}", "--timeout=10m")
+        with forwarded("service/s3", 9000, namespace) as url:
             store = Store.from_environment(_keys(namespace) | {"S3_ENDPOINT_URL": url})
             yield Platform(_named(of_kind(rendered, *_PREDICTOR_KINDS), *_PREDICTOR), template, store, gateway)
     finally:

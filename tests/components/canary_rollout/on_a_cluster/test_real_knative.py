@@ -28,7 +28,7 @@ def mode():
 
 @pytest.fixture(scope="module")
 def shared(namespace, tmp_path_factory):
-    """MinIO and what the whole cluster has once; skipped where the cluster has not what it needs."""
+    """SeaweedFS and what the whole cluster has once; skipped where the cluster has not what it needs."""
     if not kserve_runs():
         pytest.skip("needs KServe's controller in the cluster of KUBECONFIG")
     if "services.serving.knative.dev" not in kubectl("api-resources", "--output=name").split():

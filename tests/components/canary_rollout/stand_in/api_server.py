@@ -99,6 +99,10 @@ class ApiServer:
         self._answer()
         self.events.append(body)
 
+    def user(self) -> str:
+        self._answer()
+        return "alice@example.com"
+
     def lease(self, name: str) -> Json | None:
         self._answer()
         return copy.deepcopy(self.leases.get(name))
