@@ -64,5 +64,5 @@ def test_the_furthest_text_is_found():
 
 
 def test_too_few_texts_are_refused():
-    with pytest.raises(InputError, match="99 texts"):
+    with pytest.raises(InputError, match="old score: 99"):
         check_enough(99)
