@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.corpus_versions import versions as corpus_versions
 from content_arena.components.evaluation import first_version_report
-from content_arena.components.qlora_training import (
-    base_models,
-    dataset,
-    export,
-    first_version,
-    mean_pooling,
-    trainer,
-)
+from content_arena.components.qlora_training import dataset, first_version
+from content_arena.components.qlora_training import job as jobs
+from content_arena.components.qlora_training.job import Job, pooling_of
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import ChampionVerdicts
 from content_arena.components.registry import tags
 from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
@@ -36,9 +25,6 @@ from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
@@ -104,7 +90,7 @@ def train_qlora(
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2), learning_rate=settings.learning_rate / 2)
         trained_on |= choices.trained_on(champion) if champion else frozenset()
     facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
-    _, metrics = _train(_Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
+    _, metrics = jobs.run(Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
     return metrics
 
 
@@ -189,8 +175,9 @@ def bootstrap_champion(
         log(BOOTSTRAP, "no champion yet: training the first one on the corpus alone")
         table = dataset.training_table(corpus, [], held_out=())
         with tempfile.TemporaryDirectory() as folder:
-            job = _Job(BOOTSTRAP, corpus, table, settings)
-            bundle, metrics = _train(job, Path(folder) / "bundle", tracking, checkpoints)
+            bundle, metrics = jobs.run(
+                Job(BOOTSTRAP, corpus, table, settings), Path(folder) / "bundle", tracking, checkpoints
+            )
             judged = first_version.judge(bundle, corpus, least)
             version = registry.register(bundle, tracking.run_id, generation=0).version
         registry.record_metrics(version, {"validation_f1": metrics["validation_f1"]})
@@ -226,116 +213,10 @@ def _start(registry: Registry, version: str, settings: TrainingSettings) -> bund
     bundle = bundles.load(registry.download(int(version)))
     # Up to 0.1.0 every classifier read the first token, and no bundle recorded it.
     had = {"base_model": bundle.spec.base_model, "pooling": "first"} | bundle.spec.training
-    wanted = settings.as_dict() | {"pooling": _pooling(settings)}
+    wanted = settings.as_dict() | {"pooling": pooling_of(settings)}
     changed = [name for name in _ADAPTER_SETTINGS if had.get(name) != wanted[name]]
     if changed:
         log(TRAIN, f"a new adapter: version {version} was trained with another {', '.join(changed)}")
         return None
     log(TRAIN, f"continuing from the adapter of version {version}")
     return bundle
-
-
-def _pooling(settings: TrainingSettings) -> str:
-    return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
-
-
-def _verdicts(bundle: bundles.Bundle, validation: pd.DataFrame) -> ChampionVerdicts:
-    """What the champion says of the validation texts, attacked ones included."""
-    with contextlib.closing(ContentFilter(bundle)) as champion:
-        flagged = champion.score(validation["text"].tolist()) >= champion.threshold
-    return ChampionVerdicts(flagged=flagged, attacked=(validation["strategy"] != "").to_numpy())
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is trained, from where, and for which stage.
-
-    Attributes:
-        stage: Name of the stage.
-        corpus: Rows of Sample.
-        table: From :func:`dataset.training_table`.
-        settings: How to train.
-        start: Bundle whose adapter is trained further; None for a new one.
-        lexicon: Of the Reader whose restored texts are in the table; None if it has the canonical texts alone.
-        facts: What else the bundle, and with it the registry, is to record of the training.
-    """
-
-    stage: str
-    corpus: pd.DataFrame
-    table: pd.DataFrame
-    settings: TrainingSettings
-    start: bundles.Bundle | None = None
-    lexicon: Lexicon | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def checkpoint_key(self) -> str:
-        """The same for jobs that can resume each other: same texts, same settings, same start."""
-        return records.sha256_of(dataset.fingerprint(self.table), repr(self.settings), self.started_from)[:16]
-
-    @property
-    def started_from(self) -> str:
-        """SHA-256 (hex) of the bundle it starts from; "" for a new adapter."""
-        return self.start.spec.digest if self.start else ""
-
-
-def _train(
-    job: _Job, bundle_path: Path, tracking: Tracking, checkpoints: str | Path | None
-) -> tuple[bundles.Bundle, dict[str, float]]:
-    """Trains and exports; returns the bundle and the figures of both."""
-    job = _with_reader(job)
-    with tempfile.TemporaryDirectory() as folder:
-        home = _make_checkpoint_folder(Path(checkpoints or folder) / job.checkpoint_key)
-        with tracking.training_run(job.stage):
-            trained = trainer.train(
-                job.table,
-                job.settings,
-                home,
-                job.stage,
-                report_to=["mlflow"],
-                adapter=job.start.path / bundles.ADAPTER if job.start else None,
-            )
-        log(job.stage, "exporting: merge, ONNX, int8, threshold, parity")
-        validation = job.table[job.table["split"] == "validation"]
-        bundle = export.export(
-            trained,
-            job.settings,
-            validation,
-            bundle_path,
-            provenance={
-                "corpus_sha256": records.corpus_digest(job.corpus),
-                "started_from": job.started_from,
-                "pooling": _pooling(job.settings),
-                **job.facts,
-            },
-            champion=_verdicts(job.start, validation) if job.start else None,
-            lexicon=job.lexicon,
-        )
-        shutil.rmtree(home)
-    metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
-    tracking.log(job.stage, metrics, job.settings.as_dict() | dict(job.facts))
-    agreement = metrics["parity_agreement"]
-    log(job.stage, f"validation F1 {metrics['validation_f1']:.3f}, int8 agrees on {agreement:.1%}")
-    return bundle, metrics
-
-
-def _with_reader(job: _Job) -> _Job:
-    """The job with a lexicon, and with texts whose words its Reader has restored, if the settings ask for a Reader."""
-    if not job.settings.reader:
-        return job
-    vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
-    lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
-    if lexicon is None:
-        return job
-    return replace(job, table=dataset.read_through(job.table, Reader(lexicon)), lexicon=lexicon)
-
-
-def _make_checkpoint_folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"no checkpoint can be kept in {path.parent} ({error.strerror}): give a checkpoint_dir that user "
-            f"{os.getuid()} may write to, or none"
-        ) from error
-    return path

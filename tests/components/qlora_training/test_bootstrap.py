@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import training
+from content_arena.components.qlora_training import job, training
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.tracking import Tracking
@@ -21,11 +21,11 @@ def world(tmp_path, make_bundle, monkeypatch):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     trained = []
 
-    def train(job, *_):
+    def train(*_):
         trained.append(make_bundle(f"bundle{len(trained)}", weights_seed=len(trained)))
         return trained[-1], {"validation_f1": 0.9}
 
-    monkeypatch.setattr(training, "_train", train)
+    monkeypatch.setattr(job, "run", train)
 
     def run(*, labels_are_right, **options):
         path = tmp_path / "corpus.jsonl"
