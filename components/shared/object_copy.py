@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.store import Store, StoreError, client, explained, failures
 
@@ -121,6 +121,19 @@ def _digest(server: Minio, bucket: str, key: str, what: str) -> str | None:
         return _read(server, bucket, key, nowhere, what)[0]
 
 
+def _source(environment: Mapping[str, str]) -> Minio:
+    """A client of the server to read from.
+
+    Raises:
+        InputError: A variable of the source is missing, or its address is no URL.
+    """
+    given = {name.removeprefix(_PREFIX): value for name, value in environment.items() if name.startswith(_PREFIX)}
+    try:
+        return client(given)
+    except InputError as error:
+        raise InputError(f"the source ({_PREFIX} before each name): {error}") from error
+
+
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
     """The module's command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
     parser = argparse.ArgumentParser(
@@ -129,10 +142,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument("buckets", nargs="+", metavar="BUCKET")
     options = parser.parse_args(arguments)
     given = os.environ if environment is None else environment
-    of_source = {name.removeprefix(_PREFIX): value for name, value in given.items() if name.startswith(_PREFIX)}
     try:
         with during("copying buckets"):
-            source, target = client(of_source), client(given)
+            source, target = _source(given), client(given)
             for bucket in options.buckets:
                 print(copied(source, target, bucket), flush=True)
     except ArenaError as error:

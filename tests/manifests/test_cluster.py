@@ -121,7 +121,7 @@ ROLLOUT = [
     ("list", "pods"),
     ("get", "pods/log"),
     ("list", "deployments.apps"),
-    *((verb, "leases.coordination.k8s.io") for verb in ("get", "create", "update")),
+    ("create", "leases.coordination.k8s.io"),
     ("create", "events.events.k8s.io"),
 ]
 #: Accounts that roll out.
@@ -138,7 +138,8 @@ NOT_EVEN_ROLLOUT = [
     ("patch", "deployments.apps"),
     *((verb, "secrets") for verb in ("get", "list", "watch")),
     ("get", "configmaps"),
-    ("delete", "leases.coordination.k8s.io"),
+    # Without a name, so all of them.
+    *((verb, "leases.coordination.k8s.io") for verb in ("get", "update", "delete")),
     ("create", "serviceaccounts/token"),
     ("create", "rolebindings.rbac.authorization.k8s.io"),
     ("escalate", "roles.rbac.authorization.k8s.io"),

@@ -80,6 +80,14 @@ def test_a_key_that_is_made_anew_is_one_that_the_server_knows(tmp_path):
     assert not any(line.partition("=")[2] in identities for line in before.splitlines())
 
 
+def test_a_key_of_your_own_may_have_any_characters(tmp_path):
+    folder, secret = Renderer(tmp_path).root / "secrets", 'a"b\\c&d/e'
+    (folder / "arena-s3.env").write_text(f"AWS_ACCESS_KEY_ID=own\nAWS_SECRET_ACCESS_KEY={secret}\n")
+    subprocess.run([folder / "make-secrets"], check=True, capture_output=True)
+    (stages, *_) = json.loads((folder / "arena-s3-identities.json").read_text())["identities"]
+    assert stages["credentials"] == [{"accessKey": "own", "secretKey": secret}]
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_names_every_key_and_is_refused_as_it_stands(manifests: Renderer, name: str):
     example = MANIFESTS / "secrets" / f"{name}.example.env"

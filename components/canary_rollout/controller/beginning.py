@@ -9,7 +9,7 @@ from content_arena.components.canary_rollout.controller.options import ServiceRe
 from content_arena.components.canary_rollout.controller.pace import SYSTEM_CLOCK, Clock
 from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.kube import kserve_version
-from content_arena.components.canary_rollout.kube.client import RolloutClient
+from content_arena.components.canary_rollout.kube.client import AwayError, RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.parameters import Parameters
@@ -109,6 +109,7 @@ def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = S
 
     Raises:
         InputError: There is no such service by then, or its mode is not known.
+        ClusterError: The API server refuses, or does not answer by then.
         TrafficError: One version does not serve alone by then.
     """
     client, end, is_said = KubernetesClient(service_ref.namespace, service_ref.context), clock.now() + seconds, False
@@ -116,8 +117,8 @@ def wait_until_serving(service_ref: ServiceRef, seconds: float, clock: Clock = S
         try:
             mover = Mover(client, service_ref.service)
             mover.mode.stable(mover.read())
-        except (TrafficError, InputError) as error:
-            # Its status does not name its mode yet, or its route does not exist.
+        except (AwayError, TrafficError, InputError) as error:
+            # Its status does not name its mode yet, its route does not exist, or the API server is away for a moment.
             if clock.now() >= end:
                 raise
             if not is_said:

@@ -11,11 +11,12 @@ from content_arena.components.canary_rollout.controller.options import RunOption
 from content_arena.components.canary_rollout.controller.pace import Clock
 from content_arena.components.canary_rollout.controller.stopping import stopped_by_signals
 from content_arena.components.canary_rollout.kube.client import ClusterError, ConflictError
-from content_arena.components.canary_rollout.kube.lease import HeldError, Lease
+from content_arena.components.canary_rollout.kube.lease import Lease
 from content_arena.components.canary_rollout.kube.pod_failures import without_node
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.state import State
-from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Patch
+from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Patch, TrafficError
+from content_arena.components.shared.errors import ArenaError
 
 #: Seconds between two looks at a version that is kept.
 _INTERVAL = 10.0
@@ -24,8 +25,8 @@ _INTERVAL = 10.0
 def keep(service_ref: ServiceRef, state: State, options: RunOptions) -> None:
     """Watches the version that a promotion has kept at 0 %, and lets go of it once its time is over.
 
-    A new rollout, or a pod of the version that serves without a node, ends that time early. Ctrl-C or SIGTERM ends the
-    watching: ``reconcile`` lets go of it later.
+    A new rollout, or a pod of the version that serves without a node, ends that time early. Ctrl-C, SIGTERM or an error
+    ends the watching: ``reconcile`` lets go of it later. An error is only logged, because the promotion is over.
 
     Args:
         service_ref: The service.
@@ -34,9 +35,9 @@ def keep(service_ref: ServiceRef, state: State, options: RunOptions) -> None:
     """
     if not state.kept_until:
         return
-    connection = Connection.to(service_ref, options.settle_seconds)
     LOG.info("%s; Ctrl-C stops watching, and `arena rollout reconcile` lets go of it then", kept_line(state))
     try:
+        connection = Connection.to(service_ref, options.settle_seconds)
         with stopped_by_signals() as stop:
             while (why := why_over(connection, state, stop.clock.now())) == "":
                 stop.clock.sleep(_INTERVAL)
@@ -46,8 +47,11 @@ def keep(service_ref: ServiceRef, state: State, options: RunOptions) -> None:
                 let_go(RecordedMoves(connection.mover, connection.records, lease.ensure), why, stop.clock)
                 for line in connection.clean_up():
                     LOG.info("%s", line)
-    except (KeyboardInterrupt, HeldError):
+    except KeyboardInterrupt:
         LOG.info("version %s stays as it is", state.stable.version)
+    except ArenaError as error:
+        staying = "version %s stays as it is, until `arena rollout reconcile` or the next rollout lets go of it: %s"
+        LOG.warning(staying, state.stable.version, error)
 
 
 def why_over(connection: Connection, kept: State, now: float) -> str | None:
@@ -85,8 +89,10 @@ def let_go(moves: RecordedMoves, why: str, clock: Clock) -> None:
 
     Raises:
         ClusterError: The API server refuses.
-        TrafficError: The service is in a state that no rollout produces; it is not changed.
+        TrafficError: The service is in a state that no rollout produces, and is not changed; or the gateway does not
+            follow within the time that the plan gives to a move.
     """
+    began = clock.now()
     while True:
         view = moves.mover.read()
         record = moves.records.read(view.service)
@@ -101,6 +107,8 @@ def let_go(moves: RecordedMoves, why: str, clock: Clock) -> None:
                 return
             if isinstance(step, Patch):
                 LOG.info("%s", step.why)
+            elif clock.now() - began > state.parameters.shift_seconds:
+                raise TrafficError(f"version {state.stable.version} is still kept at 0 %: {step.why}")
         except ConflictError:
             # Service or record was written meanwhile: both are read again.
             pass

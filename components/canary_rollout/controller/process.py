@@ -135,7 +135,7 @@ def reconcile_service(
             cluster, mover, Unmeasured(), registry, recorder,
             service=service_ref.service, assert_leadership=lease.ensure, pace=pace, clock=stop.clock,
         )  # fmt: skip
-        reconciler = Reconciler(connection.records, mover, rollout, registry, lease.ensure, stop.clock)
+        reconciler = Reconciler(connection.records, mover, rollout, registry, lease.ensure, stop.clock, cluster.user)
         done = reconciler.reconcile(adopts=adopts)
         return [*done, *connection.clean_up()]
 

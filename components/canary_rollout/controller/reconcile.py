@@ -38,6 +38,8 @@ class Reconciler:
         registry: Made to agree with the traffic.
         assert_leadership: Raises if another process holds the lease by now; called before every write.
         clock: The time.
+        user: Name by which the API server knows this process; empty if it does not tell. A policy may refuse an
+            approval in any other name.
     """
 
     records: RecordStore
@@ -46,6 +48,7 @@ class Reconciler:
     registry: RolloutRegistry
     assert_leadership: Callable[[], None] = lambda: None
     clock: Clock = SYSTEM_CLOCK
+    user: Callable[[], str] = lambda: ""
 
     def reconcile(self, *, adopts: bool = False) -> list[str]:
         """Ends a rollout that no process runs, then makes the registry agree with what serves.
@@ -94,7 +97,7 @@ class Reconciler:
         needs_no_decision = _needs_no_decision(state)
         if not needs_no_decision and record.requests().abort is None:
             return None
-        request = _request(state) if needs_no_decision else None
+        request = self._request(state) if needs_no_decision else None
         if request is not None:
             self.assert_leadership()
             self.records.request(request)
@@ -102,6 +105,15 @@ class Reconciler:
         return self.rollout.run(
             lambda now: now.phase is Phase.WAITING and not (needs_no_decision and now.gate == state.gate)
         )
+
+    def _request(self, state: State) -> dict[str, str] | None:
+        """The request that ends the rollout; None if it ends by itself."""
+        if state.phase is Phase.WAITING and state.gate:
+            return operator_requests.approval(state.challenger, state.gate, self.user() or _WHO)
+        if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK) or state.undo:
+            # An undo needs nobody to measure it.
+            return None
+        return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more", AbortKind.ABANDON)
 
 
 class Unmeasured:
@@ -123,13 +135,3 @@ def _needs_no_decision(state: State) -> bool:
         return True
     is_ending = state.then in (Phase.PROMOTING, Phase.ROLLING_BACK)
     return is_ending and state.gate is not None and state.gate.kind in _UNFINISHED
-
-
-def _request(state: State) -> dict[str, str] | None:
-    """The request that ends the rollout; None if it ends by itself."""
-    if state.phase is Phase.WAITING and state.gate:
-        return operator_requests.approval(state.challenger, state.gate, _WHO)
-    if state.phase in (Phase.PROMOTING, Phase.ROLLING_BACK) or state.undo:
-        # An undo needs nobody to measure it.
-        return None
-    return operator_requests.abort_request(state.challenger, _WHO, "no process ran it any more", AbortKind.ABANDON)

@@ -65,7 +65,10 @@ def approve(
         str | None, typer.Argument(help="The gate to approve, such as step-25; the one it waits at if not given.")
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Who approves; the name the cluster knows you by if not given.")
+        str | None,
+        typer.Option(
+            help="Who approves; the name the cluster knows you by if not given. The manifests' policy takes no other."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,16 +1,20 @@
 """The version before keeps its pods at 0 % after a promotion, and an undo needs no new ones."""
 
+import itertools
+
 import pytest
 
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
 from content_arena.components.canary_rollout.controller.connection import Connection
-from content_arena.components.canary_rollout.controller.keeping import let_go, why_over
+from content_arena.components.canary_rollout.controller.keeping import keep, let_go, why_over
 from content_arena.components.canary_rollout.controller.moves import RecordedMoves
-from content_arena.components.canary_rollout.controller.options import ServiceRef
+from content_arena.components.canary_rollout.controller.options import RunOptions, ServiceRef
 from content_arena.components.canary_rollout.controller.pace import Clock
 from content_arena.components.canary_rollout.controller.reconcile import Reconciler
+from content_arena.components.canary_rollout.kube.client import ClusterError
 from content_arena.components.canary_rollout.launch import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase
+from content_arena.components.canary_rollout.traffic.mode import TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench
 from tests.components.canary_rollout.controller.test_undo import PLAN, WHY
@@ -232,3 +236,27 @@ def test_a_server_that_is_away_does_not_end_its_time():
     kept, mover = bench.state, mover_of(bench)
     bench.api.away_until = bench.world.now + 30
     assert why_over(Connection(ServiceRef("filter", "arena"), bench.api, mover), kept, 0.0) == ""
+
+
+def test_an_error_after_the_promotion_is_only_logged(monkeypatch, caplog):
+    bench = promoted()
+    connection = Connection(ServiceRef("filter", "arena"), bench.api, mover_of(bench))
+    monkeypatch.setattr(Connection, "to", lambda *_: connection)
+
+    def denies(*what, **how):
+        raise ClusterError("denied")
+
+    monkeypatch.setattr(bench.api, "patch_service", denies)
+    # By the clock of this machine its time is over long ago.
+    keep(connection.service_ref, bench.state, RunOptions(lambda name: None))
+    assert "version 1 stays as it is" in caplog.text
+    assert "denied" in caplog.text
+    assert bench.state.kept_until, "reconcile can let go of it later"
+
+
+def test_a_gateway_that_never_follows_is_not_waited_for_without_end():
+    bench = promoted()
+    seconds = itertools.count(0, 100)
+    moves = RecordedMoves(mover_of(bench), bench.records, lambda: None)
+    with pytest.raises(TrafficError, match="version 1 is still kept at 0 %"):
+        let_go(moves, "a test", Clock(lambda: next(seconds), lambda _: None))

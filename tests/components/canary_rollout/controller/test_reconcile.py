@@ -14,7 +14,7 @@ from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench, asking
 
 def reconciled(bench, **how):
     mover = Mover(bench.api, "filter", 5, clock=lambda: bench.world.now)
-    return Reconciler(bench.records, mover, bench.process(), bench.aliases).reconcile(**how)
+    return Reconciler(bench.records, mover, bench.process(), bench.aliases, user=bench.api.user).reconcile(**how)
 
 
 def left_at(mode, phase, **how):
@@ -101,6 +101,8 @@ def test_an_action_that_was_refused_too_long_is_tried_again(mode):
     assert "it is rolled_back" in reconciled(bench)[0]
     bench.check(bench.state)
     assert "failed at 25 %: errors: fail" in bench.state.reason
+    # The manifests' approval guard refuses any other name.
+    assert bench.state.approvals[-1].endswith(" by alice@example.com")
     assert reconciled(bench) == []
 
 

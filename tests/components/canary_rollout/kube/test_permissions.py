@@ -23,7 +23,8 @@ GRANTS = [
     for verb in rule["verbs"]
 ]  # fmt: skip
 RECORD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rollout-content-filter"}}
-LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "rollout-filter"}, "spec": {}}
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {},
+         "metadata": {"name": "rollout-content-filter"}}  # fmt: skip
 
 
 def event(namespace):
@@ -72,10 +73,10 @@ def calls(cluster):
         ("", "pods", "list"): lambda: cluster.pods("app=isvc.filter-v2-predictor"),
         # previous_logs hides a refusal, so the log is requested directly.
         ("", "pods/log", "get"): lambda: asked(cluster, "GET", f"/api/v1/namespaces/{cluster.namespace}/pods/a/log"),
-        ("coordination.k8s.io", "leases", "get"): lambda: cluster.lease("rollout-filter"),
+        ("coordination.k8s.io", "leases", "get"): lambda: cluster.lease("rollout-content-filter"),
         ("coordination.k8s.io", "leases", "create"): lambda: cluster.write_lease(LEASE),
         ("coordination.k8s.io", "leases", "update"): lambda: cluster.write_lease(
-            LEASE | {"metadata": {"name": "rollout-filter", "resourceVersion": "1"}}
+            LEASE | {"metadata": {"name": "rollout-content-filter", "resourceVersion": "1"}}
         ),
         ("events.k8s.io", "events", "create"): lambda: cluster.create_event(event(cluster.namespace)),
     }
@@ -137,6 +138,8 @@ def test_every_permission_is_needed(rollout, grant):
         ("GET", "api/v1/namespaces/{}/configmaps/rollout-another"),
         ("PATCH", "api/v1/namespaces/{}/configmaps/kube-root-ca.crt"),
         ("DELETE", "api/v1/namespaces/{}/configmaps/rollout-content-filter"),
+        ("GET", "apis/coordination.k8s.io/v1/namespaces/{}/leases/rollout-another"),
+        ("PUT", "apis/coordination.k8s.io/v1/namespaces/{}/leases/rollout-another"),
         ("DELETE", "api/v1/namespaces/{}/pods/a"),
         ("GET", "apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/filter"),
         ("PATCH", "apis/apps/v1/namespaces/{}/deployments/a"),
