@@ -216,7 +216,8 @@ def _beside(bound: Check, compared: Check, champions: Check, bounds: Bounds) -> 
     """Both checks of a figure of users' traffic, once the champion's own figure is taken into account."""
     if bounds.is_absolute:
         return [bound, compared]
-    return [excused(with_comparison(bound, compared), champions), excused(compared, champions)]
+    # The comparison is not excused: it is over the same window, so what troubles both is on both of its sides.
+    return [excused(with_comparison(bound, compared), champions), compared]
 
 
 def _judge_quantile(kind: Kind, subject: Subject, window: Window, limit: float, *, fails_widely: bool = True) -> Check:
