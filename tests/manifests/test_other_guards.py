@@ -135,6 +135,12 @@ def test_nor_anything_around_it(job: Caller, service: Object, change):
     assert "this account may create" in job.created(service)
 
 
+def test_what_the_webhook_of_kserve_adds_is_taken(job: Caller, service: Object):
+    service["metadata"]["annotations"]["modelFormat"] = "content-arena"
+    service["spec"]["predictor"]["model"] |= {"name": "", "resources": {}}
+    assert job.created(service) == ""
+
+
 def test_labels_of_your_own_are_taken(job: Caller, service: Object):
     service["metadata"]["labels"]["example.com/team"] = "safety"
     service["spec"]["predictor"]["labels"]["team"] = "safety"

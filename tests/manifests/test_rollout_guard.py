@@ -22,8 +22,8 @@ WRITTEN = {
     },
     "canary.predictor": {"name", "minReplicas", "deploymentStrategy", "model"},
     "model": {"storageUri", "env", "runtime"},
-    # modelFormat only as it is.
-    "canary.model": {"storageUri", "env", "runtime", "name", "modelFormat"},
+    # modelFormat only as it is, and resources only empty, as KServe's webhook adds them.
+    "canary.model": {"storageUri", "env", "runtime", "name", "modelFormat", "resources"},
 }  # fmt: skip
 #: Every other field that the definition of KServe 0.21 has there.
 POD = (
@@ -48,7 +48,7 @@ FORBIDDEN = {
     "predictor": POD,
     "canary.predictor": (*POD, "canaryTrafficPercent", "ephemeralContainers", "maxReplicas"),
     "model": (*CONTAINER, "modelFormat", "name"),
-    "canary.model": CONTAINER,
+    "canary.model": tuple(name for name in CONTAINER if name != "resources"),
 }
 FIELDS = [(place, name) for place, names in FORBIDDEN.items() for name in names]
 
@@ -192,6 +192,11 @@ def test_a_variable_is_the_version_as_a_number(rollout: Caller, place: str, env:
 def test_a_model_lies_below_the_models_bucket(rollout: Caller, place: str, uri: str):
     body = canary(storageUri=uri) if place == "canary" else {"spec": {"predictor": {"model": {"storageUri": uri}}}}
     assert "below s3://models/ and to no other" in rollout.patched(SERVICE, body)
+
+
+def test_what_the_webhook_of_kserve_adds_is_taken(rollout: Caller):
+    assert rollout.patched(SERVICE, canary(resources={})) == ""
+    assert GUARD in rollout.patched(SERVICE, canary(resources={"limits": {"nvidia.com/gpu": "1"}}))
 
 
 def test_a_runtime_is_one_of_the_list(rollout: Caller, relisted: Callable[[str], None]):
