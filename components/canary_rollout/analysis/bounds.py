@@ -2,8 +2,8 @@
 
 A limit alone convicts a challenger of what is not its fault: the champion may be as slow, and while a database is away
 both answer with errors. Therefore a bound is relative by default. It is the limit, or the champion's figure and its
-margin where that is looser. And no figure of users' traffic fails while the champion is outside its own limit over the
-same window.
+margin where that is looser. And no figure fails its bound while the champion is outside its own limit over the same
+window or texts. The comparison with the champion fails all the same.
 """
 
 from __future__ import annotations

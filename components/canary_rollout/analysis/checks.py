@@ -162,11 +162,7 @@ def judge_probes(champion: Probes | None, challenger: Probes, bounds: Bounds, se
 
 
 def _judge_probed(subject: Subject, theirs: Ratio | None, ours: Ratio, bounds: Bounds, seed: int) -> list[Check]:
-    """Judges a figure of the probes by its bound, and against the champion's.
-
-    The comparison fails whatever the champion's figure is: both answered the same texts, so only the models make the
-    difference.
-    """
+    """Judges a figure of the probes by its bound, and against the champion's on the same texts."""
     is_higher = subject in HIGHER_IS_BETTER
 
     def within(limit: float) -> Range:
@@ -178,10 +174,7 @@ def _judge_probed(subject: Subject, theirs: Ratio | None, ours: Ratio, bounds: B
     allowed = at_least_below if is_higher else at_most_above
     compared = judge(allowed(subject, bounds.margin(subject)), met.difference)
     bound = judge(within(bounds.beside(subject, met.theirs.rate)), met.ours)
-    if bounds.is_absolute:
-        return [bound, compared]
-    champions = judge(within(bounds.limit(subject)), met.theirs)
-    return [excused(with_comparison(bound, compared), champions), compared]
+    return _beside(bound, compared, judge(within(bounds.limit(subject)), met.theirs), bounds)
 
 
 def _judge_rate(subject: Subject, champion: Window | None, challenger: Window, bounds: Bounds) -> list[Check]:
@@ -213,10 +206,10 @@ def _judge_latency(subject: Subject, champion: Window | None, challenger: Window
 
 
 def _beside(bound: Check, compared: Check, champions: Check, bounds: Bounds) -> list[Check]:
-    """Both checks of a figure of users' traffic, once the champion's own figure is taken into account."""
+    """Both checks of a figure, once the champion's own figure is taken into account."""
     if bounds.is_absolute:
         return [bound, compared]
-    # The comparison is not excused: it is over the same window, so what troubles both is on both of its sides.
+    # The comparison is not excused: it is over the same window or texts, so what troubles both is on both of its sides.
     return [excused(with_comparison(bound, compared), champions), compared]
 
 
