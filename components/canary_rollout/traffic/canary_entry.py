@@ -27,16 +27,16 @@ def canary_of(view: View, challenger: Challenger) -> Json | None:
     return None
 
 
-def other_canaries(view: View, challenger: Challenger) -> list[Json] | None:
-    """The entries of ``spec.canary`` that are not the challenger's; None if there are none."""
+def other_canaries(view: View, name: str) -> list[Json] | None:
+    """The entries of ``spec.canary`` but the one with this name; None if there are none."""
     canaries = view.service["spec"].get("canary") or []
-    return [canary for canary in canaries if canary["predictor"].get("name") != challenger.name] or None
+    return [canary for canary in canaries if canary["predictor"].get("name") != name] or None
 
 
 def entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
     """A patch with the whole of ``spec.canary``: a merge patch replaces lists."""
     own = entry_of(view, challenger, percent, pods)
-    return {"spec": {"canary": [*(other_canaries(view, challenger) or []), own]}}
+    return {"spec": {"canary": [*(other_canaries(view, challenger.name) or []), own]}}
 
 
 def entry_of(view: View, challenger: Challenger, percent: int, pods: int) -> Json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable
+from content_arena.components.canary_rollout.traffic.canary_entry import other_canaries
 from content_arena.components.canary_rollout.traffic.capacity import (
     raised,
     replicas,
@@ -47,12 +48,6 @@ def pods_of(entry: Json | None) -> int:
     return int(entry["predictor"].get("minReplicas", 1)) if entry else 0
 
 
-def others(view: View, name: str) -> list[Json] | None:
-    """The entries of ``spec.canary`` but one; None if there are none."""
-    canaries = view.service["spec"].get("canary") or []
-    return [canary for canary in canaries if canary["predictor"].get("name") != name] or None
-
-
 def own_limits(view: View, kept: int, before: StableSpec) -> StableSpec:
     """Stable's own limits while another variant is kept: without the pods that were added for it."""
     now, own = view.predictor, with_more(replicas(before), kept)
@@ -79,7 +74,7 @@ def without_kept(view: View, spec: StableSpec, pods: int = 0) -> Patch | None:
     if not spec.kept or kept_entry(view, spec.kept) is None:
         return None
     limits = raised(spec, pods) if pods else replicas_for_all_traffic(spec)
-    body = {"spec": {"canary": others(view, spec.kept), "predictor": limits}}
+    body = {"spec": {"canary": other_canaries(view, spec.kept), "predictor": limits}}
     return Patch(body, f"{spec.kept} is no longer kept")
 
 
@@ -99,7 +94,7 @@ def let_go(view: View, spec: StableSpec, before: Challenger, challenger: Challen
         # Before the autoscaler has seen the load, stable keeps the pods that all of the traffic needs.
         is_settled = view.predictor.get("minReplicas") == with_more(replicas(spec), pods)["minReplicas"]
         limits = replicas(spec) if is_settled else replicas_for_all_traffic(spec)
-        body = {"spec": {"canary": others(view, before.name), "predictor": limits}}
+        body = {"spec": {"canary": other_canaries(view, before.name), "predictor": limits}}
         return Patch(body, f"{before.name} is no longer kept")
     if workload(view.name, before.name) in shares or not view.gateway_converged:
         return Wait(f"the route still names {before.name}")

@@ -253,7 +253,7 @@ def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger, 
         return Wait(f"the route does not yet show all traffic at a ready {challenger.name}{standing(view)}")
     predictor = {"name": challenger.name, **replicas_for_all_traffic(spec)}
     predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
-    canaries = other_canaries(view, challenger)
+    canaries = other_canaries(view, challenger.name)
     if kept is None:
         body = {"spec": {"predictor": predictor, "canary": canaries}}
         return Patch(body, f"{challenger.name} becomes stable")

@@ -48,7 +48,7 @@ def withdraw(view: View, spec: StableSpec, challenger: Challenger) -> Step:
             why = f"fewer pods of stable, so that the route shows 0 % for {challenger.name}"
             return Patch(_without_traffic(view, canary, challenger, given_back), why)
         return Wait(f"the route does not yet show 0 % for {challenger.name}{standing(view)}")
-    body = {"spec": {"canary": other_canaries(view, challenger), "predictor": replicas_for_all_traffic(spec)}}
+    body = {"spec": {"canary": other_canaries(view, challenger.name), "predictor": replicas_for_all_traffic(spec)}}
     return Patch(body, f"{challenger.name} is withdrawn, stable has as many pods as before")
 
 
