@@ -142,6 +142,14 @@ def _answers(url: str) -> bool:
         return False
 
 
+def is_ok(url: str) -> bool:
+    """Whether a server answers this address, and with no error."""
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
 def free_ports(n: int) -> list[int]:
     """Free ports whose gRPC ports, 10,000 above, are free as well."""
     found: list[int] = []

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import docker
 import pytest
-import requests
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
+
+from tests.conftest import is_ok
 
 ROOT = Path(__file__).parents[1]
 #: The files that an image is built from.
@@ -76,7 +77,7 @@ def answers(container: Container, url: str, seconds: float = 90) -> None:
     Raises:
         AssertionError: It ended or never did; the message is what it wrote.
     """
-    _await(lambda: _is_ok(url), container, seconds)
+    _await(lambda: is_ok(url), container, seconds)
 
 
 def _await(holds: Callable[[], bool], container: Container, seconds: float) -> None:
@@ -86,10 +87,3 @@ def _await(holds: Callable[[], bool], container: Container, seconds: float) -> N
         assert container.status == "running", container.logs().decode(errors="replace")
         assert time.monotonic() < deadline, container.logs().decode(errors="replace")
         time.sleep(0.2)
-
-
-def _is_ok(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False

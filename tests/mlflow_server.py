@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import requests
+from tests.conftest import is_ok
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def serving(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
-        while not _is_healthy(url):
+        while not is_ok(f"{url}/health"):
             assert process.poll() is None, (folder / "mlflow.log").read_text()[-2000:]
             assert time.monotonic() < deadline, "the MLflow server did not start"
             time.sleep(0.2)
@@ -39,10 +39,3 @@ def serving(folder: Path) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
-
-
-def _is_healthy(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health", timeout=2).ok
-    except requests.RequestException:
-        return False

@@ -1,20 +1,16 @@
 """A real MLflow database, written with the calls the stages make."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 
 import pytest
-import requests
 
 from content_arena.components.metrics_exporter.collector import families
 from content_arena.components.metrics_exporter.snapshot import Reader, Snapshot
 from content_arena.components.registry.gates import DEFAULT_GATES
+from content_arena.components.shared import database
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.tracking import Tracking
+from tests import mlflow_server
 
 DAY = 86_400
 
@@ -88,28 +84,6 @@ def test_settled_runs_are_read_again_after_a_day(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_server_answers_what_its_database_holds(history, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", history.uri, "--workers", "1",
-               "--host", "127.0.0.1", "--port", str(port), "--artifacts-destination", str(tmp_path)]  # fmt: skip
-    # In a session of its own: MLflow starts processes that outlive it.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        end = time.monotonic() + 120
-        while not _answers(f"{uri}/health"):
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.2)
+def test_a_server_answers_what_its_database_holds(history):
+    with mlflow_server.serving(database.path_of(history.uri).parent) as uri:
         assert Reader(uri).read() == Reader(history.uri).read()
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-
-
-def _answers(url):
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False

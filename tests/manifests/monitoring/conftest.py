@@ -24,6 +24,7 @@ from content_arena.components.canary_rollout.reporting.metrics import RolloutMet
 from tests.components.canary_rollout.rollouts import at
 from tests.components.metrics_exporter import history as histories
 from tests.components.predictor.conftest import running
+from tests.conftest import is_ok
 
 from .cluster import cluster_with_a_rollout
 from .expressions import FOLDER, groups
@@ -187,7 +188,7 @@ def scraping(folder, targets=(), discovered=(), *, rules=None, alerting=None):
     try:
         url = f"http://127.0.0.1:{port}"
         end = time.monotonic() + 60
-        while not _is_ready(url):
+        while not is_ok(f"{url}/-/ready"):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.1)
@@ -195,10 +196,3 @@ def scraping(folder, targets=(), discovered=(), *, rules=None, alerting=None):
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _is_ready(url):
-    try:
-        return requests.get(f"{url}/-/ready", timeout=5).ok
-    except requests.ConnectionError:
-        return False

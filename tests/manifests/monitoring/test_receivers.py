@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import pytest
-import requests
 import yaml
+
+from tests.conftest import is_ok
 
 from .conftest import scraping
 from .expressions import FOLDER, groups, rules
@@ -79,7 +80,7 @@ def _alertmanager(folder, config):
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 60
-        while not _is_ready(f"http://127.0.0.1:{port}/-/ready"):
+        while not is_ok(f"http://127.0.0.1:{port}/-/ready"):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.1)
@@ -87,13 +88,6 @@ def _alertmanager(folder, config):
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _is_ready(url):
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def test_a_critical_alert_and_a_warning_reach_their_receivers(received):

@@ -19,7 +19,7 @@ import requests
 
 from content_arena.components.registry.registry import Registry
 from content_arena.pipelines.definitions.stage_table import GENERATION
-from tests.conftest import free_ports
+from tests.conftest import free_ports, is_ok
 from tests.pipelines.command import ARENA, SMALL, arena, environment, wait_until
 
 pytestmark = pytest.mark.slow
@@ -192,7 +192,7 @@ def test_a_served_champion_is_attacked_over_http_with_the_same_result(home, seco
     process = subprocess.Popen([*ARENA, "serve", "--port", str(port)], env=environment(home), stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/v2/health/ready"), 60)
+        wait_until(lambda: is_ok(f"{url}/v2/health/ready"), 60)
         answer = requests.post(f"{url}/v1/models/content-filter:predict", json={"instances": ["hello"]}, timeout=10)
         champion = json.loads(arena(home, "status", "--json").stdout)["champion"]["version"]
         assert answer.json()["predictions"][0]["model_version"] == champion
@@ -214,10 +214,3 @@ def test_an_endpoint_that_is_not_there_is_said(home, second):
     finished = arena(home, "battle", "--victim", "http://127.0.0.1:9", "--max-texts", "240")
     assert finished.returncode == 2
     assert "is the server up?" in finished.stderr
-
-
-def answers(url):
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
