@@ -137,6 +137,15 @@ _SCHEMAS: dict[str, Any] = {
             ),
         },
     },
+    "LoadResponse": {
+        "type": "object",
+        "required": ["name", "load", "model_version"],
+        "properties": {
+            "name": {"type": "string"},
+            "load": {"type": "boolean"},
+            "model_version": {"type": "string"},
+        },
+    },
     "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
 }
 _ERRORS = {
@@ -177,6 +186,28 @@ def _get(operation: str, summary: str, *parameters: str) -> dict[str, Any]:
     return {"get": {"operationId": operation, "summary": summary, "parameters": named, "responses": answer}}
 
 
+def _load(*, keyed: bool) -> dict[str, Any]:
+    refused = {
+        "401": "No valid API key; only where keys are configured.",
+        "403": "Without API keys, only a client on the server's own machine may ask.",
+        "404": "There is no such model.",
+        "409": "A bundle is being loaded already; see Retry-After.",
+        "422": "The bundle cannot be served; the one before still is.",
+        "503": "The server is about to end; see Retry-After.",
+    }
+    errors = {status: {"description": why, "content": _json("Error")} for status, why in refused.items()}
+    name = {"name": "model_name", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "post": {
+            "operationId": "load",
+            "summary": "Serves the bundle that is at its source now.",
+            "parameters": [name],
+            "responses": {"200": {"description": "It serves.", "content": _json("LoadResponse")}, **errors},
+        }
+        | ({"security": [{"bearer": []}, {"header": []}]} if keyed else {})
+    }
+
+
 def description(version: str, *, keyed: bool) -> dict[str, Any]:
     """The description, OpenAPI 3.1.
 
@@ -196,6 +227,7 @@ def description(version: str, *, keyed: bool) -> dict[str, Any]:
                 "explain", "Scores texts and says why.", "ExplainRequest", "ExplainResponse", keyed=keyed
             ),
             f"{v2}/infer": _post("infer", "Scores a tensor of texts.", "InferRequest", "InferResponse", keyed=keyed),
+            "/v2/repository/models/{model_name}/load": _load(keyed=keyed),
             v1: _get("model_ready_v1", "Whether the model is ready.", "model_name"),
             f"{v2}/ready": _get("model_ready", "Whether the model is ready.", "model_name"),
             "/v2/health/live": _get("live", "Whether the server is alive."),
@@ -205,19 +237,18 @@ def description(version: str, *, keyed: bool) -> dict[str, Any]:
     }
 
 
-def register(app: FastAPI, version: str, *, keyed: bool) -> None:
+def register(app: FastAPI, version: Callable[[], str], *, keyed: bool) -> None:
     """Adds the description and its page to ``app``; the page needs nothing from elsewhere.
 
     Args:
         app: The application.
-        version: Of the model.
+        version: Of the model that is served now.
         keyed: Whether the server asks for API keys.
     """
-    described = description(version, keyed=keyed)
     static = Path(str(resources.files("fastapi_offline"))) / "static"
 
     async def openapi() -> JSONResponse:
-        return JSONResponse(described)
+        return JSONResponse(description(version(), keyed=keyed))
 
     async def docs() -> HTMLResponse:
         # Relative addresses: a gateway may serve all of this under a prefix.

@@ -127,6 +127,11 @@ class Scheduler:
         job.result.add_done_callback(lambda _: self._forget(job))
         return job
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is not finished."""
+        return bool(self._jobs)
+
     def close(self) -> None:
         """Gives up what is not finished, and ends the threads after their present step."""
         with self._changed:

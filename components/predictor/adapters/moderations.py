@@ -122,7 +122,8 @@ class _Moderations:
         except RequestError as error:
             raise _invalid(str(error), None) from None
         results = [highest(scored)] if inputs.together else scored
-        body = {"id": f"modr-{uuid.uuid4().hex}", "model": self._scorer.model, "results": list(map(_result, results))}
+        model = self._scorer.model(scored[0].version)
+        body = {"id": f"modr-{uuid.uuid4().hex}", "model": model, "results": list(map(_result, results))}
         return answer(body)
 
     async def _score(self, texts: Sequence[str], request: Request) -> list[Scored]:

@@ -133,7 +133,7 @@ class _Perspective:
             "attribute_scores": suggestion.scores,
             "languages": list(suggestion.comment.languages),
             "community": suggestion.community,
-            "model": self._scorer.model,
+            "model": self._scorer.model(),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 

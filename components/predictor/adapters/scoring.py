@@ -25,10 +25,12 @@ class Scored:
     Attributes:
         score: Probability of toxic.
         is_toxic: Whether the score is at least the bundle's threshold.
+        version: Of the model that judged.
     """
 
     score: float
     is_toxic: bool
+    version: str
 
 
 def highest(scored: Sequence[Scored]) -> Scored:
@@ -49,10 +51,9 @@ class Scorer:
         """ISO 639-1 code of the language that the bundle was trained on."""
         return self._model.lang
 
-    @property
-    def model(self) -> str:
-        """Name and version of what judges."""
-        return f"{self._model.name}-{self._model.version}"
+    def model(self, version: str | None = None) -> str:
+        """Name and version of what judged; of what is served now if None."""
+        return f"{self._model.name}-{version or self._model.version}"
 
     async def check_ready(self) -> None:
         """Refuses while no model can be asked.
@@ -109,6 +110,6 @@ class Scorer:
             return []
         answer, _ = await self._dataplane.infer(self._model.name, {"instances": distinct}, dict(request.headers))
         predictions = answer["predictions"] if isinstance(answer, dict) else []
-        scored = [Scored(float(one["toxic_score"]), bool(one["is_toxic"])) for one in predictions]
+        scored = [Scored(float(one["toxic_score"]), bool(one["is_toxic"]), one["model_version"]) for one in predictions]
         by_piece = dict(zip(distinct, scored, strict=True))
         return [by_piece[piece] for piece in pieces]

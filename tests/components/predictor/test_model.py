@@ -16,6 +16,7 @@ from kserve.model_repository import ModelRepository
 from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
 from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.engine import Engine, ScoreError
 from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
@@ -52,7 +53,7 @@ def query(n):
 def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
     # Each text has four tokens: two words, and one at each end.
-    model = models.ContentFilterModel(held, Limits(queue_tokens=40))
+    model = models.ContentFilterModel(Engine(held, Limits(queue_tokens=40)))
 
     async def scenario():
         first = asyncio.create_task(model.predict(query(8)))
@@ -69,8 +70,8 @@ def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
 
 
 def test_a_score_that_is_no_number_is_an_error_not_benign(tiny_bundle):
-    model = models.ContentFilterModel(BrokenFilter(tiny_bundle, threads=1))
-    with pytest.raises(models.ScoreError):
+    model = models.ContentFilterModel(Engine(BrokenFilter(tiny_bundle, threads=1)))
+    with pytest.raises(ScoreError):
         asyncio.run(model.predict(query(1)))
     with pytest.raises(BundleError, match="warm-up"):
         model.load()
@@ -169,7 +170,7 @@ def test_scores_are_those_of_the_filter_however_texts_are_cut_into_steps(tiny_bu
 
 
 def test_is_ready_only_after_the_warm_up(tiny_bundle):
-    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    model = models.ContentFilterModel(Engine(ContentFilter(tiny_bundle, threads=1)))
     assert not model.ready
     assert model.load()
     assert model.ready
@@ -178,7 +179,7 @@ def test_is_ready_only_after_the_warm_up(tiny_bundle):
 
 @pytest.mark.parametrize("path", ["/v1/models/content-filter:predict", "/v2/models/content-filter/infer"])
 def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle, path):
-    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    model = models.ContentFilterModel(Engine(ContentFilter(tiny_bundle, threads=1)))
     repository, app = ModelRepository(), FastAPI()
     repository.update(model)
     model.load()
