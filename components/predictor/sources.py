@@ -129,7 +129,7 @@ def checked_sha256(text: str | None) -> str | None:
         return None
     digest = text.strip().lower()
     if not _SHA256.fullmatch(digest):
-        raise InputError(f"got {text!r} as the bundle's SHA-256, wanted 64 hexadecimal digits: `arena status --json` has it")
+        raise InputError(f"got {text!r} as the bundle's SHA-256, wanted 64 hexadecimal digits")
     return digest
 
 
