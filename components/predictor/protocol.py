@@ -207,7 +207,7 @@ def wants_reading(payload: object) -> bool:
     """Whether a V1 or V2 request asks for what the model reads: ``"parameters": {"read_as": true}``.
 
     Raises:
-        RequestError: The parameter is neither true nor false.
+        RequestError: The parameter is neither true nor false, or the parameters are no object.
     """
     if isinstance(payload, InferRequest):
         parameters: object = payload.parameters
@@ -215,6 +215,8 @@ def wants_reading(payload: object) -> bool:
             return True
     else:
         parameters = payload.get("parameters") if isinstance(payload, dict) else None
+        if parameters is not None and not isinstance(parameters, dict):
+            raise RequestError("parameters must be an object")
     value = parameters.get(READ_AS["name"], False) if isinstance(parameters, dict) else False
     if not isinstance(value, bool):
         raise RequestError("the parameter read_as is true or false")
