@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,7 +194,7 @@ class ContentFilterModel(Model):
             answer = v1_answer(engine.judge(np.concatenate(judged), seconds))
         return answer | {"explanations": explanations}
 
-    @contextmanager
+    @contextlib.contextmanager
     def _in_use(self) -> Iterator[Engine]:
         """The engine that a request stays with, and that metrics and log name."""
         engine = self._engine
@@ -208,8 +209,16 @@ class ContentFilterModel(Model):
     def _end_if_unused(self, engine: Engine) -> None:
         if engine in self._replaced and not engine.n_requests:
             self._replaced.remove(engine)
-            # Its threads wait for nothing but their present step; still, the event loop does not wait for them.
-            threading.Thread(target=engine.stop, name="end-engine", daemon=True).start()
+            # Its threads end after their present step; still, the event loop does not wait for them.
+            threading.Thread(target=_end, args=([engine],), name="end-engine", daemon=True).start()
+
+
+def _end(engines: list[Engine]) -> None:
+    """Ends an engine, which is taken out of the list: nothing else refers to it then, and its memory is free."""
+    engines.pop().stop()
+    # glibc keeps what was freed: without this a server needs twice the memory after some reloads.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class FilterDataPlane(DataPlane):

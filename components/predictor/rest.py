@@ -9,6 +9,7 @@ administration.py.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -216,6 +217,10 @@ class _FilterREST(RESTServer):
         access.propagate = False
         # About kserve's response class, at the first request of every route.
         warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+        # A full collection stops every thread. What is loaded by now stays, so none looks at it again: during a reload
+        # they took 50 ms of a core instead of 245.
+        gc.collect()
+        gc.freeze()
         super().run(sockets)
 
 

@@ -92,7 +92,8 @@ class Scheduler:
         self._filter = content_filter
         self._limits = limits
         self._capacity = limits.queue_tokens * content_filter.threads
-        self._jobs: set[Job] = set()
+        #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
+        self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
         self._waiting: set[Job] = set()  # Jobs with a step to take.
         self._numbers = itertools.count()
         self._n_tokens = 0
@@ -121,10 +122,10 @@ class Scheduler:
             if self._closed:
                 raise ClosingError("the server is about to end")
             self._charge(job, job.charge, held=0)
-            self._jobs.add(job)
+            self._jobs[job.result] = job
             job.number = next(self._numbers)
             self._queue(job)
-        job.result.add_done_callback(lambda _: self._forget(job))
+        job.result.add_done_callback(self._forget)
         return job
 
     @property
@@ -136,7 +137,7 @@ class Scheduler:
         """Gives up what is not finished, and ends the threads after their present step."""
         with self._changed:
             self._closed = True
-            unfinished = list(self._jobs)
+            unfinished = list(self._jobs.values())
             self._changed.notify_all()
         for job in unfinished:
             _fail(job, ClosingError("the server ended before the texts were scored"))
@@ -157,10 +158,9 @@ class Scheduler:
             raise OverloadedError("too many texts are waiting")
         self._n_tokens, job.charge = total, tokens
 
-    def _forget(self, job: Job) -> None:
+    def _forget(self, result: Future[npt.NDArray[np.float32]]) -> None:
         with self._changed:
-            self._jobs.remove(job)
-            self._n_tokens -= job.charge
+            self._n_tokens -= self._jobs.pop(result).charge
 
     def _work(self) -> None:
         while True:
@@ -205,7 +205,7 @@ class Scheduler:
         job.seconds += time.perf_counter() - start
         try:
             with self._changed:
-                if job not in self._jobs:  # It was given up meanwhile.
+                if job.result not in self._jobs:  # It was given up meanwhile.
                     return
                 if not job.is_read:
                     self._queue(job)

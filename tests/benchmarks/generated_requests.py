@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.core.failures import FailureGroup
 
 from tests.components.predictor import generated
 from tests.components.predictor.conftest import Server, running
@@ -85,7 +86,7 @@ def _turn(kind: generated.Kind, answers: Counter[int], number: int) -> list[str]
 
     try:
         answered()
-    except Exception as error:  # What hypothesis found, and an answer that never came.
+    except (Exception, FailureGroup) as error:  # What was wrong with an answer, or that there was none.
         return [f"{kind.name}: {type(error).__name__}: {error}"]
     return []
 

@@ -1,12 +1,14 @@
 """Taking over another bundle while requests come: none is lost, and each is answered by one bundle."""
 
 import asyncio
+import gc
 import itertools
 import os
 import pty
 import signal
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -276,6 +278,28 @@ def test_an_error_of_any_kind_leaves_the_old_one_and_the_end_of_the_server_ends_
         let_go.set()
 
     asyncio.run(scenario())
+
+
+def test_the_memory_of_a_bundle_is_free_when_it_ends(tiny_bundle, make_bundle):
+    content_filter = ContentFilter(tiny_bundle, threads=1)
+    model, freed = ContentFilterModel(Engine(content_filter)), weakref.ref(content_filter)
+    del content_filter
+
+    async def scenario():
+        model.load()
+        for texts in (["you idiot"], ["nice day"] * 40):
+            await model.predict(Query(texts, None))
+        following = ContentFilter(make_bundle(bias=9.0), threads=1)
+        assert await Reloader(model, lambda _: Engine(following)).reload() == following.version
+
+    gc.collect()
+    gc.disable()  # What only a garbage collection frees may stay for hours.
+    try:
+        asyncio.run(scenario())
+        wait_for(lambda: freed() is None)
+    finally:
+        gc.enable()
+    model.stop()
 
 
 def test_the_same_bundle_is_not_loaded_twice(tiny_bundle, make_bundle):
