@@ -25,8 +25,9 @@ _PAGE, _DESCRIPTION = "/docs", "/openapi.json"
 #: Everything that is served here.
 PATHS = frozenset({_PAGE, _DESCRIPTION, *(f"{_PAGE}/{name}" for name in _ASSETS)})
 
-#: Not only white space.
-_TEXT = {"type": "string", "pattern": "\\S", "maxLength": MAX_TEXT_LENGTH, "example": "have a nice day"}
+#: Not only white space, as Python has it.
+_NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"
+_TEXT = {"type": "string", "pattern": _NOT_BLANK, "maxLength": MAX_TEXT_LENGTH, "example": "have a nice day"}
 _TEXTS = {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": _TEXT}
 _PREDICTION = {
     "type": "object",
@@ -108,11 +109,12 @@ _SCHEMAS: dict[str, Any] = {
                     "required": ["name", "shape", "datatype", "data"],
                     "properties": {
                         "name": {"type": "string"},
-                        "shape": {"type": "array", "items": {"type": "integer"}},
+                        "shape": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}},
                         "datatype": {"type": "string", "enum": ["BYTES"]},
                         "data": {
                             "type": "array",
-                            "items": {},
+                            "minItems": 1,
+                            "items": {"anyOf": [_TEXT, {"type": "array"}]},
                             "description": "Texts, flat or nested by the shape.",
                         },
                     },

@@ -112,7 +112,7 @@ def test_an_accepted_job_that_turns_out_cheaper_is_not_refused_after_it_was_read
     scheduler.join()
 
 
-@pytest.mark.parametrize("n_short", [1, 40])
+@pytest.mark.parametrize("n_short", [1, 320])
 def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
     held = HeldFilter(tiny_bundle, threads=1)
     scheduler = Scheduler(held, Limits())
@@ -133,8 +133,31 @@ def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_
     scheduler.close()
     scheduler.join()
     assert finished.index("short") < min(finished.index("huge"), finished.index("long"))
-    # Huge has five batches to go, which are the fourth, eighth ... step while there are short ones.
+    # Huge has five batches of 32 tokens to go: an eighth of the work while there are 320 short ones of 4 tokens.
     assert (finished[-1] == "huge") == (n_short == 1)
+
+
+def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    sizes = []
+    score = held.score_windows
+    held.score_windows = lambda batch: sizes.append(sum(len(window.ids) for window in batch)) or score(batch)
+    # Batches of 256 tokens, one window of 32 after the other, beside batches of 4.
+    jobs = [scheduler.submit(["idiot " * 200] * 40)]
+    assert held.at_work.wait(20)
+    jobs += [scheduler.submit(["you idiot"]) for _ in range(1_000)]
+    held.let_go.set()
+    for job in jobs[1:]:
+        job.result.result(60)
+    largest = max(sizes)
+    jobs[0].result.cancel()
+    scheduler.close()
+    scheduler.join()
+    last_short = len(sizes) - 1 - sizes[::-1].index(4)
+    of_huge = sum(size for size in sizes[1:last_short] if size > 4)
+    assert of_huge <= 1_000 * 4 / 7 + largest
+    assert of_huge >= 1_000 * 4 / 7 - largest
 
 
 def test_every_unfinished_job_is_told_when_the_queue_closes(tiny_bundle):
