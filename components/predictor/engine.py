@@ -84,7 +84,7 @@ class Engine:
 
     @property
     def is_busy(self) -> bool:
-        """Whether texts wait or are at work."""
+        """Whether it has requests for all of its threads."""
         return self._scheduler.is_busy
 
     def close_queue(self) -> None:

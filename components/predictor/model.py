@@ -86,7 +86,7 @@ class ContentFilterModel(Model):
 
     @property
     def is_busy(self) -> bool:
-        """Whether users' texts wait or are at work."""
+        """Whether there are requests for all threads."""
         return self._engine.is_busy
 
     def load(self) -> bool:

@@ -137,8 +137,8 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is not finished."""
-        return bool(self._jobs)
+        """Whether there are as many jobs as threads, or more."""
+        return len(self._jobs) >= len(self._threads)
 
     def close(self) -> None:
         """Gives up what is not finished, and ends the threads after their present step."""

@@ -1,8 +1,8 @@
 """A second bundle that scores what users send, off the request path, to see how it would have judged.
 
 A request's texts are put into a bounded queue after its answer was found, and are dropped if there is no room. One
-thread scores them. While requests wait it works a tenth of the time, so that they keep the processors. Only counts and
-differences of scores leave this module, in metrics; no text does.
+thread scores them. While there are requests for all of the server's threads it works a tenth of the time, so that they
+keep the processors. Only counts and differences of scores leave this module, in metrics; no text does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from content_arena.components.shared.filter import ContentFilter
 
 logger = logging.getLogger("kserve.content_arena")
 
-#: Pauses are this many times as long as the work before them while requests wait.
+#: Pauses are this many times as long as the work before them while requests need the processors.
 _PAUSE = 9
 
 
@@ -70,7 +70,7 @@ class Shadow:
         self._thread.start()
 
     def yield_to(self, is_busy: Callable[[], bool]) -> None:
-        """Works a tenth of the time while users' texts wait or are at work, as the function says."""
+        """Works a tenth of the time while there are requests for all threads, as the function says."""
         self._is_busy = is_busy
 
     def offer(self, texts: Sequence[str], judgement: Judgement) -> None:
@@ -143,7 +143,7 @@ class Shadow:
         return scores
 
     def _pause(self, start: float) -> bool:
-        """Leaves the processors to waiting requests; whether to go on."""
+        """Leaves the processors to requests that need them; whether to go on."""
         if self._is_busy():
             self._stopped.wait(_PAUSE * (time.perf_counter() - start))
         return not self._stopped.is_set()
