@@ -12,6 +12,7 @@ def label_attacks(
     attacks: dsl.Input[dsl.Dataset],
     labelled: dsl.Output[dsl.Dataset],
     review: dsl.Output[dsl.Artifact],
+    review_tasks: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     lang: str,
@@ -23,8 +24,9 @@ def label_attacks(
     Args:
         attacks: Parquet of Attack records.
         labelled: Parquet of LabelledAttack records; rows with needs_review are never trained on.
-        review: CSV of the doubtful rows, the least certain first.
-        metrics: n_labelled, n_review, mean_confidence.
+        review: CSV of what waits for a person, the least certain first; no cell is a formula.
+        review_tasks: The same as tasks for Label Studio, JSON.
+        metrics: n_labelled, n_review, n_by_people, mean_confidence.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
         settings: Settings by section; [labeling] is read.
@@ -40,6 +42,7 @@ def label_attacks(
         Path(attacks.path),
         Path(labelled.path),
         Path(review.path),
+        Path(review_tasks.path),
         lang=lang,
         pipeline_run=pipeline_run,
         settings=read("label_attacks", LabelingSettings, settings),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from content_arena.components.labeling import review
+from content_arena.components.labeling import queue, review
+from content_arena.components.labeling.answers import PERSON, settled, waiting
 from content_arena.components.labeling.settings import LabelingSettings
-from content_arena.components.shared import records
+from content_arena.components.shared import kept_answers, records
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
@@ -18,6 +19,7 @@ def label_attacks(
     attacks_path: Path,
     labelled_path: Path,
     review_path: Path,
+    tasks_path: Path,
     *,
     lang: str,
     pipeline_run: str,
@@ -29,29 +31,34 @@ def label_attacks(
     Args:
         attacks_path: Parquet of Attack.
         labelled_path: Where to write the Parquet of LabelledAttack, doubtful rows included.
-        review_path: Where to write the doubtful rows as CSV, the least certain first.
+        review_path: Where to write what waits for a person as CSV, the least certain first; no cell is a formula.
+        tasks_path: Where to write the same as tasks for Label Studio.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
         settings: How sure a label has to be.
 
     Returns:
-        n_labelled, n_review, mean_confidence.
+        n_labelled, n_review, n_by_people, mean_confidence.
     """
     attacks = records.read(records.Attack, attacks_path)
-    log(STAGE, f"labelling {len(attacks)} attacks")
-    labelled = review.label(attacks, min_confidence=settings.min_confidence)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    words = settled(kept_answers.read(tracking.client))
+    log(STAGE, f"labelling {len(attacks)} attacks; people said what {len(words)} texts are")
+    labelled = review.label(attacks, min_confidence=settings.min_confidence, words=words)
     records.write(records.LabelledAttack, labelled, labelled_path)
-    doubtful = labelled[labelled["needs_review"]].sort_values("label_confidence")
-    review_path.parent.mkdir(parents=True, exist_ok=True)
-    doubtful.to_csv(review_path, index=False)
+    doubtful = waiting(labelled, words).assign(battle=pipeline_run)
+    for path, write in ((review_path, queue.spreadsheet), (tasks_path, queue.label_studio)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(write(queue.one_per_text(doubtful)).encode("utf-8", "surrogatepass"))
+    n_left_out = int(labelled["needs_review"].sum())
     metrics = {
         "n_labelled": float(len(labelled)),
         "n_review": float(len(doubtful)),
+        "n_by_people": float((labelled["label_source"] == PERSON).sum()),
         "mean_confidence": float(labelled["label_confidence"].mean()),
     }
-    tracking = Tracking(tracking_uri, pipeline_run)
     tracking.log_labelled(lang, labelled)
     tracking.log(STAGE, metrics)
-    log(STAGE, f"{len(labelled) - len(doubtful)} to train on, {len(doubtful)} set aside for a person")
+    log(STAGE, f"{len(labelled) - n_left_out} to train on, {len(doubtful)} wait for a person (`arena review list`)")
     return metrics

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from content_arena.components.labeling.answers import Word, applied
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
@@ -17,6 +19,7 @@ def label(
     voters: Sequence[Voter] | None = None,
     min_confidence: float = LabelingSettings.min_confidence,
     min_readability: float = MIN_READABILITY,
+    words: Mapping[str, Word] | None = None,
 ) -> pd.DataFrame:
     """Labels attacks by a weighted vote.
 
@@ -25,6 +28,7 @@ def label(
         voters: The voters; gold label and victim if None.
         min_confidence: Rows whose confidence is lower need a review.
         min_readability: Rows that are less readable need a review in any case.
+        words: What people said of texts; it takes the place of the vote on them.
 
     Returns:
         Rows of LabelledAttack. ``label_confidence`` is the weighted mean of the votes for the label given, in [0, 1];
@@ -50,9 +54,14 @@ def label(
     # A label that differs from the original's needs a review, however confident the voters are.
     contradicts = is_toxic != (attacks["label_gold"] == "toxic").to_numpy()
     unreadable = readability(attacks) < min_readability
-    return attacks.assign(
+    labelled = attacks.assign(
         label=np.where(is_toxic, "toxic", "benign"),
         label_confidence=np.clip(confidence, 0.0, 1.0),
         label_source=[source or "none" for source in sources],
         needs_review=(confidence < min_confidence) | contradicts | unreadable,
+        votes=[
+            json.dumps({voter.name: round(vote, 4) for voter, vote in zip(voters, row, strict=True) if vote == vote})
+            for row in votes.T.tolist()
+        ],
     )
+    return applied(labelled, words or {})

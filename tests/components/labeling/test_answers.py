@@ -1,0 +1,85 @@
+"""What people say decides; what they do not agree on waits."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content_arena.components.labeling import accuracy
+from content_arena.components.labeling.answers import PERSON, Word, applied, settled, waiting
+from content_arena.components.shared import records
+from tests.components.labeling.battles import battle
+
+GIVEN = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from(records.ANSWERS), st.sampled_from(["ann", "bo", "cy", ""])),
+    min_size=1,
+)
+
+
+THREE = battle("a", "b", "c")
+
+
+def answers(*given):
+    return pd.DataFrame(given, columns=["perturbed_text", "answer", "reviewer"])
+
+
+@pytest.mark.parametrize(
+    ("given_in_order", "answer"),
+    [
+        (["ann:toxic"], "toxic"),
+        (["ann:toxic", "bo:benign"], None),
+        (["ann:toxic", "bo:benign", "cy:benign"], "benign"),
+        (["ann:toxic", "ann:benign"], "benign"),
+        (["ann:toxic", "bo:benign", "ann:benign"], "benign"),
+        (["ann:toxic", "bo:benign", "cy:unreadable"], None),
+        (["ann:unreadable"], "unreadable"),
+    ],
+)
+def test_of_each_person_the_last_answer_counts_and_of_people_the_majority(given_in_order, answer):
+    rows = [("a", *reversed(each.split(":"))) for each in given_in_order]
+    assert settled(answers(*rows))["a"].answer == answer
+
+
+@settings(max_examples=25)
+@given(GIVEN)
+def test_a_text_is_trained_on_exactly_if_people_agree_that_it_is_toxic_or_benign(rows):
+    table, words = THREE, settled(answers(*rows))
+    done = applied(table, words)
+    assert records.validate(records.LabelledAttack, done) is not None
+    for row in done.itertuples():
+        word = words.get(row.perturbed_text, Word("not asked", 0, 0))
+        assert row.needs_review == (word.answer not in records.LABELS)
+        if not row.needs_review:
+            assert (row.label, row.label_source) == (word.answer, PERSON)
+    left = set(waiting(table, words)["perturbed_text"])
+    assert left == {text for text in "abc" if text not in words or words[text].answer is None}
+    assert set(waiting(done, words)["perturbed_text"]) == left
+
+
+def test_people_who_disagree_overrule_a_sure_vote():
+    table = battle("a text that is readable", before=0.99)
+    assert not table["needs_review"].any()
+    words = settled(answers(("a text that is readable", "toxic", "ann"), ("a text that is readable", "benign", "bo")))
+    assert applied(table, words)["needs_review"].all()
+    assert len(waiting(table, words)) == 1
+
+
+def test_without_answers_nothing_changes():
+    table = battle("a", "b")
+    pd.testing.assert_frame_equal(applied(table, {}), table)
+
+
+def test_a_voter_is_measured_where_it_voted_and_people_agree():
+    table = battle("text one", "text two", "text three", "text four")
+    said = answers(
+        ("text one", "toxic", "ann"), ("text two", "benign", "ann"), ("text three", "unreadable", "ann"),
+        ("text four", "benign", "ann"), ("text four", "toxic", "bo"), ("elsewhere", "toxic", "ann"),
+    )  # fmt: skip
+    rates = accuracy.of_voters(table, settled(said))
+    assert {name: (rate.rate, rate.n) for name, rate in rates.items()} == {
+        "gold": (0.5, 2), "model": (0.5, 2), "combined": (0.5, 2),
+    }  # fmt: skip
+    assert 0 < rates["gold"].low < 0.5 < rates["gold"].high < 1
+    by_people = accuracy.of_voters(applied(table, settled(said)), settled(said))
+    assert "combined" not in by_people
+    assert by_people["gold"] == rates["gold"]
