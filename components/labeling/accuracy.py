@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 
 import pandas as pd
 
 from content_arena.components.evaluation.statistics import wilson
-from content_arena.components.labeling.answers import PERSON, Word
+from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL, Said
 from content_arena.components.shared import records
 from content_arena.components.shared.figures import Rate
 
@@ -17,7 +16,7 @@ from content_arena.components.shared.figures import Rate
 COMBINED = "combined"
 
 
-def of_voters(labelled: pd.DataFrame, words: Mapping[str, Word]) -> dict[str, Rate]:
+def of_voters(labelled: pd.DataFrame, said: Said) -> dict[str, Rate]:
     """The share of texts on which each voter agrees with people, with Wilson's 95 % interval.
 
     Texts that people call unreadable, or do not agree on, are left out. So is a text on which a voter abstained, for
@@ -25,20 +24,20 @@ def of_voters(labelled: pd.DataFrame, words: Mapping[str, Word]) -> dict[str, Ra
 
     Args:
         labelled: Rows of LabelledAttack as they were voted, oldest battle first; the newest vote on a text counts.
-        words: From :func:`content_arena.components.labeling.answers.settled`.
+        said: From :func:`content_arena.components.labeling.answers.settled`.
 
     Returns:
         By the name of the voter; :data:`COMBINED` is the label that the vote gave.
     """
     newest = labelled.drop_duplicates("perturbed_text", keep="last").set_index("perturbed_text")
     hits: dict[str, list[bool]] = defaultdict(list)
-    for text, word in words.items():
+    for text, word in said.texts.items():
         if text not in newest.index or word.answer not in records.LABELS:
             continue
         votes, label, source = (str(newest.at[text, name]) for name in ("votes", "label", "label_source"))
         for voter, probability in json.loads(votes).items():
             hits[voter].append((probability > 0.5) == (word.answer == "toxic"))
         # What was labelled after people had answered has their word for a label.
-        if source != PERSON:
+        if source not in (PERSON, PERSON_OF_ORIGINAL):
             hits[COMBINED].append(label == word.answer)
     return {voter: wilson(found) for voter, found in sorted(hits.items())}

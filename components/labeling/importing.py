@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from content_arena.components.labeling.answers import settled
+from content_arena.components.labeling.answers import contradicted, settled
 from content_arena.components.labeling.returned import Returned
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -29,6 +29,7 @@ class Imported:
         n_changed: Texts about which a person now says something else than before.
         unknown: Ids of which no attack is kept here, or not any more.
         disputed: Ids of attacks about which people disagree without a majority.
+        contradicted: Ids of originals that have another label in their corpus than people give their attacks.
     """
 
     answers: pd.DataFrame
@@ -36,6 +37,7 @@ class Imported:
     n_changed: int
     unknown: tuple[str, ...]
     disputed: tuple[str, ...]
+    contradicted: tuple[str, ...]
 
 
 def matched(
@@ -73,15 +75,16 @@ def matched(
     before = known.drop_duplicates(_KEY, keep="last").set_index(_KEY)["answer"]
     said_before = pd.Series(before.reindex(pd.MultiIndex.from_frame(given[_KEY])).to_numpy(), index=given.index)
     added = given[said_before != given["answer"]].reset_index(drop=True)
-    words = settled(pd.concat([known, added], ignore_index=True))
+    said = settled(pd.concat([known, added], ignore_index=True))
     id_of = dict(zip(map(str, given["perturbed_text"]), map(str, given["attack_id"]), strict=True))
-    disputed = [attack_id for text, attack_id in id_of.items() if words[text].answer is None]
+    disputed = [attack_id for text, attack_id in id_of.items() if said.texts[text].answer is None]
     return Imported(
         answers=records.validate(records.Answer, added),
         n_known=len(given) - len(added),
         n_changed=int((said_before.notna() & (said_before != given["answer"])).sum()),
         unknown=unknown,
         disputed=tuple(disputed),
+        contradicted=tuple(contradicted(attacks, said)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from content_arena.components.labeling import queue, review
-from content_arena.components.labeling.answers import PERSON, settled, waiting
+from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL, settled, waiting
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.shared import kept_answers, records
 from content_arena.components.shared.stage import log, stage
@@ -43,11 +43,11 @@ def label_attacks(
     """
     attacks = records.read(records.Attack, attacks_path)
     tracking = Tracking(tracking_uri, pipeline_run)
-    words = settled(kept_answers.read(tracking.client))
-    log(STAGE, f"labelling {len(attacks)} attacks; people said what {len(words)} texts are")
-    labelled = review.label(attacks, min_confidence=settings.min_confidence, words=words)
+    said = settled(kept_answers.read(tracking.client))
+    log(STAGE, f"labelling {len(attacks)} attacks; people said what {len(said.texts)} texts are")
+    labelled = review.label(attacks, min_confidence=settings.min_confidence, said=said)
     records.write(records.LabelledAttack, labelled, labelled_path)
-    doubtful = waiting(labelled, words).assign(battle=pipeline_run)
+    doubtful = waiting(labelled, said).assign(battle=pipeline_run)
     for path, write in ((review_path, queue.spreadsheet), (tasks_path, queue.label_studio)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(write(queue.one_per_text(doubtful)).encode("utf-8", "surrogatepass"))
@@ -55,7 +55,7 @@ def label_attacks(
     metrics = {
         "n_labelled": float(len(labelled)),
         "n_review": float(len(doubtful)),
-        "n_by_people": float((labelled["label_source"] == PERSON).sum()),
+        "n_by_people": float(labelled["label_source"].isin([PERSON, PERSON_OF_ORIGINAL]).sum()),
         "mean_confidence": float(labelled["label_confidence"].mean()),
     }
     tracking.log_labelled(lang, labelled)

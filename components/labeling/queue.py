@@ -40,13 +40,17 @@ LABEL_CONFIG = (
 
 
 def one_per_text(waiting: pd.DataFrame) -> pd.DataFrame:
-    """The attacks to ask about: of several with the same text the newest, the least certain label first.
+    """The attacks to ask about: of several with the same text the newest.
+
+    The least certain label comes first, and one attack on each original before a second one on any: an answer holds
+    for the other attacks on the original, too.
 
     Args:
         waiting: Rows of LabelledAttack with the column ``battle``, oldest battle first.
     """
-    newest = waiting.drop_duplicates("perturbed_text", keep="last")
-    return newest.sort_values(["label_confidence", "attack_id"])
+    newest = waiting.drop_duplicates("perturbed_text", keep="last").sort_values(["label_confidence", "attack_id"])
+    place = newest.groupby("original_text", sort=False).cumcount()
+    return newest.iloc[place.argsort(kind="stable")]
 
 
 def label_studio(waiting: pd.DataFrame) -> str:

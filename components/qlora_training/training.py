@@ -78,8 +78,8 @@ def train_qlora(
     tracking = Tracking(tracking_uri, pipeline_run)
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
     # People may have answered since a battle was labelled.
-    words = answers.settled(kept_answers.read(tracking.client))
-    battles = [answers.applied(battle, words) for battle in battles]
+    said = answers.settled(kept_answers.read(tracking.client))
+    battles = [answers.applied(battle, said) for battle in battles]
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)) if champion_version else None
     chosen = choices.resolve(settings.lang, settings.seed, held_out, champion, selection)

@@ -21,7 +21,7 @@ from content_arena.pipelines.execution.home import ArenaHome, registry_here
 if TYPE_CHECKING:
     import pandas as pd
 
-    from content_arena.components.labeling.answers import Word
+    from content_arena.components.labeling.answers import Said
     from content_arena.components.labeling.importing import Imported
     from content_arena.components.shared.figures import Rate
     from content_arena.components.shared.tracking import Client, LabelledBattle
@@ -50,13 +50,13 @@ class _Queue:
     Attributes:
         battles: Each with its attacks as they were labelled, oldest first.
         answers: What people answered: rows of Answer.
-        words: What follows from that, by text.
+        said: What follows from that.
         waiting: The attacks that wait, of all battles: rows of LabelledAttack and the columns ``battle`` and ``day``.
     """
 
     battles: Sequence[LabelledBattle]
     answers: pd.DataFrame
-    words: Mapping[str, Word]
+    said: Said
     waiting: pd.DataFrame
 
     @property
@@ -78,15 +78,20 @@ def add_to(app: typer.Typer) -> None:
 def show(as_json: AsJson = False) -> None:
     """List what waits for a person: how many attacked texts, and which battle against which version they are from.
 
-    A text that waits in several battles is asked about once.
+    A text that waits in several battles is asked about once, and an answer counts for every attack on the same original
+    that can be read.
     """
     queue = _queue(registry_here().client)
-    n_texts = queue.waiting["perturbed_text"].nunique()
+    n_texts, n_originals = (queue.waiting[name].nunique() for name in ("perturbed_text", "original_text"))
     battles = [_battle(battle, queue) for battle in queue.battles]
     if as_json:
         columns = ["attack_id", "battle", "victim_version", "strategy", "label", "label_confidence"]
         rows = queue.waiting[columns].rename(columns={"label": "voted", "label_confidence": "confidence"})
-        print(json.dumps({"texts": n_texts, "battles": battles, "waiting": rows.to_dict("records")}))
+        print(
+            json.dumps(
+                {"texts": n_texts, "originals": n_originals, "battles": battles, "waiting": rows.to_dict("records")}
+            )
+        )
         return
     if not battles:
         status("no battle was labelled yet: `arena run` does it")
@@ -99,7 +104,8 @@ def show(as_json: AsJson = False) -> None:
     for battle in battles:
         table.add_row(*map(str, battle.values()))
     out.print(table)
-    _say(f"{n_texts:,} texts wait. Hand them out: arena review export --format csv --out FILE")
+    _say(f"{n_texts:,} texts wait, made from {n_originals:,}: an answer counts for every attack on the same original.")
+    _say("Hand them out: arena review export --format csv --out FILE")
 
 
 def export(
@@ -154,8 +160,9 @@ def bring_back(
     """Read answers back. A person's word is final: it replaces the vote in every later labelling and training.
 
     Of one person the last answer about a text counts, of several people the majority; without a majority the text waits
-    for one more person and nothing trains on it. Nothing trains on what people call unreadable. The same file again
-    changes nothing. Then it says how often each voter agrees with people.
+    for one more person and nothing trains on it. Nothing trains on what people call unreadable. An answer counts for
+    the other attacks on the same original, too, where they can be read. The same file again changes nothing. Then it
+    says how often each voter agrees with people, and which texts of your data have another label.
     """
     from content_arena.components.labeling import accuracy
     from content_arena.components.labeling.answers import settled
@@ -192,10 +199,10 @@ def _queue(client: Client) -> _Queue:
 
     battles = list(labelled_battles(client))
     answers = kept_answers.read(client)
-    words = settled(answers)
-    parts = [waiting(battle.attacks, words).assign(battle=battle.name, day=battle.day) for battle in battles]
+    said = settled(answers)
+    parts = [waiting(battle.attacks, said).assign(battle=battle.name, day=battle.day) for battle in battles]
     none = pd.DataFrame(columns=[*records.LabelledAttack.to_schema().columns, "battle", "day"])
-    return _Queue(battles, answers, words, pd.concat(parts, ignore_index=True) if parts else none)
+    return _Queue(battles, answers, said, pd.concat(parts, ignore_index=True) if parts else none)
 
 
 def _battle(battle: LabelledBattle, queue: _Queue) -> dict[str, str | int]:
@@ -205,7 +212,7 @@ def _battle(battle: LabelledBattle, queue: _Queue) -> dict[str, str | int]:
         "lang": battle.lang,
         "victim_version": ", ".join(sorted(battle.attacks["victim_version"].unique())),
         "attacks": len(battle.attacks),
-        "answered": int(battle.attacks["perturbed_text"].isin(list(queue.words)).sum()),
+        "answered": int(battle.attacks["perturbed_text"].isin(list(queue.said.texts)).sum()),
         "waiting": int((queue.waiting["battle"] == battle.name).sum()),
     }
 
@@ -217,6 +224,7 @@ def _outcome(imported: Imported, rates: Mapping[str, Rate]) -> dict[str, Any]:
         "changed_answers": imported.n_changed,
         "unknown_ids": list(imported.unknown),
         "disputed_ids": list(imported.disputed),
+        "contradicted_ids": list(imported.contradicted),
         "voters": {name: rate.as_dict() for name, rate in rates.items()},
     }
 
@@ -228,6 +236,8 @@ def _print(imported: Imported, rates: Mapping[str, Rate]) -> None:
         _say(f"No attack is kept here with {_some(imported.unknown)}: left out.")
     if imported.disputed:
         _say(f"People disagree without a majority about {_some(imported.disputed)}: each waits for one more person.")
+    if imported.contradicted:
+        _say(f"Your data has another label than people give: correct {_some(imported.contradicted)} (base_id) there.")
     if not rates:
         return
     table = Table(title="Agrees with people (mostly on texts that the vote was unsure of)", title_justify="left")

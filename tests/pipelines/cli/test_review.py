@@ -73,21 +73,21 @@ def test_what_waits_goes_out_and_comes_back_for_every_later_training(home, tmp_p
         ("battle one", 3, 3),
         ("battle two", 1, 2),
     ]
-    assert "3 texts wait" in arena("review", "list").stdout
+    assert "3 texts wait, made from 3" in arena("review", "list").stdout
     sheet = tmp_path / "queue.csv"
     assert answer("review", "export", "--out", sheet)["texts"] == 3
     battles = {row["text"]: row["battle"] for row in sheet_of(sheet)}
     assert battles == {f"'{FORMULA}": "battle two", TEXTS[1]: "battle one", TEXTS[2]: "battle one"}
     ids = fill_in(sheet, "benign", "unreadable", "")
-    said = answer("review", "import", sheet, "--reviewer", "ann")
-    assert (said["new_answers"], said["unknown_ids"], said["disputed_ids"]) == (2, [], [])
-    assert said["voters"]["gold"]["n"] == 1
+    told = answer("review", "import", sheet, "--reviewer", "ann")
+    assert (told["new_answers"], told["unknown_ids"], told["disputed_ids"]) == (2, [], [])
+    assert len(told["contradicted_ids"]) == told["voters"]["gold"]["n"] == 1
     assert answer("review", "import", sheet, "--reviewer", "ann")["known_answers"] == 2
     left = answer("review", "list")
     assert [row["attack_id"] for row in left["waiting"]].count(ids[2]) == len(left["waiting"]) > 0
     tracking = Tracking(database.uri_of(home / "mlflow.db"), "a later run")
-    words = answers.settled(kept_answers.read(tracking.client))
-    done = pd.concat(answers.applied(table, words) for table in tracking.earlier_labelled("en"))
+    said = answers.settled(kept_answers.read(tracking.client))
+    done = pd.concat(answers.applied(table, said) for table in tracking.earlier_labelled("en"))
     by_id = done.set_index("attack_id")
     assert set(by_id.loc[[ids[0]], "label"]) == {"benign"}
     assert not by_id.loc[[ids[0]], "needs_review"].any()
