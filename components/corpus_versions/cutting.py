@@ -13,7 +13,7 @@ import pyarrow
 import pyarrow.parquet as parquet
 
 from content_arena.components.corpus_versions import pages
-from content_arena.components.corpus_versions.wanted import TEXT_FIELDS, Wanted
+from content_arena.components.corpus_versions.wanted import ID_FIELDS, TEXT_FIELDS, Wanted
 from content_arena.components.shared.csv_cells import original
 from content_arena.components.shared.errors import InputError
 
@@ -139,6 +139,8 @@ def _is_example(item: object, wanted: Wanted) -> bool:
     # A task for Label Studio has its texts one level below.
     data = item.get("data")
     fields = {**item, **data} if isinstance(data, Mapping) else item
+    if any(fields.get(name) in wanted.ids for name in ID_FIELDS):
+        return True
     return any(wanted.matches(fields.get(name)) for name in TEXT_FIELDS)
 
 
