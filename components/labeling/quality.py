@@ -108,7 +108,7 @@ def check(corpus: pd.DataFrame, most: int) -> CorpusLabels:
         return CorpusLabels()
     from cleanlab.filter import find_label_issues
 
-    is_toxic = (texts["label"] == "toxic").to_numpy(dtype=np.int64)
+    is_toxic = (texts["label"] == "toxic").to_numpy().astype(np.int64)
     probabilities = _held_out(texts, is_toxic)
     ranked = find_label_issues(
         is_toxic, probabilities, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
