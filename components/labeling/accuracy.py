@@ -14,20 +14,23 @@ from content_arena.components.shared.figures import Rate
 
 #: The label of the vote, among the names of the voters.
 COMBINED = "combined"
+#: The same where the vote was sure, so that the label is trained on.
+TRAINED = "combined_trained"
 
 
 def of_voters(labelled: pd.DataFrame, said: Said) -> dict[str, Rate]:
     """The share of texts on which each voter agrees with people, with Wilson's 95 % interval.
 
     Texts that people call unreadable, or do not agree on, are left out. So is a text on which a voter abstained, for
-    that voter. People answer mostly what the vote was unsure of: on all attacks the voters are right more often.
+    that voter. People answer mostly what the vote was unsure of, unless a sample is handed out with the queue: on all
+    attacks the voters are right more often.
 
     Args:
         labelled: Rows of LabelledAttack as they were voted, oldest battle first; the newest vote on a text counts.
         said: From :func:`content_arena.components.labeling.answers.settled`.
 
     Returns:
-        By the name of the voter; :data:`COMBINED` is the label that the vote gave.
+        By the name of the voter; :data:`COMBINED` and :data:`TRAINED` are the labels that the vote gave.
     """
     newest = labelled.drop_duplicates("perturbed_text", keep="last").set_index("perturbed_text")
     hits: dict[str, list[bool]] = defaultdict(list)
@@ -40,4 +43,6 @@ def of_voters(labelled: pd.DataFrame, said: Said) -> dict[str, Rate]:
         # What was labelled after people had answered has their word for a label.
         if source not in (PERSON, PERSON_OF_ORIGINAL):
             hits[COMBINED].append(label == word.answer)
+            if not newest.at[text, "needs_review"]:
+                hits[TRAINED].append(label == word.answer)
     return {voter: wilson(found) for voter, found in sorted(hits.items())}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL
 from content_arena.components.shared import records
 from content_arena.components.shared.csv_cells import inert
 
@@ -51,6 +52,18 @@ def one_per_text(waiting: pd.DataFrame) -> pd.DataFrame:
     newest = waiting.drop_duplicates("perturbed_text", keep="last").sort_values(["label_confidence", "attack_id"])
     place = newest.groupby("original_text", sort=False).cumcount()
     return newest.iloc[place.argsort(kind="stable")]
+
+
+def sample(labelled: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Attacks that do not wait, drawn by hash, each on another original: answers about them tell how good the vote is.
+
+    Args:
+        labelled: Rows of LabelledAttack with the column ``battle``, with the word of people in place of the vote.
+        n: How many at most.
+    """
+    sure = labelled[~labelled["needs_review"] & ~labelled["label_source"].isin([PERSON, PERSON_OF_ORIGINAL])]
+    rank = sure["attack_id"].map(lambda name: records.sha256_of("sample", name))
+    return sure.loc[rank.sort_values().index].drop_duplicates("original_text").head(n)
 
 
 def label_studio(waiting: pd.DataFrame) -> str:

@@ -51,12 +51,15 @@ class _Queue:
         battles: Each with its attacks as they were labelled, oldest first.
         answers: What people answered: rows of Answer.
         said: What follows from that.
-        waiting: The attacks that wait, of all battles: rows of LabelledAttack and the columns ``battle`` and ``day``.
+        labelled: The attacks of all battles with the word of people in place of the vote: rows of LabelledAttack, and
+            the column ``battle``.
+        waiting: Those of them that wait.
     """
 
     battles: Sequence[LabelledBattle]
     answers: pd.DataFrame
     said: Said
+    labelled: pd.DataFrame
     waiting: pd.DataFrame
 
     @property
@@ -117,6 +120,14 @@ def export(
             help="Tasks to import into Label Studio (JSON), or a CSV for a spreadsheet, in which no cell is a formula.",
         ),
     ] = Format.CSV,
+    sample: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Add this many attacks that the vote was sure of, drawn at random, each on another original: the "
+            "queue alone does not tell how often the vote is right.",
+        ),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write what waits for a person to a file, the least certain label first.
@@ -125,6 +136,8 @@ def export(
     Studio, give the project the interface that is shown with --json as `label_config`. The file holds texts that
     attackers wrote; `arena data forget` does not reach it outside the home.
     """
+    import pandas as pd
+
     from content_arena.components.labeling import queue as files
     from content_arena.components.shared.atomic import replacing
     from content_arena.components.shared.library_errors import during
@@ -133,7 +146,8 @@ def export(
         raise InputError("--json answers on standard output: give --out a file")
     if to.is_dir():
         raise InputError(f"--out {to} is a folder: give a file")
-    asked = files.one_per_text(_queue(registry_here().client).waiting)
+    queue = _queue(registry_here().client)
+    asked = files.one_per_text(pd.concat([queue.waiting, files.sample(queue.labelled, sample)]))
     content = files.FORMATS[kind](asked)
     if to == Path("-"):
         print(content, end="")
@@ -193,16 +207,17 @@ def bring_back(
 def _queue(client: Client) -> _Queue:
     import pandas as pd
 
-    from content_arena.components.labeling.answers import settled, waiting
+    from content_arena.components.labeling.answers import applied, settled, waiting
     from content_arena.components.shared import kept_answers, records
     from content_arena.components.shared.tracking import labelled_battles
 
     battles = list(labelled_battles(client))
     answers = kept_answers.read(client)
     said = settled(answers)
-    parts = [waiting(battle.attacks, said).assign(battle=battle.name, day=battle.day) for battle in battles]
-    none = pd.DataFrame(columns=[*records.LabelledAttack.to_schema().columns, "battle", "day"])
-    return _Queue(battles, answers, said, pd.concat(parts, ignore_index=True) if parts else none)
+    parts = [applied(battle.attacks, said).assign(battle=battle.name) for battle in battles]
+    none = pd.DataFrame(columns=[*records.LabelledAttack.to_schema().columns, "battle"]).astype({"needs_review": bool})
+    labelled = pd.concat(parts, ignore_index=True) if parts else none
+    return _Queue(battles, answers, said, labelled, waiting(labelled, said))
 
 
 def _battle(battle: LabelledBattle, queue: _Queue) -> dict[str, str | int]:

@@ -113,3 +113,10 @@ def test_a_voter_is_measured_where_it_voted_and_people_agree():
     by_people = accuracy.of_voters(applied(table, settled(said)), settled(said))
     assert "combined" not in by_people
     assert by_people["gold"] == rates["gold"]
+
+
+def test_what_the_vote_was_sure_of_is_measured_apart():
+    table = pd.concat([battle("text one"), battle("text two", before=0.99)], ignore_index=True)
+    said = settled(answers(("text one", "benign", "ann"), ("text two", "toxic", "ann")))
+    rates = accuracy.of_voters(table, said)
+    assert [(rates[name].rate, rates[name].n) for name in ("combined", "combined_trained")] == [(0.5, 2), (1.0, 1)]

@@ -78,6 +78,9 @@ def test_what_waits_goes_out_and_comes_back_for_every_later_training(home, tmp_p
     assert answer("review", "export", "--out", sheet)["texts"] == 3
     battles = {row["text"]: row["battle"] for row in sheet_of(sheet)}
     assert battles == {f"'{FORMULA}": "battle two", TEXTS[1]: "battle one", TEXTS[2]: "battle one"}
+    with_sample = answer("review", "export", "--out", tmp_path / "more.csv", "--sample", "5")
+    assert with_sample["texts"] == 4
+    assert sheet_of(tmp_path / "more.csv")[-1]["text"] == "a text that is sure"
     ids = fill_in(sheet, "benign", "unreadable", "")
     told = answer("review", "import", sheet, "--reviewer", "ann")
     assert (told["new_answers"], told["unknown_ids"], told["disputed_ids"]) == (2, [], [])
