@@ -299,8 +299,9 @@ def _any_cell(table: pd.DataFrame, is_bad: Callable[[object], bool]) -> pd.Serie
     """Marks the rows with a bad cell. Most of the columns are empty, and those are not looked at cell by cell."""
     bad = pd.Series(False, index=table.index)
     for name in table.columns[table.notna().any()]:
-        bad |= table[name].map(lambda cell: any(map(is_bad, cell)) if isinstance(cell, list) else is_bad(cell))
-    return bad.astype(bool)
+        is_bad_cell = (lambda words: any(map(is_bad, words))) if name == "categories" else is_bad
+        bad |= table[name].map(is_bad_cell).astype(bool)
+    return bad
 
 
 def _has_nul(cell: object) -> bool:
