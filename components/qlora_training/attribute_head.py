@@ -181,7 +181,7 @@ def with_head(model: ModelProto, vector: str, head: Head) -> ModelProto:
             helper.make_node("Sigmoid", ["attribute_head"], [ATTRIBUTES_OUTPUT], name="/attribute_head/Sigmoid"),
         ]
     )
-    shape = ["batch", len(head.thresholds)]
+    shape: list[str | int] = ["batch", len(head.thresholds)]
     more.graph.output.append(helper.make_tensor_value_info(ATTRIBUTES_OUTPUT, TensorProto.FLOAT, shape))
     return more
 
