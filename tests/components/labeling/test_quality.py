@@ -24,7 +24,7 @@ def corpus():
         rows.append(
             {
                 "sample_id": f"t{place}", "base_id": f"t{place}", "text": " ".join(words), "lang": "en",
-                "label": "toxic" if is_toxic != is_wrong else "benign", "category": "", "target_ident": "",
+                "label": "toxic" if is_toxic != is_wrong else "benign", "categories": [], "target_ident": "",
                 "source": "odd" if place % 6 == 5 else "one" if place % 3 else "two", "split": "train",
             }
         )  # fmt: skip
