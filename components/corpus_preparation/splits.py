@@ -24,8 +24,13 @@ MIN_STRATUM = 20
 _ID_LENGTH = 16
 
 
+def id_of(key: str) -> str:
+    """The id of a text that has none: the first 16 hex digits of the SHA-256 of its form for comparison."""
+    return _hash(key)[:_ID_LENGTH]
+
+
 def name_texts(table: pd.DataFrame) -> pd.DataFrame:
-    """Sets missing sample_ids and base_ids to the first 16 hex digits of the key's SHA-256.
+    """Sets missing sample_ids and base_ids, see :func:`id_of`.
 
     Args:
         table: Columns key (unique), sample_id and base_id (None where the data has none).
@@ -33,7 +38,7 @@ def name_texts(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: Several texts of the data have the same sample_id.
     """
-    digests = table["key"].map(lambda key: _hash(key)[:_ID_LENGTH]).astype(object)
+    digests = table["key"].map(id_of).astype(object)
     named = table.assign(
         sample_id=table["sample_id"].where(table["sample_id"].notna(), digests),
         base_id=table["base_id"].where(table["base_id"].notna(), digests),

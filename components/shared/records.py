@@ -27,6 +27,10 @@ SPLITS = ("train", "validation", "test")
 #: Texts from elsewhere than the corpus. Both models are judged on them, and nothing is trained or attacked with them.
 GUARD = "guard"
 STATUSES = ("success", "failed", "skipped")
+#: What a person says of a text that nobody can read: it is never trained on, and nobody is asked again.
+UNREADABLE = "unreadable"
+#: What a person may say of a text.
+ANSWERS = (*LABELS, UNREADABLE)
 #: Key of a Parquet file's metadata; its value is the name and the version of the schema, such as ``Attack/0``.
 SCHEMA_KEY = b"content_arena.schema"
 
@@ -137,8 +141,31 @@ class LabelledAttack(Attack):
 
     label: Series[str] = pa.Field(isin=LABELS)
     label_confidence: Series[float] = pa.Field(ge=0, le=1)
-    label_source: Series[str] = pa.Field(description="The voters that agreed on the label, joined by '+'.")
-    needs_review: Series[bool] = pa.Field(description="True: a person has to look before anything trains on it.")
+    label_source: Series[str] = pa.Field(
+        description="The voters that agreed on the label, joined by '+'; person where people said what it is."
+    )
+    needs_review: Series[bool] = pa.Field(description="True: nothing trains on it; it waits for a person.")
+    votes: Series[str] = pa.Field(
+        description="JSON: each voter's probability of toxic, by name; who abstained is not in it."
+    )
+
+    @classmethod
+    def upgrades(cls) -> tuple[Upgrade, ...]:
+        """See :meth:`Record.upgrades`."""
+        return (*super().upgrades(), lambda table: table.assign(votes="{}"))
+
+
+class Answer(Record):
+    """What one person said of one attacked text."""
+
+    attack_id: Series[str] = pa.Field(description="Of the attack that was shown.")
+    base_id: Series[str]
+    lang: Series[str] = pa.Field(description="ISO 639-1 code.")
+    original_text: Series[str]
+    perturbed_text: Series[str] = pa.Field(description="The text that the answer is about, whoever made it.")
+    answer: Series[str] = pa.Field(isin=ANSWERS)
+    reviewer: Series[str] = pa.Field(description="Who said it, as the file named them; empty if it did not.")
+    day: Series[str] = pa.Field(description="When it was read in, as 2026-11-29.")
 
 
 Schema = TypeVar("Schema", bound=Record)
