@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -41,6 +42,7 @@ class Engine:
     Attributes:
         version: What answers name.
         alias: Registry alias of the version; None if it has none.
+        attributes: What is scored beside toxicity, with the score from which a text has it.
         lang: ISO 639-1 code of the language that the bundle was trained on.
         digest: SHA-256 (hex) of the bundle.
         threshold: A text is toxic if its score is at least this.
@@ -59,6 +61,7 @@ class Engine:
         self.version = content_filter.version
         self.alias = alias
         self.lang = content_filter.bundle.spec.lang
+        self.attributes = dict(content_filter.bundle.spec.attributes)
         self.digest = content_filter.bundle.spec.digest
         self.threshold = content_filter.threshold
         self.reading = content_filter.reading
@@ -73,7 +76,7 @@ class Engine:
             BundleError: The model failed, or its scores are no probabilities.
         """
         try:
-            self.judge(self._filter.score(list(_WARM_UP)), seconds=0.0)
+            self.judge(self._filter.score_all(list(_WARM_UP)), seconds=0.0)
         except ArenaError as error:
             raise self._warm_up_error(str(error)) from error
         except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
@@ -98,7 +101,7 @@ class Engine:
         self._filter.close()
 
     async def scored(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], Job]:
-        """The scores of checked texts, float32[n]; they are given up if the task is cancelled.
+        """The scores of checked texts, as :meth:`ContentFilter.score_all`; given up if the task is cancelled.
 
         Raises:
             RequestError: A text is too much work.
@@ -112,8 +115,12 @@ class Engine:
         finally:
             pending.dec(len(texts))
 
-    async def judged(self, texts: list[str]) -> tuple[Judgement, float]:
+    async def judged(self, texts: list[str], *, with_attributes: bool = False) -> tuple[Judgement, float]:
         """What the model says of checked texts, and the seconds it took, waiting included.
+
+        Args:
+            texts: n texts.
+            with_attributes: Whether the judgement has what is scored beside toxicity.
 
         Raises:
             ScoreError: The model gave no probabilities.
@@ -121,16 +128,20 @@ class Engine:
         """
         start = time.perf_counter()
         scores, job = await self.scored(texts)
-        return self.judge(scores, job.seconds), time.perf_counter() - start
+        judgement = self.judge(scores, job.seconds)
+        if with_attributes:
+            judgement = replace(judgement, attributes=dict(zip(self._filter.attributes, scores.T[1:], strict=True)))
+        return judgement, time.perf_counter() - start
 
     def judge(self, scores: npt.NDArray[np.float32], seconds: float) -> Judgement:
-        """Verdicts on scores, float32[n].
+        """Verdicts on scores, of which the first column is toxicity.
 
         Raises:
             ScoreError: One is no probability.
         """
         if not bool(np.all((scores >= 0) & (scores <= 1))):
             raise ScoreError("the model's scores are no probabilities")
+        scores = scores[:, 0]
         verdicts = self._filter.is_toxic(scores)
         sure = confidence(scores, verdicts, self.threshold)
         return Judgement(scores, verdicts, sure, self.version, seconds)

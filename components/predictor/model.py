@@ -7,6 +7,7 @@ import ctypes
 import functools
 import threading
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from content_arena.components.shared.errors import ArenaError
 MODEL_NAME = "content-filter"
 #: A text without a word may be read as more tokens than the whole text.
 _EXTRA_TOKENS = 4
+_KEPT: ContextVar[Engine | None] = ContextVar("the engine that the present request stays with", default=None)
 
 
 class DeadlineError(ArenaError):
@@ -42,11 +44,13 @@ class Query:
         texts: 1 to 256 texts.
         request: The V2 request they came in; None for V1.
         wants_reading: Whether the answer has what the model read.
+        wants_attributes: Whether the answer has what is scored beside toxicity.
     """
 
     texts: list[str]
     request: InferRequest | None
     wants_reading: bool = False
+    wants_attributes: bool = False
 
 
 class ContentFilterModel(Model):
@@ -71,18 +75,23 @@ class ContentFilterModel(Model):
 
     @property
     def serving(self) -> Engine:
-        """The bundle that is served."""
-        return self._engine
+        """The bundle that is served; of a request that keeps one, this."""
+        return _KEPT.get() or self._engine
 
     @property
     def version(self) -> str:
         """What answers name as the version."""
-        return self._engine.version
+        return self.serving.version
 
     @property
     def lang(self) -> str:
         """ISO 639-1 code of the language that the bundle was trained on."""
-        return self._engine.lang
+        return self.serving.lang
+
+    @property
+    def attributes(self) -> Mapping[str, float]:
+        """What is scored beside toxicity, with the score from which a text has it."""
+        return self.serving.attributes
 
     @property
     def is_busy(self) -> bool:
@@ -143,7 +152,8 @@ class ContentFilterModel(Model):
             RequestError: See :func:`content_arena.components.predictor.protocol.texts_of`.
         """
         request = payload if isinstance(payload, InferRequest) else None
-        return Query(protocol.texts_of(payload), request, protocol.wants_reading(payload))
+        texts = protocol.texts_of(payload, list(self.attributes))
+        return Query(texts, request, protocol.wants_reading(payload), protocol.wants_attributes(payload))
 
     async def predict(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any] | InferResponse:
         """Scores a checked request; a cancelled one is given up.
@@ -154,7 +164,7 @@ class ContentFilterModel(Model):
             ArenaError: See :meth:`Scheduler.submit`.
         """
         with self._in_use() as engine:
-            judgement, waited = await engine.judged(payload.texts)
+            judgement, waited = await engine.judged(payload.texts, with_attributes=payload.wants_attributes)
             if not metrics.is_probe(headers):
                 metrics.observe(judgement, waited)
                 if self._shadow:
@@ -180,7 +190,7 @@ class ContentFilterModel(Model):
         with self._in_use() as engine:
             for text in payload.texts:
                 scores, job = await engine.scored([text])
-                judged.append(engine.judge(scores, job.seconds).scores)
+                judged.append(scores)
                 most = (budget - job.n_tokens) // (job.n_tokens + _EXTRA_TOKENS)
                 if most < 1:
                     raise RequestTooLargeError(
@@ -189,15 +199,22 @@ class ContentFilterModel(Model):
                 occlusion = await in_reading_thread(functools.partial(Occlusion.of, text, engine.reading, most))
                 scores_without, job_without = await engine.scored(occlusion.texts())
                 without = engine.judge(scores_without, job_without.seconds).scores
-                explanations.append(occlusion.explained(float(scores[0]), without.tolist()))
+                explanations.append(occlusion.explained(float(scores[0, 0]), without.tolist()))
                 seconds += job.seconds + job_without.seconds
             answer = v1_answer(engine.judge(np.concatenate(judged), seconds))
         return answer | {"explanations": explanations}
 
     @contextlib.contextmanager
+    def one_bundle(self) -> Iterator[None]:
+        """Keeps the present request with one bundle, which is asked for its language first and for scores then."""
+        with self._in_use() as engine:
+            _KEPT.set(engine)  # For the rest of the request's task: its answer is not made yet.
+            yield
+
+    @contextlib.contextmanager
     def _in_use(self) -> Iterator[Engine]:
         """The engine that a request stays with, and that metrics and log name."""
-        engine = self._engine
+        engine = self.serving
         note_version(engine.version)
         engine.n_requests += 1
         try:

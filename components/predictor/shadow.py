@@ -137,7 +137,7 @@ class Shadow:
             for begin in range(0, len(windows), self._filter.batch_size):
                 start = time.perf_counter()
                 of_batch = self._filter.score_windows(windows[begin : begin + self._filter.batch_size])
-                scores[index] = np.maximum(scores[index], of_batch.max())
+                scores[index] = np.maximum(scores[index], of_batch[:, 0].max())
                 if not self._pause(start):
                     return None
         return scores

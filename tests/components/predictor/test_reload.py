@@ -227,6 +227,27 @@ def test_requests_stay_with_the_bundle_that_they_began_with(tiny_bundle, make_bu
     model.stop()
 
 
+def test_a_request_that_asks_twice_keeps_one_bundle(tiny_bundle, make_bundle):
+    model = ContentFilterModel(Engine(ContentFilter(tiny_bundle, version="1", threads=1)))
+    model.ready = True
+    following = Engine(ContentFilter(make_bundle(attributes={"INSULT": 0.5}), version="2", threads=1))
+
+    async def request():
+        with model.one_bundle():
+            model.replace(following)
+            answer = await model.predict(Query(["you idiot"], None, wants_attributes=True))
+            assert (model.version, dict(model.attributes)) == ("1", {})
+            return answer["predictions"][0]
+
+    async def scenario():
+        first = await asyncio.create_task(request())
+        assert (first["model_version"], first["attributes"]) == ("1", {})
+        assert (model.version, list(model.attributes)) == ("2", ["INSULT"])
+
+    asyncio.run(scenario())
+    model.stop()
+
+
 @pytest.fixture
 def model(tiny_bundle):
     model = ContentFilterModel(Engine(ContentFilter(tiny_bundle, threads=1)))
