@@ -50,7 +50,8 @@ def generate_attacks(
     ``n_shards``-th strategy; an attack is the same in any shard.
 
     With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
-    strategies together. A shard takes every ``n_shards``-th text.
+    strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
+    another number of shards it finds other attacks.
 
     Args:
         corpus_path: Parquet of Sample.
@@ -97,6 +98,8 @@ def generate_attacks(
     progress = Progress(STAGE, sum(task.expected_queries for task in tasks), "queries at most")
     found = [task.fight(opened, progress) for task in tasks]
     fought = [result.battle for result in found]
+    for learnt in (result.learnt for result in found if result.learnt):
+        log(STAGE, f"learnt, with the mean reward: {'; '.join(learnt)}")
     _note_what_shows_little(opened, fought)
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
