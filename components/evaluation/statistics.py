@@ -141,6 +141,10 @@ class Trials:
     clusters: Sequence[str]
 
 
+#: What was not tried.
+NO_TRIALS = Trials(np.zeros(0, dtype=bool), ())
+
+
 def paired_difference(first: Trials, second: Trials, seed: int = 0) -> tuple[float, float, float] | None:
     """The first share minus the second, with a 95 % percentile bootstrap that draws the same clusters for both.
 
