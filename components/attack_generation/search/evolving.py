@@ -28,6 +28,9 @@ AT_ONCE = 32
 _REPEATS = 8
 #: Composed arms: their length and number at most.
 _LONGEST, _MOST_COMPOSED = 3, 32
+#: A fall of the score that is none: the last digits of a score depend on the texts that are scored beside it, and so
+#: would everything that is learnt from them. Rewards are rounded for the same reason.
+_NOISE, _DECIMALS = 1e-4, 2
 #: What a fall of the score is worth that does not get a text past, where it falls to 0.
 _WORTH_OF_A_FALL = 0.5
 
@@ -123,7 +126,7 @@ class Evolving:
         while level := list(islice(self._queries(course), next(widths))):
             answers = yield [query for query, _, _ in level]
             for (_, draft, recipe), score in zip(level, answers, strict=True):
-                if score is not None and score < course.best_score:
+                if score is not None and score < course.best_score - _NOISE:
                     course.best, course.best_score, course.best_recipe = draft, score, recipe
 
     def learnt(self, n: int = 5) -> list[str]:
@@ -160,8 +163,8 @@ class Evolving:
         before = course.best_score
 
         def learn(score: float, got_past: bool) -> None:
-            fall = max(0.0, before - score) / before if before > 0 else 0.0
-            self._bandit.learn(arm, 1.0 if got_past else _WORTH_OF_A_FALL * fall)
+            fall = (before - score) / before if before - score > _NOISE else 0.0
+            self._bandit.learn(arm, 1.0 if got_past else round(_WORTH_OF_A_FALL * fall, _DECIMALS))
             if got_past:
                 self._keep(recipe)
 

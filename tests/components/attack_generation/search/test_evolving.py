@@ -114,6 +114,18 @@ def test_a_filter_that_says_only_yes_or_no_can_be_learnt_from():
     assert (attacked(Verdicts(DIGITS), n=AT_ONCE).battle.attacks["status"] == "success").all()
 
 
+def test_the_last_digits_of_a_score_change_nothing():
+    """They depend on the batch in which a text is scored, and would turn every later choice."""
+
+    class Trembling(Needs):
+        def score(self, given):
+            noise = np.random.default_rng(len(self.batches)).normal(0, 1e-7, len(given))
+            return (super().score(given) + noise).astype(np.float32)
+
+    still, trembling = (attacked(kind(DIGITS, FRIENDS), n=2 * AT_ONCE).battle.attacks for kind in (Needs, Trembling))
+    assert still["perturbed_text"].tolist() == trembling["perturbed_text"].tolist()
+
+
 def test_not_all_texts_are_under_way_at_once():
     victim = Needs(("none of these",))
     attacked(victim, n=3 * AT_ONCE, budget=5)
