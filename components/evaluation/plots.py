@@ -86,14 +86,14 @@ def curves(lines: Sequence[Line], label: str) -> Markup:
         label: Text for screen readers.
     """
     drawn = [(number, line) for number, line in enumerate(lines) if line.points]
-    largest = max((queries for _, line in drawn for queries, _ in line.points), default=1)
+    numbers = sorted({queries for _, line in drawn for queries, _ in line.points}) or [1]
     y_end = axis_end(Rate(share) for _, line in drawn for _, share in line.points)
-    scale = math.log(largest) if largest > 1 else 1.0
-    numbers = sorted({queries for _, line in drawn for queries, _ in line.points})
-    parts = _axes([(math.log(n) / scale, f"{n:,}") for n in numbers], y_end, "queries at most", "evasion")
+    scale = math.log(numbers[-1] / numbers[0]) or 1.0
+    across = {n: math.log(n / numbers[0]) / scale for n in numbers}
+    parts = _axes([(across[n], f"{n:,}") for n in numbers], y_end, "queries at most", "evasion")
     ends = _apart([_place(0, line.points[-1][1] / y_end)[1] for _, line in drawn])
     for (number, line), end in zip(drawn, ends, strict=True):
-        places = [_place(math.log(queries) / scale, share / y_end) for queries, share in line.points]
+        places = [_place(across[queries], share / y_end) for queries, share in line.points]
         path = "L".join(f"{_short(x)} {_short(y)}" for x, y in places)
         parts.append(Markup('<path class="line s{}" d="M{}"/>').format(number, path))
         parts += [
