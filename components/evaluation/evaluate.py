@@ -131,6 +131,8 @@ def evaluate_challenger(
     tracking.log_regressions(lang, STAGE, regressions.worth_keeping(pd.concat(attacks.by_model.values())))
     tracking.log(STAGE, _logged(evaluation), _parameters(evaluation, chosen))
     log(STAGE, _summary(evaluation))
+    if evaluation.challenger.attributes:
+        log(STAGE, _attributes(evaluation.challenger))
     return evaluation
 
 
@@ -236,6 +238,7 @@ def _measure(
             confusion=metrics.confusion(measured),
             roc=metrics.roc(measured),
             histogram=metrics.histogram(measured),
+            attributes=texts.attributes_scored_by(model),
         )
     return found
 
@@ -314,6 +317,14 @@ def _logged(evaluation: Evaluation) -> dict[str, float | None]:
         logged[EvasionBy("champion", row.strategy).name] = row.champion.rate
         logged[EvasionBy("challenger", row.strategy).name] = row.challenger.rate
     return logged
+
+
+def _attributes(model: ModelEvaluation) -> str:
+    shown = (
+        f"{name} {NOT_MEASURED if found.auroc is None else f'{found.auroc:.3f}'} ({found.n_positive} texts)"
+        for name, found in model.attributes.items()
+    )
+    return f"AUROC of the challenger's attributes: {', '.join(shown)}"
 
 
 def _summary(evaluation: Evaluation) -> str:

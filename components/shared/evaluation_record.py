@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from content_arena.components.shared import figures
@@ -45,6 +45,21 @@ class Histogram:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttributeFigures:
+    """How well a model scores an attribute on the clean test texts of which it is known.
+
+    Attributes:
+        auroc: The chance that a text with the attribute scores above one without; None where it could not be measured.
+        n_positive: Texts with the attribute.
+        n: All of the texts.
+    """
+
+    auroc: float | None
+    n_positive: int
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelEvaluation:
     """What was measured on one model.
 
@@ -56,6 +71,7 @@ class ModelEvaluation:
         confusion: Clean texts as ((tn, fp), (fn, tp)).
         roc: On clean texts.
         histogram: Of all scores.
+        attributes: What it scores beside toxicity, by name: reported, and no gate.
     """
 
     version: str
@@ -65,6 +81,7 @@ class ModelEvaluation:
     confusion: tuple[tuple[int, int], tuple[int, int]]
     roc: RocCurve
     histogram: Histogram
+    attributes: Mapping[str, AttributeFigures] = field(default_factory=dict)
 
     def headline(self) -> dict[str, float | None]:
         """See :func:`content_arena.components.shared.figures.headline`."""
@@ -80,7 +97,9 @@ class ModelEvaluation:
             "confusion": [list(row) for row in self.confusion],
             "roc": asdict(self.roc),
             "histogram": asdict(self.histogram),
-        }
+        } | (
+            {"attributes": {name: asdict(found) for name, found in self.attributes.items()}} if self.attributes else {}
+        )
 
     @classmethod
     def from_fields(cls, fields: Fields) -> ModelEvaluation:
@@ -100,6 +119,7 @@ class ModelEvaluation:
             confusion=_confusion(fields),
             roc=_roc(fields.fields("roc")),
             histogram=_histogram(fields.fields("histogram")),
+            attributes=_attributes(fields.fields("attributes")) if fields.has("attributes") else {},
         )
 
 
@@ -352,6 +372,15 @@ def _histogram(fields: Fields) -> Histogram:
     if any(len(edges) != len(values) + 1 for values in counts.values()):
         raise InputError("a histogram has to have one edge more than bins")
     return Histogram(edges=edges, **{key: tuple(int(value) for value in values) for key, values in counts.items()})
+
+
+def _attributes(fields: Fields) -> dict[str, AttributeFigures]:
+    return {
+        name: AttributeFigures(
+            auroc=found.number_or_none("auroc"), n_positive=found.whole("n_positive"), n=found.whole("n")
+        )
+        for name, found in fields.fields_by_name().items()
+    }
 
 
 def _strategy(fields: Fields) -> StrategyComparison:

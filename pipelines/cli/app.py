@@ -20,6 +20,7 @@ from content_arena.pipelines.cli import compare as compare_commands
 from content_arena.pipelines.cli import data as data_commands
 from content_arena.pipelines.cli import home as home_commands
 from content_arena.pipelines.cli import migrate as migrate_commands
+from content_arena.pipelines.cli import review as review_commands
 from content_arena.pipelines.cli import run as loop_commands
 from content_arena.pipelines.cli import submit as cluster_commands
 from content_arena.pipelines.cli import versions as version_commands
@@ -61,6 +62,7 @@ for _commands in (
     battle_commands,
     attack_commands,
     compare_commands,
+    review_commands,
     version_commands,
     home_commands,
     migrate_commands,

@@ -135,7 +135,8 @@ _ALL = (
         str,
         "",
         "Several columns of 1 and 0, between commas, such as toxic,insult,threat: a text is toxic if one of them is 1. "
-        "In a column named for harmless texts, such as clean, 1 means benign.",
+        "In a column named for harmless texts, such as clean, 1 means benign. The names become the text's categories, "
+        "from which attributes such as INSULT are learnt.",
     ),
     Parameter(
         "label_map",

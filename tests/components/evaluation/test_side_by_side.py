@@ -42,7 +42,7 @@ def samples(n=12):
     ]
     return pd.DataFrame(
         [
-            {"sample_id": name, "base_id": name, "text": text, "label": label, "lang": "en", "category": None,
+            {"sample_id": name, "base_id": name, "text": text, "label": label, "lang": "en", "categories": [],
              "target_ident": None, "source": "test", "split": "test"}
             for name, label, text in rows
         ]

@@ -51,7 +51,7 @@ class Unbeatable(ByWord):
 def samples(texts, lang="en"):
     rows = [
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": "toxic", "lang": lang, "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": "toxic", "lang": lang, "categories": [],
             "target_ident": None, "source": "test", "split": "validation",
         }
         for i, text in enumerate(texts)
