@@ -134,6 +134,21 @@ _PIPELINES_REACH_IN = {
         "components.attack_generation.victims.opening",
     ): "an unknown filter is refused at once",
     ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
+    ("pipelines.cli.compare", "components.attack_generation.strategies"): "filters are compared in this process",
+    (
+        "pipelines.cli.compare",
+        "components.attack_generation.victims.logins",
+    ): "a login is kept out of what is shown",
+    ("pipelines.cli.compare", "components.corpus_preparation.prepare"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.contenders"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side_record"): "what a comparison found, for JSON",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side_report"): "filters are compared in this process",
+    (
+        "pipelines.cli.compare_tables",
+        "components.evaluation.side_by_side_record",
+    ): "what a comparison found, for a table",
+    ("pipelines.cli.compare_tables", "components.evaluation.statistics"): "what a comparison found, for a table",
 }
 
 _ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "run": ["run", "--device", "cpu"],
     "battle": ["battle"],
+    "compare": ["compare", "champion", "previous"],
     "status": ["status"],
     "promote": ["promote", "2"],
     "rollback": ["rollback"],

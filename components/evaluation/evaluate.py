@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation import attempts, battle, outcomes, reach
+from content_arena.components.attack_generation import attempts, battle, outcomes, reach, regressions
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.held_out import HeldOut
+from content_arena.components.attack_generation.regressions import Suite
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import AttackSettings
@@ -22,10 +23,17 @@ from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
+from content_arena.components.evaluation.statistics import Trials
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import evaluation_record, records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
+from content_arena.components.shared.evaluation_record import (
+    Evaluation,
+    Example,
+    ModelEvaluation,
+    RegressionSuite,
+    StrategyComparison,
+)
 from content_arena.components.shared.figures import NOT_MEASURED
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.metric_names import EvasionBy
@@ -49,6 +57,7 @@ class _Attacks:
         n_benign: Benign texts attacked.
         budget: Queries allowed for each (text, strategy).
         seed: Of the attacks.
+        suite: Attacks that got past a version in earlier runs.
     """
 
     by_model: Mapping[str, pd.DataFrame]
@@ -60,6 +69,7 @@ class _Attacks:
     n_benign: int
     budget: int
     seed: int
+    suite: Suite
 
 
 @stage(STAGE)
@@ -112,15 +122,22 @@ def evaluate_challenger(
     log(STAGE, f"{len(texts.test)} clean texts, {n_guard} guard texts; {len(attacked)} attacked, against both models")
     log(STAGE, f"held out: {chosen}")
     seen, unseen = split_strategies(lang, chosen.names, selection)
-    attacks = _attack(models, attacked, chosen, [*seen, *unseen], lang, budget=budget, seed=seed)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    suite = regressions.assemble(tracking.earlier_regressions(lang), _trained_on(corpus))
+    log(STAGE, f"regression suite: {len(suite)} attacks that once worked, from {suite.n_runs} earlier runs")
+    attacks = _attack(models, attacked, chosen, [*seen, *unseen], lang, suite, budget=budget, seed=seed)
     evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
-    tracking = Tracking(tracking_uri, pipeline_run)
+    tracking.log_regressions(lang, STAGE, regressions.worth_keeping(pd.concat(attacks.by_model.values())))
     tracking.log(STAGE, _logged(evaluation), _parameters(evaluation, chosen))
     log(STAGE, _summary(evaluation))
     if evaluation.challenger.attributes:
         log(STAGE, _attributes(evaluation.challenger))
     return evaluation
+
+
+def _trained_on(corpus: pd.DataFrame) -> list[str]:
+    return list(corpus.loc[corpus["split"] == "train", "base_id"].unique())
 
 
 def _texts(corpus: pd.DataFrame) -> JudgedTexts:
@@ -136,6 +153,7 @@ def _attack(
     chosen: HeldOut,
     every: Sequence[Strategy],
     lang: str,
+    suite: Suite,
     *,
     budget: int,
     seed: int,
@@ -163,6 +181,7 @@ def _attack(
         n_benign=n_benign,
         budget=budget,
         seed=seed,
+        suite=suite,
     )
 
 
@@ -184,6 +203,7 @@ def _evaluation(
         n_toxic=attacks.n_toxic,
         n_benign=attacks.n_benign,
         guard=texts.guard,
+        regressions=RegressionSuite(len(attacks.suite), attacks.suite.n_runs, attacks.suite.sha256),
         champion=measured["champion"],
         challenger=measured["challenger"],
         strategies=_strategy_rows(attacks),
@@ -208,6 +228,7 @@ def _measure(
             undone=attacks.undone,
             latencies_ms=latencies[name],
             guard=texts.guard_scored_by(model),
+            regressions=Trials(attacks.suite.past(model), attacks.suite.attacks["base_id"].tolist()),
         )
         found[name] = ModelEvaluation(
             version=model.version,
@@ -280,6 +301,7 @@ def _parameters(evaluation: Evaluation, chosen: HeldOut) -> dict[str, object]:
     parameters: dict[str, object] = {
         "attack_set_sha256": evaluation.attack_set_sha256,
         "held_out_strategies": chosen,
+        "regression_suite": evaluation.regressions.described,
     }
     if evaluation.guard is not None:
         parameters |= {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
@@ -314,5 +336,7 @@ def _summary(evaluation: Evaluation) -> str:
     return (
         f"clean F1 {pair('clean_f1')}, evasion seen {pair('evasion_seen')}, unseen {pair('evasion_unseen')}, "
         f"matched {pair('evasion_matched')}, perturbed-benign FPR {pair('perturbed_benign_fpr')}, "
-        f"perturbed AUROC {pair('perturbed_auroc')}; {len(evaluation.undone)} strategies are undone and in no mean"
+        f"perturbed AUROC {pair('perturbed_auroc')}, "
+        f"attacks that once worked {pair('evasion_regression')} of {evaluation.regressions.n_attacks}; "
+        f"{len(evaluation.undone)} strategies are undone and in no mean"
     )

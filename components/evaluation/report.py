@@ -61,6 +61,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
             "guard": _guard(facts),
+            "suite": facts.regressions,
             "held_out": ", ".join(facts.held_out) or "none",
             "held_out_reason": facts.held_out_reason,
             "undone": ", ".join(facts.undone) or "none",

@@ -214,6 +214,35 @@ class GuardSet:
         return None if fields.raw("guard") is None else cls.from_fields(fields.fields("guard"))
 
 
+@dataclass(frozen=True)
+class RegressionSuite:
+    """The attacks of earlier runs that were replayed on both models.
+
+    Attributes:
+        n_attacks: How many; 0 in the first comparison.
+        n_runs: How many runs they come from.
+        sha256: Of the attacked texts; two suites with the same hash are the same.
+    """
+
+    n_attacks: int
+    n_runs: int
+    sha256: str
+
+    @property
+    def described(self) -> str:
+        """The suite for people, on one line."""
+        return f"{self.n_attacks:,} attacks of {self.n_runs:,} runs, sha256 {self.sha256}"
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> RegressionSuite:
+        """Reads it from a document.
+
+        Raises:
+            InputError: A field is missing or of a wrong type.
+        """
+        return cls(fields.whole("n_attacks"), fields.whole("n_runs"), fields.text("sha256"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Champion and challenger on the same texts under the same attacks.
@@ -228,6 +257,7 @@ class Evaluation:
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
         guard: The guard set; None if there is none.
+        regressions: The regression suite.
         champion: What was measured on the champion.
         challenger: What was measured on the challenger.
         strategies: A row a strategy.
@@ -243,6 +273,7 @@ class Evaluation:
     n_toxic: int
     n_benign: int
     guard: GuardSet | None
+    regressions: RegressionSuite
     champion: ModelEvaluation
     challenger: ModelEvaluation
     strategies: tuple[StrategyComparison, ...]
@@ -270,6 +301,7 @@ class Evaluation:
             "n_toxic": self.n_toxic,
             "n_benign": self.n_benign,
             "guard": asdict(self.guard) if self.guard else None,
+            "regression_suite": asdict(self.regressions),
             **{name: model.as_json() for name, model in self.models.items()},
             "strategies": [asdict(row) for row in self.strategies],
             "examples": [asdict(example) for example in self.examples],
@@ -293,6 +325,7 @@ class Evaluation:
             n_toxic=fields.whole("n_toxic"),
             n_benign=fields.whole("n_benign"),
             guard=GuardSet.read(fields),
+            regressions=RegressionSuite.from_fields(fields.fields("regression_suite")),
             champion=ModelEvaluation.from_fields(fields.fields("champion")),
             challenger=ModelEvaluation.from_fields(fields.fields("challenger")),
             strategies=tuple(_strategy(row) for row in fields.list_of_fields("strategies")),

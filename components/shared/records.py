@@ -113,7 +113,7 @@ class Attack(Record):
     # pandera's model has a method of this name. The files have a column of this name, and nothing calls the method.
     strategy: Series[str]  # type: ignore[assignment]
     family: Series[str]
-    params: Series[str] = pa.Field(description="JSON of a strategy's own parameters; no strategy has any so far.")
+    params: Series[str] = pa.Field(description="JSON: a search's edits; if it learns, also shard and order.")
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
     intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
     budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")

@@ -35,6 +35,9 @@ Run: TypeAlias = "MlflowRun"
 EXPERIMENT = "content-arena"
 _LABELLED = "labelled_attacks"
 _LABELLED_TAG = "content_arena.labelled_lang"
+#: Folder of a run's artifacts with the attacks that it adds to the regression suite, a file a stage.
+REGRESSIONS = "regressions"
+_REGRESSIONS_TAG = "content_arena.regressions_lang"
 
 
 def connect(tracking_uri: str | None, *, follow_moves: bool = True) -> Client:
@@ -222,6 +225,38 @@ class Tracking:
         """The labelled attacks of all other runs in a language, oldest first."""
         battles = labelled_battles(self.client, lang)
         return [battle.attacks for battle in battles if battle.run_id != self.run_id]
+
+    @naming("keeping attacks for the regression suite")
+    def log_regressions(self, lang: str, stage: str, attacks: pd.DataFrame) -> None:
+        """Keeps a stage's attacks (rows of Attack, maybe none) for the regression suite of every later comparison."""
+        if attacks.empty:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{stage}.parquet"
+            records.write(records.Attack, attacks, path)
+            self.client.log_artifact(self.run_id, str(path), REGRESSIONS)
+        self.client.set_tag(self.run_id, _REGRESSIONS_TAG, lang)
+
+    @naming("reading the regression suite")
+    def _regressions_of(self, run_id: str) -> list[pd.DataFrame]:
+        import mlflow
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=REGRESSIONS, dst_path=folder, tracking_uri=self.uri
+            )
+            return [records.read(records.Attack, file) for file in sorted(Path(path).glob("*.parquet"))]
+
+    def earlier_regressions(self, lang: str) -> Iterator[tuple[str, pd.DataFrame]]:
+        """What all other runs in a language kept for the regression suite, the newest run first, a table a stage."""
+        query = f"tags.`{_REGRESSIONS_TAG}` = '{lang}'"
+        with during(f"listing the runs (MLflow at {self.uri})"):
+            # MLflow's own bound of a page; older runs than these could fill no suite any more.
+            runs = self.client.search_runs([self.experiment_id], query, order_by=["start_time DESC"], max_results=1000)
+        for run in runs:
+            if run.info.run_id != self.run_id:
+                for table in self._regressions_of(run.info.run_id):
+                    yield run.info.run_id, table
 
 
 @dataclass(frozen=True)

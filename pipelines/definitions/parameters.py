@@ -85,8 +85,8 @@ _ALL = (
         "search",
         str,
         LADDER,
-        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy and beam "
-        "search one way past a text with all strategies together.",
+        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy, beam "
+        "and evolving search one way past a text with all strategies together, and evolving learns from text to text.",
     ),
     Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
     Parameter(
