@@ -39,7 +39,7 @@ CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_p
 	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py \
 	tests/components/canary_rollout/on_a_cluster/test_real_knative.py tests/manifests/node/test_first_hour.py
 
-.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench images image-list wheel clean
+.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench node-clients images image-list wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -92,6 +92,9 @@ wheel: install ## Build the wheel into dist/
 	@# setuptools would put modules into it that an earlier build left there.
 	@rm -rf build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+node-clients: ## Install the clients from npm that tests run on Node.js, 250 MB (needs npm)
+	npm ci --prefix tests/components/predictor/adapters/npm --ignore-scripts --no-audit --no-fund
 
 bench: install ## Measure speed, each figure beside the one it is compared with
 	$(BIN)/python -m tests.benchmarks

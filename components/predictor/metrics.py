@@ -18,6 +18,8 @@ from content_arena.components.predictor.probe_token import PROBE_HEADER
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from content_arena.components.predictor.judgement import Judgement
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 20 for i in range(1, 21))
@@ -71,6 +73,22 @@ KEY_REQUESTS = Counter(
     "HTTP requests answered, by the name of the API key that they came with.",
     ["key", "status", "model_version"],
 )
+SHADOW_VERDICTS = Counter(
+    "content_arena_shadow_verdicts_total",
+    "Texts that the shadow scored as well, by the verdict of the model that serves and by its own.",
+    ["model_version", "shadow_version", "is_toxic", "shadow_is_toxic"],
+)
+SHADOW_DIFFERENCE = Histogram(
+    "content_arena_shadow_score_difference",
+    "Distance between the two probabilities of toxic, 0 to 1.",
+    ["model_version", "shadow_version"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0),
+)
+SHADOW_DROPPED = Counter(
+    "content_arena_shadow_dropped_total",
+    "Texts that the shadow did not score: its queue was full, or it failed.",
+    ["shadow_version", "reason"],
+)
 VERSION = Gauge(
     "content_arena_model_version",
     "Always 1; its labels say which model is served.",
@@ -94,24 +112,21 @@ def announce(version: str, alias: str | None) -> None:
     PENDING.labels(version)
 
 
-def observe(
-    version: str,
-    scores: npt.NDArray[np.float32],
-    verdicts: npt.NDArray[np.bool_],
-    seconds: float,
-    waited_seconds: float,
-) -> None:
+def withdraw(version: str, alias: str | None) -> None:
+    """Takes back what :func:`announce` says of the served version; its counters stay, as Prometheus expects."""
+    VERSION.remove(alias or "none", version)
+
+
+def observe(judgement: Judgement, waited_seconds: float) -> None:
     """Counts one request's texts.
 
     Args:
-        version: Version of the model.
-        scores: float32[n], probability of toxic.
-        verdicts: bool[n], True for toxic.
-        seconds: Time the n texts took together.
+        judgement: What the model says of them.
         waited_seconds: Time from the request's arrival at the model to its scores. Only requests with one text are
             judged by it: a batch of a thousand texts takes as long as it takes.
     """
-    INFERENCE_SECONDS.labels(version).observe(seconds)
+    version, scores, verdicts = judgement.version, judgement.scores, judgement.verdicts
+    INFERENCE_SECONDS.labels(version).observe(judgement.seconds)
     if len(scores) == 1:
         SINGLE_SECONDS.labels(version).observe(waited_seconds)
     histogram = SCORES.labels(version)
@@ -120,6 +135,34 @@ def observe(
     n_toxic = int(verdicts.sum())
     FLAGGED.labels(version, "true").inc(n_toxic)
     FLAGGED.labels(version, "false").inc(len(verdicts) - n_toxic)
+
+
+def announce_shadow(version: str) -> None:
+    """Sets the counters of what a shadow drops to 0, so that a rate exists from the first text on."""
+    for reason in ("full", "failed"):
+        SHADOW_DROPPED.labels(version, reason)
+
+
+def compare(
+    judgement: Judgement,
+    shadow_version: str,
+    scores: npt.NDArray[np.float32],
+    verdicts: npt.NDArray[np.bool_],
+) -> None:
+    """Counts how a shadow judged the texts of an answered request.
+
+    Args:
+        judgement: What the model that serves says of the n texts.
+        shadow_version: Version of the shadow.
+        scores: float32[n], the shadow's probability of toxic.
+        verdicts: bool[n], the shadow's: True for toxic.
+    """
+    difference = SHADOW_DIFFERENCE.labels(judgement.version, shadow_version)
+    for distance in abs(judgement.scores - scores).tolist():
+        difference.observe(distance)
+    for served, shadowed in zip(judgement.verdicts.tolist(), verdicts.tolist(), strict=True):
+        label = (judgement.version, shadow_version, str(served).lower(), str(shadowed).lower())
+        SHADOW_VERDICTS.labels(*label).inc()
 
 
 def is_probe(headers: Mapping[str, str] | None) -> bool:

@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import ctypes
 import functools
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from kserve import InferRequest, InferResponse, Model
 from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, PredictorProtocol
 from kserve.protocol.dataplane import DataPlane
 
 from content_arena.components.predictor import metrics, protocol
+from content_arena.components.predictor.engine import Engine, in_reading_thread
 from content_arena.components.predictor.explanation import Occlusion
-from content_arena.components.predictor.judgement import (
-    INPUTS,
-    OUTPUTS,
-    Judgement,
-    TensorSpec,
-    confidence,
-    v1_answer,
-    v2_answer,
-)
+from content_arena.components.predictor.judgement import INPUTS, OUTPUTS, TensorSpec, v1_answer, v2_answer
 from content_arena.components.predictor.limits import Limits
-from content_arena.components.predictor.scheduler import Job, RequestTooLargeError, Scheduler
-from content_arena.components.shared.errors import ArenaError, BundleError
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+from content_arena.components.predictor.scheduler import RequestTooLargeError
+from content_arena.components.predictor.shadow import Shadow
+from content_arena.components.predictor.traffic import note_version
+from content_arena.components.shared.errors import ArenaError
 
 MODEL_NAME = "content-filter"
-#: A short text, one in another script, one of several windows, one whose canonical text is empty, one without words.
-_WARM_UP = ("Warm-up.", "준비 운동", "warm up " * (MAX_TEXT_LENGTH // 8), "\u200b", "!?")
-
 #: A text without a word may be read as more tokens than the whole text.
 _EXTRA_TOKENS = 4
-#: Reads what an answer shows; a text that is scored is read by the scheduler.
-_READING = ThreadPoolExecutor(1, thread_name_prefix="reading")
-
-T = TypeVar("T")
+_KEPT: ContextVar[Engine | None] = ContextVar("the engine that the present request stays with", default=None)
 
 
 class DeadlineError(ArenaError):
     """The texts were not scored in time (HTTP 504)."""
-
-
-class ScoreError(ArenaError):
-    """The model's output is no probability (HTTP 500): no text passes the filter on it."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +54,49 @@ class Query:
 
 
 class ContentFilterModel(Model):
-    """Scores texts in threads (see scheduler.py), so that the event loop can answer health probes and metrics."""
+    """Scores texts in threads (see scheduler.py), so that the event loop can answer health probes and metrics.
 
-    def __init__(self, content_filter: ContentFilter, limits: Limits | None = None) -> None:
-        """Takes a loaded filter; :meth:`load` has to be called before the model is ready.
+    Its engine can be replaced while requests are with it: each of them is answered by the one that it began with.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits | None = None, shadow: Shadow | None = None) -> None:
+        """Takes what scores; :meth:`load` has to be called before the model is ready.
 
         Args:
-            content_filter: What scores.
+            engine: The bundle that is served first.
             limits: What a request may cost; the defaults if None.
+            shadow: Scores users' texts a second time; None for no shadow.
         """
         super().__init__(MODEL_NAME)
-        self.version = content_filter.version
-        self.lang = content_filter.bundle.spec.lang
-        #: What is scored beside toxicity, with the score from which a text has it.
-        self.attributes = dict(content_filter.bundle.spec.attributes)
         self.limits = limits or Limits()
-        self._filter = content_filter
-        self._scheduler = Scheduler(content_filter, self.limits)
-        self._pending = 0
+        self._engine = engine
+        self._replaced: set[Engine] = set()
+        self._shadow = shadow
+
+    @property
+    def serving(self) -> Engine:
+        """The bundle that is served; of a request that keeps one, this."""
+        return _KEPT.get() or self._engine
+
+    @property
+    def version(self) -> str:
+        """What answers name as the version."""
+        return self.serving.version
+
+    @property
+    def lang(self) -> str:
+        """ISO 639-1 code of the language that the bundle was trained on."""
+        return self.serving.lang
+
+    @property
+    def attributes(self) -> Mapping[str, float]:
+        """What is scored beside toxicity, with the score from which a text has it."""
+        return self.serving.attributes
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are requests for all threads."""
+        return self._engine.is_busy
 
     def load(self) -> bool:
         """Warms up with every kind of input; the model is ready once their scores are probabilities.
@@ -97,28 +105,35 @@ class ContentFilterModel(Model):
             BundleError: The model failed, or its scores are no probabilities.
         """
         self.ready = False
-        try:
-            self._judge(self._filter.score_all(list(_WARM_UP)), seconds=0.0)
-        except ArenaError as error:
-            raise self._warm_up_error(str(error)) from error
-        except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
-            raise self._warm_up_error(type(error).__name__) from error
+        self._engine.warm_up()
+        metrics.announce(self._engine.version, self._engine.alias)
         self.ready = True
         return True
 
-    def _warm_up_error(self, reason: str) -> BundleError:
-        return BundleError(f"the model in {self._filter.bundle.path} fails its warm-up: {reason}")
+    def replace(self, engine: Engine) -> None:
+        """Serves another bundle from now on; the one before ends when the last request has left it.
+
+        Args:
+            engine: Warmed up.
+        """
+        before, self._engine = self._engine, engine
+        metrics.withdraw(before.version, before.alias)
+        metrics.announce(engine.version, engine.alias)
+        self._replaced.add(before)
+        self._end_if_unused(before)
 
     def close_queue(self) -> None:
         """Ends the requests that are not finished with a :class:`ClosingError`; none is accepted any more."""
-        self._scheduler.close()
+        for engine in (self._engine, *self._replaced):
+            engine.close_queue()
 
     def stop(self) -> None:
         """Ends the threads after the batch that each is scoring."""
         self.ready = False
-        self._scheduler.close()
-        self._scheduler.join()
-        self._filter.close()
+        if self._shadow:
+            self._shadow.stop()
+        for engine in (self._engine, *self._replaced):
+            engine.stop()
 
     def get_input_types(self) -> list[TensorSpec]:
         """The V2 input tensor."""
@@ -137,7 +152,7 @@ class ContentFilterModel(Model):
             RequestError: See :func:`content_arena.components.predictor.protocol.texts_of`.
         """
         request = payload if isinstance(payload, InferRequest) else None
-        texts = protocol.texts_of(payload, self._filter.attributes)
+        texts = protocol.texts_of(payload, list(self.attributes))
         return Query(texts, request, protocol.wants_reading(payload), protocol.wants_attributes(payload))
 
     async def predict(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any] | InferResponse:
@@ -148,16 +163,14 @@ class ContentFilterModel(Model):
             ScoreError: The model gave no probabilities.
             ArenaError: See :meth:`Scheduler.submit`.
         """
-        start = time.perf_counter()
-        scores, job = await self._scored(payload.texts)
-        waited = time.perf_counter() - start
-        judgement = self._judge(scores, job.seconds)
-        if payload.wants_attributes:
-            judgement = replace(judgement, attributes=dict(zip(self._filter.attributes, scores.T[1:], strict=True)))
-        if not metrics.is_probe(headers):
-            metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds, waited)
-        if payload.wants_reading:
-            judgement = replace(judgement, read_as=await _in_reading_thread(lambda: self._read(payload.texts)))
+        with self._in_use() as engine:
+            judgement, waited = await engine.judged(payload.texts, with_attributes=payload.wants_attributes)
+            if not metrics.is_probe(headers):
+                metrics.observe(judgement, waited)
+                if self._shadow:
+                    self._shadow.offer(payload.texts, judgement)
+            if payload.wants_reading:
+                judgement = replace(judgement, read_as=await engine.read(payload.texts))
         if payload.request is None:
             return v1_answer(judgement)
         return v2_answer(judgement, payload.request)
@@ -174,48 +187,55 @@ class ContentFilterModel(Model):
         """
         budget = self.limits.request_tokens // len(payload.texts)
         judged, explanations, seconds = [], [], 0.0
-        for text in payload.texts:
-            scores, job = await self._scored([text])
-            judged.append(scores)
-            most = (budget - job.n_tokens) // (job.n_tokens + _EXTRA_TOKENS)
-            if most < 1:
-                raise RequestTooLargeError("the texts are too long to be explained at once: send fewer in one request")
-            cut = functools.partial(Occlusion.of, text, self._filter.reading, most)
-            occlusion = await _in_reading_thread(cut)
-            scores_without, job_without = await self._scored(occlusion.texts())
-            without = self._judge(scores_without, job_without.seconds).scores
-            explanations.append(occlusion.explained(float(scores[0, 0]), without.tolist()))
-            seconds += job.seconds + job_without.seconds
-        answer = v1_answer(self._judge(np.concatenate(judged), seconds))
+        with self._in_use() as engine:
+            for text in payload.texts:
+                scores, job = await engine.scored([text])
+                judged.append(scores)
+                most = (budget - job.n_tokens) // (job.n_tokens + _EXTRA_TOKENS)
+                if most < 1:
+                    raise RequestTooLargeError(
+                        "the texts are too long to be explained at once: send fewer in one request"
+                    )
+                occlusion = await in_reading_thread(functools.partial(Occlusion.of, text, engine.reading, most))
+                scores_without, job_without = await engine.scored(occlusion.texts())
+                without = engine.judge(scores_without, job_without.seconds).scores
+                explanations.append(occlusion.explained(float(scores[0, 0]), without.tolist()))
+                seconds += job.seconds + job_without.seconds
+            answer = v1_answer(engine.judge(np.concatenate(judged), seconds))
         return answer | {"explanations": explanations}
 
-    async def _scored(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], Job]:
-        job = self._scheduler.submit(texts)
-        self._wait_for(len(texts))
+    @contextlib.contextmanager
+    def one_bundle(self) -> Iterator[None]:
+        """Keeps the present request with one bundle, which is asked for its language first and for scores then."""
+        with self._in_use() as engine:
+            _KEPT.set(engine)  # For the rest of the request's task: its answer is not made yet.
+            yield
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[Engine]:
+        """The engine that a request stays with, and that metrics and log name."""
+        engine = self.serving
+        note_version(engine.version)
+        engine.n_requests += 1
         try:
-            return await asyncio.wrap_future(job.result), job
+            yield engine
         finally:
-            self._wait_for(-len(texts))
+            engine.n_requests -= 1
+            self._end_if_unused(engine)
 
-    def _read(self, texts: list[str]) -> list[str]:
-        return [self._filter.reading(text) for text in texts]
-
-    def _wait_for(self, n: int) -> None:
-        self._pending += n
-        metrics.PENDING.labels(self.version).set(self._pending)
-
-    def _judge(self, scores: npt.NDArray[np.float32], seconds: float) -> Judgement:
-        if not bool(np.all((scores >= 0) & (scores <= 1))):
-            raise ScoreError("the model's scores are no probabilities")
-        scores = scores[:, 0]
-        verdicts = self._filter.is_toxic(scores)
-        sure = confidence(scores, verdicts, self._filter.threshold)
-        return Judgement(scores, verdicts, sure, self.version, seconds)
+    def _end_if_unused(self, engine: Engine) -> None:
+        if engine in self._replaced and not engine.n_requests:
+            self._replaced.remove(engine)
+            # Its threads end after their present step; still, the event loop does not wait for them.
+            threading.Thread(target=_end, args=([engine],), name="end-engine", daemon=True).start()
 
 
-async def _in_reading_thread(read: Callable[[], T]) -> T:
-    """Reads beside the event loop, one request after another; one that is given up meanwhile is not begun."""
-    return await asyncio.get_running_loop().run_in_executor(_READING, read)
+def _end(engines: list[Engine]) -> None:
+    """Ends an engine, which is taken out of the list: nothing else refers to it then, and its memory is free."""
+    engines.pop().stop()
+    # glibc keeps what was freed: without this a server needs twice the memory after some reloads.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class FilterDataPlane(DataPlane):

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import FileResponse, JSONResponse
 
 from content_arena.components.predictor.limits import MAX_INSTANCES
+from content_arena.components.predictor.model import MODEL_NAME
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 #: Files of Swagger UI that the page is made of, which the package fastapi-offline has.
@@ -24,7 +25,9 @@ _PAGE, _DESCRIPTION = "/docs", "/openapi.json"
 #: Everything that is served here.
 PATHS = frozenset({_PAGE, _DESCRIPTION, *(f"{_PAGE}/{name}" for name in _ASSETS)})
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH, "example": "have a nice day"}
+#: Not only white space, as Python has it.
+_NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"
+_TEXT = {"type": "string", "pattern": _NOT_BLANK, "maxLength": MAX_TEXT_LENGTH, "example": "have a nice day"}
 _TEXTS = {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": _TEXT}
 _PREDICTION = {
     "type": "object",
@@ -60,7 +63,10 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["instances"],
         "properties": {
             "instances": _TEXTS,
-            "parameters": {"type": "object", "properties": {"read_as": _ASKED, "attributes": _ASKED}},
+            "parameters": {
+                "type": ["object", "null"],
+                "properties": {"read_as": _ASKED, "attributes": _ASKED},
+            },
         },
     },
     "PredictResponse": {
@@ -109,11 +115,12 @@ _SCHEMAS: dict[str, Any] = {
                     "required": ["name", "shape", "datatype", "data"],
                     "properties": {
                         "name": {"type": "string"},
-                        "shape": {"type": "array", "items": {"type": "integer"}},
+                        "shape": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}},
                         "datatype": {"type": "string", "enum": ["BYTES"]},
                         "data": {
                             "type": "array",
-                            "items": {},
+                            "minItems": 1,
+                            "items": {"anyOf": [_TEXT, {"type": "array"}]},
                             "description": "Texts, flat or nested by the shape.",
                         },
                     },
@@ -143,7 +150,22 @@ _SCHEMAS: dict[str, Any] = {
             ),
         },
     },
+    "LoadResponse": {
+        "type": "object",
+        "required": ["name", "load", "model_version"],
+        "properties": {
+            "name": {"type": "string"},
+            "load": {"type": "boolean"},
+            "model_version": {"type": "string"},
+        },
+    },
     "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+}
+_MODEL_NAME = {
+    "name": "model_name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": f"^{MODEL_NAME}$", "example": MODEL_NAME},
 }
 _ERRORS = {
     "400": "The request cannot be read.",
@@ -164,12 +186,11 @@ def _json(schema: str) -> dict[str, Any]:
 
 def _post(operation: str, summary: str, request: str, response: str, *, keyed: bool) -> dict[str, Any]:
     errors = {status: {"description": why, "content": _json("Error")} for status, why in _ERRORS.items()}
-    name = {"name": "model_name", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "post": {
             "operationId": operation,
             "summary": summary,
-            "parameters": [name],
+            "parameters": [_MODEL_NAME],
             "requestBody": {"required": True, "content": _json(request)},
             "responses": {"200": {"description": "Scored.", "content": _json(response)}, **errors},
         }
@@ -177,10 +198,33 @@ def _post(operation: str, summary: str, request: str, response: str, *, keyed: b
     }
 
 
-def _get(operation: str, summary: str, *parameters: str) -> dict[str, Any]:
-    named = [{"name": one, "in": "path", "required": True, "schema": {"type": "string"}} for one in parameters]
-    answer = {"200": {"description": "Yes."}, "503": {"description": "No."}}
-    return {"get": {"operationId": operation, "summary": summary, "parameters": named, "responses": answer}}
+def _get(operation: str, summary: str, *, named: bool) -> dict[str, Any]:
+    answers = {"200": {"description": "Yes."}, "503": {"description": "No."}}
+    if named:
+        answers["404"] = {"description": "There is no such model."}
+    parameters = [_MODEL_NAME] if named else []
+    return {"get": {"operationId": operation, "summary": summary, "parameters": parameters, "responses": answers}}
+
+
+def _load(*, keyed: bool) -> dict[str, Any]:
+    refused = {
+        "401": "No valid API key; only where keys are configured.",
+        "403": "Without API keys, only a client on the server's own machine may ask.",
+        "404": "There is no such model.",
+        "409": "A bundle is being loaded already; see Retry-After.",
+        "422": "The bundle cannot be served; the one before still is.",
+        "503": "The server is about to end; see Retry-After.",
+    }
+    errors = {status: {"description": why, "content": _json("Error")} for status, why in refused.items()}
+    return {
+        "post": {
+            "operationId": "load",
+            "summary": "Serves the bundle that is at its source now.",
+            "parameters": [_MODEL_NAME],
+            "responses": {"200": {"description": "It serves.", "content": _json("LoadResponse")}, **errors},
+        }
+        | ({"security": [{"bearer": []}, {"header": []}]} if keyed else {})
+    }
 
 
 def description(version: str, *, keyed: bool) -> dict[str, Any]:
@@ -202,28 +246,28 @@ def description(version: str, *, keyed: bool) -> dict[str, Any]:
                 "explain", "Scores texts and says why.", "ExplainRequest", "ExplainResponse", keyed=keyed
             ),
             f"{v2}/infer": _post("infer", "Scores a tensor of texts.", "InferRequest", "InferResponse", keyed=keyed),
-            v1: _get("model_ready_v1", "Whether the model is ready.", "model_name"),
-            f"{v2}/ready": _get("model_ready", "Whether the model is ready.", "model_name"),
-            "/v2/health/live": _get("live", "Whether the server is alive."),
-            "/v2/health/ready": _get("ready", "Whether the server is ready."),
+            "/v2/repository/models/{model_name}/load": _load(keyed=keyed),
+            v1: _get("model_ready_v1", "Whether the model is ready.", named=True),
+            f"{v2}/ready": _get("model_ready", "Whether the model is ready.", named=True),
+            "/v2/health/live": _get("live", "Whether the server is alive.", named=False),
+            "/v2/health/ready": _get("ready", "Whether the server is ready.", named=False),
         },
         "components": {"schemas": _SCHEMAS} | ({"securitySchemes": schemes} if keyed else {}),
     }
 
 
-def register(app: FastAPI, version: str, *, keyed: bool) -> None:
+def register(app: FastAPI, version: Callable[[], str], *, keyed: bool) -> None:
     """Adds the description and its page to ``app``; the page needs nothing from elsewhere.
 
     Args:
         app: The application.
-        version: Of the model.
+        version: Of the model that is served now.
         keyed: Whether the server asks for API keys.
     """
-    described = description(version, keyed=keyed)
     static = Path(str(resources.files("fastapi_offline"))) / "static"
 
     async def openapi() -> JSONResponse:
-        return JSONResponse(described)
+        return JSONResponse(description(version(), keyed=keyed))
 
     async def docs() -> HTMLResponse:
         # Relative addresses: a gateway may serve all of this under a prefix.

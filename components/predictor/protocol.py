@@ -208,7 +208,7 @@ def wants_reading(payload: object) -> bool:
     """Whether a V1 or V2 request asks for what the model reads: ``"parameters": {"read_as": true}``.
 
     Raises:
-        RequestError: The parameter is neither true nor false.
+        RequestError: The parameter is neither true nor false, or the parameters are no object.
     """
     return READ_AS["name"] in _outputs(payload) or _flag(payload, READ_AS["name"])
 
@@ -236,6 +236,8 @@ def _flag(payload: object, name: str) -> bool:
         parameters: object = payload.parameters
     else:
         parameters = payload.get("parameters") if isinstance(payload, dict) else None
+        if parameters is not None and not isinstance(parameters, dict):
+            raise RequestError("parameters must be an object")
     value = parameters.get(name, False) if isinstance(parameters, dict) else False
     if not isinstance(value, bool):
         raise RequestError(f"the parameter {name} is true or false")

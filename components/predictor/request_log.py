@@ -82,17 +82,15 @@ def configure_json() -> None:
 class RequestLog:
     """Writes a line for each request."""
 
-    def __init__(self, version: str, *, hashes_texts: bool = False, salt: str | None = None) -> None:
+    def __init__(self, *, hashes_texts: bool = False, salt: str | None = None) -> None:
         """Takes what is the same in every line.
 
         Args:
-            version: Of the model.
             hashes_texts: Whether a line has the hashes of the request's texts.
             salt: Key of the hashes. If None, one is drawn that nobody knows: hashes of this process alone can be
                 compared.
         """
         self.hashes_texts = hashes_texts
-        self._version = version
         self._salt = salt.encode() if salt else secrets.token_bytes(32)
         self._logger = logging.getLogger(REQUESTS)
 
@@ -114,7 +112,7 @@ class RequestLog:
             "path": path,
             "status_code": status,
             "response_time": round(seconds, 6),
-            "model_version": self._version,
+            "model_version": facts.version,
             "key": facts.key,
             "instances": facts.instances,
             "probe": facts.is_probe,

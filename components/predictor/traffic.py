@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ _USABLE_ID = re.compile(rb"[!-~]{1,128}")
 _REFUSED = (_PROBE, REFUSED.encode())
 #: Where the scope of a request has its :class:`Facts`.
 FACTS = "content_arena"
+_PRESENT: ContextVar[Facts | None] = ContextVar("facts of the present request", default=None)
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Facts:
         key: Name of the API key that it came with; None if no keys are asked for, or it had none.
         instances: Texts that were scored; None if there are none.
         texts: These texts, only if the log asks for their hashes.
+        version: Of the model that answers it; None if it did not come to one.
     """
 
     request_id: bytes
@@ -42,6 +46,7 @@ class Facts:
     key: str | None = None
     instances: int | None = None
     texts: list[str] | None = None
+    version: str | None = None
 
 
 def facts_of(scope: Scope) -> Facts | None:
@@ -50,17 +55,27 @@ def facts_of(scope: Scope) -> Facts | None:
     return found
 
 
+def note_version(version: str) -> None:
+    """Notes the version of the model that answers the present request, if one is answered."""
+    if facts := _PRESENT.get():
+        facts.version = version
+
+
 class TrafficMiddleware:
     """Counts and times every HTTP request, and answers with its ``x-request-id``."""
 
     def __init__(
-        self, app: ASGIApp, version: str, probe_token: ProbeToken | None = None, log: RequestLog | None = None
+        self,
+        app: ASGIApp,
+        version: Callable[[], str],
+        probe_token: ProbeToken | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         """Wraps ``app``.
 
         Args:
             app: The next layer.
-            version: Of the model; it goes into every label set.
+            version: Of the model that is served now; it goes into every label set of a request that came to no model.
             probe_token: What a probe has to hold; any value if None.
             log: Where a line for each request goes; nowhere if None.
         """
@@ -97,13 +112,15 @@ class TrafficMiddleware:
                 message["headers"] = [*message.get("headers", ()), *answer_headers]
             await send(message)
 
+        _PRESENT.set(facts)
         start = time.perf_counter()
         try:
             await self._app(scope, receive, watch)
         finally:
             seconds = time.perf_counter() - start
-            metrics.count(scope, status, seconds, self._version, is_probe=facts.is_probe)
+            version = facts.version = facts.version or self._version()
+            metrics.count(scope, status, seconds, version, is_probe=facts.is_probe)
             if facts.key is not None:
-                metrics.KEY_REQUESTS.labels(facts.key, str(status), self._version).inc()
+                metrics.KEY_REQUESTS.labels(facts.key, str(status), version).inc()
             if self._log is not None:
                 self._log.write(scope, facts, status, seconds)

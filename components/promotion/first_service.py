@@ -26,7 +26,7 @@ Json = dict[str, Any]
 #: Environment variable with NAMESPACE/NAME of the service to create, for callers without a parameter.
 SERVICE = "CONTENT_ARENA_SERVICE"
 _MANIFEST, _PATCH, _OWNER = "inference-service.yaml", "patch-", "owner"
-_VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
+_VERSION_VARIABLE, _SHA256_VARIABLE = "CONTENT_ARENA_MODEL_VERSION", "CONTENT_ARENA_EXPECTED_SHA256"
 
 
 class Cluster(Protocol):
@@ -127,8 +127,10 @@ def manifest(template: Mapping[str, str], name: str, champion: RegisteredVersion
         reason = " ".join(str(error).split())
         raise InputError(f"ConfigMap {name}-template is no InferenceService with a model ({reason})") from error
     model["storageUri"] = champion.storage_uri
-    variables = [each for each in variables if each.get("name") != _VERSION_VARIABLE]
+    variables = [each for each in variables if each.get("name") not in (_VERSION_VARIABLE, _SHA256_VARIABLE)]
     model["env"] = [*variables, {"name": _VERSION_VARIABLE, "value": str(champion.version)}]
+    if champion.digest:
+        model["env"].append({"name": _SHA256_VARIABLE, "value": champion.digest})
     if "name" in predictor:
         predictor["name"] = f"v{champion.version}"
     return dict(body)

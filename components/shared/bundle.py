@@ -80,6 +80,15 @@ class Bundle:
     spec: BundleSpec
 
     @property
+    def digests(self) -> frozenset[str]:
+        """The SHA-256 (hex) that the bundle may be known by: of bundle.json as it lies there, and of its content.
+
+        They differ for a bundle of an earlier release, whose bundle.json has fewer fields; a registry of that time
+        has the first.
+        """
+        return frozenset({_sha256(self.path / MANIFEST), self.spec.digest})
+
+    @property
     def model_path(self) -> Path:
         """The int8 ONNX file."""
         return self.path / MODEL

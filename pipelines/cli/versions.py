@@ -16,6 +16,7 @@ from content_arena.pipelines.cli.options import AsJson
 from content_arena.pipelines.execution.home import registry_here
 
 if TYPE_CHECKING:
+    from content_arena.components.predictor.sources import BundleSource
     from content_arena.components.registry.registry import Registry
 
 
@@ -144,6 +145,13 @@ def serve(
     ] = "champion",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    shadow: Annotated[
+        str | None,
+        typer.Option(
+            help="A second bundle that scores users' texts off the request path, for /metrics to compare: champion, "
+            "challenger, previous, a version's number, or a bundle's folder.",
+        ),
+    ] = None,
     deadline: Annotated[
         float, typer.Option(min=0.001, help="Seconds until a request that is not finished is answered with 504.")
     ] = 30.0,
@@ -182,42 +190,47 @@ def serve(
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
+    After a promotion, `kill -HUP` has it take over what the alias names then; no request is lost.
+
     Requests with the header x-content-arena-probe are not counted as users'. Set CONTENT_ARENA_PROBE_TOKEN to have that
     for requests with this token only.
 
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
     from content_arena.components.predictor.adapters.options import AdapterOptions
+    from content_arena.components.predictor.arguments import ServeOptions
     from content_arena.components.predictor.door import Door, DoorOptions
 
     adapters = AdapterOptions.of(api_adapters, suggestions)
+    from content_arena.components.predictor.server import Serving
     from content_arena.components.predictor.server import serve as serve_bundle
-    from content_arena.components.shared import bundle as bundles
+    from content_arena.components.predictor.sources import RegistrySource
 
     door = Door.of(DoorOptions(api_keys, key_rate, key_burst, log_format))
-    registry = registry_here()
-    version = registry.resolve(alias)
-    path = registry.download(version)
-    threshold = bundles.load(path).spec.threshold
-    what = f"version {version}" + ("" if alias.isdecimal() else f", the {alias},")
+    registry_here()
+    source = RegistrySource(alias, registry_here)
 
-    def announce(url: str) -> None:
-        console.status(f"serving {what} on {url}: toxic from a score of {threshold:.3f} on; Ctrl-C ends it")
+    def announce(serving: Serving) -> None:
+        what = f"version {serving.version}" + ("" if alias.isdecimal() else f", the {alias},")
+        toxic = f"toxic from a score of {serving.threshold:.3f} on"
+        console.status(f"serving {what} on {serving.url}: {toxic}; Ctrl-C ends it")
         if adapters.names:
             console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
-    alias_shown = None if alias.isdecimal() else alias
-    serve_bundle(
-        path,
-        port=port,
-        host=host,
-        alias=alias_shown,
-        version=str(version),
-        deadline=deadline,
-        door=door,
-        adapters=adapters,
-        announce=announce,
+    options = ServeOptions(
+        host=host, port=port, deadline=deadline, shadow=_bundle_source(shadow) if shadow is not None else None
     )
+    serve_bundle(source, options, door=door, adapters=adapters, announce=announce)
+
+
+def _bundle_source(name: str) -> BundleSource:
+    """A version of the registry of this machine, or a folder."""
+    from content_arena.components.predictor.sources import RegistrySource, source_of
+    from content_arena.components.registry.registry import Registry
+
+    if name.isdecimal() or name in Registry.ALIASES:
+        return RegistrySource(name, registry_here)
+    return source_of(name)
 
 
 def _check_verdict(registry: Registry, version: int, champion: int | None) -> None:

@@ -11,7 +11,7 @@ from tests.manifests.guards import Caller, account, eventually, installed, warni
 from tests.manifests.rendering import Object, Renderer, kubectl, services
 
 SERVICE = "content-filter"
-VERSION = "CONTENT_ARENA_MODEL_VERSION"
+VERSION, SHA256 = "CONTENT_ARENA_MODEL_VERSION", "CONTENT_ARENA_EXPECTED_SHA256"
 TWO = "s3://models/content-filter/2/"
 GUARD = "a rollout"
 
@@ -172,12 +172,20 @@ SECRET = {"secretKeyRef": {"name": "arena-postgresql", "key": "POSTGRES_PASSWORD
         [{"name": VERSION, "value": "2"}, {"name": "LD_PRELOAD", "value": "/mnt/models/evil.so"}],
         [{"name": VERSION, "value": "two"}],
         [{"name": VERSION}],
+        [{"name": VERSION, "value": "2"}, {"name": SHA256, "value": "any"}],
+        [{"name": VERSION, "value": "2"}, {"name": SHA256, "valueFrom": SECRET}],
     ],
 )
 @pytest.mark.parametrize("place", ["canary", "stable"])
-def test_a_variable_is_the_version_as_a_number(rollout: Caller, place: str, env: list[Object]):
+def test_a_variable_is_the_version_as_a_number_or_the_digest(rollout: Caller, place: str, env: list[Object]):
     body = canary(env=env) if place == "canary" else {"spec": {"predictor": {"model": {"env": env}}}}
     assert "CONTENT_ARENA_MODEL_VERSION to a number" in rollout.patched(SERVICE, body)
+
+
+def test_the_digest_of_another_bundle_is_taken(rollout: Caller):
+    for value in ("a" * 64, "0123456789abcdef" * 4):
+        env = [{"name": VERSION, "value": "2"}, {"name": SHA256, "value": value}]
+        assert rollout.patched(SERVICE, canary(env=env)) == ""
 
 
 @pytest.mark.parametrize(

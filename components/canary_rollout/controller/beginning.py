@@ -62,7 +62,7 @@ def first_state(request: RolloutRequest, name: str, stable: Stable, now: float) 
     challenger, reason = request.challenger, f"began beside version {stable.version}"
     if request.undo:
         reason = f"takes version {stable.version} back: {request.undo}"
-    state = start(name, challenger.version, challenger.storage_uri, stable, request.parameters, now)
+    state = start(name, challenger, stable, request.parameters, now)
     return replace(state, reason=reason, undo=request.undo)
 
 

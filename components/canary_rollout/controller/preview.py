@@ -81,7 +81,7 @@ def dry_run(
     refuse_unfinished(record)
     refuse_old_kserve(cluster, mover.mode, request)
     stable, challenger = mover.mode.stable(view, kept_by(record.state)), request.challenger
-    start("dry-run", challenger.version, challenger.storage_uri, stable, request.parameters, 0.0)
+    start("dry-run", challenger, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
     patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)
     checked = tuple(validated(mover, view, patch) for patch in patches)

@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.controller.registry import RolloutR
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase, State
+from content_arena.components.canary_rollout.traffic.kept import former
 from content_arena.components.canary_rollout.traffic.mode import version_of
 from content_arena.components.shared.errors import InputError
 
@@ -89,4 +90,4 @@ def _previous(service_ref: ServiceRef) -> Challenger:
             f"the last rollout did not promote version {serving}, which serves, so what served before it is not known: "
             "name the version to bring back, `arena rollout undo VERSION`"
         )
-    return Challenger(last.stable.version, last.stable.storage_uri)
+    return former(last.stable)

@@ -32,6 +32,7 @@ _LATER = {
     "undo",
     "bounds",
     "kept_until",
+    "sha256",
 }
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
@@ -98,10 +99,12 @@ class Challenger:
     Attributes:
         version: Of its model.
         storage_uri: Where its bundle is.
+        sha256: SHA-256 (hex) that the bundle has to have; empty if it is not known.
     """
 
     version: str
     storage_uri: str
+    sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -138,6 +141,7 @@ class State:
         rollout: Unique name of this rollout.
         challenger: Version that is rolled out.
         storage_uri: Where its bundle is.
+        sha256: SHA-256 (hex) that the bundle has to have; empty if it is not known.
         stable: What served before.
         parameters: The plan. It is recorded, so a resumed rollout follows the plan it was started with.
         started_at: Seconds since the epoch.
@@ -202,6 +206,7 @@ class State:
     bounds: Mapping[str, float] = field(default_factory=dict, hash=False)
     kept_until: float = 0.0
     intent: Intent | None = None
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         """Cuts texts that others wrote, so that the record stays small."""
@@ -233,7 +238,7 @@ class State:
     @property
     def candidate(self) -> Challenger:
         """The challenger's version and bundle."""
-        return Challenger(self.challenger, self.storage_uri)
+        return Challenger(self.challenger, self.storage_uri, self.sha256)
 
     @property
     def summary(self) -> str:
@@ -276,15 +281,16 @@ class State:
         return json.dumps(values, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
-def start(rollout: str, challenger: str, storage_uri: str, stable: Stable, parameters: Parameters, now: float) -> State:
+def start(rollout: str, challenger: Challenger, stable: Stable, parameters: Parameters, now: float) -> State:
     """The state that a rollout begins in.
 
     Raises:
         InputError: The challenger already serves.
     """
-    if challenger == stable.version or storage_uri == stable.storage_uri:
-        raise InputError(f"version {challenger} ({storage_uri}) serves already")
-    return State(rollout, challenger, storage_uri, stable, parameters, now, now, now)
+    version, storage_uri = challenger.version, challenger.storage_uri
+    if version == stable.version or storage_uri == stable.storage_uri:
+        raise InputError(f"version {version} ({storage_uri}) serves already")
+    return State(rollout, version, storage_uri, stable, parameters, now, now, now, sha256=challenger.sha256)
 
 
 def load(text: str) -> State:

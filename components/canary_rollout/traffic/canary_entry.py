@@ -41,7 +41,7 @@ def entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
 
 def entry_of(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
     """A version's entry in ``spec.canary``."""
-    model = model_of(view.predictor, challenger.storage_uri, challenger.version)
+    model = model_of(view.predictor, challenger.storage_uri, challenger.version, challenger.sha256)
     model |= {"name": _CONTAINER, "modelFormat": view.predictor["model"]["modelFormat"]}
     # Its own strategy: with stable's slack, a canary of one pod would count as ready without any.
     predictor = {"name": challenger.name, "minReplicas": pods, "model": model, "deploymentStrategy": slack(0)}

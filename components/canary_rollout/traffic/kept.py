@@ -30,7 +30,7 @@ from content_arena.components.canary_rollout.traffic.routes import weights, work
 
 def former(stable: Stable) -> Challenger:
     """What served before, as the variant that an undo brings back."""
-    return Challenger(stable.version, stable.storage_uri)
+    return Challenger(stable.version, stable.storage_uri, StableSpec.of(stable).sha256)
 
 
 def kept_entry(view: View, name: str, uri: str | None = None) -> Json | None:

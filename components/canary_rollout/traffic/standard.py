@@ -58,6 +58,7 @@ from content_arena.components.canary_rollout.traffic.mode import (
     TrafficError,
     View,
     Wait,
+    configured_sha256,
     configured_version,
     model_of,
     storage_uri,
@@ -100,6 +101,7 @@ class Standard:
             min_replicas=predictor.get("minReplicas"),
             max_replicas=predictor.get("maxReplicas"),
             configured_version=configured_version(predictor),
+            sha256=configured_sha256(predictor),
             pods=view.ready_pods.get(serving, 0),
         )
         if kept is not None and before is not None:
@@ -252,7 +254,7 @@ def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger, 
     if now.challenger != 100 or not now.ready or not view.gateway_converged:
         return Wait(f"the route does not yet show all traffic at a ready {challenger.name}{standing(view)}")
     predictor = {"name": challenger.name, **replicas_for_all_traffic(spec)}
-    predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version)
+    predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version, challenger.sha256)
     canaries = other_canaries(view, challenger.name)
     if kept is None:
         body = {"spec": {"predictor": predictor, "canary": canaries}}

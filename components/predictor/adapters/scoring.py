@@ -84,11 +84,12 @@ class Scorer:
         await self.check_ready()
         body = await request.body()
         try:
-            async with asyncio.timeout(self._model.limits.deadline):
-                if len(body) <= SMALL_BODY_BYTES:
-                    yield parse_json(body)
-                else:
-                    yield await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse_json, body)
+            with self._model.one_bundle():
+                async with asyncio.timeout(self._model.limits.deadline):
+                    if len(body) <= SMALL_BODY_BYTES:
+                        yield parse_json(body)
+                    else:
+                        yield await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse_json, body)
         except TimeoutError:
             raise DeadlineError("the texts were not scored in time") from None
 

@@ -64,13 +64,14 @@ def challenger(version: str, storage_uri: str | None, registry: Registry | None)
             raise InputError("--no-registry needs --storage-uri: where the bundle is")
         return Challenger(version, storage_uri)
     number = registry.resolve(version)
-    uri = storage_uri or registry.get(number).tags.get(registry.STORAGE_URI)
+    registered = registry.get(number)
+    uri = storage_uri or registered.storage_uri
     if not uri:
         raise InputError(
             f"version {number} was never published where a cluster could load it from: give --storage-uri, or set "
             "CONTENT_ARENA_MODELS_URI where it is promoted"
         )
-    return Challenger(str(number), uri)
+    return Challenger(str(number), uri, registered.digest)
 
 
 def undone(where: ServiceRef, registry: Registry, previous: str, reason: str) -> State:

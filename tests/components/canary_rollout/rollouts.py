@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from content_arena.components.canary_rollout.plan.decide import Observation, Verdict
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Phase, Stable, State, start
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase, Stable, State, start
 
 STABLE = Stable("1", "s3://models/content-filter/1", {"name": "v1", "min_replicas": 2, "max_replicas": 6})
 PARAMETERS = Parameters(
@@ -17,7 +17,7 @@ WINDOW = PARAMETERS.warmup_seconds + PARAMETERS.bake_seconds
 
 
 def begun(parameters: Parameters = PARAMETERS) -> State:
-    return start("r1", "2", "s3://models/content-filter/2", STABLE, parameters, START)
+    return start("r1", Challenger("2", "s3://models/content-filter/2"), STABLE, parameters, START)
 
 
 def at(phase: Phase, step: int = 0, parameters: Parameters = PARAMETERS, **changes) -> State:

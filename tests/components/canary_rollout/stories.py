@@ -16,7 +16,7 @@ from content_arena.components.canary_rollout.analysis.checks import (
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Phase, Stable, start
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase, Stable, start
 from content_arena.components.canary_rollout.reporting.history import Record
 
 START = 1_790_000_000.0
@@ -43,7 +43,7 @@ class Story:
     """Writes records as the control loop does."""
 
     def __init__(self, parameters: Parameters = PARAMETERS) -> None:
-        self.state = start("r7-x2", "7", "s3://models/content-filter/7", STABLE, parameters, START)
+        self.state = start("r7-x2", Challenger("7", "s3://models/content-filter/7"), STABLE, parameters, START)
         self.records: list[Record] = []
         self.now = START
         self._random = random.Random(0)

@@ -4,7 +4,7 @@ import functools
 import sys
 import time
 
-from content_arena.components.predictor import limits, rest, server
+from content_arena.components.predictor import limits, rest, server, startup
 from content_arena.components.shared.filter import ContentFilter
 
 score_windows = ContentFilter.score_windows
@@ -18,5 +18,5 @@ def slowly(self, batch):
 if __name__ == "__main__":
     ContentFilter.score_windows = slowly
     rest.DRAIN_SECONDS = 2
-    server.Limits = functools.partial(limits.Limits, body_seconds=2.0)
+    startup.Limits = functools.partial(limits.Limits, body_seconds=2.0)
     sys.exit(server.main())

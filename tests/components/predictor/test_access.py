@@ -54,6 +54,13 @@ def line_of(server, request_id):
     raise AssertionError(server.log)
 
 
+def test_a_reload_needs_a_key_even_from_the_servers_own_machine(keyed):
+    load = f"{keyed.url}/v2/repository/models/content-filter/load"
+    assert requests.post(load, timeout=30).status_code == 401
+    answer = requests.post(load, headers=bearer(GAME), timeout=30)
+    assert answer.json() == {"name": "content-filter", "load": True, "model_version": "7"}
+
+
 @pytest.mark.parametrize(
     "headers",
     [

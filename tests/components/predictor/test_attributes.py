@@ -10,6 +10,7 @@ from kserve.protocol.infer_type import RequestedOutput
 
 from content_arena.components.predictor.adapters.catalogue import Adapters
 from content_arena.components.predictor.adapters.options import AdapterOptions
+from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError
 from content_arena.components.shared.filter import ContentFilter
@@ -30,7 +31,7 @@ def scorer(tmp_path_factory):
 
 
 def loaded(content_filter):
-    model = ContentFilterModel(content_filter)
+    model = ContentFilterModel(Engine(content_filter))
     model.load()
     return model
 

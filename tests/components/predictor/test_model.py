@@ -16,6 +16,7 @@ from kserve.model_repository import ModelRepository
 from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
 from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.engine import Engine, ScoreError
 from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
@@ -52,7 +53,7 @@ def query(n):
 def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
     # Each text has four tokens: two words, and one at each end.
-    model = models.ContentFilterModel(held, Limits(queue_tokens=40))
+    model = models.ContentFilterModel(Engine(held, Limits(queue_tokens=40)))
 
     async def scenario():
         first = asyncio.create_task(model.predict(query(8)))
@@ -69,8 +70,8 @@ def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
 
 
 def test_a_score_that_is_no_number_is_an_error_not_benign(tiny_bundle):
-    model = models.ContentFilterModel(BrokenFilter(tiny_bundle, threads=1))
-    with pytest.raises(models.ScoreError):
+    model = models.ContentFilterModel(Engine(BrokenFilter(tiny_bundle, threads=1)))
+    with pytest.raises(ScoreError):
         asyncio.run(model.predict(query(1)))
     with pytest.raises(BundleError, match="warm-up"):
         model.load()
@@ -111,7 +112,7 @@ def test_an_accepted_job_that_turns_out_cheaper_is_not_refused_after_it_was_read
     scheduler.join()
 
 
-@pytest.mark.parametrize("n_short", [1, 40])
+@pytest.mark.parametrize("n_short", [1, 320])
 def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_short):
     held = HeldFilter(tiny_bundle, threads=1)
     scheduler = Scheduler(held, Limits())
@@ -132,8 +133,31 @@ def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_
     scheduler.close()
     scheduler.join()
     assert finished.index("short") < min(finished.index("huge"), finished.index("long"))
-    # Huge has five batches to go, which are the fourth, eighth ... step while there are short ones.
+    # Huge has five batches of 32 tokens to go: an eighth of the work while there are 320 short ones of 4 tokens.
     assert (finished[-1] == "huge") == (n_short == 1)
+
+
+def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    sizes = []
+    score = held.score_windows
+    held.score_windows = lambda batch: sizes.append(sum(len(window.ids) for window in batch)) or score(batch)
+    # Batches of 256 tokens, one window of 32 after the other, beside batches of 4.
+    jobs = [scheduler.submit(["idiot " * 200] * 40)]
+    assert held.at_work.wait(20)
+    jobs += [scheduler.submit(["you idiot"]) for _ in range(1_000)]
+    held.let_go.set()
+    for job in jobs[1:]:
+        job.result.result(60)
+    largest = max(sizes)
+    jobs[0].result.cancel()
+    scheduler.close()
+    scheduler.join()
+    last_short = len(sizes) - 1 - sizes[::-1].index(4)
+    of_huge = sum(size for size in sizes[1:last_short] if size > 4)
+    assert of_huge <= 1_000 * 4 / 7 + largest
+    assert of_huge >= 1_000 * 4 / 7 - largest
 
 
 def test_every_unfinished_job_is_told_when_the_queue_closes(tiny_bundle):
@@ -169,7 +193,7 @@ def test_scores_are_those_of_the_filter_however_texts_are_cut_into_steps(tiny_bu
 
 
 def test_is_ready_only_after_the_warm_up(tiny_bundle):
-    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    model = models.ContentFilterModel(Engine(ContentFilter(tiny_bundle, threads=1)))
     assert not model.ready
     assert model.load()
     assert model.ready
@@ -178,7 +202,7 @@ def test_is_ready_only_after_the_warm_up(tiny_bundle):
 
 @pytest.mark.parametrize("path", ["/v1/models/content-filter:predict", "/v2/models/content-filter/infer"])
 def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle, path):
-    model = models.ContentFilterModel(ContentFilter(tiny_bundle, threads=1))
+    model = models.ContentFilterModel(Engine(ContentFilter(tiny_bundle, threads=1)))
     repository, app = ModelRepository(), FastAPI()
     repository.update(model)
     model.load()

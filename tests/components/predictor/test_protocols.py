@@ -255,7 +255,7 @@ def test_a_body_over_16_mib_is_refused_before_it_is_read(server):
         ("POST", "/v1/models/other:explain", 404),
         ("POST", "/v2/models/content-filter/versions/7/infer", 404),
         ("POST", "/v2/repository/models/content-filter/unload", 404),
-        ("POST", "/v2/repository/models/content-filter/load", 404),
+        ("POST", "/v2/repository/models/other/load", 404),
     ],
 )
 def test_what_is_not_there(server, method, path, status):

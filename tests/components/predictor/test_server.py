@@ -6,13 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from content_arena.components.predictor.arguments import ServeOptions
 from content_arena.components.predictor.server import main, serve
+from content_arena.components.predictor.sources import FolderSource
 from content_arena.components.shared.errors import BundleError, InputError
 
 from .conftest import MODULE, clean_environment, running
+
+ANY_PORT = ServeOptions(port=0)
 
 
 def run(*arguments, **environment):
@@ -46,19 +51,20 @@ def test_a_port_in_use_is_refused_before_anything_is_loaded(tmp_path, taken_port
     assert_one_line(result, str(taken_port), "in use")
     assert result.stderr.count("\n") == 1
     with pytest.raises(InputError, match=f"port {taken_port} .* in use"):
-        serve(tmp_path / "none", port=taken_port)
+        serve(FolderSource(tmp_path / "none"), ServeOptions(port=taken_port))
 
 
 def test_nothing_is_announced_that_is_not_served(tiny_bundle, make_bundle, taken_port, monkeypatch):
     announced = []
     with pytest.raises(InputError, match="in use"):
-        serve(tiny_bundle.path, port=taken_port, announce=announced.append)
+        serve(FolderSource(tiny_bundle.path), ServeOptions(port=taken_port), announce=announced.append)
     with pytest.raises(BundleError, match="warm-up"):
-        serve(make_bundle(bias=float("nan")).path, port=0, announce=announced.append)
+        serve(FolderSource(make_bundle(bias=float("nan")).path), ANY_PORT, announce=announced.append)
     assert announced == []
     monkeypatch.setattr("content_arena.components.predictor.rest.FilterServer.run", lambda *_: None)
-    serve(tiny_bundle.path, port=0, announce=announced.append)
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", *announced)
+    serve(FolderSource(tiny_bundle.path), ANY_PORT, announce=announced.append)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", announced[0].url)
+    assert (announced[0].version, announced[0].threshold) == (f"sha-{tiny_bundle.spec.digest[:12]}", 0.5)
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
@@ -76,7 +82,7 @@ def test_changed_bundle(make_bundle):
     bundle = make_bundle()
     bundle.model_path.write_bytes(bundle.model_path.read_bytes() + b"\0")
     with pytest.raises(BundleError, match=r"model\.onnx .* was changed"):
-        serve(bundle.path, port=0)
+        serve(FolderSource(bundle.path), ANY_PORT)
 
 
 def test_a_bad_warm_up_never_serves(make_bundle):
@@ -89,11 +95,11 @@ def test_version_comes_from_the_environment(make_bundle, monkeypatch):
     bundle = make_bundle()
     monkeypatch.setenv("CONTENT_ARENA_MODEL_VERSION", "from-environment")
     served = {}
-    monkeypatch.setattr(f"{MODULE}.serve", lambda path, **options: served.update(options, path=path))
+    monkeypatch.setattr(f"{MODULE}.serve", lambda source, options, **_: served.update(source=source, port=options.port))
     assert main(["--model_dir", str(bundle.path)]) == 0
-    assert (served["version"], served["port"], served["path"]) == ("from-environment", 8080, str(bundle.path))
+    assert served == {"source": FolderSource(bundle.path, "from-environment"), "port": 8080}
     main(["--model_version", "named"])
-    assert served["version"] == "named"
+    assert served["source"] == FolderSource(Path("/mnt/models"), "named")
 
 
 def test_sigterm_finishes_the_request_in_flight_and_exits_0(tiny_bundle):
@@ -144,9 +150,11 @@ def test_an_idle_server_leaves_at_once(tiny_bundle, number):
 def test_our_arguments_are_none_of_kserves(tiny_bundle):
     program = (
         "import sys; sys.argv = ['arena', '--workers', 'none', '--protocol', 'x']\n"
+        "from content_arena.components.predictor.arguments import ServeOptions\n"
         "from content_arena.components.predictor.server import serve\n"
+        "from content_arena.components.predictor.sources import source_of\n"
         "import content_arena.components.shared.errors as e\n"
-        "try: serve(sys.stdin.readline().strip(), port=0)\n"
+        "try: serve(source_of(sys.stdin.readline().strip()), ServeOptions(port=0))\n"
         "except e.BundleError as error: print(error)\n"
         "assert 'kserve' in sys.modules and sys.argv[1:] == ['--workers', 'none', '--protocol', 'x']"
     )
@@ -158,7 +166,7 @@ def test_our_arguments_are_none_of_kserves(tiny_bundle):
 def test_serving_imports_no_training_libraries():
     program = (
         "import sys\n"
-        "from content_arena.components.predictor import metrics, model, protocol, rest, server\n"
+        "from content_arena.components.predictor import metrics, model, protocol, rest, server, startup\n"
         "print([name for name in ('torch', 'transformers', 'mlflow', 'pandera') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

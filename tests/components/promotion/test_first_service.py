@@ -52,7 +52,10 @@ def test_it_is_created_once_from_the_address_that_was_published():
     predictor = body["spec"]["predictor"]
     assert predictor["name"] == "v7"
     assert predictor["model"]["storageUri"] == "s3://models/content-filter/7/"
-    assert predictor["model"]["env"] == [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "7"}]
+    assert predictor["model"]["env"] == [
+        {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "7"},
+        {"name": "CONTENT_ARENA_EXPECTED_SHA256", "value": "0" * 64},
+    ]
     assert predictor["storageContainerName"] == "content-arena"
     assert first_service.ensure(cluster, "content-filter", champion(8)) == []
     assert len(cluster.made) == 1

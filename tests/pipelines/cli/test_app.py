@@ -141,6 +141,32 @@ def test_a_port_in_use(registry, register):
     assert str(port) in result.stderr
 
 
+def test_a_version_is_served_with_another_as_its_shadow(registry, register, monkeypatch):
+    from content_arena.components.predictor import rest
+
+    registry.promote(register(1), None)
+    register(2)
+    served = {}
+
+    def run(server, listener):
+        model = server._model
+        served.update(version=model.version, alias=model.serving.alias, shadow=model._shadow.version)
+        served["again"] = server.reloader._load(model.serving)
+
+    monkeypatch.setattr(rest.FilterServer, "run", run)
+    result = arena("serve", "--port", free_port(), "--shadow", "2")
+    assert result.exit_code == 0, result.stderr
+    assert served == {"version": "1", "alias": "champion", "shadow": "2", "again": None}
+    assert "serving version 1, the champion, on http://127.0.0.1:" in result.stderr
+    assert arena("serve", "--port", free_port(), "--shadow", "s3://models/x").exit_code == 2
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def test_status_of_every_alias(registry, register):
     registry.promote(register(1), None)
     registry.record_metrics(1, {"clean_f1": 0.75})

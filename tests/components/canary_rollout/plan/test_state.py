@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.plan.gate import Gate, GateKind, gate_before
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.canary_rollout.plan.state import Phase, Stable, State, StateError, load, start
+from content_arena.components.canary_rollout.plan.state import Challenger, Phase, Stable, State, StateError, load, start
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.rollouts import PARAMETERS, STABLE, begun
 
@@ -93,9 +93,15 @@ def test_anything_else_is_refused(text, says):
 
 def test_the_version_that_serves_is_not_rolled_out():
     with pytest.raises(InputError, match="serves already"):
-        start("r", "1", "s3://elsewhere", STABLE, PARAMETERS, 0.0)
+        start("r", Challenger("1", "s3://elsewhere"), STABLE, PARAMETERS, 0.0)
     with pytest.raises(InputError, match="serves already"):
-        start("r", "2", STABLE.storage_uri, STABLE, PARAMETERS, 0.0)
+        start("r", Challenger("2", STABLE.storage_uri), STABLE, PARAMETERS, 0.0)
+
+
+def test_the_digest_of_the_challenger_is_recorded_where_it_is_known():
+    known = Challenger("2", "s3://models/content-filter/2", "a" * 64)
+    assert load(start("r", known, STABLE, PARAMETERS, 0.0).dump()).candidate == known
+    assert "sha256" not in json.loads(begun().dump())
 
 
 @pytest.mark.parametrize("phase", ["rolling_back", "waiting", "rolled_back"])

@@ -189,7 +189,7 @@ def test_reconcile_ends_a_rollout_without_a_process_and_then_has_nothing_to_do(c
 def test_an_undo_brings_back_what_served_before(cluster):
     before = Stable("0", "s3://models/content-filter/0", {"name": "v0"})
     now = time.time()
-    promoted = start("r1", "1", "s3://models/content-filter/1", before, launch.Parameters(), now)
+    promoted = start("r1", launch.Challenger("1", "s3://models/content-filter/1"), before, launch.Parameters(), now)
     cluster.store_state(promoted.enter(launch.Phase.PROMOTED, now, "it serves").dump())
     code, end = answer(*EVERY["undo"], "--by", "alice")
     assert (code, end["version"], end["phase"]) == (0, "0", "promoted")
