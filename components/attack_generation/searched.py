@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from random import Random
 
 import pandas as pd
 
@@ -20,8 +21,10 @@ from content_arena.components.attack_generation.search.methods import METHODS, T
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
+from content_arena.components.attack_generation.writing.ahead import in_threads
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.readability import WRITTEN
 from content_arena.components.shared.records import sha256_of
 
 #: The family that stands in the attacks of a search, which mix strategies.
@@ -101,6 +104,7 @@ def search(
     scores = toxic["score"].tolist()
     caught = [score >= cached.threshold for score in scores]
     tasks = [_task(target, score, strategies, plan) for target, score in zip(targets, scores, strict=True)]
+    _write_ahead([task for task, is_caught in zip(tasks, caught, strict=True) if is_caught])
     walks = [METHODS[plan.method](task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
     visits = iter(door.run(walks, NotFlagged(cached), plan.budget, advance))
     found = [next(visits) if is_caught else None for is_caught in caught]
@@ -137,6 +141,14 @@ def _task(target: Target, score: float, strategies: Sequence[Strategy], plan: Pl
     )
 
 
+def _write_ahead(tasks: Sequence[Task]) -> None:
+    """Has an LLM write what most searches begin with; what else they want of it they wait for, one after the other."""
+    in_threads(
+        lambda work: work[0].perturb(work[1].original.text, Random(work[1].seed), 1.0),  # noqa: S311 - no secret
+        [(strategy, (strategy, task)) for task in tasks for strategy in task.strategies],
+    )
+
+
 def _row(
     target: Target, visit: door.Visit | None, before: float, victim: CachedVictim, plan: Plan
 ) -> dict[str, object]:
@@ -148,7 +160,8 @@ def _row(
             intensity = max(edit.intensity for edit in visit.best.edits)
             outcome.attempt = Attempt(visit.best.text, target.seed, intensity)
             outcome.score, outcome.turned = visit.best_score, visit.is_won
-            params = json.dumps({"edits": [asdict(edit) for edit in visit.best.edits]})
+            written = {} if visit.best.written is None else {WRITTEN: visit.best.written}
+            params = json.dumps({"edits": [asdict(edit) for edit in visit.best.edits], **written})
     row = attack_row(target, outcome, before, victim, plan.budget)
     # A draft mixes strategies; which ones stands in the parameters.
     made = {"strategy": plan.method, "family": FAMILY, "params": params}

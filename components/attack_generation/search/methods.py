@@ -64,7 +64,7 @@ class Task:
         for draft in drafts:
             if draft is None:
                 continue
-            if all_allow(self.constraints, self.original.text, draft.text):
+            if all_allow(self.constraints, self.original.text, draft.text, draft.written):
                 queries.append(Query(draft.text, draft))
             else:
                 self.n_refused += 1
@@ -149,7 +149,9 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
 def _is_bound(task: Task, scouts: Sequence[Strategy]) -> bool:
     """Whether the constraints refuse most edits of the whole text."""
     drafts = [draft for scout in scouts if (draft := task.original.with_all(scout, 1.0, task.seed)) is not None]
-    refused = [draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft.text)]
+    refused = [
+        draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft.text, draft.written)
+    ]
     return 2 * len(refused) > len(drafts)
 
 
