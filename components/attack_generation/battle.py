@@ -83,6 +83,8 @@ def fight(
     rows = [
         attack_row(target, outcome, before[target.text], cached, search.budget)
         for target, outcome in zip(targets, outcomes, strict=True)
+        # The original does not stand in for a text of the other label that was not made of it.
+        if outcome.attempt is not None or not target.is_of_other_label
     ]
     digests = {
         strategy.name: search.digest([target for target in targets if target.strategy.name == strategy.name])
@@ -145,10 +147,8 @@ def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVi
     was_right = (before >= victim.threshold) == ((target.original_label or target.label) == "toxic")
     status = "skipped" if attempt is None or not was_right else "success" if outcome.turned else "failed"
     distance = Levenshtein.distance(target.text, text)
-    # A twin that was not written has the text of an attack that was not.
-    twin = () if target.original_label in (None, target.label) else (target.label,)
     return {
-        "attack_id": sha256_of(target.base_id, target.strategy.name, target.text, text, *twin)[:16],
+        "attack_id": sha256_of(target.base_id, target.strategy.name, target.text, text)[:16],
         "base_id": target.base_id,
         "lang": target.lang,
         "strategy": target.strategy.name,
@@ -177,7 +177,7 @@ def _params(target: Target, attempt: Attempt | None) -> str:
     """Of a text that an LLM wrote, what was asked, and the text that a person has to be able to read."""
     if attempt is None or not target.strategy.rewrites:
         return "{}"
-    twin = {"original_label": target.original_label} if target.original_label not in (None, target.label) else {}
+    twin = {"original_label": target.original_label} if target.is_of_other_label else {}
     return json.dumps({**target.strategy.made_with(), **twin, WRITTEN: attempt.text})
 
 

@@ -43,6 +43,11 @@ class Target:
     seed: int
     original_label: str | None = None
 
+    @property
+    def is_of_other_label(self) -> bool:
+        """Whether what the strategy makes has another label than the original."""
+        return self.original_label not in (None, self.label)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

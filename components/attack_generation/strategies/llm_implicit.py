@@ -7,7 +7,7 @@ et al. 2021, "Latent Hatred".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from content_arena.components.attack_generation.strategies.base import Strategy
 from content_arena.components.attack_generation.strategies.rewriting import Rewriting
@@ -36,7 +36,7 @@ class LlmImplicit(Rewriting, Strategy):
         """
         super().__init__(writer)
         self.field = "benign" if is_twin else "implicit"
-        self._twin: Self | None = None if is_twin else type(self)(writer, is_twin=True)
+        self._twin = None if is_twin else LlmImplicit(writer, is_twin=True)
 
     def makes(self, label: str) -> Sequence[tuple[Strategy, str]]:
         """See :meth:`Strategy.makes`."""

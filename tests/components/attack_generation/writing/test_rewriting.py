@@ -123,6 +123,7 @@ def test_what_was_not_written_is_skipped(llm, write_with, bound):
     rows = battle.fight(SAMPLES, WordList(), list(bound(writer).values()), search=LadderSearch(2)).attacks
     records.validate(records.Attack, rows)
     refused = rows[rows["base_id"] == "b1"]
+    assert set(refused["label_gold"]) == {"toxic"}, "the original is no benign twin of itself"
     assert set(refused["status"]) == {"skipped"}
     assert (refused["perturbed_text"] == refused["original_text"]).all()
     assert (refused["n_queries"] == 0).all()
