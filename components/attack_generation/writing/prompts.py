@@ -6,6 +6,7 @@ import functools
 import hashlib
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,14 @@ class Prompt:
         instructions: With :data:`_STRENGTH` where one of the strengths goes.
         strengths: How much of the text is to change, from little to much.
         fields: Names of the texts that the answer has to hold.
+        in_short: What a small LLM is asked for each of them.
     """
 
     version: str
     instructions: str
     strengths: tuple[str, ...]
     fields: tuple[str, ...]
+    in_short: Mapping[str, str]
 
     def strength_of(self, intensity: float) -> int:
         """The number of the strength, from 0, for an intensity in (0, 1]."""
@@ -39,7 +42,7 @@ class Prompt:
     def request(self, strength: int, text: str) -> Request:
         """What is asked about a text."""
         instructions = " ".join(self.instructions.replace(_STRENGTH, self.strengths[strength]).split())
-        return Request(instructions, {"text": text}, self.fields)
+        return Request(instructions, {"text": text}, self.fields, self.in_short)
 
 
 @functools.cache
@@ -56,4 +59,5 @@ def load(name: str) -> Prompt:
         instructions=found["instructions"],
         strengths=tuple(found["strengths"]),
         fields=tuple(found["fields"]),
+        in_short=found["in_short"],
     )

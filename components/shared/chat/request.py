@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 #: Around the texts of a request.
@@ -49,11 +49,14 @@ class Request:
         instructions: What to do with the data; ours, never a user's.
         data: Texts by name.
         fields: Names of the texts that the answer has to hold.
+        in_short: For each of them a short instruction, for a small LLM, which follows no long one and writes no JSON;
+            empty if there is none that it could follow.
     """
 
     instructions: str
     data: Mapping[str, str]
     fields: tuple[str, ...]
+    in_short: Mapping[str, str] = field(default_factory=dict)
 
     def messages(self) -> list[dict[str, str]]:
         """The two messages."""
