@@ -67,7 +67,7 @@ def refused(home, tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(home, refused):
     """Two runs that got signal 9 in the middle of a stage."""
-    for stage in ("bootstrap_champion", "evaluate_challenger"):
+    for stage in ("bootstrap_champion", "train_qlora"):
         process = subprocess.Popen(
             [*ARENA, *RUN], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
