@@ -49,7 +49,8 @@ def writer_for(strategies: Sequence[Strategy], settings: ChatSettings, reporting
     )
     if writer.is_weak:
         reporting.note(
-            f"{writer.model} is a small, weak LLM: what it writes shows that the arena works, and not what LLMs can do"
+            f"{writer.model} is a small, weak LLM: most of what it writes means something else than the original, so "
+            "do not train on it, and take no figure from it"
         )
     return writer
 
