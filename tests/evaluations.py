@@ -50,6 +50,7 @@ def evaluation(
         "n_toxic": 50,
         "n_benign": 50,
         "guard": {"name": "elsewhere.csv", "n_texts": 120, "n_toxic": 60, "sha256": "cd" * 32},
+        "regression_suite": {"n_attacks": 40, "n_runs": 2, "sha256": "ef" * 32},
         "champion": model("1", 0.3) | (champion or {}),
         "challenger": model("sha-1", 0.1, better=True) | (challenger or {}),
         "strategies": [],

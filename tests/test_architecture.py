@@ -15,9 +15,9 @@ ROOMS = (
     "corpus_preparation",
     "corpus_versions",
     "attack_generation",
-    "labeling",
     # Before the training, which judges the first version with its figures.
     "evaluation",
+    "labeling",
     "qlora_training",
     "retraining_policy",
     "canary_rollout",
@@ -95,6 +95,11 @@ _PIPELINES_REACH_IN = {
         "pipelines.execution.home_copies",
         "components.corpus_versions.places",
     ): "where a home keeps copies of texts, for `arena data forget`",
+    ("pipelines.cli.review", "components.labeling.accuracy"): "`arena review` runs in this process",
+    ("pipelines.cli.review", "components.labeling.answers"): "`arena review` runs in this process",
+    ("pipelines.cli.review", "components.labeling.importing"): "`arena review` runs in this process",
+    ("pipelines.cli.review", "components.labeling.queue"): "`arena review` runs in this process",
+    ("pipelines.cli.review", "components.labeling.returned"): "`arena review` runs in this process",
     ("pipelines.cli.data", "components.qlora_training.base_models"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.dataset"): "the Reader that a training would make",
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
@@ -127,6 +132,21 @@ _PIPELINES_REACH_IN = {
         "components.attack_generation.victims.opening",
     ): "an unknown filter is refused at once",
     ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
+    ("pipelines.cli.compare", "components.attack_generation.strategies"): "filters are compared in this process",
+    (
+        "pipelines.cli.compare",
+        "components.attack_generation.victims.logins",
+    ): "a login is kept out of what is shown",
+    ("pipelines.cli.compare", "components.corpus_preparation.prepare"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.contenders"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side"): "filters are compared in this process",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side_record"): "what a comparison found, for JSON",
+    ("pipelines.cli.compare", "components.evaluation.side_by_side_report"): "filters are compared in this process",
+    (
+        "pipelines.cli.compare_tables",
+        "components.evaluation.side_by_side_record",
+    ): "what a comparison found, for a table",
+    ("pipelines.cli.compare_tables", "components.evaluation.statistics"): "what a comparison found, for a table",
 }
 
 _ROLLOUT_UPWARD: dict[tuple[str, str], str] = {}

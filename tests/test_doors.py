@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "run": ["run", "--device", "cpu"],
     "battle": ["battle"],
+    "compare": ["compare", "champion", "previous"],
     "status": ["status"],
     "promote": ["promote", "2"],
     "rollback": ["rollback"],
@@ -38,6 +39,9 @@ COMMANDS = {
     "data list": ["data", "list"],
     "data restore": ["data", "restore", "abcdef"],
     "data forget": ["data", "forget", "a text", "--yes"],
+    "review list": ["review", "list"],
+    "review export": ["review", "export", "--out", "queue.csv"],
+    "review import": ["review", "import", "queue.csv"],
     "home": ["home"],
     "migrate perspective": ["migrate", "perspective", "--scores", "export.csv"],
     "home clean": ["home", "clean"],

@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from content_arena.components.qlora_training import attribute_head
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.canonical import CANONICAL_VERSION
 from content_arena.components.shared.reader.lexicon import Lexicon
@@ -45,6 +46,7 @@ def make_tiny_bundle(
     canonical_version: str = CANONICAL_VERSION,
     lexicon: Lexicon | None = None,
     training: dict[str, str] | None = None,
+    attributes: dict[str, float] | None = None,
 ) -> bundles.Bundle:
     """Writes a bundle.
 
@@ -57,6 +59,7 @@ def make_tiny_bundle(
         canonical_version: Of the canonicaliser it is read through.
         lexicon: Of its Reader; None for a bundle without one.
         training: Facts of its training.
+        attributes: What it scores beside toxicity, with thresholds. The first in the alphabet rises with toxic words.
     """
     destination = Path(path)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -75,12 +78,24 @@ def make_tiny_bundle(
             canonical_version=canonical_version,
             metrics=metrics or {},
             training=training or {},
+            attributes=attributes or {},
         )
+        if attributes:
+            _add_head(folder / bundles.MODEL, len(attributes))
         if lexicon is not None:
             lexicon.save(folder / bundles.LEXICON)
         return bundles.seal(folder, spec, destination)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _add_head(path: Path, n: int) -> None:
+    """Adds a head to a model, whose attributes are the parts of a text's vector, the one with the toxic words first."""
+    model = onnx.load(path)
+    head = attribute_head.Head(
+        np.eye(n, _DIMENSIONS, dtype=np.float32), np.full(n, -2, np.float32), dict.fromkeys(map(str, range(n)), 0.5)
+    )
+    onnx.save(attribute_head.with_head(model, "mean", head), path)
 
 
 def _vocabulary() -> dict[str, int]:

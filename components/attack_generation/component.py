@@ -44,7 +44,7 @@ def generate_attacks(
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
-        search: ladder, or random, greedy or beam, which search one way past a text and are not trained on.
+        search: ladder, or random, greedy, beam or evolving: one way past a text is searched, and not trained on.
     """
     from pathlib import Path
 
@@ -103,7 +103,7 @@ def gather_attacks(
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 
     Returns:
-        attack_set_sha256: SHA-256 (hex) of the attack set, the same for any number of shards.
+        attack_set_sha256: SHA-256 (hex) of the attack set, the same for any number of shards, but for evolving.
     """
     from pathlib import Path
     from typing import NamedTuple

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation import battle, held_out, strategies, victims
+from content_arena.components.attack_generation import battle, held_out, regressions, strategies, victims
 from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
@@ -58,7 +58,8 @@ def generate_attacks(
     ``n_shards``-th strategy; an attack is the same in any shard.
 
     With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
-    strategies together. A shard takes every ``n_shards``-th text.
+    strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
+    another number of shards it finds other attacks.
 
     Args:
         corpus_path: Parquet of Sample.
@@ -107,6 +108,8 @@ def generate_attacks(
     progress = Progress(STAGE, sum(task.expected_queries for task in tasks), "queries at most")
     found = [task.fight(opened, progress) for task in tasks]
     fought = [result.battle for result in found]
+    for learnt in (result.learnt for result in found if result.learnt):
+        log(STAGE, f"learnt, with the mean reward: {'; '.join(learnt)}")
     _note_what_shows_little(opened, fought)
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
@@ -149,6 +152,8 @@ def gather_attacks(
 ) -> tuple[str, dict[str, float]]:
     """Joins the shards of a battle into one table, one hash and one set of figures.
 
+    Some of what got past a version of the registry is kept for the regression suite, see :mod:`regressions`.
+
     Args:
         attack_paths: Parquet of Attack, one a shard: the seen strategies.
         held_out_paths: Parquet of Attack, one a shard: the held-out strategies.
@@ -185,9 +190,13 @@ def gather_attacks(
         "evasion_held_out": evasion(unseen),
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
-    Tracking(tracking_uri, pipeline_run).log(
+    tracking = Tracking(tracking_uri, pipeline_run)
+    tracking.log(
         GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
     )
+    if version.isdecimal() and len(everything):
+        # What gets past somebody else's filter, or a bundle that is no version, tells nothing of the next version.
+        tracking.log_regressions(str(everything["lang"].iloc[0]), GATHER, regressions.worth_keeping(everything))
     shown = f"{metrics['evasion_seen']:.1%}" if "evasion_seen" in metrics else "not measured"
     log(GATHER, f"{len(everything)} attacks, evasion {shown}, {sha256[:12]}")
     return sha256, metrics

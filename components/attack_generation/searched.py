@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from random import Random
 
 import pandas as pd
@@ -16,8 +17,10 @@ import pandas as pd
 from content_arena.components.attack_generation.battle import Battle, attack_row, make_seed
 from content_arena.components.attack_generation.search import Attempt, Outcome, Target, constraints, door
 from content_arena.components.attack_generation.search.drafts import Draft
+from content_arena.components.attack_generation.search.evolving import AT_ONCE, Evolving
 from content_arena.components.attack_generation.search.goal import NotFlagged
 from content_arena.components.attack_generation.search.methods import METHODS, Task
+from content_arena.components.attack_generation.settings import EVOLVING, SEARCHES
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
@@ -36,20 +39,24 @@ class Plan:
     """How to search.
 
     Attributes:
-        method: One of :data:`~content_arena.components.attack_generation.search.methods.METHODS`.
+        method: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
         budget: Queries that each text may cost; its own score before the attack is not counted.
         max_edit_share: Largest share of a text that may change, in (0, 1].
         seed: Of everything random.
+        shard: Which part of the texts these are, from 0: an attacker that learns knows its own part alone.
+        n_shards: Into how many parts they were dealt.
     """
 
     method: str
     budget: int
     max_edit_share: float = 1.0
     seed: int = 0
+    shard: int = 0
+    n_shards: int = 1
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f"there is no search {self.method}; there is: {', '.join(METHODS)}")
+        if self.method not in SEARCHES:
+            raise InputError(f"there is no search {self.method}; there is: {', '.join(SEARCHES)}")
         if self.budget < 1:
             raise InputError(f"budget is {self.budget}, it has to be at least 1")
 
@@ -61,10 +68,12 @@ class Searched:
     Attributes:
         battle: Attacks on the toxic texts, one a text. The digest is over what was decided before the first query.
         n_refused: Attacks that were not asked about because they failed a constraint.
+        learnt: What an attacker that learns found to work best, for people; empty for the others.
     """
 
     battle: Battle
     n_refused: int
+    learnt: Sequence[str] = ()
 
 
 def search(
@@ -78,7 +87,8 @@ def search(
 ) -> Searched:
     """Searches a way past the filter for every toxic text that it catches.
 
-    The same texts, strategies, plan and answers give the same attacks, whatever other texts are attacked beside them.
+    The same texts, strategies, plan and answers give the same attacks. What other texts are attacked beside a text, and
+    in which order, makes a difference to the evolving attacker alone, which learns from them.
 
     Args:
         samples: Rows of Sample. Benign ones are scored, for the check, and not attacked.
@@ -105,15 +115,26 @@ def search(
     caught = [score >= cached.threshold for score in scores]
     tasks = [_task(target, score, strategies, plan) for target, score in zip(targets, scores, strict=True)]
     _write_ahead([task for task, is_caught in zip(tasks, caught, strict=True) if is_caught])
-    walks = [METHODS[plan.method](task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
-    visits = iter(door.run(walks, NotFlagged(cached), plan.budget, advance))
+    learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard))) if plan.method == EVOLVING else None
+    method = METHODS[plan.method] if learner is None else learner.walk
+    walks = [method(task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
+    at_once = None if learner is None else AT_ONCE
+    visits = iter(door.run(walks, NotFlagged(cached), plan.budget, advance, at_once))
     found = [next(visits) if is_caught else None for is_caught in caught]
+    orders = _orders(caught, plan)
     rows = [
-        _row(target, visit, score, cached, plan) for target, visit, score in zip(targets, found, scores, strict=True)
+        _row(target, visit, score, cached, plan) | _parameters(visit, order)
+        for target, visit, score, order in zip(targets, found, scores, orders, strict=True)
     ]
     table = pd.DataFrame(rows) if rows else records.Attack.empty()
-    digests = {f"{target.base_id} {plan.method}": _digest(target, strategies, plan) for target in targets}
-    return Searched(Battle(table, digests, cached.n_queries), sum(task.n_refused for task in tasks))
+    digests = {
+        f"{target.base_id} {plan.method}": sha256_of(_digest(target, strategies, plan), *map(str, order.values()))
+        if order
+        else _digest(target, strategies, plan)
+        for target, order in zip(targets, orders, strict=True)
+    }
+    n_refused = sum(task.n_refused for task in tasks)
+    return Searched(Battle(table, digests, cached.n_queries), n_refused, learner.learnt() if learner else ())
 
 
 def made_with(params: str) -> tuple[str, ...]:
@@ -152,21 +173,34 @@ def _write_ahead(tasks: Sequence[Task]) -> None:
 def _row(
     target: Target, visit: door.Visit | None, before: float, victim: CachedVictim, plan: Plan
 ) -> dict[str, object]:
-    """One attack; the best draft if none got past."""
-    outcome, params = Outcome(), "{}"
+    """One attack, without its parameters; the best draft if none got past."""
+    outcome = Outcome()
     if visit is not None:
         outcome.n_queries = visit.spent
         if visit.best is not None:
             intensity = max(edit.intensity for edit in visit.best.edits)
             outcome.attempt = Attempt(visit.best.text, target.seed, intensity)
             outcome.score, outcome.turned = visit.best_score, visit.is_won
-            written = {} if visit.best.written is None else {WRITTEN: visit.best.written}
-            params = json.dumps({"edits": [asdict(edit) for edit in visit.best.edits], **written})
     row = attack_row(target, outcome, before, victim, plan.budget)
     # A draft mixes strategies; which ones stands in the parameters.
-    made = {"strategy": plan.method, "family": FAMILY, "params": params}
+    made = {"strategy": plan.method, "family": FAMILY}
     name = sha256_of(target.base_id, FAMILY, plan.method, str(row["perturbed_text"]))[:16]
     return row | made | {"attack_id": name}
+
+
+def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int]]:
+    """For an attacker that learns, where each text stood: which shard of how many, and how many texts came before."""
+    if plan.method != EVOLVING:
+        return [{} for _ in caught]
+    before = accumulate(caught, initial=0)
+    return [{"shard": plan.shard, "n_shards": plan.n_shards, "order": n} for n, _ in zip(before, caught, strict=False)]
+
+
+def _parameters(visit: door.Visit | None, order: Mapping[str, int]) -> dict[str, object]:
+    edits = [] if visit is None or visit.best is None else [asdict(edit) for edit in visit.best.edits]
+    written = None if visit is None or visit.best is None else visit.best.written
+    by_llm = {} if written is None else {WRITTEN: written}
+    return {"params": json.dumps(({"edits": edits} if edits else {}) | by_llm | dict(order))}
 
 
 def _digest(target: Target, strategies: Sequence[Strategy], plan: Plan) -> str:

@@ -14,9 +14,11 @@ HEADERS_VARIABLE = "CONTENT_ARENA_VICTIM_HEADERS"
 QUERY_VARIABLE = "CONTENT_ARENA_VICTIM_QUERY"
 ANSWERS_VARIABLE = "CONTENT_ARENA_VICTIM_ANSWERS"
 VICTIM_VARIABLES = (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)
-#: How the budget is spent: "ladder" tries each strategy at rising intensity; the others look for one way past a text.
+#: How the budget is spent: "ladder" tries each strategy at rising intensity; the others look for one way past a text,
+#: and "evolving" learns from text to text what works.
 LADDER = "ladder"
-SEARCHES = (LADDER, "random", "greedy", "beam")
+EVOLVING = "evolving"
+SEARCHES = (LADDER, "random", "greedy", "beam", EVOLVING)
 #: Mappings by name: how known services are asked and how their answers are read.
 MAPPINGS = ("kserve-v1", "kserve-v2", "kserve-huggingface", "perspective", "openai", "fms")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -177,9 +177,12 @@ class Assignment:
         parts = [rows.iloc[self.shard.number :: self.shard.of] for _, rows in every.groupby("label", sort=True)]
         texts = pd.concat(parts)
         return [
-            SearchTask(texts, [*self.seen, *self.held_out], self.attacks_path, self.plan),
+            SearchTask(texts, [*self.seen, *self.held_out], self.attacks_path, self._plan()),
             LadderTask(texts, [], self.held_out_path, self.plan.seed, LadderSearch()),
         ]
+
+    def _plan(self) -> Plan:
+        return replace(self.plan, shard=self.shard.number, n_shards=self.shard.of)
 
     def _texts(self, split: str, per_label: int) -> pd.DataFrame:
         return battle.sample_texts(self.corpus, split, per_label, self.plan.seed)

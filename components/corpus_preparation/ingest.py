@@ -18,10 +18,11 @@ from content_arena.components.corpus_preparation.label_columns import (
     read_label_columns,
     unread_harms,
 )
-from content_arena.components.corpus_preparation.labels import shown
+from content_arena.components.corpus_preparation.labels import parts_of, shown
 from content_arena.components.corpus_preparation.named_columns import listed, one_of, the_one
 from content_arena.components.corpus_preparation.parameters import named
 from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.languages import language_code, language_name
 
@@ -33,7 +34,8 @@ TEXT_COLUMNS = (
     "comments", "utterance", "review", "reply", "question_text", "댓글", "내용", "문장",
 )  # fmt: skip
 LANG_COLUMNS = ("lang", "language")
-OPTIONAL_COLUMNS = ("category", "target_ident", "source", "sample_id", "base_id")
+CATEGORY_COLUMNS = ("categories", "category")
+OPTIONAL_COLUMNS = ("target_ident", "source", "sample_id", "base_id")
 #: Row numbers that are kept for each reason to drop a row.
 _ROWS_NAMED = 10
 
@@ -43,8 +45,8 @@ class Ingested:
     """What was read.
 
     Attributes:
-        table: Columns text, label (toxic or benign), lang, source, category, target_ident, sample_id, base_id; None
-            in the last four where the data has nothing.
+        table: Columns text, label (toxic or benign), lang, source, categories (lists), target_ident, sample_id and
+            base_id; None in the last three where the data has nothing.
         n_read: Number of rows of the data.
         dropped: Rows left out of the table, by reason: the first reasons of cleaning.REASONS.
         source: Name of the data.
@@ -153,8 +155,8 @@ def tabulate(columns: Columns, source: str, lang: str, options: ReadingOptions |
     rows.table = rows.table.drop(columns=list(map(_cells_of, label_names)))
     labels = read_label_columns(cells, options.label_map, with_categories=len(options.label_columns) > 1)
     rows.table = rows.table.assign(label=labels.meanings, lang=lang)
-    if labels.categories is not None and rows.table["category"].isna().all():
-        rows.table["category"] = pd.Series(labels.categories, index=rows.table.index, dtype=object)
+    if labels.categories is not None and not rows.table["categories"].map(bool).any():
+        rows.table["categories"] = pd.Series(labels.categories, index=rows.table.index, dtype=object)
     rows.drop("unlabelled", rows.table["label"] == "none")
     rows.drop("contradictory_label", rows.table["label"] == "both")
     return Ingested(
@@ -246,9 +248,17 @@ def _text_column(columns: Columns, wanted: str | None) -> str:
 def _add_optional(table: pd.DataFrame, columns: Columns, label_names: list[str]) -> list[str]:
     """Adds the columns that the data may have; returns a sentence for each that cannot be used.
 
-    A cell with several words, such as the harms of a text, is joined by "+".
+    A cell with several words is joined by "+", but for the categories, which are lists.
     """
     notes = []
+    found = one_of(columns, [name for name in CATEGORY_COLUMNS if name not in label_names])
+    lists: list[list[str]] = [[] for _ in range(len(table))]
+    if found is not None and found not in label_names:
+        try:
+            lists = [_categories(cell, found) for cell in columns[found]]
+        except InputError as error:
+            notes.append(f"{shown(found)} was left out: {error}")
+    table["categories"] = pd.Series(lists, dtype=object)
     for name in OPTIONAL_COLUMNS:
         found = one_of(columns, [name])
         cells: list[str] | None = [""] * len(table)
@@ -268,6 +278,15 @@ def _joined(cell: object) -> object:
     return cell
 
 
+def _categories(cell: object, column: str) -> list[str]:
+    """The categories in a cell: a list, a list written as text, or names joined by "+"; each of them once."""
+    is_list = isinstance(cell, str) and cell.strip().startswith("[")
+    words = parts_of(cell) if is_list or isinstance(cell, list | tuple) else None
+    if words is None:
+        return records.split_categories(_as_text(cell, column))
+    return list(dict.fromkeys(name for word in words if (name := _as_text(word, column).strip())))
+
+
 def _cells_of(label_column: str) -> str:
     return f"cells of {label_column}"
 
@@ -280,7 +299,8 @@ def _any_cell(table: pd.DataFrame, is_bad: Callable[[object], bool]) -> pd.Serie
     """Marks the rows with a bad cell. Most of the columns are empty, and those are not looked at cell by cell."""
     bad = pd.Series(False, index=table.index)
     for name in table.columns[table.notna().any()]:
-        bad |= table[name].map(is_bad).astype(bool)
+        is_bad_cell = (lambda words: any(map(is_bad, words))) if name == "categories" else is_bad
+        bad |= table[name].map(is_bad_cell).astype(bool)
     return bad
 
 

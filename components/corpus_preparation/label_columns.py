@@ -37,13 +37,13 @@ class Labels:
 
     Attributes:
         meanings: Of each row: toxic, benign, none (no label at all) or both (a harm and the mark of a harmless text).
-        categories: The names of the columns of harms that apply to a row, joined by "+", None where none does; None for
-            a table whose label columns were not named.
+        categories: The names of the columns of harms that apply to a row; None for a table whose label columns were
+            not named.
         notes: What may surprise about them, a sentence each.
     """
 
     meanings: list[Meaning | str]
-    categories: list[str | None] | None
+    categories: list[list[str]] | None
     notes: tuple[str, ...]
 
 
@@ -102,12 +102,12 @@ def read_label_columns(
     # "toxic" means in all of them that the column applies.
     read = {name: read_labels(cells[name], name, _meaning(label_map, False)) for name in (*harms, *harmless)}
     meanings: list[Meaning | str] = []
-    categories: list[str | None] = []
+    categories: list[list[str]] = []
     for row in zip(*read.values(), strict=True):
         applies = {name for name, meaning in zip(read, row, strict=True) if meaning == "toxic"}
         harm = [name for name in harms if name in applies]
         is_harmless = any(name in applies for name in harmless)
-        categories.append("+".join(harm) or None)
+        categories.append(harm)
         if harm:
             meanings.append("both" if is_harmless else "toxic")
         elif is_harmless:

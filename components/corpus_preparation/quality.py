@@ -28,8 +28,6 @@ from content_arena.components.shared.records import LABELS, SPLITS
 FENCE = 1.5
 #: Pairs of a text and what it became that are kept as examples.
 N_CHANGES = 5
-#: Columns that may be empty in some rows of the data.
-OPTIONAL = ("category", "target_ident")
 _MASKS = {"e-mail address": EMAIL_MASK, "phone number": PHONE_MASK, "handle": HANDLE_MASK}
 _SPACES = re.compile(r"\s+")
 
@@ -228,9 +226,11 @@ def measure(steps: Steps, lang: str, restore: Restore | None = None) -> Quality:
 
 def _missing(table: pd.DataFrame) -> dict[str, int]:
     missing = {"text": int((table["text"].str.strip() == "").sum())}
-    for name in OPTIONAL:
-        if table[name].notna().any():
-            missing[name] = int(table[name].isna().sum())
+    # What is empty in all rows, the data does not have.
+    is_empty = {"categories": ~table["categories"].map(bool), "target_ident": table["target_ident"].isna()}
+    for name, cells in is_empty.items():
+        if not cells.all():
+            missing[name] = int(cells.sum())
     return missing
 
 

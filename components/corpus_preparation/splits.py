@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from content_arena.components.corpus_preparation.settings import RARE_SHARE
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.records import SPLITS
+from content_arena.components.shared.records import SPLITS, join_categories
 
 SHARES = (0.7, 0.15, 0.15)
 #: Categories with fewer originals are one stratum with the other small categories of their label.
@@ -24,8 +24,13 @@ MIN_STRATUM = 20
 _ID_LENGTH = 16
 
 
+def id_of(key: str) -> str:
+    """The id of a text that has none: the first 16 hex digits of the SHA-256 of its form for comparison."""
+    return _hash(key)[:_ID_LENGTH]
+
+
 def name_texts(table: pd.DataFrame) -> pd.DataFrame:
-    """Sets missing sample_ids and base_ids to the first 16 hex digits of the key's SHA-256.
+    """Sets missing sample_ids and base_ids, see :func:`id_of`.
 
     Args:
         table: Columns key (unique), sample_id and base_id (None where the data has none).
@@ -33,7 +38,7 @@ def name_texts(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: Several texts of the data have the same sample_id.
     """
-    digests = table["key"].map(lambda key: _hash(key)[:_ID_LENGTH]).astype(object)
+    digests = table["key"].map(id_of).astype(object)
     named = table.assign(
         sample_id=table["sample_id"].where(table["sample_id"].notna(), digests),
         base_id=table["base_id"].where(table["base_id"].notna(), digests),
@@ -49,7 +54,7 @@ def name_texts(table: pd.DataFrame) -> pd.DataFrame:
 def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Assigns the texts to train, validation and test; rows of one base_id get the same split.
 
-    Originals are ranked by SHA-256 of seed and base_id within their stratum (label, and category if it is large
+    Originals are ranked by SHA-256 of seed and base_id within their stratum (label, and categories if they are large
     enough). The first ranks are the test split, the next the validation split, the rest the training split. What
     rounding leaves over in one stratum is added to the next, so the shares of each label are off by about one row.
 
@@ -58,7 +63,7 @@ def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHAR
     added, the limits move by a few ranks: a training text then becomes a validation text, and not a test text.
 
     Args:
-        table: Columns base_id, label and category.
+        table: Columns base_id, label and categories.
         seed: Seed of the splits; keep it for as long as champions are compared.
         shares: Of train, validation and test; positive, with the sum 1.
 
@@ -93,10 +98,10 @@ def assign_splits(table: pd.DataFrame, seed: int, shares: Sequence[float] = SHAR
 def sample_texts(
     table: pd.DataFrame, max_texts: int, seed: int, min_per_label: int, rare_share: float = RARE_SHARE
 ) -> pd.DataFrame:
-    """Draws at most max_texts rows, stratified by label and category, in the given order.
+    """Draws at most max_texts rows, stratified by label and categories, in the given order.
 
     Args:
-        table: Columns sample_id, base_id, label and category.
+        table: Columns sample_id, base_id, label and categories.
         max_texts: Number of rows, at least twice min_per_label.
         seed: Rows are ranked by SHA-256 of seed and sample_id.
         min_per_label: A rare label keeps this many rows (or all it has); the other label gets fewer.
@@ -126,7 +131,7 @@ def sample_texts(
 
 def _originals(table: pd.DataFrame) -> pd.DataFrame:
     """One row a base_id: its label (the most frequent of its rows), stratum and number of rows."""
-    rows = table[["base_id", "label"]].assign(category=table["category"].fillna("").astype(str))
+    rows = table[["base_id", "label"]].assign(category=table["categories"].map(join_categories).astype(str))
     if rows["base_id"].is_unique:
         originals = rows.set_index("base_id").assign(n_rows=1)
     else:

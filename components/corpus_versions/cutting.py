@@ -13,7 +13,8 @@ import pyarrow
 import pyarrow.parquet as parquet
 
 from content_arena.components.corpus_versions import pages
-from content_arena.components.corpus_versions.wanted import TEXT_FIELDS, Wanted
+from content_arena.components.corpus_versions.wanted import ID_FIELDS, TEXT_FIELDS, Wanted
+from content_arena.components.shared.csv_cells import original
 from content_arena.components.shared.errors import InputError
 
 #: What stands in the place of a text that was taken out of a page, a document or a log.
@@ -153,7 +154,14 @@ def _without(value: object, wanted: Wanted) -> tuple[object, int]:
 
 
 def _is_example(item: object, wanted: Wanted) -> bool:
-    return isinstance(item, Mapping) and any(wanted.matches(item.get(name)) for name in TEXT_FIELDS)
+    if not isinstance(item, Mapping):
+        return False
+    # A task for Label Studio has its texts one level below.
+    data = item.get("data")
+    fields = {**item, **data} if isinstance(data, Mapping) else item
+    if any(fields.get(name) in wanted.ids for name in ID_FIELDS):
+        return True
+    return any(wanted.matches(fields.get(name)) for name in TEXT_FIELDS)
 
 
 def _cut_rows(content: str, wanted: Wanted) -> _Cutter:
@@ -174,7 +182,10 @@ def _cut_rows(content: str, wanted: Wanted) -> _Cutter:
 
 def _matches(cells: list[str], stand_in: str, wanted: Wanted) -> bool:
     """Whether the first of some cells is one of the texts."""
-    return bool(cells) and wanted.matches(cells[0].replace(stand_in, "\r"))
+    if not cells:
+        return False
+    cell = cells[0].replace(stand_in, "\r")
+    return wanted.matches(cell) or wanted.matches(original(cell))
 
 
 def _cut_prose(content: str, wanted: Wanted) -> _Cutter:

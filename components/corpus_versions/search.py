@@ -16,6 +16,7 @@ from content_arena.components.corpus_versions.wanted import ID_FIELDS, ORIGINAL_
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.masking import mask
+from content_arena.components.shared.tracking import REGRESSIONS
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Fetched:
     def is_kept_corpus(self) -> bool:
         """Whether it is a corpus that is kept as a version."""
         return self.copy.run_id is not None and self.path.name == versions.FILE
+
+    @property
+    def is_regression_suite(self) -> bool:
+        """Whether it is a part of the regression suite, which is replayed and never trained on."""
+        return self.copy.run_id is not None and self.path.parent.name == REGRESSIONS
 
     @property
     def is_corpus(self) -> bool:
@@ -155,7 +161,7 @@ def _note(each: Fetched, table: pd.DataFrame, kept: Mapping[str, str], hits: Hit
         hits.in_corpora[digest or records.corpus_digest(table)] = _most_used(splits)
         if each.is_kept_corpus and each.copy.run_id is not None:
             hits.in_kept[each.copy.run_id] = found
-    elif each.copy.run_id is not None and splits - {"test"}:
+    elif each.copy.run_id is not None and not each.is_regression_suite and splits - {"test"}:
         hits.in_battles[each.copy.run_id] = str(table["lang"].iloc[0])
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from content_arena.components.corpus_preparation.cleaning import imported_key
 from content_arena.components.corpus_preparation.dropped_rows import EXAMPLE_LENGTH
+from content_arena.components.corpus_preparation.splits import id_of
 from content_arena.components.shared.reading import Reading
 
 #: Columns of tables, and fields of documents, that hold texts.
@@ -48,6 +49,11 @@ class Wanted:
         reading = Reading()
         return frozenset(str(reading(form)) for form in self.forms)
 
+    @functools.cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids that they got when they were read: hashes, from which a short text could be guessed."""
+        return frozenset(map(id_of, self.keys))
+
     def matches(self, text: object) -> bool:
         """Whether a text is one of them."""
         if not isinstance(text, str) or not text.strip():
@@ -64,6 +70,6 @@ class Wanted:
 
     @functools.cached_property
     def in_prose(self) -> tuple[str, ...]:
-        """Those that can be looked for in prose, longest first."""
-        long = {form for form in self.forms if len(form) >= _MIN_LENGTH_IN_PROSE}
+        """Those that can be looked for in prose, and their ids, longest first."""
+        long = {form for form in self.forms if len(form) >= _MIN_LENGTH_IN_PROSE} | self.ids
         return tuple(sorted(long, key=lambda form: (-len(form), form)))

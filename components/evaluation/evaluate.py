@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.attack_generation import attempts, battle, outcomes, reach
+from content_arena.components.attack_generation import attempts, battle, outcomes, reach, regressions
 from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.held_out import HeldOut
+from content_arena.components.attack_generation.regressions import Suite
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import AttackSettings
@@ -28,11 +29,18 @@ from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
+from content_arena.components.evaluation.statistics import Trials
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import evaluation_record, records
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
+from content_arena.components.shared.evaluation_record import (
+    Evaluation,
+    Example,
+    ModelEvaluation,
+    RegressionSuite,
+    StrategyComparison,
+)
 from content_arena.components.shared.figures import NOT_MEASURED
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.metric_names import EvasionBy
@@ -56,6 +64,7 @@ class _Attacks:
         n_benign: Benign texts attacked.
         budget: Queries allowed for each (text, strategy).
         seed: Of the attacks.
+        suite: Attacks that got past a version in earlier runs.
     """
 
     by_model: Mapping[str, pd.DataFrame]
@@ -67,6 +76,7 @@ class _Attacks:
     n_benign: int
     budget: int
     seed: int
+    suite: Suite
 
 
 @stage(STAGE)
@@ -122,15 +132,24 @@ def evaluate_challenger(
     log(STAGE, f"held out: {chosen}")
     seen, unseen = split_strategies(lang, chosen.names, selection)
     writer = writer_for([*seen, *unseen], chat, Reporting.of_stage(STAGE))
+    tracking = Tracking(tracking_uri, pipeline_run)
+    suite = regressions.assemble(tracking.earlier_regressions(lang), _trained_on(corpus))
+    log(STAGE, f"regression suite: {len(suite)} attacks that once worked, from {suite.n_runs} earlier runs")
     every = bound([*seen, *unseen], writer)
-    attacks = _attack(models, attacked, chosen, every, lang, budget=budget, seed=seed)
+    attacks = _attack(models, attacked, chosen, every, lang, suite, budget=budget, seed=seed)
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
-    tracking = Tracking(tracking_uri, pipeline_run)
+    tracking.log_regressions(lang, STAGE, regressions.worth_keeping(pd.concat(attacks.by_model.values())))
     tracking.log(STAGE, _logged(evaluation), _parameters(evaluation, chosen))
     log(STAGE, _summary(evaluation))
+    if evaluation.challenger.attributes:
+        log(STAGE, _attributes(evaluation.challenger))
     return evaluation
+
+
+def _trained_on(corpus: pd.DataFrame) -> list[str]:
+    return list(corpus.loc[corpus["split"] == "train", "base_id"].unique())
 
 
 def _texts(corpus: pd.DataFrame) -> JudgedTexts:
@@ -146,6 +165,7 @@ def _attack(
     chosen: HeldOut,
     every: Sequence[Strategy],
     lang: str,
+    suite: Suite,
     *,
     budget: int,
     seed: int,
@@ -173,6 +193,7 @@ def _attack(
         n_benign=n_benign,
         budget=budget,
         seed=seed,
+        suite=suite,
     )
 
 
@@ -194,6 +215,7 @@ def _evaluation(
         n_toxic=attacks.n_toxic,
         n_benign=attacks.n_benign,
         guard=texts.guard,
+        regressions=RegressionSuite(len(attacks.suite), attacks.suite.n_runs, attacks.suite.sha256),
         champion=measured["champion"],
         challenger=measured["challenger"],
         strategies=_strategy_rows(attacks),
@@ -218,6 +240,7 @@ def _measure(
             undone=attacks.undone,
             latencies_ms=latencies[name],
             guard=texts.guard_scored_by(model),
+            regressions=Trials(attacks.suite.past(model), attacks.suite.attacks["base_id"].tolist()),
         )
         found[name] = ModelEvaluation(
             version=model.version,
@@ -227,6 +250,7 @@ def _measure(
             confusion=metrics.confusion(measured),
             roc=metrics.roc(measured),
             histogram=metrics.histogram(measured),
+            attributes=texts.attributes_scored_by(model),
         )
     return found
 
@@ -289,6 +313,7 @@ def _parameters(evaluation: Evaluation, chosen: HeldOut) -> dict[str, object]:
     parameters: dict[str, object] = {
         "attack_set_sha256": evaluation.attack_set_sha256,
         "held_out_strategies": chosen,
+        "regression_suite": evaluation.regressions.described,
     }
     if evaluation.guard is not None:
         parameters |= {"guard": evaluation.guard.name, "guard_sha256": evaluation.guard.sha256}
@@ -306,6 +331,14 @@ def _logged(evaluation: Evaluation) -> dict[str, float | None]:
     return logged
 
 
+def _attributes(model: ModelEvaluation) -> str:
+    shown = (
+        f"{name} {NOT_MEASURED if found.auroc is None else f'{found.auroc:.3f}'} ({found.n_positive} texts)"
+        for name, found in model.attributes.items()
+    )
+    return f"AUROC of the challenger's attributes: {', '.join(shown)}"
+
+
 def _summary(evaluation: Evaluation) -> str:
     old, new = evaluation.champion.headline(), evaluation.challenger.headline()
 
@@ -315,5 +348,7 @@ def _summary(evaluation: Evaluation) -> str:
     return (
         f"clean F1 {pair('clean_f1')}, evasion seen {pair('evasion_seen')}, unseen {pair('evasion_unseen')}, "
         f"matched {pair('evasion_matched')}, perturbed-benign FPR {pair('perturbed_benign_fpr')}, "
-        f"perturbed AUROC {pair('perturbed_auroc')}; {len(evaluation.undone)} strategies are undone and in no mean"
+        f"perturbed AUROC {pair('perturbed_auroc')}, "
+        f"attacks that once worked {pair('evasion_regression')} of {evaluation.regressions.n_attacks}; "
+        f"{len(evaluation.undone)} strategies are undone and in no mean"
     )

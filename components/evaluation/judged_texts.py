@@ -8,7 +8,8 @@ import pandas as pd
 
 from content_arena.components.evaluation.metrics import Scored
 from content_arena.components.shared import records
-from content_arena.components.shared.evaluation_record import GuardSet
+from content_arena.components.shared.attributes import is_known, truth
+from content_arena.components.shared.evaluation_record import AttributeFigures, GuardSet
 from content_arena.components.shared.filter import ContentFilter
 
 _HASHED = ["sample_id", "text", "label"]
@@ -47,6 +48,19 @@ class JudgedTexts:
     def scored_by(self, model: ContentFilter) -> Scored:
         """A model's scores of the test split."""
         return _scored(self.test, model)
+
+    def attributes_scored_by(self, model: ContentFilter) -> dict[str, AttributeFigures]:
+        """How well a model scores its attributes on the texts of the test split of which they are known."""
+        if not model.attributes:
+            return {}
+        labels, categories = self.test["label"], self.test["categories"]
+        known = self.test[[is_known(label, names) for label, names in zip(labels, categories, strict=True)]]
+        has, columns = truth(known), model.score_all(known["text"].tolist()).T[1:]
+        return {
+            name: AttributeFigures(auroc=Scored(scores, has[name]).auroc, n_positive=int(has[name].sum()), n=len(known))
+            for name, scores in zip(model.attributes, columns, strict=True)
+            if name in has
+        }
 
     def guard_scored_by(self, model: ContentFilter) -> Scored | None:
         """A model's scores of the guard set; None if there is none."""

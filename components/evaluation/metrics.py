@@ -25,7 +25,7 @@ from content_arena.components.attack_generation.outcomes import (
 from content_arena.components.attack_generation.reach import reached
 from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.evaluation import separation
-from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
+from content_arena.components.evaluation.statistics import NO_TRIALS, Trials, cluster_bootstrap, wilson
 from content_arena.components.shared import figures
 from content_arena.components.shared.evaluation_record import Histogram, RocCurve
 from content_arena.components.shared.figures import NOTHING, Measured, Rate
@@ -72,6 +72,7 @@ class Measurements:
         undone: Names of the strategies that the canonicaliser undoes; they are in no mean.
         latencies_ms: Milliseconds that one text took, once a text.
         guard: Scores and gold labels of the guard set; None if there is none.
+        regressions: Which attacks of the regression suite get past; none if there is no suite yet.
     """
 
     scores: Scores
@@ -83,6 +84,7 @@ class Measurements:
     undone: frozenset[str] = frozenset()
     latencies_ms: Sequence[float] = ()
     guard: Scored | None = None
+    regressions: Trials = NO_TRIALS
 
     @property
     def verdicts(self) -> Flags:
@@ -174,6 +176,7 @@ COMPUTE: dict[str, Callable[[Measurements], Measured]] = {
     "evasion_seen": lambda measured: evasion_of(measured, held_out=False),
     "evasion_unseen": lambda measured: evasion_of(measured, held_out=True),
     "evasion_matched": evasion_matched,
+    "evasion_regression": lambda measured: cluster_bootstrap(measured.regressions.hits, measured.regressions.clusters),
     "perturbed_auroc": lambda measured: separation.perturbed_auroc(measured.pairs),
     "perturbed_benign_fpr": lambda measured: perturbed_benign_fpr(measured.reached),
     "clean_fpr": clean_fpr,

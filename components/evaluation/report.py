@@ -61,6 +61,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
             "n_toxic": f"{facts.n_toxic:,}",
             "n_benign": f"{facts.n_benign:,}",
             "guard": _guard(facts),
+            "suite": facts.regressions,
             "held_out": ", ".join(facts.held_out) or "none",
             "held_out_reason": facts.held_out_reason,
             "undone": ", ".join(facts.undone) or "none",
@@ -77,6 +78,7 @@ def render(evaluation: Evaluation, verdict: PromotionVerdict | None) -> str:
         confusions={name: _confusion(model) for name, model in models.items()},
         # From the argument itself: an example shows the characters that are replaced everywhere else.
         examples=[_example(example) for example in evaluation.examples],
+        attributes=_attributes(models),
         threshold=display.figure(models["challenger"].threshold, "score"),
         stages=_stages(decision.seconds) if decision else None,
     )
@@ -130,6 +132,20 @@ def _clean_texts(model: ModelEvaluation) -> Context:
     n = n_benign + n_toxic
     counts = {"n": f"{n:,}", "n_toxic": f"{n_toxic:,}", "n_benign": f"{n_benign:,}"}
     return counts | {"few": n < FEW_TEXTS, "step": f"{100 / n:.1f}" if n else None}
+
+
+def _attributes(models: Models) -> list[Context]:
+    """A row for each attribute that either model scores."""
+    names = sorted({name for model in models.values() for name in model.attributes})
+    found = {name: [models[model].attributes.get(name) for model in MODELS] for name in names}
+    return [
+        {
+            "name": name,
+            "values": [display.figure(one.auroc if one else None, "score") for one in sides],
+            "counts": next(f"{one.n_positive:,} of {one.n:,}" for one in sides if one),
+        }
+        for name, sides in found.items()
+    ]
 
 
 def _change(old: Rate, new: Rate, figure: Figure) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -88,3 +89,91 @@ def bootstrap_interval(
         return None
     low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Discordance:
+    """The trials on which two models differ, and McNemar's test of whether that is more than chance.
+
+    Attributes:
+        only_first: Trials that were a hit for the first model and not for the second.
+        only_second: The other way round.
+        n: All trials, those on which both agree included.
+        p_value: Exact, two-sided; 1 where the models differ on no trial.
+    """
+
+    only_first: int
+    only_second: int
+    n: int
+    p_value: float
+
+
+def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Discordance:
+    """Compares two models on the same independent trials (McNemar 1947), by the exact binomial test.
+
+    Args:
+        first: Hits of the first model, bool[n].
+        second: Hits of the second model on the same trials, bool[n].
+
+    Raises:
+        ValueError: The two are not of one length.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar as exact_test
+
+    if first.shape != second.shape:
+        raise ValueError(f"{first.shape} and {second.shape} are not the same trials")
+    both, only_first = int(np.sum(first & second)), int(np.sum(first & ~second))
+    only_second, neither = int(np.sum(~first & second)), int(np.sum(~first & ~second))
+    tested = exact_test([[both, only_first], [only_second, neither]], exact=True)
+    return Discordance(only_first, only_second, len(first), float(tested.pvalue))
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Hits in clusters.
+
+    Attributes:
+        hits: bool[n].
+        clusters: n names; equal names belong together (base_id).
+    """
+
+    hits: npt.NDArray[np.bool_]
+    clusters: Sequence[str]
+
+
+#: What was not tried.
+NO_TRIALS = Trials(np.zeros(0, dtype=bool), ())
+
+
+def paired_difference(first: Trials, second: Trials, seed: int = 0) -> tuple[float, float, float] | None:
+    """The first share minus the second, with a 95 % percentile bootstrap that draws the same clusters for both.
+
+    Texts that are hard for one model are hard for the other, so the difference varies less than its two shares.
+
+    Args:
+        first: Trials of the first model.
+        second: Trials of the second one. They may be other trials than the first's, of the same texts.
+        seed: Of the resampling.
+
+    Returns:
+        Difference in [-1, 1], lower and upper end; None if one of them has no trial, or hardly any draw has some.
+    """
+    if not len(first.hits) or not len(second.hits):
+        return None
+    names, index = np.unique(np.asarray([*first.clusters, *second.clusters], dtype=str), return_inverse=True)
+    n_clusters = len(names)
+    draws = np.random.default_rng(seed).integers(0, n_clusters, size=(_RESAMPLES, n_clusters))
+
+    def shares(hits: npt.NDArray[np.bool_], where: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        successes = np.bincount(where, weights=hits.astype(float), minlength=n_clusters)
+        sizes = np.bincount(where, minlength=n_clusters).astype(float)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(successes[draws].sum(axis=1) / sizes[draws].sum(axis=1), dtype=np.float64)
+
+    n_first = len(first.hits)
+    differences = shares(first.hits, index[:n_first]) - shares(second.hits, index[n_first:])
+    differences = differences[~np.isnan(differences)]
+    if 2 * len(differences) < _RESAMPLES:
+        return None
+    low, high = np.quantile(differences, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(np.mean(first.hits) - np.mean(second.hits)), float(low), float(high)

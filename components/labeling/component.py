@@ -10,8 +10,11 @@ from content_arena.components.shared.images import COMPONENT_IMAGE
 @dsl.component(base_image=COMPONENT_IMAGE, install_kfp_package=False)
 def label_attacks(
     attacks: dsl.Input[dsl.Dataset],
+    corpus: dsl.Input[dsl.Dataset],
     labelled: dsl.Output[dsl.Dataset],
     review: dsl.Output[dsl.Artifact],
+    review_tasks: dsl.Output[dsl.Artifact],
+    corpus_labels: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     pipeline_run: str,
     lang: str,
@@ -22,9 +25,13 @@ def label_attacks(
 
     Args:
         attacks: Parquet of Attack records.
+        corpus: Parquet of Sample.
         labelled: Parquet of LabelledAttack records; rows with needs_review are never trained on.
-        review: CSV of the doubtful rows, the least certain first.
-        metrics: n_labelled, n_review, mean_confidence.
+        review: CSV of what waits for a person, the least certain first; no cell is a formula.
+        review_tasks: The same as tasks for Label Studio, JSON.
+        corpus_labels: JSON: texts of the corpus whose labels are probably wrong, by id, and sources that label
+            otherwise than the rest.
+        metrics: n_labelled, n_review, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
         settings: Settings by section; [labeling] is read.
@@ -38,8 +45,8 @@ def label_attacks(
 
     figures = labeling.label_attacks(
         Path(attacks.path),
-        Path(labelled.path),
-        Path(review.path),
+        Path(corpus.path),
+        labeling.Outputs(Path(labelled.path), Path(review.path), Path(review_tasks.path), Path(corpus_labels.path)),
         lang=lang,
         pipeline_run=pipeline_run,
         settings=read("label_attacks", LabelingSettings, settings),

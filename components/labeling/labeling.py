@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from content_arena.components.labeling import review
+from content_arena.components.labeling import quality, queue, review
+from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL, settled, waiting
+from content_arena.components.labeling.quality import CorpusLabels
 from content_arena.components.labeling.settings import LabelingSettings
-from content_arena.components.shared import records
+from content_arena.components.shared import kept_answers, records
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "label_attacks"
 
 
+#: Ids of doubtful labels in the log.
+_LOGGED = 10
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the stage writes.
+
+    Attributes:
+        labelled: Parquet of LabelledAttack, doubtful rows included.
+        review: What waits for a person as CSV, the least certain first; no cell is a formula.
+        tasks: The same as tasks for Label Studio.
+        corpus_labels: What was found about the labels of the corpus, as JSON; texts are named by their ids.
+    """
+
+    labelled: Path
+    review: Path
+    tasks: Path
+    corpus_labels: Path
+
+
 @stage(STAGE)
 def label_attacks(
     attacks_path: Path,
-    labelled_path: Path,
-    review_path: Path,
+    corpus_path: Path,
+    written: Outputs,
     *,
     lang: str,
     pipeline_run: str,
@@ -26,32 +51,57 @@ def label_attacks(
 ) -> dict[str, float]:
     """Labels attacks, keeps them in MLflow for every later training, and queues doubtful ones for review.
 
+    It also looks for wrong labels of the corpus, see quality.py.
+
     Args:
         attacks_path: Parquet of Attack.
-        labelled_path: Where to write the Parquet of LabelledAttack, doubtful rows included.
-        review_path: Where to write the doubtful rows as CSV, the least certain first.
+        corpus_path: Parquet of Sample.
+        written: Where to write.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
         settings: How sure a label has to be.
 
     Returns:
-        n_labelled, n_review, mean_confidence.
+        n_labelled, n_review, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
     """
     attacks = records.read(records.Attack, attacks_path)
-    log(STAGE, f"labelling {len(attacks)} attacks")
-    labelled = review.label(attacks, min_confidence=settings.min_confidence)
-    records.write(records.LabelledAttack, labelled, labelled_path)
-    doubtful = labelled[labelled["needs_review"]].sort_values("label_confidence")
-    review_path.parent.mkdir(parents=True, exist_ok=True)
-    doubtful.to_csv(review_path, index=False)
+    tracking = Tracking(tracking_uri, pipeline_run)
+    said = settled(kept_answers.read(tracking.client))
+    log(STAGE, f"labelling {len(attacks)} attacks; people said what {len(said.texts)} texts are")
+    labelled = review.label(attacks, min_confidence=settings.min_confidence, said=said)
+    records.write(records.LabelledAttack, labelled, written.labelled)
+    doubtful = waiting(labelled, said).assign(battle=pipeline_run)
+    for path, write in ((written.review, queue.spreadsheet), (written.tasks, queue.label_studio)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(write(queue.one_per_text(doubtful)).encode("utf-8", "surrogatepass"))
+    corpus_labels = quality.check(records.read(records.Sample, corpus_path), settings.doubtful_labels)
+    written.corpus_labels.parent.mkdir(parents=True, exist_ok=True)
+    written.corpus_labels.write_text(corpus_labels.as_json(), encoding="utf-8")
+    n_left_out = int(labelled["needs_review"].sum())
     metrics = {
         "n_labelled": float(len(labelled)),
         "n_review": float(len(doubtful)),
+        "n_by_people": float(labelled["label_source"].isin([PERSON, PERSON_OF_ORIGINAL]).sum()),
         "mean_confidence": float(labelled["label_confidence"].mean()),
+        "n_doubtful_labels": float(len(corpus_labels.doubtful)),
+        "n_odd_sources": float(len(corpus_labels.odd_sources)),
     }
-    tracking = Tracking(tracking_uri, pipeline_run)
     tracking.log_labelled(lang, labelled)
     tracking.log(STAGE, metrics)
-    log(STAGE, f"{len(labelled) - len(doubtful)} to train on, {len(doubtful)} set aside for a person")
+    log(STAGE, f"{len(labelled) - n_left_out} to train on, {len(doubtful)} wait for a person (`arena review list`)")
+    for line in _findings(corpus_labels):
+        log(STAGE, line)
     return metrics
+
+
+def _findings(found: CorpusLabels) -> Iterator[str]:
+    """Lines about the labels of the corpus."""
+    if found.doubtful:
+        ids = ", ".join(each.sample_id for each in found.doubtful[:_LOGGED])
+        yield f"labels of the corpus that look wrong most (sample_id): {ids}; corpus_labels names {len(found.doubtful)}"
+    for each in found.odd_sources:
+        yield (
+            f"source {each.source!r} labels otherwise than the rest: {each.doubtful.rate:.0%} of its {each.doubtful.n} "
+            f"labels look wrong, {each.others.rate:.0%} of the others"
+        )

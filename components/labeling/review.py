@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from content_arena.components.labeling.answers import NOTHING_SAID, Said, applied
 from content_arena.components.labeling.settings import LabelingSettings
-from content_arena.components.labeling.voters import GoldVoter, ModelVoter, Voter
+from content_arena.components.labeling.voters import STANDARD, Voter
 from content_arena.components.shared.readability import MIN_READABILITY, readability
 
 
 def label(
     attacks: pd.DataFrame,
-    voters: Sequence[Voter] | None = None,
+    voters: Sequence[Voter] = STANDARD,
     min_confidence: float = LabelingSettings.min_confidence,
     min_readability: float = MIN_READABILITY,
+    said: Said = NOTHING_SAID,
 ) -> pd.DataFrame:
     """Labels attacks by a weighted vote.
 
     Args:
         attacks: Rows of Attack.
-        voters: The voters; gold label and victim if None.
+        voters: The voters.
         min_confidence: Rows whose confidence is lower need a review.
         min_readability: Rows that are less readable need a review in any case.
+        said: What people said; it takes the place of the vote.
 
     Returns:
         Rows of LabelledAttack. ``label_confidence`` is the weighted mean of the votes for the label given, in [0, 1];
         ``label_source`` names the voters for it. If all voters abstain or the votes are even, a row keeps the gold
         label with confidence 0 and needs a review.
     """
-    voters = [GoldVoter(), ModelVoter()] if voters is None else voters
     votes = np.array([voter.vote(attacks) for voter in voters], dtype=float).reshape(len(voters), len(attacks))
     weights = np.where(np.isnan(votes), 0.0, np.array([[voter.weight] for voter in voters]))
     total = weights.sum(axis=0)
@@ -50,9 +53,14 @@ def label(
     # A label that differs from the original's needs a review, however confident the voters are.
     contradicts = is_toxic != (attacks["label_gold"] == "toxic").to_numpy()
     unreadable = readability(attacks) < min_readability
-    return attacks.assign(
+    labelled = attacks.assign(
         label=np.where(is_toxic, "toxic", "benign"),
         label_confidence=np.clip(confidence, 0.0, 1.0),
         label_source=[source or "none" for source in sources],
         needs_review=(confidence < min_confidence) | contradicts | unreadable,
+        votes=[
+            json.dumps({voter.name: round(vote, 4) for voter, vote in zip(voters, row, strict=True) if vote == vote})
+            for row in votes.T.tolist()
+        ],
     )
+    return applied(labelled, said)

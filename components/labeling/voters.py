@@ -1,6 +1,8 @@
 """Voters: each estimates how likely the text of an attack is toxic, or abstains.
 
-No voter uses ``score_after``, the victim's score of the perturbed text: the attack was made to distort it.
+A voter without weight decides nothing. Its votes are kept with the labels, and people's answers measure it, see
+accuracy.py: that is how a new voter, such as a judge of another kind, joins before it is trusted. README.md has the
+figures of what was tried.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ class Voter(Protocol):
 
     Attributes:
         name: Used in ``label_source``.
-        weight: Weight among the voters, above 0.
+        weight: Weight among the voters; 0 for one that is only measured.
     """
 
     name: str
@@ -54,3 +56,21 @@ class ModelVoter:
     def vote(self, attacks: pd.DataFrame) -> Votes:
         """See :meth:`Voter.vote`: the victim's score of the original."""
         return attacks["score_before"].to_numpy(dtype=float)
+
+
+class RestoredVoter:
+    """Votes as the victim scores the perturbed text, which it reads with its words restored if it has a Reader.
+
+    It is without weight: the attack was made to distort this score.
+    """
+
+    name = "restored"
+    weight = 0.0
+
+    def vote(self, attacks: pd.DataFrame) -> Votes:
+        """See :meth:`Voter.vote`: the victim's score of the perturbed text."""
+        return attacks["score_after"].to_numpy(dtype=float)
+
+
+#: The voters of the stage.
+STANDARD: tuple[Voter, ...] = (GoldVoter(), ModelVoter(), RestoredVoter())

@@ -27,8 +27,9 @@ OUTPUTS: list[TensorSpec] = [
     {"name": "confidence", "datatype": "FP32", "shape": [-1]},
     {"name": "model_version", "datatype": "BYTES", "shape": [-1]},
 ]
-#: One more output, for a request that asks for it.
+#: More outputs, for a request that asks for them: what was read, and a column for each attribute of the version.
 READ_AS: TensorSpec = {"name": "read_as", "datatype": "BYTES", "shape": [-1]}
+ATTRIBUTES = "attributes"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Judgement:
         version: Version of the model that judged.
         seconds: Time that it took, without waiting.
         read_as: What the model read, for each text; None if it was not asked for.
+        attributes: By name float32[n], probabilities of what is judged beside toxicity; None if it was not asked for.
     """
 
     scores: npt.NDArray[np.float32]
@@ -50,6 +52,7 @@ class Judgement:
     version: str
     seconds: float = 0.0
     read_as: list[str] | None = None
+    attributes: dict[str, npt.NDArray[np.float32]] | None = None
 
 
 def confidence(
@@ -74,6 +77,11 @@ def confidence(
     return np.clip(share, 0.0, 1.0).astype(np.float32)
 
 
+def attribute_output(name: str) -> TensorSpec:
+    """The V2 output of an attribute."""
+    return {"name": name, "datatype": "FP32", "shape": [-1]}
+
+
 def v1_answer(judgement: Judgement) -> dict[str, Any]:
     """The V1 response body."""
     columns = (judgement.scores.tolist(), judgement.verdicts.tolist(), judgement.confidence.tolist())
@@ -83,6 +91,11 @@ def v1_answer(judgement: Judgement) -> dict[str, Any]:
     ]
     for prediction, text in zip(predictions, judgement.read_as or (), strict=False):
         prediction["read_as"] = text
+    if judgement.attributes is not None:
+        rows = zip(*(column.tolist() for column in judgement.attributes.values()), strict=True)
+        by_text = [dict(zip(judgement.attributes, row, strict=True)) for row in rows] or [{} for _ in predictions]
+        for prediction, scores in zip(predictions, by_text, strict=True):
+            prediction[ATTRIBUTES] = scores
     return {"predictions": predictions, "inference_time_ms": _milliseconds(judgement)}
 
 
@@ -91,9 +104,13 @@ def v2_answer(judgement: Judgement, request: InferRequest) -> InferResponse:
     n = len(judgement.scores)
     versions = [judgement.version] * n
     columns: list[Iterable[object]] = [judgement.scores, judgement.verdicts, judgement.confidence, versions]
-    described = OUTPUTS
+    described = list(OUTPUTS)
     if judgement.read_as is not None:
-        columns, described = [*columns, judgement.read_as], [*OUTPUTS, READ_AS]
+        columns.append(judgement.read_as)
+        described.append(READ_AS)
+    for name, column in (judgement.attributes or {}).items():
+        columns.append(column)
+        described.append(attribute_output(name))
     outputs = [
         InferOutput(output["name"], [n], output["datatype"], data=list(column))
         for output, column in zip(described, columns, strict=True)

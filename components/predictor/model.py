@@ -61,11 +61,13 @@ class Query:
         texts: 1 to 256 texts.
         request: The V2 request they came in; None for V1.
         wants_reading: Whether the answer has what the model read.
+        wants_attributes: Whether the answer has what is scored beside toxicity.
     """
 
     texts: list[str]
     request: InferRequest | None
     wants_reading: bool = False
+    wants_attributes: bool = False
 
 
 class ContentFilterModel(Model):
@@ -81,6 +83,8 @@ class ContentFilterModel(Model):
         super().__init__(MODEL_NAME)
         self.version = content_filter.version
         self.lang = content_filter.bundle.spec.lang
+        #: What is scored beside toxicity, with the score from which a text has it.
+        self.attributes = dict(content_filter.bundle.spec.attributes)
         self.limits = limits or Limits()
         self._filter = content_filter
         self._scheduler = Scheduler(content_filter, self.limits)
@@ -94,7 +98,7 @@ class ContentFilterModel(Model):
         """
         self.ready = False
         try:
-            self._judge(self._filter.score(list(_WARM_UP)), seconds=0.0)
+            self._judge(self._filter.score_all(list(_WARM_UP)), seconds=0.0)
         except ArenaError as error:
             raise self._warm_up_error(str(error)) from error
         except Exception as error:  # ONNX Runtime has many classes of errors; whatever it is, the model is not served.
@@ -133,7 +137,8 @@ class ContentFilterModel(Model):
             RequestError: See :func:`content_arena.components.predictor.protocol.texts_of`.
         """
         request = payload if isinstance(payload, InferRequest) else None
-        return Query(protocol.texts_of(payload), request, protocol.wants_reading(payload))
+        texts = protocol.texts_of(payload, self._filter.attributes)
+        return Query(texts, request, protocol.wants_reading(payload), protocol.wants_attributes(payload))
 
     async def predict(self, payload: Query, headers: Mapping[str, str] | None = None) -> dict[str, Any] | InferResponse:
         """Scores a checked request; a cancelled one is given up.
@@ -147,6 +152,8 @@ class ContentFilterModel(Model):
         scores, job = await self._scored(payload.texts)
         waited = time.perf_counter() - start
         judgement = self._judge(scores, job.seconds)
+        if payload.wants_attributes:
+            judgement = replace(judgement, attributes=dict(zip(self._filter.attributes, scores.T[1:], strict=True)))
         if not metrics.is_probe(headers):
             metrics.observe(self.version, judgement.scores, judgement.verdicts, job.seconds, waited)
         if payload.wants_reading:
@@ -169,7 +176,7 @@ class ContentFilterModel(Model):
         judged, explanations, seconds = [], [], 0.0
         for text in payload.texts:
             scores, job = await self._scored([text])
-            judged.append(self._judge(scores, job.seconds).scores)
+            judged.append(scores)
             most = (budget - job.n_tokens) // (job.n_tokens + _EXTRA_TOKENS)
             if most < 1:
                 raise RequestTooLargeError("the texts are too long to be explained at once: send fewer in one request")
@@ -177,7 +184,7 @@ class ContentFilterModel(Model):
             occlusion = await _in_reading_thread(cut)
             scores_without, job_without = await self._scored(occlusion.texts())
             without = self._judge(scores_without, job_without.seconds).scores
-            explanations.append(occlusion.explained(float(scores[0]), without.tolist()))
+            explanations.append(occlusion.explained(float(scores[0, 0]), without.tolist()))
             seconds += job.seconds + job_without.seconds
         answer = v1_answer(self._judge(np.concatenate(judged), seconds))
         return answer | {"explanations": explanations}
@@ -200,6 +207,7 @@ class ContentFilterModel(Model):
     def _judge(self, scores: npt.NDArray[np.float32], seconds: float) -> Judgement:
         if not bool(np.all((scores >= 0) & (scores <= 1))):
             raise ScoreError("the model's scores are no probabilities")
+        scores = scores[:, 0]
         verdicts = self._filter.is_toxic(scores)
         sure = confidence(scores, verdicts, self._filter.threshold)
         return Judgement(scores, verdicts, sure, self.version, seconds)

@@ -35,8 +35,14 @@ _PREDICTION = {
         "confidence": {"type": "number", "minimum": 0, "maximum": 1, "description": "Distance to the threshold."},
         "model_version": {"type": "string"},
         "read_as": {"type": "string", "description": "What the model read; only if the request asks for it."},
+        "attributes": {
+            "type": "object",
+            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+            "description": "What the version scores beside toxicity, by name; only if the request asks for it.",
+        },
     },
 }
+_ASKED = {"type": "boolean", "default": False}
 _SPAN = {
     "start": {"type": "integer", "description": "Index of the first character, in Unicode code points."},
     "end": {"type": "integer", "description": "Index behind the last one."},
@@ -54,7 +60,7 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["instances"],
         "properties": {
             "instances": _TEXTS,
-            "parameters": {"type": "object", "properties": {"read_as": {"type": "boolean", "default": False}}},
+            "parameters": {"type": "object", "properties": {"read_as": _ASKED, "attributes": _ASKED}},
         },
     },
     "PredictResponse": {

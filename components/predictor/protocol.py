@@ -20,7 +20,7 @@ from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from pydantic import ValidationError
 
 from content_arena.components.predictor.bodies import BodyError, check_json
-from content_arena.components.predictor.judgement import OUTPUTS, READ_AS
+from content_arena.components.predictor.judgement import ATTRIBUTES, OUTPUTS, READ_AS
 from content_arena.components.predictor.limits import MAX_INSTANCES
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
@@ -134,11 +134,12 @@ def describe(errors: Sequence[Mapping[str, Any]]) -> str:
     return f"no V2 inference request (wrong at {place}): one BYTES tensor in inputs, with name, shape, datatype, data"
 
 
-def texts_of(payload: object) -> list[str]:
+def texts_of(payload: object, attributes: Sequence[str] = ()) -> list[str]:
     """The texts of a V1 or V2 request, checked.
 
     Args:
         payload: Parsed JSON of a V1 request, or a V2 request.
+        attributes: Outputs that a V2 request may ask for beside the usual ones.
 
     Returns:
         1 to 256 texts of 1 to 5,000 characters.
@@ -147,7 +148,7 @@ def texts_of(payload: object) -> list[str]:
         RequestError: Anything else.
     """
     if isinstance(payload, InferRequest):
-        return _v2_texts(payload)
+        return _v2_texts(payload, attributes)
     if not isinstance(payload, dict):
         raise RequestError('the body must be a JSON object like {"instances": ["a text"]}')
     if "instances" not in payload:
@@ -155,15 +156,15 @@ def texts_of(payload: object) -> list[str]:
     return _checked(payload["instances"], "instances")
 
 
-def _v2_texts(request: InferRequest) -> list[str]:
+def _v2_texts(request: InferRequest, attributes: Sequence[str]) -> list[str]:
     if len(request.inputs) != 1:
         raise RequestError(f"got {len(request.inputs)} input tensors, wanted one")
     tensor = request.inputs[0]
     if tensor.datatype != "BYTES":
         raise RequestError("the input tensor must have datatype BYTES")
     for output in request.request_outputs or []:
-        if output.name not in _OUTPUT_NAMES:
-            raise RequestError(f"an unknown output is asked for: there are {', '.join(_OUTPUT_NAMES)}")
+        if output.name not in (*_OUTPUT_NAMES, *attributes):
+            raise RequestError(f"an unknown output is asked for: there are {', '.join((*_OUTPUT_NAMES, *attributes))}")
     texts = _checked(_flat(tensor.data, tensor.shape), "data")
     if math.prod(tensor.shape) != len(texts):
         raise RequestError(f"the tensor's shape does not fit its {len(texts)} elements")
@@ -209,13 +210,33 @@ def wants_reading(payload: object) -> bool:
     Raises:
         RequestError: The parameter is neither true nor false.
     """
+    return READ_AS["name"] in _outputs(payload) or _flag(payload, READ_AS["name"])
+
+
+def wants_attributes(payload: object) -> bool:
+    """Whether a V1 or V2 request asks for what is scored beside toxicity: ``"parameters": {"attributes": true}``.
+
+    Args:
+        payload: Of which :func:`texts_of` has checked the outputs.
+
+    Raises:
+        RequestError: The parameter is neither true nor false.
+    """
+    return not _outputs(payload).issubset(_OUTPUT_NAMES) or _flag(payload, ATTRIBUTES)
+
+
+def _outputs(payload: object) -> frozenset[str]:
+    """The outputs that a V2 request names."""
+    named = payload.request_outputs if isinstance(payload, InferRequest) else None
+    return frozenset(output.name for output in named or [])
+
+
+def _flag(payload: object, name: str) -> bool:
     if isinstance(payload, InferRequest):
         parameters: object = payload.parameters
-        if any(output.name == READ_AS["name"] for output in payload.request_outputs or []):
-            return True
     else:
         parameters = payload.get("parameters") if isinstance(payload, dict) else None
-    value = parameters.get(READ_AS["name"], False) if isinstance(parameters, dict) else False
+    value = parameters.get(name, False) if isinstance(parameters, dict) else False
     if not isinstance(value, bool):
-        raise RequestError("the parameter read_as is true or false")
+        raise RequestError(f"the parameter {name} is true or false")
     return value

@@ -57,13 +57,14 @@ class Job:
     """The texts of one request on their way.
 
     Attributes:
-        result: float32[n], the scores, once they are there; cancel it to give the job up.
+        result: float32[n, columns], the scores of :meth:`ContentFilter.score_all`, once they are there; cancel it to
+            give the job up.
         seconds: Time that its steps took so far, without waiting.
         left: Tokens that are not scored yet; an estimate until all texts are read.
         number: Jobs that came later have higher ones.
     """
 
-    def __init__(self, texts: Sequence[str], most: int) -> None:
+    def __init__(self, texts: Sequence[str], most: int, columns: int = 1) -> None:
         """Takes checked texts; they are charged as ``most`` tokens at most until they are read."""
         self.texts = texts
         self.result: Future[npt.NDArray[np.float32]] = Future()
@@ -76,7 +77,7 @@ class Job:
         self.windows: list[Window] = []
         self.batches: deque[list[Window]] = deque()
         self.n_at_work = 0
-        self.scores = np.zeros(len(texts), dtype=np.float32)
+        self.scores = np.zeros((len(texts), columns), dtype=np.float32)
 
     @property
     def is_read(self) -> bool:
@@ -116,7 +117,7 @@ class Scheduler:
             OverloadedError: The queue is full.
             ClosingError: The server is about to end.
         """
-        job = Job(texts, self._limits.request_tokens)
+        job = Job(texts, self._limits.request_tokens, 1 + len(self._filter.attributes))
         with self._changed:
             if self._closed:
                 raise ClosingError("the server is about to end")

@@ -16,7 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, four_bits, ngram_branch, noise, reference
+from content_arena.components.qlora_training import (
+    attribute_head,
+    base_models,
+    four_bits,
+    ngram_branch,
+    noise,
+    reference,
+)
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
@@ -77,6 +84,7 @@ def export(
     provenance: Mapping[str, str] | None = None,
     champion: ChampionVerdicts | None = None,
     lexicon: Lexicon | None = None,
+    corpus: pd.DataFrame | None = None,
 ) -> bundles.Bundle:
     """Writes the bundle of a trained model.
 
@@ -89,6 +97,7 @@ def export(
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
         champion: The champion's verdicts on the validation texts; None if there is no champion to compare with.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
+        corpus: Rows of Sample, from whose categories the attributes are learnt; None for a model without.
 
     Raises:
         ParityError: Fewer than 99 % of the validation verdicts stay the same.
@@ -117,6 +126,7 @@ def export(
         spec = replace(
             spec,
             threshold=choice.threshold,
+            attributes={} if corpus is None else attribute_head.add(bundles.Bundle(folder, spec), corpus),
             metrics={
                 **trained.metrics,
                 "validation_f1": float(f1_score(labels, choice.scores >= choice.threshold)),
@@ -264,7 +274,7 @@ def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:
 
 Scores how likely a text ({spec.lang}) is toxic; flagged from {spec.threshold:.3f} on. Decided by the encoder{
         " together with a linear model of character n-grams" if spec.ngram_version else " alone"
-    }. Made by Content Arena with QLoRA
+    }. Beside toxicity it scores {", ".join(sorted(spec.attributes)) or "nothing"}. Made by Content Arena with QLoRA
 (NF4, LoRA r={spec.training["lora_rank"]} alpha={spec.training["lora_alpha"]}), exported to ONNX int8.
 
 | figure of the training run | value |

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, dataset, export, mean_pooling, trainer
+from content_arena.components.qlora_training import attribute_head, base_models, dataset, export, mean_pooling, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.thresholds import ChampionVerdicts
 from content_arena.components.shared import bundle as bundles
@@ -103,7 +103,9 @@ def run(
             },
             champion=_verdicts(job.start, validation) if job.start else None,
             lexicon=job.lexicon,
+            corpus=job.corpus,
         )
+        log(job.stage, attribute_head.describe(job.corpus, bundle.spec.attributes))
         shutil.rmtree(home)
     metrics = {**bundle.spec.metrics, "threshold": bundle.spec.threshold, "n_texts": float(len(job.table))}
     tracking.log(job.stage, metrics, job.settings.as_dict() | dict(job.facts))

@@ -13,6 +13,7 @@ from content_arena.components.attack_generation import held_out as choices
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.corpus_versions import versions as corpus_versions
 from content_arena.components.evaluation import first_version_report
+from content_arena.components.labeling import answers
 from content_arena.components.qlora_training import dataset, first_version
 from content_arena.components.qlora_training import job as jobs
 from content_arena.components.qlora_training.job import Job, pooling_of
@@ -23,7 +24,7 @@ from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import records
+from content_arena.components.shared import kept_answers, records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import log, stage
 from content_arena.components.shared.tracking import Tracking, seconds_since_start
@@ -76,6 +77,9 @@ def train_qlora(
     corpus = records.read(records.Sample, corpus_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     battles = [*tracking.earlier_labelled(settings.lang), records.read(records.LabelledAttack, labelled_path)]
+    # People may have answered since a battle was labelled.
+    said = answers.settled(kept_answers.read(tracking.client))
+    battles = [answers.applied(battle, said) for battle in battles]
     registry = Registry(tracking_uri)
     champion = registry.get(int(champion_version)) if champion_version else None
     chosen = choices.resolve(settings.lang, settings.seed, held_out, champion, selection)

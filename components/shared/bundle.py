@@ -2,7 +2,8 @@
 
     bundle.json      base model, threshold, versions, metrics, SHA-256 of every other file
     model.onnx       int8 weights; inputs of the tokenizer and, if it was trained with them, ``ngrams`` int64[batch,
-                     width]; output ``logits`` float32[batch, 2] (benign, toxic)
+                     width]; outputs ``logits`` float32[batch, 2] (benign, toxic) and, if it scores attributes too,
+                     ``attributes`` float32[batch, their number], probabilities, in the alphabetical order of names
     tokenizer/       tokenizer.json
     adapter/         the LoRA adapter as safetensors, from which a later training can start
     lexicon.json     the Reader's words and their costs; without this file words are not restored
@@ -45,6 +46,8 @@ class BundleSpec:
         max_length: Tokens in one window, special tokens included.
         canonical_version: Version of the canonicaliser it was trained behind.
         ngram_version: Version of the hashed n-grams (ngrams.py) that it was trained with; None for a model without.
+        attributes: What it scores beside toxicity (see attributes.py), and for each the score from which a text has it;
+            empty for a model without.
         metrics: Figures of the training run, by name.
         training: Parameters of the training run, by name.
         files: SHA-256 (hex) of every other file, by path relative to the folder.
@@ -57,6 +60,7 @@ class BundleSpec:
     max_length: int
     canonical_version: str = CANONICAL_VERSION
     ngram_version: int | None = None
+    attributes: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -176,17 +180,26 @@ def load(path: str | Path) -> Bundle:
 
 def _check_values(folder: Path, spec: BundleSpec) -> None:
     threshold, max_length = spec.threshold, spec.max_length
-    # The comparison is written so that NaN fails it.
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+    if not _is_share(threshold):
         raise BundleError(f"bundle {folder} has threshold {threshold!r}, it has to be a number from 0 to 1")
+    if not isinstance(spec.attributes, dict) or not all(map(_is_share, spec.attributes.values())):
+        raise BundleError(f"bundle {folder} has attributes that are no names with numbers from 0 to 1")
     if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
         raise BundleError(f"bundle {folder} has max_length {max_length!r}, it has to be a number of tokens")
     if not isinstance(spec.files, dict):
         raise BundleError(f"bundle {folder} lists no files")
 
 
+def _is_share(value: object) -> bool:
+    # The comparison is written so that NaN fails it.
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= 1
+
+
 def _dump(spec: BundleSpec) -> str:
-    return json.dumps(asdict(spec), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    content = asdict(spec)
+    if not spec.attributes:  # The digest of a bundle from before there were any stays what it was.
+        del content["attributes"]
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _sha256(path: Path) -> str:

@@ -103,6 +103,10 @@ class Fields:
         """A nested object."""
         return Fields(self.raw(key), f"{self._where}.{key}")
 
+    def fields_by_name(self) -> dict[str, Fields]:
+        """The objects of an object that has no other fields, its order kept."""
+        return {str(name): self.fields(name) for name in self._value}
+
     def list_of_fields(self, key: str) -> list[Fields]:
         """A list of objects."""
         return [Fields(value, f"{self._where}.{key}[{at}]") for at, value in enumerate(self._list(key))]

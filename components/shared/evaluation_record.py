@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from content_arena.components.shared import figures
@@ -45,6 +45,21 @@ class Histogram:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttributeFigures:
+    """How well a model scores an attribute on the clean test texts of which it is known.
+
+    Attributes:
+        auroc: The chance that a text with the attribute scores above one without; None where it could not be measured.
+        n_positive: Texts with the attribute.
+        n: All of the texts.
+    """
+
+    auroc: float | None
+    n_positive: int
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelEvaluation:
     """What was measured on one model.
 
@@ -56,6 +71,7 @@ class ModelEvaluation:
         confusion: Clean texts as ((tn, fp), (fn, tp)).
         roc: On clean texts.
         histogram: Of all scores.
+        attributes: What it scores beside toxicity, by name: reported, and no gate.
     """
 
     version: str
@@ -65,6 +81,7 @@ class ModelEvaluation:
     confusion: tuple[tuple[int, int], tuple[int, int]]
     roc: RocCurve
     histogram: Histogram
+    attributes: Mapping[str, AttributeFigures] = field(default_factory=dict)
 
     def headline(self) -> dict[str, float | None]:
         """See :func:`content_arena.components.shared.figures.headline`."""
@@ -80,7 +97,9 @@ class ModelEvaluation:
             "confusion": [list(row) for row in self.confusion],
             "roc": asdict(self.roc),
             "histogram": asdict(self.histogram),
-        }
+        } | (
+            {"attributes": {name: asdict(found) for name, found in self.attributes.items()}} if self.attributes else {}
+        )
 
     @classmethod
     def from_fields(cls, fields: Fields) -> ModelEvaluation:
@@ -100,6 +119,7 @@ class ModelEvaluation:
             confusion=_confusion(fields),
             roc=_roc(fields.fields("roc")),
             histogram=_histogram(fields.fields("histogram")),
+            attributes=_attributes(fields.fields("attributes")) if fields.has("attributes") else {},
         )
 
 
@@ -194,6 +214,35 @@ class GuardSet:
         return None if fields.raw("guard") is None else cls.from_fields(fields.fields("guard"))
 
 
+@dataclass(frozen=True)
+class RegressionSuite:
+    """The attacks of earlier runs that were replayed on both models.
+
+    Attributes:
+        n_attacks: How many; 0 in the first comparison.
+        n_runs: How many runs they come from.
+        sha256: Of the attacked texts; two suites with the same hash are the same.
+    """
+
+    n_attacks: int
+    n_runs: int
+    sha256: str
+
+    @property
+    def described(self) -> str:
+        """The suite for people, on one line."""
+        return f"{self.n_attacks:,} attacks of {self.n_runs:,} runs, sha256 {self.sha256}"
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> RegressionSuite:
+        """Reads it from a document.
+
+        Raises:
+            InputError: A field is missing or of a wrong type.
+        """
+        return cls(fields.whole("n_attacks"), fields.whole("n_runs"), fields.text("sha256"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Champion and challenger on the same texts under the same attacks.
@@ -208,6 +257,7 @@ class Evaluation:
         n_toxic: Toxic texts attacked.
         n_benign: Benign texts attacked.
         guard: The guard set; None if there is none.
+        regressions: The regression suite.
         champion: What was measured on the champion.
         challenger: What was measured on the challenger.
         strategies: A row a strategy.
@@ -223,6 +273,7 @@ class Evaluation:
     n_toxic: int
     n_benign: int
     guard: GuardSet | None
+    regressions: RegressionSuite
     champion: ModelEvaluation
     challenger: ModelEvaluation
     strategies: tuple[StrategyComparison, ...]
@@ -250,6 +301,7 @@ class Evaluation:
             "n_toxic": self.n_toxic,
             "n_benign": self.n_benign,
             "guard": asdict(self.guard) if self.guard else None,
+            "regression_suite": asdict(self.regressions),
             **{name: model.as_json() for name, model in self.models.items()},
             "strategies": [asdict(row) for row in self.strategies],
             "examples": [asdict(example) for example in self.examples],
@@ -273,6 +325,7 @@ class Evaluation:
             n_toxic=fields.whole("n_toxic"),
             n_benign=fields.whole("n_benign"),
             guard=GuardSet.read(fields),
+            regressions=RegressionSuite.from_fields(fields.fields("regression_suite")),
             champion=ModelEvaluation.from_fields(fields.fields("champion")),
             challenger=ModelEvaluation.from_fields(fields.fields("challenger")),
             strategies=tuple(_strategy(row) for row in fields.list_of_fields("strategies")),
@@ -319,6 +372,15 @@ def _histogram(fields: Fields) -> Histogram:
     if any(len(edges) != len(values) + 1 for values in counts.values()):
         raise InputError("a histogram has to have one edge more than bins")
     return Histogram(edges=edges, **{key: tuple(int(value) for value in values) for key, values in counts.items()})
+
+
+def _attributes(fields: Fields) -> dict[str, AttributeFigures]:
+    return {
+        name: AttributeFigures(
+            auroc=found.number_or_none("auroc"), n_positive=found.whole("n_positive"), n=found.whole("n")
+        )
+        for name, found in fields.fields_by_name().items()
+    }
 
 
 def _strategy(fields: Fields) -> StrategyComparison:

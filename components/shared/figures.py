@@ -155,6 +155,10 @@ FIGURES: tuple[Figure, ...] = (
         ),
     ),
     Figure(
+        name="evasion_regression", label="Evasion, attacks that once worked", unit="share", better="lower",
+        in_headline=True,
+    ),
+    Figure(
         name="perturbed_auroc", label="AUROC, perturbed texts", unit="score", better="higher", in_headline=True,
         has_interval=True, gate=GateRule(margin=0.005),
         exported=Exported("perturbed_auroc", "AUROC of perturbed toxic against perturbed benign texts."),

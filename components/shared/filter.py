@@ -33,6 +33,8 @@ BATCH_SIZE = 8
 _SLICE_CHARACTERS = 1 << 20
 #: Name of the model's input for the n-grams of each window (see ngrams.py); a model may have none.
 NGRAM_INPUT = "ngrams"
+#: Name of the model's output for the attributes that its bundle names; a model may have none.
+ATTRIBUTES_OUTPUT = "attributes"
 
 
 class ContentFilter:
@@ -58,9 +60,11 @@ class ContentFilter:
             batch_size: Texts a session takes at once.
 
         Raises:
-            BundleError: The tokenizer or the model cannot be read.
+            BundleError: The tokenizer or the model cannot be read, or the model lacks the bundle's attributes.
         """
         self.bundle = bundle
+        #: What it scores beside toxicity: names, in the order of the columns.
+        self.attributes = tuple(sorted(bundle.spec.attributes))
         self.version = version or f"sha-{bundle.spec.digest[:12]}"
         self.threshold = bundle.spec.threshold
         #: How a text is read before it is tokenised.
@@ -71,6 +75,11 @@ class ContentFilter:
         self._pad_id = _pad_id(self._tokenizer)
         sessions = [_load_session(bundle) for _ in range(self.threads)]
         self._inputs = [node.name for node in sessions[0].get_inputs()]
+        self._outputs = ["logits", ATTRIBUTES_OUTPUT] if self.attributes else ["logits"]
+        if not {node.name for node in sessions[0].get_outputs()}.issuperset(self._outputs):
+            raise BundleError(
+                f"the model in bundle {bundle.path} lacks an output: {', '.join(self._outputs)} are wanted"
+            )
         self._sessions: queue.SimpleQueue[InferenceSession] = queue.SimpleQueue()
         for session in sessions:
             self._sessions.put(session)
@@ -94,7 +103,19 @@ class ContentFilter:
         Returns:
             float32[n] in [0, 1], in the order given.
         """
-        scores = np.zeros(len(texts), dtype=np.float32)
+        return self.score_all(texts)[:, 0]
+
+    def score_all(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Probability of toxic and of each attribute for every text.
+
+        Args:
+            texts: As for :meth:`score`.
+
+        Returns:
+            float32[n, 1 + number of attributes] in [0, 1]: toxic, then :attr:`attributes`. Each is the highest of the
+            text's windows.
+        """
+        scores = np.zeros((len(texts), 1 + len(self.attributes)), dtype=np.float32)
         for begin, end in _slices(texts):
             windows = self.windows(texts[begin:end])
             batches = [windows[i : i + self.batch_size] for i in range(0, len(windows), self.batch_size)]
@@ -119,11 +140,23 @@ class ContentFilter:
         self._pool.shutdown()
 
     def score_windows(self, batch: Sequence[Window]) -> npt.NDArray[np.float32]:
-        """Probability of toxic for every window, float32[n]; waits while all sessions are at work.
+        """The scores of windows as :meth:`score_all` has those of texts; waits while all sessions are at work.
 
         Args:
             batch: n windows, at least 1; of about the same length, because all cost as much as the longest.
         """
+        inputs = self.inputs_of(batch)
+        session = self._sessions.get()
+        try:
+            logits, *attributes = session.run(self._outputs, inputs)
+        finally:
+            self._sessions.put(session)
+        with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
+            toxic: npt.NDArray[np.float32] = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
+        return np.column_stack([toxic, *attributes])
+
+    def inputs_of(self, batch: Sequence[Window]) -> dict[str, npt.NDArray[np.int64]]:
+        """What the model is given for windows, by the names of its inputs."""
         width = max(len(window.ids) for window in batch)
         input_ids = np.full((len(batch), width), self._pad_id, dtype=np.int64)
         attention_mask = np.zeros((len(batch), width), dtype=np.int64)
@@ -137,14 +170,7 @@ class ContentFilter:
         }
         if NGRAM_INPUT in self._inputs:
             available[NGRAM_INPUT] = padded([ngram_ids(window.text) for window in batch])
-        session = self._sessions.get()
-        try:
-            (logits,) = session.run(["logits"], {name: available[name] for name in self._inputs})
-        finally:
-            self._sessions.put(session)
-        with np.errstate(over="ignore"):  # For a very large logit of benign exp is inf, and the score 0 is correct.
-            scores: npt.NDArray[np.float32] = 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
-        return scores
+        return {name: available[name] for name in self._inputs}
 
 
 def _slices(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

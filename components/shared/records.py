@@ -7,7 +7,7 @@ labelled attacks are kept for years of later trainings: :func:`read` upgrades a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,10 @@ SPLITS = ("train", "validation", "test")
 #: Texts from elsewhere than the corpus. Both models are judged on them, and nothing is trained or attacked with them.
 GUARD = "guard"
 STATUSES = ("success", "failed", "skipped")
+#: What a person says of a text that nobody can read: it is never trained on, and nobody is asked again.
+UNREADABLE = "unreadable"
+#: What a person may say of a text.
+ANSWERS = (*LABELS, UNREADABLE)
 #: Key of a Parquet file's metadata; its value is the name and the version of the schema, such as ``Attack/0``.
 SCHEMA_KEY = b"content_arena.schema"
 
@@ -66,12 +70,38 @@ class Sample(Record):
     text: Series[str] = pa.Field(str_length={"min_value": 1, "max_value": MAX_TEXT_LENGTH})
     label: Series[str] = pa.Field(isin=LABELS)
     lang: Series[str] = pa.Field(description="ISO 639-1 code.")
-    category: Series[str] = pa.Field(
-        nullable=True, description="Kinds of toxicity, joined by +, or kind of hard benign text."
+    categories: Series[object] = pa.Field(
+        description="Names (list[str]) of what the text is: harms such as insult, or a kind of benign text such as "
+        "quoting. An empty list of a toxic text says nothing of its harms."
     )
     target_ident: Series[str] = pa.Field(nullable=True, description="Group spoken of, whatever the label.")
     source: Series[str] = pa.Field(description="Where the row comes from; of a guard text, the name of the guard set.")
     split: Series[str] = pa.Field(isin=(*SPLITS, GUARD))
+
+    @pa.check("categories", element_wise=True)
+    def list_of_names(cls, cell: object) -> bool:  # noqa: N805 - pandera makes it a class method
+        """Whether a cell is a list of names."""
+        return isinstance(cell, list) and all(isinstance(name, str) and name for name in cell)
+
+    @classmethod
+    def upgrades(cls) -> tuple[Upgrade, ...]:
+        """Up to version 0 a text had one string, ``category``, with its categories joined by "+"."""
+        return (_with_categories,)
+
+
+def _with_categories(table: pd.DataFrame) -> pd.DataFrame:
+    lists = [split_categories(cell) for cell in table["category"]]
+    return table.assign(categories=pd.Series(lists, index=table.index, dtype=object)).drop(columns="category")
+
+
+def split_categories(cell: object) -> list[str]:
+    """The categories in a string that joins them by "+"; none in a cell that is empty."""
+    return [name for name in map(str.strip, cell.split("+")) if name] if isinstance(cell, str) else []
+
+
+def join_categories(names: Sequence[str]) -> str:
+    """The categories of a text as one string, as :func:`split_categories` takes it."""
+    return "+".join(names)
 
 
 class Attack(Record):
@@ -83,7 +113,9 @@ class Attack(Record):
     # pandera's model has a method of this name. The files have a column of this name, and nothing calls the method.
     strategy: Series[str]  # type: ignore[assignment]
     family: Series[str]
-    params: Series[str] = pa.Field(description="JSON: what an LLM was asked and wrote; the edits of a search.")
+    params: Series[str] = pa.Field(
+        description="JSON: what an LLM was asked and wrote; a search's edits; if it learns, also shard and order."
+    )
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
     intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
     budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")
@@ -111,8 +143,31 @@ class LabelledAttack(Attack):
 
     label: Series[str] = pa.Field(isin=LABELS)
     label_confidence: Series[float] = pa.Field(ge=0, le=1)
-    label_source: Series[str] = pa.Field(description="The voters that agreed on the label, joined by '+'.")
-    needs_review: Series[bool] = pa.Field(description="True: a person has to look before anything trains on it.")
+    label_source: Series[str] = pa.Field(
+        description="The voters that agreed on the label, joined by '+'; person where people said what it is."
+    )
+    needs_review: Series[bool] = pa.Field(description="True: nothing trains on it; it waits for a person.")
+    votes: Series[str] = pa.Field(
+        description="JSON: each voter's probability of toxic, by name; who abstained is not in it."
+    )
+
+    @classmethod
+    def upgrades(cls) -> tuple[Upgrade, ...]:
+        """See :meth:`Record.upgrades`."""
+        return (*super().upgrades(), lambda table: table.assign(votes="{}"))
+
+
+class Answer(Record):
+    """What one person said of one attacked text."""
+
+    attack_id: Series[str] = pa.Field(description="Of the attack that was shown.")
+    base_id: Series[str]
+    lang: Series[str] = pa.Field(description="ISO 639-1 code.")
+    original_text: Series[str]
+    perturbed_text: Series[str] = pa.Field(description="The text that the answer is about, whoever made it.")
+    answer: Series[str] = pa.Field(isin=ANSWERS)
+    reviewer: Series[str] = pa.Field(description="Who said it, as the file named them; empty if it did not.")
+    day: Series[str] = pa.Field(description="When it was read in, as 2026-11-29.")
 
 
 Schema = TypeVar("Schema", bound=Record)
@@ -125,7 +180,7 @@ def write(schema: type[Schema], table: pd.DataFrame, path: str | Path) -> None:
         InputError: The table does not fit the schema; the message names column, check and number of rows.
     """
     columns = list(schema.to_schema().columns)
-    content = pyarrow.Table.from_pandas(validate(schema, table)[columns], preserve_index=False)
+    content = _with_typed_lists(pyarrow.Table.from_pandas(validate(schema, table)[columns], preserve_index=False))
     stated = {SCHEMA_KEY: f"{schema.__name__}/{schema.version()}".encode()}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(content.replace_schema_metadata((content.schema.metadata or {}) | stated), path)
@@ -147,9 +202,23 @@ def read(schema: type[Schema], path: str | Path) -> pd.DataFrame:
         raise InputError(f"{path} is no whole Parquet file (damaged, cut off or of another format)") from error
     version = _stated_version(schema, content.schema.metadata or {}, path)
     table = content.to_pandas()
+    for name in _list_columns(content):  # pandas makes arrays of them.
+        table[name] = pd.Series(content.column(name).to_pylist(), index=table.index, dtype=object)
     for upgrade in schema.upgrades()[version:]:
         table = upgrade(table)
     return validate(schema, table)
+
+
+def _list_columns(content: pyarrow.Table) -> list[str]:
+    return [field.name for field in content.schema if pyarrow.types.is_list(field.type)]
+
+
+def _with_typed_lists(content: pyarrow.Table) -> pyarrow.Table:
+    """The table with its lists as lists of strings; Arrow cannot tell the type of lists that are all empty."""
+    for name in _list_columns(content):
+        typed = content.column(name).cast(pyarrow.list_(pyarrow.string()))
+        content = content.set_column(content.schema.get_field_index(name), name, typed)
+    return content
 
 
 def _stated_version(schema: type[Schema], metadata: Mapping[bytes, bytes], path: str | Path) -> int:

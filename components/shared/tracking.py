@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -34,6 +35,9 @@ Run: TypeAlias = "MlflowRun"
 EXPERIMENT = "content-arena"
 _LABELLED = "labelled_attacks"
 _LABELLED_TAG = "content_arena.labelled_lang"
+#: Folder of a run's artifacts with the attacks that it adds to the regression suite, a file a stage.
+REGRESSIONS = "regressions"
+_REGRESSIONS_TAG = "content_arena.regressions_lang"
 
 
 def connect(tracking_uri: str | None, *, follow_moves: bool = True) -> Client:
@@ -219,45 +223,104 @@ class Tracking:
     @naming("reading the labelled attacks of earlier runs")
     def earlier_labelled(self, lang: str) -> list[pd.DataFrame]:
         """The labelled attacks of all other runs in a language, oldest first."""
+        battles = labelled_battles(self.client, lang)
+        return [battle.attacks for battle in battles if battle.run_id != self.run_id]
+
+    @naming("keeping attacks for the regression suite")
+    def log_regressions(self, lang: str, stage: str, attacks: pd.DataFrame) -> None:
+        """Keeps a stage's attacks (rows of Attack, maybe none) for the regression suite of every later comparison."""
+        if attacks.empty:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{stage}.parquet"
+            records.write(records.Attack, attacks, path)
+            self.client.log_artifact(self.run_id, str(path), REGRESSIONS)
+        self.client.set_tag(self.run_id, _REGRESSIONS_TAG, lang)
+
+    @naming("reading the regression suite")
+    def _regressions_of(self, run_id: str) -> list[pd.DataFrame]:
         import mlflow
 
-        tables = []
-        query = f"tags.`{_LABELLED_TAG}` = '{lang}'"
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment_id], query, order_by=["start_time ASC"], page_token=token)
-            for run in page:
-                if run.info.run_id == self.run_id:
-                    continue
-                with tempfile.TemporaryDirectory() as folder:
-                    path = mlflow.artifacts.download_artifacts(
-                        run_id=run.info.run_id,
-                        artifact_path=f"{_LABELLED}/labelled.parquet",
-                        dst_path=folder,
-                        tracking_uri=self.uri,
-                    )
-                    tables.append(records.read(records.LabelledAttack, path))
-            token = page.token
-            if not token:
-                return tables
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=REGRESSIONS, dst_path=folder, tracking_uri=self.uri
+            )
+            return [records.read(records.Attack, file) for file in sorted(Path(path).glob("*.parquet"))]
+
+    def earlier_regressions(self, lang: str) -> Iterator[tuple[str, pd.DataFrame]]:
+        """What all other runs in a language kept for the regression suite, the newest run first, a table a stage."""
+        query = f"tags.`{_REGRESSIONS_TAG}` = '{lang}'"
+        with during(f"listing the runs (MLflow at {self.uri})"):
+            # MLflow's own bound of a page; older runs than these could fill no suite any more.
+            runs = self.client.search_runs([self.experiment_id], query, order_by=["start_time DESC"], max_results=1000)
+        for run in runs:
+            if run.info.run_id != self.run_id:
+                for table in self._regressions_of(run.info.run_id):
+                    yield run.info.run_id, table
 
 
-def every_run(client: Client, query: str = "") -> Iterator[Run]:
-    """The arena's runs, oldest first. Those deleted in MLflow are among them: their artifacts are still there.
+@dataclass(frozen=True)
+class LabelledBattle:
+    """A battle whose labelled attacks are kept.
+
+    Attributes:
+        run_id: The MLflow run that keeps them.
+        name: Id of the pipeline run.
+        day: When that began.
+        lang: ISO 639-1 code.
+        attacks: Rows of LabelledAttack.
+    """
+
+    run_id: str
+    name: str
+    day: str
+    lang: str
+    attacks: pd.DataFrame
+
+
+def labelled_battles(client: Client, lang: str | None = None) -> Iterator[LabelledBattle]:
+    """The battles whose labelled attacks are kept, oldest first.
+
+    Args:
+        client: Of MLflow.
+        lang: Only those in this language; all if None.
+    """
+    query = f"tags.`{_LABELLED_TAG}` " + ("LIKE '%'" if lang is None else f"= '{lang}'")
+    for run in every_run(client, query, deleted=False):
+        tags = run.data.tags
+        yield LabelledBattle(
+            run_id=run.info.run_id,
+            name=tags.get(PIPELINE_RUN_TAG, run.info.run_id),
+            day=time.strftime("%Y-%m-%d", time.localtime(run.info.start_time / 1000)),
+            lang=tags[_LABELLED_TAG],
+            attacks=read_kept(client, records.LabelledAttack, run, f"{_LABELLED}/labelled.parquet"),
+        )
+
+
+def read_kept(client: Client, schema: type[records.Record], run: Run, artifact: str) -> pd.DataFrame:
+    """A table among the artifacts of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        with during(f"reading runs:/{run.info.run_id}/{artifact} (MLflow at {client.tracking_uri})"):
+            path = client.download_artifacts(run.info.run_id, artifact, folder)
+        return records.read(schema, path)
+
+
+def every_run(client: Client, query: str = "", *, deleted: bool = True) -> Iterator[Run]:
+    """The arena's runs, oldest first.
 
     Args:
         client: Of MLflow.
         query: Which of them, in MLflow's language of filters; all if empty.
+        deleted: Whether those deleted in MLflow are among them: their artifacts are still there.
     """
     from mlflow.entities import ViewType
 
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     with during(f"listing the runs (MLflow at {client.tracking_uri})"):
         found = client.get_experiment_by_name(EXPERIMENT)
         token: str | None = None
         while found is not None:
-            page = client.search_runs(
-                [found.experiment_id], query, ViewType.ALL, order_by=["start_time ASC"], page_token=token
-            )
+            page = client.search_runs([found.experiment_id], query, view, order_by=["start_time ASC"], page_token=token)
             yield from page
             token = page.token
             if not token:

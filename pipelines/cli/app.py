@@ -16,9 +16,11 @@ import typer
 
 from content_arena.pipelines.cli import attack as attack_commands
 from content_arena.pipelines.cli import battle as battle_commands
+from content_arena.pipelines.cli import compare as compare_commands
 from content_arena.pipelines.cli import data as data_commands
 from content_arena.pipelines.cli import home as home_commands
 from content_arena.pipelines.cli import migrate as migrate_commands
+from content_arena.pipelines.cli import review as review_commands
 from content_arena.pipelines.cli import run as loop_commands
 from content_arena.pipelines.cli import submit as cluster_commands
 from content_arena.pipelines.cli import versions as version_commands
@@ -59,6 +61,8 @@ for _commands in (
     data_commands,
     battle_commands,
     attack_commands,
+    compare_commands,
+    review_commands,
     version_commands,
     home_commands,
     migrate_commands,

@@ -75,8 +75,8 @@ def battle(
 ) -> None:
     """Attack a filter and see what gets through, strategy by strategy; trains and changes nothing.
 
-    With --search greedy (or random, beam) it looks for one way past each text within --budget queries, and shows how
-    evasion grows with the budget. What is tried then depends on the filter: compare two filters with the ladder.
+    With --search evolving (or greedy, beam, random) it looks for one way past each text within --budget queries, and
+    shows how evasion grows with the budget. What is tried then depends on the filter: `arena compare` compares filters.
 
     A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model), or with --map any service
     that scores texts.

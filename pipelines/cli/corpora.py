@@ -30,7 +30,8 @@ _SHOWN = 12
 NOT_COVERED = (
     "trained models: what a model learnt, and the words in its lexicon, stay until a version without the text replaces "
     "it (`arena run --cold-start`); `arena home clean` then removes bundles that never served",
-    "the file or data set that the text came from, and files that were restored outside the home",
+    "the file or data set that the text came from, and files that were restored or handed out for a review outside the "
+    "home, such as a project of Label Studio",
     "backups, snapshots and copies of the home, and older versions of objects in a bucket that keeps them",
     "what runs that were killed left in the folder for temporary files (arena-*)",
 )

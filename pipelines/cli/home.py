@@ -38,8 +38,9 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
     A bundle can go if no alias names its version and it never served. Runs can go but the newest, checkpoints once they
     are a week old, converted base models, which are converted again when they are needed, and what killed processes
-    left, such as piped texts. Figures, verdicts, reports and labelled attacks stay. Bundles without a version stay as
-    long as the registry does not find the bundle of a version that serves, served, or was evaluated last.
+    left, such as piped texts. Figures, verdicts, reports, labelled attacks and regression suites stay. Bundles without
+    a version stay as long as the registry does not find the bundle of a version that serves, served, or was evaluated
+    last.
     """
     if context.invoked_subcommand is not None:
         return

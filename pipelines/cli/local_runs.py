@@ -45,7 +45,7 @@ def arguments(
         **(settings or RunSettings()).for_pipeline(names),
         "lang": corpus.lang,
         "max_texts": corpus.max_texts or (MAX_TEXTS_CUDA if has_gpu else MAX_TEXTS_CPU),
-        **_reading(corpus),
+        **reading(corpus),
         "budget": attack.budget,
         "texts_per_label": attack.texts,
         "seed": attack.seed,
@@ -74,7 +74,7 @@ def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
     arguments.setdefault("settings", {}).setdefault("attack", {}).update(strategies=names, families=families)
 
 
-def _reading(corpus: CorpusOptions) -> dict[str, str]:
+def reading(corpus: CorpusOptions) -> dict[str, str]:
     """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
     from content_arena.components.corpus_preparation.reading_options import ReadingOptions
 

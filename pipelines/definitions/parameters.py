@@ -85,8 +85,8 @@ _ALL = (
         "search",
         str,
         LADDER,
-        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy and beam "
-        "search one way past a text with all strategies together.",
+        "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy, beam "
+        "and evolving search one way past a text with all strategies together, and evolving learns from text to text.",
     ),
     Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
     Parameter(
@@ -135,7 +135,8 @@ _ALL = (
         str,
         "",
         "Several columns of 1 and 0, between commas, such as toxic,insult,threat: a text is toxic if one of them is 1. "
-        "In a column named for harmless texts, such as clean, 1 means benign.",
+        "In a column named for harmless texts, such as clean, 1 means benign. The names become the text's categories, "
+        "from which attributes such as INSULT are learnt.",
     ),
     Parameter(
         "label_map",

@@ -132,7 +132,7 @@ class Stages:
     def challenge(self, attacked: Attacked) -> None:
         """Labels the battle, trains a challenger, compares it with the champion, and promotes or refuses it."""
         corpus, champion = attacked.corpus.outputs["corpus"], attacked.champion_version
-        labels = self._task(stage_table.LABEL_ATTACKS, attacks=attacked.battle.outputs["attacks"])
+        labels = self._task(stage_table.LABEL_ATTACKS, corpus=corpus, attacks=attacked.battle.outputs["attacks"])
         trained = self._task(
             stage_table.TRAIN_QLORA, corpus=corpus, labelled=labels.outputs["labelled"], champion_version=champion
         )

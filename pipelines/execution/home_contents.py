@@ -146,7 +146,7 @@ def _bundles(home: ArenaHome) -> Iterator[Holding]:
         yield _bundle(path, found, missing)
     for path in _inside(artifacts):
         if path.name != _MODELS:
-            yield _holding("corpora, labelled attacks and other files of runs", path, "later trainings read them")
+            yield _holding("corpora, labelled attacks, regression suites of runs", path, "later runs read them")
 
 
 def _bundle(path: Path, bundle: KeptBundle | None, missing: Sequence[int]) -> Holding:

@@ -7,6 +7,7 @@ nowhere else: what is over it is not asked.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,10 +22,12 @@ class Query:
     Attributes:
         text: The text.
         draft: The attack that it is; None for a probe, which tells something and is no attack (a word left out).
+        learn: Called with its score, and whether it reached the goal, by a search that tells other searches.
     """
 
     text: str
     draft: Draft | None = None
+    learn: Callable[[float, bool], None] | None = None
 
 
 #: Levels in a row in which a search asks nothing new, after which it has nothing left to try.
@@ -71,6 +74,8 @@ class Visit:
         self.spent += len(scores)
         answers = [self._known.get(query.text) for query in self._level]
         for query, score in zip(self._level, answers, strict=True):
+            if query.learn is not None and score is not None:
+                query.learn(score, goal.is_reached(score))
             if query.draft is not None and score is not None and not self.is_won:
                 self._keep(query.draft, score, goal)
         self._idle = 0 if scores else self._idle + 1
@@ -91,7 +96,13 @@ class Visit:
         return True
 
 
-def run(walks: Sequence[Walk], goal: NotFlagged, budget: int, advance: Callable[[int], None]) -> list[Visit]:
+def run(
+    walks: Sequence[Walk],
+    goal: NotFlagged,
+    budget: int,
+    advance: Callable[[int], None],
+    at_once: int | None = None,
+) -> list[Visit]:
     """Runs searches side by side, level by level.
 
     Args:
@@ -99,13 +110,19 @@ def run(walks: Sequence[Walk], goal: NotFlagged, budget: int, advance: Callable[
         goal: Of every search; its victim answers.
         budget: Queries that each may spend.
         advance: Called with the number of queries after each level.
+        at_once: Searches that are under way at most, the others begin in order as these end; all at once if None.
 
     Raises:
         VictimError: The victim stopped answering.
     """
     visits = [Visit(walk, budget) for walk in walks]
-    alive = [visit for visit in visits if visit.start()]
-    while alive:
+    waiting, alive = deque(visits), list[Visit]()
+    most = len(visits) if at_once is None else at_once
+    while waiting or alive:
+        while waiting and len(alive) < most:
+            visit = waiting.popleft()
+            if visit.start():
+                alive.append(visit)
         wanted = [visit.wanted() for visit in alive]
         asked = list(dict.fromkeys(text for texts in wanted for text in texts))
         scores = dict(zip(asked, goal.victim.score(asked).tolist(), strict=True)) if asked else {}

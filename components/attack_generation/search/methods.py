@@ -21,7 +21,7 @@ from content_arena.components.attack_generation.strategies import Strategy
 #: Steps of intensity of the ladder.
 _RUNGS = 3
 #: Attacks of one level of the greedy search, and drafts that the beam goes on with.
-_WIDTH, _BEAM = 4, 3
+WIDTH, _BEAM = 4, 3
 #: One query in so many tries the strategies on the original first; one in so many leaves out words, if that is needed.
 _SCOUTING, _PROBING = 4, 5
 #: Drafts that are remembered, and draws of a strategy on one draft.
@@ -100,7 +100,7 @@ def random(task: Task) -> Walk:
 
 def greedy(task: Task) -> Walk:
     """Goes on from the best draft of each level."""
-    yield from _climb(task, width=_WIDTH, kept=1)
+    yield from _climb(task, width=WIDTH, kept=1)
 
 
 def beam(task: Task) -> Walk:
@@ -125,8 +125,7 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
     width = max(kept, min(width, task.budget // 5))
     found: list[_Scored] = []
     scouts = task.shuffled()[: max(2, task.budget // _SCOUTING)]
-    n_probes = task.budget // _PROBING if _is_bound(task, scouts) else 0
-    words = yield from importance.ranked(task.original, task.score, n_probes)
+    words = yield from importance.ranked(task.original, task.score, n_probes(task, scouts))
     for start in range(0, len(scouts), width):
         firsts = (next(_applied(task, task.original, scout, words, 0), None) for scout in scouts[start : start + width])
         found += yield from _asked([query for query in firsts if query is not None])
@@ -146,13 +145,18 @@ def _climb(task: Task, width: int, kept: int) -> Walk:
         found += yield from _asked(level)
 
 
-def _is_bound(task: Task, scouts: Sequence[Strategy]) -> bool:
-    """Whether the constraints refuse most edits of the whole text."""
+def n_probes(task: Task, scouts: Sequence[Strategy]) -> int:
+    """How many queries to spend on which words matter: none unless the constraints refuse most edits of whole texts.
+
+    Args:
+        task: The text.
+        scouts: Strategies to try that with, without a query.
+    """
     drafts = [draft for scout in scouts if (draft := task.original.with_all(scout, 1.0, task.seed)) is not None]
     refused = [
         draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft.text, draft.written)
     ]
-    return 2 * len(refused) > len(drafts)
+    return task.budget // _PROBING if 2 * len(refused) > len(drafts) else 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,11 @@ from content_arena.components.shared.errors import InputError
 
 
 def open_victim(
-    spec: str, tracking_uri: str | None = None, threshold: float = 0.5, reading: Reading = KSERVE
+    spec: str,
+    tracking_uri: str | None = None,
+    threshold: float = 0.5,
+    reading: Reading = KSERVE,
+    login: Login | None = None,
 ) -> Victim:
     """Opens the filter that ``spec`` names.
 
@@ -32,6 +36,7 @@ def open_victim(
         tracking_uri: MLflow server for aliases and versions; the environment's if None.
         threshold: For endpoints that answer scores only.
         reading: How an endpoint is asked and read.
+        login: Of an endpoint, beside the one in its URL; the environment's if None.
 
     Raises:
         InputError: No filter has that name, or the URL has an unknown form.
@@ -43,7 +48,7 @@ def open_victim(
 
     check(spec, reading)
     if is_url(spec):
-        return _endpoint(spec, threshold, reading)
+        return _endpoint(spec, threshold, reading, login)
     if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
@@ -88,12 +93,12 @@ def _unknown(spec: str) -> InputError:
     )
 
 
-def _endpoint(spec: str, threshold: float, reading: Reading) -> EndpointVictim:
+def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None) -> EndpointVictim:
     bare, _ = split(spec)
     return EndpointVictim(
         spec,
         threshold,
-        login=Login.from_environment(),
+        login=Login.from_environment() if login is None else login,
         speaks=dialect(reading.mapping, reading.request, bare),
         journal=Journal.from_environment(),
         inverted=reading.inverted,

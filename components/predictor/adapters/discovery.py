@@ -7,6 +7,8 @@ them is said of this server.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 NAME, VERSION = "commentanalyzer", "v1alpha1"
 PATH = "/$discovery/rest"
 ANALYZE, SUGGEST = "v1alpha1/comments:analyze", "v1alpha1/comments:suggestscore"
@@ -52,7 +54,8 @@ _NO_STORING = _FLAG | {"description": "Nothing of this request is stored."}
 _SCHEMAS: dict[str, dict[str, Schema]] = {
     "AnalyzeCommentRequest": _COMMENT
     | {
-        "requestedAttributes": _map("AttributeParameters") | {"description": "By name; TOXICITY is served."},
+        "requestedAttributes": _map("AttributeParameters")
+        | {"description": "By name; this document's description has them."},
         "spanAnnotations": _FLAG | {"description": "Score each sentence too."},
         "doNotStore": _FLAG | {"description": "Comments that are analysed are never stored here."},
         "dropUnsupportedAttributes": _FLAG | {"description": "Leave out what is not served, if something is."},
@@ -75,7 +78,8 @@ _SCHEMAS: dict[str, dict[str, Schema]] = {
     },
     "AttributeScores": {"summaryScore": _ref("Score"), "spanScores": _list(_ref("SpanScore"))},
     "Score": {
-        "value": _number("number", "float") | {"description": "Probability of toxic, from 0 to 1."},
+        "value": _number("number", "float")
+        | {"description": "Probability that the comment has the attribute, from 0 to 1."},
         "type": _STRING | {"enum": _SCORE_TYPES},
     },
     "SpanScore": {
@@ -106,11 +110,12 @@ _PARAMETERS: dict[str, Schema] = {
 }
 
 
-def document(root: str) -> dict[str, object]:
+def document(root: str, served: Sequence[str]) -> dict[str, object]:
     """The document of a server.
 
     Args:
         root: Its address as the client reaches it, with a slash at the end: calls go there.
+        served: Names of the attributes.
     """
     return {
         "kind": "discovery#restDescription",
@@ -121,7 +126,7 @@ def document(root: str) -> dict[str, object]:
         "version": VERSION,
         "revision": "1",
         "title": "Content Arena behind the Perspective Comment Analyzer API",
-        "description": "Scores how toxic a comment is.",
+        "description": f"Scores comments. Attributes: {', '.join(served)}.",
         "protocol": "rest",
         "rootUrl": root,
         "baseUrl": root,

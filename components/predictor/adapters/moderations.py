@@ -1,14 +1,15 @@
 """OpenAI's ``POST /v1/moderations``.
 
 Request and answer follow the public API reference ("Moderations", "Create moderation") and the types of the Python
-package ``openai``. The filter has one score, ``toxicity``. OpenAI's own categories are in the answer as null: nothing
-is said of them. The categories' list of input types, which says what a score rests on, is empty for them.
+package ``openai``. The filter's score is the category ``toxicity``. Of OpenAI's own categories, those that mean the
+same as an attribute of the bundle have its score. The others are in the answer as null: nothing is said of them, and
+their list of input types, which says what a score rests on, is empty.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -21,8 +22,8 @@ from content_arena.components.predictor.protocol import RequestError
 PATHS = ("/v1/moderations",)
 #: The category that the filter's score is.
 CATEGORY = "toxicity"
-#: OpenAI's categories, which are not judged here.
-NOT_JUDGED = (
+#: OpenAI's categories.
+CATEGORIES = (
     "harassment",
     "harassment/threatening",
     "hate",
@@ -37,6 +38,10 @@ NOT_JUDGED = (
     "violence",
     "violence/graphic",
 )
+#: What an attribute is here. OpenAI describes the three as harassing language towards any target, harassment with
+#: violence or serious harm towards any target, and hate for what somebody is. Its ``sexual`` is about arousal, and not
+#: about harassment by sexual remarks: SEXUALLY_EXPLICIT is none of its categories, nor is PROFANITY.
+OF_ATTRIBUTE = {"INSULT": "harassment", "THREAT": "harassment/threatening", "IDENTITY_ATTACK": "hate"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ class _Moderations:
         except RequestError as error:
             raise _invalid(str(error), None) from None
         results = [highest(scored)] if inputs.together else scored
-        body = {"id": f"modr-{uuid.uuid4().hex}", "model": self._scorer.model, "results": list(map(_result, results))}
+        found = [_result(one, self._scorer.attributes) for one in results]
+        body = {"id": f"modr-{uuid.uuid4().hex}", "model": self._scorer.model, "results": found}
         return answer(body)
 
     async def _score(self, texts: Sequence[str], request: Request) -> list[Scored]:
@@ -132,10 +138,20 @@ class _Moderations:
             raise _invalid(str(error), "input") from None
 
 
-def _result(scored: Scored) -> dict[str, object]:
+def _result(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, object]:
+    """A result; no category is true of a text that is not flagged."""
+    scores = {OF_ATTRIBUTE[name]: score for name, score in scored.attributes.items() if name in OF_ATTRIBUTE}
+    true = {
+        OF_ATTRIBUTE[name]: scored.is_toxic and score >= thresholds[name]
+        for name, score in scored.attributes.items()
+        if name in OF_ATTRIBUTE
+    }
     return {
         "flagged": scored.is_toxic,
-        "categories": {CATEGORY: scored.is_toxic, **dict.fromkeys(NOT_JUDGED)},
-        "category_scores": {CATEGORY: scored.score, **dict.fromkeys(NOT_JUDGED)},
-        "category_applied_input_types": {CATEGORY: ["text"], **{name: [] for name in NOT_JUDGED}},
+        "categories": {CATEGORY: scored.is_toxic, **dict.fromkeys(CATEGORIES), **true},
+        "category_scores": {CATEGORY: scored.score, **dict.fromkeys(CATEGORIES), **scores},
+        "category_applied_input_types": {
+            CATEGORY: ["text"],
+            **{name: ["text"] * (name in scores) for name in CATEGORIES},
+        },
     }

@@ -1,7 +1,7 @@
 """The Perspective API's ``comments:analyze`` and ``comments:suggestscore``, and its discovery document.
 
 Answers follow the public reference (conversationai/perspectiveapi, 2-api/methods.md). TOXICITY is the filter's score.
-No other attribute is served, because a bundle has no other score.
+Other attributes are served as far as the bundle scores them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from content_arena.components.predictor.adapters.answers import AdapterError, an
 from content_arena.components.predictor.adapters.perspective_messages import (
     TOXICITY,
     Analysis,
+    Served,
     Suggestion,
     error_body,
     invalid,
@@ -59,15 +60,19 @@ class _Perspective:
         self._scorer = scorer
         self._suggestions = suggestions
 
+    @property
+    def _served(self) -> Served:
+        return Served(self._scorer.lang, (TOXICITY, *sorted(self._scorer.attributes)))
+
     async def discover(self, request: Request) -> Response:
         """The discovery document, with the address that the client used."""
-        return answer(discovery.document(str(request.base_url)))
+        return answer(discovery.document(str(request.base_url), self._served.attributes))
 
     async def analyze(self, request: Request) -> Response:
         """Scores a comment."""
         try:
             async with self._scorer.payload(request) as payload:
-                asked = read_analysis(payload, self._scorer.lang)
+                asked = read_analysis(payload, self._served)
                 text = asked.comment.text
                 found = spans.sentences(text) if asked.span_annotations else []
                 sentences = [text[span.begin : span.end] for span in found]
@@ -86,13 +91,15 @@ class _Perspective:
         for attribute in asked.attributes:
             least = attribute.threshold if attribute.threshold is not None else 0.0
             shown: dict[str, object] = {}
-            above = [(span, one) for span, one in parts if one.score >= least]
-            if above:
-                shown["spanScores"] = [
-                    {"begin": span.begin, "end": span.end, "score": _score(one)} for span, one in above
-                ]
-            if whole.score >= least:
-                shown["summaryScore"] = _score(whole)
+            spans_of = [
+                {"begin": span.begin, "end": span.end, "score": _score(value)}
+                for span, one in parts
+                if (value := _value(one, attribute.name)) >= least
+            ]
+            if spans_of:
+                shown["spanScores"] = spans_of
+            if (value := _value(whole, attribute.name)) >= least:
+                shown["summaryScore"] = _score(value)
             if shown:
                 scores[attribute.name] = shown
         body: dict[str, object] = {"languages": list(asked.comment.languages) or [self._scorer.lang]}
@@ -104,7 +111,7 @@ class _Perspective:
         """Keeps a suggested score."""
         try:
             async with self._scorer.payload(request) as payload:
-                suggestion = read_suggestion(payload, self._scorer.lang)
+                suggestion = read_suggestion(payload, self._served)
         except RequestError as error:
             raise invalid(str(error)) from None
         if suggestion.is_stored:
@@ -124,7 +131,7 @@ class _Perspective:
             raise AdapterError(status, error_body(status, "there is no room for this suggestion")) from None
 
     def _record(self, suggestion: Suggestion) -> dict[str, object]:
-        summary = suggestion.scores[TOXICITY]["summaryScore"]
+        summary = suggestion.scores.get(TOXICITY, {}).get("summaryScore")
         value = summary.get("value") if isinstance(summary, dict) else None
         label = None if not isinstance(value, int | float) else "toxic" if value >= 0.5 else "benign"
         return {
@@ -138,8 +145,12 @@ class _Perspective:
         }
 
 
-def _score(scored: Scored) -> dict[str, object]:
-    return {"value": scored.score, "type": "PROBABILITY"}
+def _value(scored: Scored, attribute: str) -> float:
+    return scored.score if attribute == TOXICITY else scored.attributes[attribute]
+
+
+def _score(value: float) -> dict[str, object]:
+    return {"value": value, "type": "PROBABILITY"}
 
 
 def _token(token: str | None) -> dict[str, object]:

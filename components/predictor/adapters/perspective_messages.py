@@ -38,6 +38,19 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 
 
 @dataclass(frozen=True)
+class Served:
+    """What a server answers.
+
+    Attributes:
+        lang: ISO 639-1 code of the comments' language.
+        attributes: Names, TOXICITY first.
+    """
+
+    lang: str
+    attributes: tuple[str, ...] = (TOXICITY,)
+
+
+@dataclass(frozen=True)
 class Attribute:
     """An attribute that is asked for.
 
@@ -110,12 +123,12 @@ def invalid(text: str, kind: str = "INVALID_REQUEST", **detail: object) -> Adapt
     return AdapterError(status, {"error": error})
 
 
-def read_analysis(payload: object, lang: str) -> Analysis:
+def read_analysis(payload: object, offer: Served) -> Analysis:
     """A checked request to analyse a comment.
 
     Args:
         payload: Parsed JSON.
-        lang: Language that is served.
+        offer: What is served.
 
     Raises:
         AdapterError: In the order of the original: the comment, the attributes, the languages.
@@ -126,21 +139,21 @@ def read_analysis(payload: object, lang: str) -> Analysis:
     if not asked:
         raise invalid("Missing requested_attributes", "NO_REQUESTED_ATTRIBUTES")
     dropping = _flag(fields, "dropUnsupportedAttributes")
-    served = {name: parameters for name, parameters in asked.items() if name == TOXICITY}
+    served = {name: parameters for name, parameters in asked.items() if name in offer.attributes}
     others = [name for name in asked if name not in served]
     if others and (not served or not dropping):
-        raise _unknown(others[0])
+        raise _unknown(others[0], offer)
     attributes = tuple(_attribute(name, parameters) for name, parameters in served.items())
-    _check_languages(comment.languages, lang)
+    _check_languages(comment.languages, offer.lang, attributes[0].name)
     return Analysis(comment, attributes, _flag(fields, "spanAnnotations"))
 
 
-def read_suggestion(payload: object, lang: str) -> Suggestion:
+def read_suggestion(payload: object, offer: Served) -> Suggestion:
     """A checked request that suggests scores.
 
     Args:
         payload: Parsed JSON.
-        lang: Language that is served.
+        offer: What is served.
 
     Raises:
         AdapterError: See :func:`read_analysis`; or no score is suggested, or one is no probability.
@@ -150,10 +163,10 @@ def read_suggestion(payload: object, lang: str) -> Suggestion:
     suggested = _fields(fields.get("attributeScores"), "attributeScores")
     if not suggested:
         raise invalid("attributeScores is empty: suggest a score for an attribute")
-    if unknown := next((name for name in suggested if name != TOXICITY), None):
-        raise _unknown(unknown)
+    if unknown := next((name for name in suggested if name not in offer.attributes), None):
+        raise _unknown(unknown, offer)
     scores = {name: _scores(name, given) for name, given in suggested.items()}
-    _check_languages(comment.languages, lang)
+    _check_languages(comment.languages, offer.lang, next(iter(scores)))
     community = _string(fields, "communityId")
     return Suggestion(comment, scores, community, not _flag(fields, "doNotStore"))
 
@@ -238,11 +251,11 @@ def _languages(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _check_languages(languages: Sequence[str], lang: str) -> None:
+def _check_languages(languages: Sequence[str], lang: str, attribute: str) -> None:
     if all(one.split("-")[0].lower() == lang for one in languages):
         return
-    text = f"Attribute {TOXICITY} does not support request languages: {', '.join(languages)} (served here: {lang})"
-    detail = {"attribute": TOXICITY, "requestedLanguages": list(languages)}
+    text = f"Attribute {attribute} does not support request languages: {', '.join(languages)} (served here: {lang})"
+    detail = {"attribute": attribute, "requestedLanguages": list(languages)}
     raise invalid(text, "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE", languageNotSupportedByAttributeError=detail)
 
 
@@ -255,9 +268,10 @@ def _attribute(name: str, given: object) -> Attribute:
     return Attribute(name, None if threshold is None else _number(threshold, f"scoreThreshold of {name}"))
 
 
-def _unknown(name: str) -> AdapterError:
+def _unknown(name: str, offer: Served) -> AdapterError:
     shown = name if _NAME.fullmatch(name) else "(no name of an attribute)"
-    return invalid(f"Unknown requested attribute: {shown} (served here: {TOXICITY})")
+    served = ", ".join(offer.attributes)
+    return invalid(f"Unknown requested attribute: {shown} (served here: {served})")
 
 
 def _scores(name: str, given: object) -> Mapping[str, object]:

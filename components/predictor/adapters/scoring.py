@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request
 from kserve.errors import ModelNotReady
 
 from content_arena.components.predictor.adapters import spans
 from content_arena.components.predictor.boundary import LARGE_BODIES
+from content_arena.components.predictor.judgement import ATTRIBUTES
 from content_arena.components.predictor.limits import MAX_INSTANCES, SMALL_BODY_BYTES
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError, parse_json
@@ -25,15 +26,18 @@ class Scored:
     Attributes:
         score: Probability of toxic.
         is_toxic: Whether the score is at least the bundle's threshold.
+        attributes: What the bundle scores beside toxicity, by name: probabilities.
     """
 
     score: float
     is_toxic: bool
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 def highest(scored: Sequence[Scored]) -> Scored:
     """What is said of several texts together: as for the windows of a text, the highest score counts."""
-    return max(scored, key=lambda one: one.score)
+    attributes = {name: max(one.attributes[name] for one in scored) for name in scored[0].attributes}
+    return replace(max(scored, key=lambda one: one.score), attributes=attributes)
 
 
 class Scorer:
@@ -48,6 +52,11 @@ class Scorer:
     def lang(self) -> str:
         """ISO 639-1 code of the language that the bundle was trained on."""
         return self._model.lang
+
+    @property
+    def attributes(self) -> Mapping[str, float]:
+        """What the bundle scores beside toxicity, and for each the score from which a text has it."""
+        return self._model.attributes
 
     @property
     def model(self) -> str:
@@ -107,8 +116,9 @@ class Scorer:
             raise RequestError(f"got {len(distinct)} texts, at most {MAX_INSTANCES} go into one request")
         if not distinct:
             return []
-        answer, _ = await self._dataplane.infer(self._model.name, {"instances": distinct}, dict(request.headers))
+        asked = {"instances": distinct, "parameters": {ATTRIBUTES: True}}
+        answer, _ = await self._dataplane.infer(self._model.name, asked, dict(request.headers))
         predictions = answer["predictions"] if isinstance(answer, dict) else []
-        scored = [Scored(float(one["toxic_score"]), bool(one["is_toxic"])) for one in predictions]
+        scored = [Scored(one["toxic_score"], one["is_toxic"], one[ATTRIBUTES]) for one in predictions]
         by_piece = dict(zip(distinct, scored, strict=True))
         return [by_piece[piece] for piece in pieces]

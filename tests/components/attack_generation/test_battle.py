@@ -38,7 +38,7 @@ class WordList:
 def samples():
     rows = [
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": label, "lang": "en", "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": label, "lang": "en", "categories": [],
             "target_ident": None, "source": "test", "split": "train",
         }
         for i, (text, label) in enumerate(TEXTS)

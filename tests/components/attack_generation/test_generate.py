@@ -18,7 +18,7 @@ WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "war
 def corpus_path(tmp_path):
     rows = [
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {words} today", "lang": "en", "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {words} today", "lang": "en", "categories": [],
             "label": "toxic" if i < 4 else "benign", "target_ident": None, "source": "test",
             "split": "validation" if i % 2 else "train",
         }

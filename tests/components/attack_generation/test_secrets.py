@@ -19,7 +19,7 @@ def corpus(tmp_path_factory):
     rows = [
         {
             "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {'stupid' if i % 2 else 'nice'} number {i}",
-            "lang": "en", "category": None, "label": "toxic" if i % 2 else "benign", "target_ident": None,
+            "lang": "en", "categories": [], "label": "toxic" if i % 2 else "benign", "target_ident": None,
             "source": "test", "split": "validation" if i > 20 else "train",
         }
         for i in range(40)

@@ -89,5 +89,6 @@ def corpus(per_label: int = 60) -> pd.DataFrame:
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
         rows[name] = {"sample_id": name, "base_id": name, "text": text, "label": label}
     table = pd.DataFrame(rows.values())
-    table = table.assign(lang="en", category=None, target_ident=None, source="test", split="test")
+    table["categories"] = [[] for _ in range(len(table))]
+    table = table.assign(lang="en", target_ident=None, source="test", split="test")
     return records.validate(records.Sample, table)

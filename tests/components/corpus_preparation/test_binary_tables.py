@@ -67,7 +67,7 @@ def test_a_parquet_file_keeps_lists_of_harms(tmp_path):
     pd.DataFrame({"text": ["one", "two"], "label": [1, 0], "category": [["insult", "threat"], []]}).to_parquet(
         tmp_path / "a.parquet"
     )
-    assert read(tmp_path / "a.parquet").table["category"].tolist() == ["insult+threat", None]
+    assert read(tmp_path / "a.parquet").table["categories"].tolist() == [["insult", "threat"], []]
 
 
 def test_refuses_two_columns_of_one_name_in_parquet(tmp_path):

@@ -259,7 +259,7 @@ def test_keeps_one_language_and_counts_the_others(tmp_path):
 def test_takes_over_what_else_the_data_knows(tmp_path):
     row = {"text": "a", "label": 1, "category": "insult", "target_ident": None, "base_id": "b", "source": "s"}
     found = read(write(tmp_path / "a.jsonl", as_json_lines([row]))).table.iloc[0]
-    assert (found["category"], found["target_ident"], found["base_id"], found["source"]) == ("insult", None, "b", "s")
+    assert found[["categories", "target_ident", "base_id", "source"]].tolist() == [["insult"], None, "b", "s"]
     assert found["sample_id"] is None
 
 

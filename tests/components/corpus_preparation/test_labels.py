@@ -82,10 +82,10 @@ MARKS = "text,insult,threat,clean\n"
 def test_several_columns_make_one_label_and_name_the_harms(tmp_path):
     path = write(tmp_path / "a.csv", MARKS + "a,1,0,0\nb,1,1,0\nc,0,0,1\nd,0,0,0\ne,0,1,1\nf,,,\n")
     found = read(path, label_columns="insult, threat,clean")
-    assert found.table[["text", "label", "category"]].values.tolist() == [
-        ["a", "toxic", "insult"],
-        ["b", "toxic", "insult+threat"],
-        ["c", "benign", None],
+    assert found.table[["text", "label", "categories"]].values.tolist() == [
+        ["a", "toxic", ["insult"]],
+        ["b", "toxic", ["insult", "threat"]],
+        ["c", "benign", []],
     ]
     assert found.dropped["unlabelled"] == 2
     assert found.first_rows["unlabelled"] == (4, 6)
@@ -167,8 +167,36 @@ def test_a_map_leaves_what_it_does_not_name(tmp_path):
     assert "unknown labels in 1 rows: 'spam'" in refusal(path, label_map="eggs=toxic")
 
 
-def test_harms_as_a_list_are_joined_and_what_is_no_word_is_left_out(tmp_path):
+@pytest.mark.parametrize(
+    ("cell", "categories"),
+    [
+        (["insult", "threat", "insult"], ["insult", "threat"]),
+        ('["insult", "threat"]', ["insult", "threat"]),
+        ("['insult']", ["insult"]),
+        ("insult + threat", ["insult", "threat"]),
+        ("hate, offensive", ["hate, offensive"]),
+        (7, ["7"]),
+        ([], []),
+        ("[]", []),
+        (" ", []),
+        (None, []),
+    ],
+)
+@pytest.mark.parametrize("name", ["category", "Categories"])
+def test_a_cell_of_categories_is_a_list_of_names(tmp_path, name, cell, categories):
+    path = write(tmp_path / "a.jsonl", json.dumps([{"text": "a", "label": 1, name: cell}]))
+    assert read(path).table["categories"].tolist() == [categories]
+
+
+def test_a_category_that_cannot_be_decoded_drops_its_row(tmp_path):
+    rows = [{"text": "a", "label": 1, "category": ["b\ud800"]}, {"text": "b", "label": 0, "category": []}]
+    found = read(write(tmp_path / "a.jsonl", json.dumps(rows)))
+    assert found.table["text"].tolist() == ["b"]
+    assert found.dropped["undecodable"] == 1
+
+
+def test_harms_as_a_list_are_kept_and_what_is_no_word_is_left_out(tmp_path):
     rows = [{"text": "a", "label": 1, "category": ["insult", "threat"], "target_ident": {"group": "x"}}]
     found = read(write(tmp_path / "a.jsonl", json.dumps(rows)))
-    assert found.table.iloc[0][["category", "target_ident"]].tolist() == ["insult+threat", None]
+    assert found.table.iloc[0][["categories", "target_ident"]].tolist() == [["insult", "threat"], None]
     assert "'target_ident' was left out: column 'target_ident' has dict values, not texts" in found.notes

@@ -131,7 +131,7 @@ def test_refuses_bad_data_in_one_line(tmp_path, capsys):
 def test_prepares_the_embedded_corpus(tmp_path, path):
     counts = prepare("embedded", path.stem, tmp_path / "out")
     assert counts["kept"] >= 0.95 * counts["read"]
-    assert records.read(records.Sample, tmp_path / "out")["category"].notna().all()
+    assert records.read(records.Sample, tmp_path / "out")["categories"].map(len).eq(1).all()
 
 
 def test_the_component_writes_the_table_its_counts_and_the_page(tmp_path):

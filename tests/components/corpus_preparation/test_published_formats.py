@@ -12,7 +12,7 @@ def test_jigsaw(tmp_path):
     path = write(tmp_path / "train.csv", header + f'"0","{A}\n\nand more",1,0,0,0,1,0\n"1","{B}",0,0,0,0,0,0\n')
     assert texts_and_labels(path) == [(f"{A}\n\nand more", "toxic"), (B, "benign")]
     named = "toxic,severe_toxic,obscene,threat,insult,identity_hate"
-    assert read(path, label_columns=named).table["category"].tolist() == ["toxic+insult", None]
+    assert read(path, label_columns=named).table["categories"].tolist() == [["toxic", "insult"], []]
     test = write(tmp_path / "test_labels.csv", header + f'"2","{A}",-1,-1,-1,-1,-1,-1\n"3","{B}",0,0,0,0,0,0\n')
     assert "-1=none to drop such rows" in refusal(test)
     assert texts_and_labels(test, label_map="-1=none") == [(B, "benign")]
@@ -87,7 +87,7 @@ def test_unsmile(tmp_path):
     assert "'clean'" in refusal(path, "ko")
     found = read(path, "ko", label_columns=",".join(UNSMILE[:-1]))
     assert found.table["label"].tolist() == ["toxic", "benign", "toxic"]
-    assert found.table["category"].tolist() == ["악플/욕설", None, "남성+악플/욕설"]
+    assert found.table["categories"].tolist() == [["악플/욕설"], [], ["남성", "악플/욕설"]]
     assert found.dropped["unlabelled"] == 1
     assert [label for _, label in texts_and_labels(path, "ko", label_column="clean")][:2] == ["toxic", "benign"]
 

@@ -10,10 +10,13 @@ from hypothesis import assume, given, settings
 from markupsafe import Markup
 
 from content_arena.components.corpus_preparation.dropped_rows import example
+from content_arena.components.corpus_preparation.splits import id_of
 from content_arena.components.corpus_versions import pages
 from content_arena.components.corpus_versions.cutting import ERASED, DamagedError, cut
 from content_arena.components.corpus_versions.wanted import Wanted, key_of
+from content_arena.components.labeling import queue
 from content_arena.components.shared import display, records
+from tests.components.labeling.battles import battle
 from tests.components.shared.test_tracking import labelled
 
 TEXT = "You are a <lukewarm> potato & nothing else"
@@ -143,3 +146,26 @@ def test_a_table_that_is_cut_off_is_damaged(tmp_path):
     (tmp_path / "t").write_bytes((tmp_path / "t").read_bytes()[:-20])
     with pytest.raises(DamagedError):
         cut(tmp_path / "t", wanted(TEXT))
+
+
+def test_a_record_that_names_texts_by_their_ids_loses_them(tmp_path):
+    """An id that a text got when it was read is a plain hash of it."""
+    ids = [id_of(key_of(text)) for text in (TEXT, OTHER)]
+    (tmp_path / "r.json").write_text(json.dumps({"doubtful": [{"sample_id": each, "label": "toxic"} for each in ids]}))
+    path, n_places = after(tmp_path / "r.json", TEXT)
+    assert n_places == 1
+    assert [each["sample_id"] for each in json.loads(path.read_text())["doubtful"]] == ids[1:]
+    (tmp_path / "log.txt").write_text(f"labels that look wrong: {', '.join(ids)}\n")
+    path, n_places = after(tmp_path / "log.txt", TEXT)
+    assert path.read_text() == f"labels that look wrong: {ERASED}, {ids[1]}\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "labelstudio"])
+def test_what_is_handed_out_for_a_review_loses_the_texts(tmp_path, kind):
+    formula = f"={TEXT}"
+    asked = queue.one_per_text(battle(TEXT, formula, OTHER).assign(battle="b"))
+    (tmp_path / "q").write_text(queue.FORMATS[kind](asked), newline="")
+    path, n_places = after(tmp_path / "q", TEXT, formula)
+    assert n_places == 2
+    assert "lukewarm potato &" not in path.read_text()
+    assert OTHER in path.read_text()

@@ -23,7 +23,7 @@ def corpus_path(tmp_path):
     rows = [
         {
             "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"number {i}, you are {WORDS[i % 8]} today", "lang": "en",
-            "category": None, "label": "toxic" if i % 8 < 4 else "benign", "target_ident": None, "source": "test",
+            "categories": [], "label": "toxic" if i % 8 < 4 else "benign", "target_ident": None, "source": "test",
             "split": "test",
         }
         for i in range(32)

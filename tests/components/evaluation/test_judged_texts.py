@@ -6,6 +6,7 @@ import pytest
 from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Scored
+from content_arena.components.shared.evaluation_record import AttributeFigures
 from content_arena.components.shared.filter import ContentFilter
 
 ROWS = [
@@ -57,3 +58,18 @@ def test_without_a_guard_set_nothing_is_measured_on_it(tiny_bundle):
 def test_one_class_has_no_auroc(tiny_bundle):
     scored = JudgedTexts.of(corpus(ROWS[4:])).guard_scored_by(ContentFilter(tiny_bundle))
     assert Scored(scored.scores, scored.is_toxic).auroc is None
+
+
+def test_attributes_are_measured_where_they_are_known(make_bundle, tiny_bundle):
+    rows = [
+        ("1", "you idiot", "toxic", ["identity_attack"]),
+        ("2", "a nice day", "benign", []),
+        ("3", "scum", "toxic", []),
+        ("4", "trash", "toxic", ["sarcasm"]),
+    ]
+    table = pd.DataFrame(rows, columns=["sample_id", "text", "label", "categories"]).assign(split="test", source="x")
+    texts = JudgedTexts.of(table)
+    found = texts.attributes_scored_by(ContentFilter(make_bundle(attributes={"IDENTITY_ATTACK": 0.5, "THREAT": 0.5})))
+    assert found["IDENTITY_ATTACK"] == AttributeFigures(auroc=1.0, n_positive=1, n=3)
+    assert found["THREAT"] == AttributeFigures(auroc=None, n_positive=0, n=3)
+    assert texts.attributes_scored_by(ContentFilter(tiny_bundle)) == {}

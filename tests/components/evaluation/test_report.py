@@ -379,3 +379,10 @@ def test_marks_stay_inside_the_chart(value):
 )  # fmt: skip
 def test_durations(seconds, words):
     assert display.duration(seconds) == words
+
+
+def test_attributes_are_shown_where_a_model_scores_some():
+    facts = document()
+    facts["challenger"]["attributes"] = {"INSULT": {"auroc": 0.8912, "n_positive": 252, "n": 1109}}
+    assert "INSULT not measured 0.891 252 of 1,109" in Page(render(facts)).text
+    assert "Attributes beside toxicity" not in Page(PLAIN).text

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.evaluation.statistics import cluster_bootstrap, wilson
+from content_arena.components.evaluation.statistics import Trials, cluster_bootstrap, mcnemar, paired_difference, wilson
 from content_arena.components.shared.figures import NOTHING
 
 
@@ -40,3 +40,53 @@ def test_trials_that_succeed_together_tell_less():
 def test_same_seed_same_interval():
     hits = np.array([True, False, True])
     assert cluster_bootstrap(hits, list("abc"), seed=1) == cluster_bootstrap(hits, list("abc"), seed=1)
+
+
+def test_mcnemar_agrees_with_the_binomial_test():
+    first = np.array([True] * 9 + [False] * 1 + [True] * 20 + [False] * 20)
+    second = np.array([False] * 9 + [True] * 1 + [True] * 20 + [False] * 20)
+    found = mcnemar(first, second)
+    assert (found.only_first, found.only_second, found.n) == (9, 1, 50)
+    # Two-sided: 2 (C(10, 0) + C(10, 1)) / 2^10.
+    assert found.p_value == pytest.approx(22 / 1024)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
+def test_mcnemar_does_not_depend_on_who_is_first(trials):
+    first, second = (np.array([trial[side] for trial in trials], dtype=bool) for side in (0, 1))
+    assert mcnemar(first, second).p_value == mcnemar(second, first).p_value
+    assert mcnemar(first, first).p_value == 1.0
+
+
+def test_only_the_same_trials_are_paired():
+    with pytest.raises(ValueError, match="not the same trials"):
+        mcnemar(np.array([True]), np.array([True, False]))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from("abcdef")), min_size=1, max_size=40))
+def test_a_paired_difference_lies_in_its_interval_and_turns_round(trials):
+    names = [name for *_, name in trials]
+    first, second = (Trials(np.array([trial[side] for trial in trials]), names) for side in (0, 1))
+    found, turned = paired_difference(first, second), paired_difference(second, first)
+    middle, low, high = found
+    assert low - 1e-9 <= middle <= high + 1e-9
+    assert turned == pytest.approx((-middle, -high, -low))
+    assert paired_difference(first, first) == (0.0, 0.0, 0.0)
+
+
+def test_pairs_tell_more_than_two_samples():
+    """What is hard for both takes nothing away from what one of them does better."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(200) < 0.5
+    better = hard & (rng.random(200) < 0.9)
+    names = [str(i) for i in range(200)]
+    _, low, high = paired_difference(Trials(hard, names), Trials(better, names))
+    apart = cluster_bootstrap(hard, names)
+    assert high - low < 0.7 * (apart.high - apart.low)
+    assert low > 0
+
+
+def test_nothing_measured_is_no_difference():
+    nothing, something = Trials(np.array([], dtype=bool), []), Trials(np.array([True]), ["a"])
+    assert paired_difference(nothing, something) is None
+    assert paired_difference(something, nothing) is None

@@ -1,5 +1,7 @@
 """Labels, confidence and the review queue."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,6 +75,12 @@ def test_confidence_is_a_share_and_no_label_is_changed_without_a_person(original
     row = labelled(original=original, perturbed=perturbed, gold=gold, before=before)
     assert 0 <= row["label_confidence"] <= 1
     assert row["label"] == gold or row["needs_review"]
+
+
+def test_a_voter_without_weight_is_kept_and_decides_nothing():
+    rows = [labelled(after=after) for after in (0.0, 1.0)]
+    assert [json.loads(row["votes"])["restored"] for row in rows] == [0.0, 1.0]
+    assert rows[0].drop(["votes", "score_after"]).equals(rows[1].drop(["votes", "score_after"]))
 
 
 def test_an_empty_battle_is_labelled():

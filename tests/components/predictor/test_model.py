@@ -163,7 +163,7 @@ def test_scores_are_those_of_the_filter_however_texts_are_cut_into_steps(tiny_bu
     ]
     jobs = [scheduler.submit(texts) for texts in requests]
     for texts, job in zip(requests, jobs, strict=True):
-        np.testing.assert_allclose(job.result.result(60), content_filter.score(texts), atol=1e-6)
+        np.testing.assert_allclose(job.result.result(60), content_filter.score_all(texts), atol=1e-6)
     scheduler.close()
     scheduler.join()
 

@@ -20,7 +20,8 @@ def corpus(toxic=TOXIC, benign=BENIGN, guard=()):
     rows = [*texts, ("never looked at", "toxic", "train"), *((text, label, "guard") for text, label in guard)]
     table = pd.DataFrame(rows, columns=["text", "label", "split"])
     ids = [str(index) for index in table.index]
-    return table.assign(sample_id=ids, base_id=ids, lang="en", category=None, target_ident=None, source="elsewhere.csv")
+    table["categories"] = [[] for _ in ids]
+    return table.assign(sample_id=ids, base_id=ids, lang="en", target_ident=None, source="elsewhere.csv")
 
 
 @pytest.fixture

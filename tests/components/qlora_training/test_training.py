@@ -48,7 +48,18 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
     """Its bundle, not to be changed."""
-    return export.export(trained, SETTINGS, validation_texts(), tmp_path_factory.mktemp("exported") / "bundle")
+    folder = tmp_path_factory.mktemp("exported")
+    return export.export(trained, SETTINGS, validation_texts(), folder / "bundle", corpus=with_categories())
+
+
+def with_categories():
+    """A corpus whose toxic texts are insults: the texts of the training, and others like them."""
+    rows = [
+        (f"{subject}, {text}", label, categories, ("train", "validation")[number % 2])
+        for number, subject in enumerate(SUBJECTS * 5)
+        for text, label, categories in (("you idiot", "toxic", ["insult"]), ("thanks a lot", "benign", []))
+    ]
+    return pd.DataFrame(rows, columns=["text", "label", "categories", "split"])
 
 
 def validation_texts():
@@ -78,6 +89,9 @@ def test_the_bundle_decides_as_the_trained_model(exported):
     scores = ContentFilter(bundle).score(["you pathetic idiot", "lovely day"])
     assert scores[0] > scores[1]
     assert bundle.spec.ngram_version == NGRAM_VERSION
+    assert list(bundle.spec.attributes) == ["INSULT"]
+    insults = ContentFilter(bundle).score_all(["you pathetic idiot", "lovely day"])[:, 1]
+    assert insults[0] > insults[1]
     pickles = [path for path in bundle.path.rglob("*") if path.suffix in (".bin", ".pkl", ".pt", ".pth")]
     assert not pickles
 

@@ -25,7 +25,7 @@ def corpus(tmp_path):
     texts = [("you are a stupid idiot", "toxic"), ("have a nice day", "benign")]
     table = pd.DataFrame([
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": label, "lang": "en", "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": label, "lang": "en", "categories": [],
             "target_ident": None, "source": "test", "split": "validation",
         }
         for i, (text, label) in enumerate(texts)

@@ -1,5 +1,6 @@
 """Bundles: a sealed bundle can be opened, and a changed one is refused."""
 
+import hashlib
 import json
 
 import pytest
@@ -128,3 +129,18 @@ def test_seals_into_an_empty_folder_only(make_bundle, tmp_path):
     with pytest.raises(BundleError, match="not empty"):
         make_bundle("full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_a_bundle_without_attributes_has_the_digest_that_it_always_had(tiny_bundle):
+    written = (tiny_bundle.path / bundles.MANIFEST).read_text(encoding="utf-8")
+    assert "attributes" not in json.loads(written)
+    assert bundles.load(tiny_bundle.path).spec.digest == hashlib.sha256(written.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("attributes", [["INSULT"], {"INSULT": "0.5"}, {"INSULT": 1.5}, {"INSULT": float("nan")}])
+def test_attributes_are_names_with_thresholds(make_bundle, attributes):
+    bundle = make_bundle(attributes={"INSULT": 0.5})
+    assert bundles.load(bundle.path).spec.attributes == {"INSULT": 0.5}
+    rewrite(bundle, attributes=attributes)
+    with pytest.raises(BundleError, match="attributes that are no names"):
+        bundles.load(bundle.path)

@@ -8,7 +8,7 @@ import pytest
 
 from content_arena.components.shared import evaluation_record, figures
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluation_record import AttributeFigures, Evaluation
 from content_arena.components.shared.figures import Rate
 from tests.evaluations import evaluation, example, parsed, rate, strategy
 
@@ -96,3 +96,13 @@ def test_the_headline_is_a_part_of_the_table_in_its_order():
     expected = [figure.name for figure in figures.FIGURES if figure.in_headline]
     assert list(parsed().champion.headline()) == expected
     assert set(parsed().champion.figures) == set(figures.by_name())
+
+
+def test_attributes_are_there_where_a_model_scores_some(tmp_path):
+    scored = {"INSULT": {"auroc": 0.9, "n_positive": 3, "n": 7}, "THREAT": {"auroc": None, "n_positive": 0, "n": 7}}
+    found = parsed(challenger={"attributes": scored})
+    assert found.challenger.attributes["INSULT"] == AttributeFigures(auroc=0.9, n_positive=3, n=7)
+    assert found.champion.attributes == {}
+    assert found.as_json()["challenger"]["attributes"] == scored
+    with pytest.raises(InputError, match=r"attributes.INSULT.n is a text"):
+        parsed(challenger={"attributes": {"INSULT": scored["INSULT"] | {"n": "7"}}})

@@ -132,3 +132,17 @@ def test_a_window_shorter_than_its_overlap_is_a_bundle_error(tiny_bundle):
     short = replace(tiny_bundle, spec=replace(tiny_bundle.spec, max_length=8))
     with pytest.raises(BundleError, match="cannot be loaded: tokenizer stride"):
         ContentFilter(short, threads=1)
+
+
+def test_a_text_has_the_highest_attribute_of_its_windows(make_bundle):
+    scorer = ContentFilter(make_bundle(attributes={"INSULT": 0.5, "THREAT": 0.5}), threads=1)
+    insult, long = scorer.score_all(["moron moron moron", f"moron moron moron {'garden ' * 3 * WINDOW_WORDS}"])
+    assert insult[1] > 0.9
+    assert long[1] > scorer.score_all(["garden"])[0, 1]
+    assert ((insult >= 0) & (insult <= 1)).all()
+
+
+def test_a_model_without_the_attributes_of_its_bundle_is_a_bundle_error(tiny_bundle):
+    other = replace(tiny_bundle, spec=replace(tiny_bundle.spec, attributes={"INSULT": 0.5}))
+    with pytest.raises(BundleError, match="lacks an output"):
+        ContentFilter(other, threads=1)

@@ -77,6 +77,17 @@ def test_every_upgrade_from_the_files_version_on_is_made_in_order(tmp_path):
     assert set(records.read(Later, tmp_path / "between")["verdict"]) == {"ANN"}
 
 
+def test_a_corpus_with_one_string_of_categories_gets_lists(tmp_path):
+    row = {"sample_id": "a", "base_id": "a", "text": "words", "label": "toxic", "lang": "en", "source": "test"}
+    rows = [{**row, "category": "insult+threat"}, {**row, "sample_id": "b", "category": None}]
+    old = pd.DataFrame(rows).assign(target_ident=None, split="train")
+    old.to_parquet(tmp_path / "old")
+    new = records.read(records.Sample, tmp_path / "old")
+    assert new["categories"].tolist() == [["insult", "threat"], []]
+    assert "category" not in new
+    assert records.corpus_digest(new) == records.corpus_digest(old)
+
+
 def test_a_newer_table_is_refused_with_both_versions(tmp_path):
     records.write(WithReviewer, records.read(WithReviewer, VERSION_0), tmp_path / "newer")
     known = records.LabelledAttack.version()

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.shared import records
@@ -14,7 +14,7 @@ ROW = {
     "text": "some words",
     "label": "toxic",
     "lang": "en",
-    "category": None,
+    "categories": [],
     "target_ident": None,
     "source": "test",
     "split": "train",
@@ -30,6 +30,15 @@ def test_reads_what_it_wrote(tmp_path):
     assert records.read(records.Sample, tmp_path / "new" / "t.parquet")["text"].tolist() == ["some words"]
 
 
+@given(st.lists(st.lists(st.text(min_size=1)), min_size=1, max_size=4))
+@settings(max_examples=15)
+def test_categories_are_lists_as_they_were_written(tmp_path_factory, lists):
+    path = tmp_path_factory.mktemp("records") / "t.parquet"
+    rows = [{**ROW, "sample_id": str(number), "categories": names} for number, names in enumerate(lists)]
+    records.write(records.Sample, pd.DataFrame(rows), path)
+    assert records.read(records.Sample, path)["categories"].tolist() == lists
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -38,6 +47,9 @@ def test_reads_what_it_wrote(tmp_path):
         ({"text": ""}, "text"),
         ({"text": "x" * 5001}, "text"),
         ({"labell": 1}, "labell"),
+        ({"categories": "insult"}, "categories"),
+        ({"categories": ["insult", None]}, "categories"),
+        ({"categories": [""]}, "categories"),
     ],
 )
 def test_refuses_what_does_not_fit_and_names_the_column(changes, named, tmp_path):

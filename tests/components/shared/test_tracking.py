@@ -20,7 +20,7 @@ def labelled(text):
     costs = {"budget": 3, "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1, "similarity": 0.9}
     texts = {"attack_id": text, "base_id": "b", "original_text": "o", "perturbed_text": text, "split": "train"}
     scores = {"victim_version": "1", "threshold": 0.5, "score_before": 0.9, "score_after": 0.1, "status": "success"}
-    labels = {"label_gold": "toxic", "label": "toxic", "label_confidence": 0.9, "label_source": "gold"}
+    labels = {"label_gold": "toxic", "label": "toxic", "label_confidence": 0.9, "label_source": "gold", "votes": "{}"}
     return pd.DataFrame([{**facts, **costs, **texts, **scores, **labels, "needs_review": False}])
 
 

@@ -19,7 +19,7 @@ from content_arena.pipelines.cli.app import app
 from tests.components.canary_rollout.rollouts import at
 
 COMMANDS = ["run", "data check", "battle", "status", "promote", "rollback", "serve", "compile", "submit"]
-COMMANDS += ["migrate perspective"]
+COMMANDS += ["migrate perspective", "review list", "review export", "review import"]
 
 
 @pytest.fixture

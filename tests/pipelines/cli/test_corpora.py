@@ -81,6 +81,7 @@ def lived_in(tmp_path_factory, data):
     tracking.log_page("corpus/quality.html", (run / "prepare-corpus" / "quality").read_text())
     made = attacks(corpus)
     tracking.log_labelled("sv", made)
+    tracking.log_regressions("sv", "gather_attacks", made[list(records.Attack.to_schema().columns)])
     records.write(records.LabelledAttack, made, run / "label-attacks" / "labelled")
     (run / "label-attacks" / "review").write_text(made.to_csv(index=False))
     examples = [{"strategy": "s", "original": STORED, "perturbed": ATTACKED}, {"original": "a b", "perturbed": "a_b"}]

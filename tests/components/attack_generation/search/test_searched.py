@@ -15,12 +15,13 @@ from content_arena.components.attack_generation.search.curve import budgets, cur
 from content_arena.components.attack_generation.search.drafts import Draft
 from content_arena.components.attack_generation.search.methods import METHODS
 from content_arena.components.attack_generation.searched import Plan
-from content_arena.components.attack_generation.settings import SEARCHES
+from content_arena.components.attack_generation.settings import EVOLVING, SEARCHES
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 WORDS = "you are a stupid idiot and everybody knows that very well today"
+every_search = pytest.mark.parametrize("method", SEARCHES)
 every_method = pytest.mark.parametrize("method", METHODS)
 FEW = ("char_typo", "leet_sub", "char_split", "benign_append", "space_join")
 
@@ -50,7 +51,7 @@ class Unbeatable(ByWord):
 def samples(texts, lang="en"):
     rows = [
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": "toxic", "lang": lang, "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": text, "label": "toxic", "lang": lang, "categories": [],
             "target_ident": None, "source": "test", "split": "validation",
         }
         for i, text in enumerate(texts)
@@ -63,10 +64,10 @@ def few(lang="en"):
 
 
 def test_the_methods_are_those_of_the_settings():
-    assert tuple(METHODS) == SEARCHES
+    assert (*METHODS, EVOLVING) == SEARCHES
 
 
-@every_method
+@every_search
 @given(texts=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=3), budget=st.integers(1, 12))
 @settings(max_examples=12)
 def test_any_text_within_the_budget_and_the_same_again(method, texts, budget):

@@ -130,9 +130,10 @@ def test_what_was_not_written_is_skipped(llm, write_with, bound):
     assert writer.not_written == {"refused": 6}
 
 
-def test_a_search_goes_on_from_what_was_written(llm, write_with, bound):
+@pytest.mark.parametrize("method", ["greedy", "beam", "evolving"])
+def test_a_search_goes_on_from_what_was_written(llm, write_with, bound, method):
     chosen = [bound(write_with())["llm_paraphrase"], *strategies.select("en", ["char_split", "leet_sub"])]
-    found = search(SAMPLES, WordList(), chosen, Plan("greedy", 20, seed=1)).battle.attacks
+    found = search(SAMPLES, WordList(), chosen, Plan(method, 20, seed=1)).battle.attacks
     judged = outcomes.judged(found)
     assert (judged["status"] == "success").all()
     assert judged["readable"].all()

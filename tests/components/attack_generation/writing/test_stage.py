@@ -15,7 +15,7 @@ def fight(tmp_path, tiny_bundle, llm, monkeypatch):
     monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
     rows = [
         {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {words} today", "lang": "en", "category": None,
+            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"you are {words} today", "lang": "en", "categories": [],
             "label": "toxic" if "stupid" in words else "benign", "target_ident": None, "source": "test",
             "split": "validation" if i % 2 else "train",
         }
