@@ -64,7 +64,7 @@ HOMES = {
     "requests": (
         "components.shared.chat",
         "components.shared.reachable",
-        "components.attack_generation.busy_servers",
+        "components.shared.busy_servers",
         "components.attack_generation.victims",
         "components.corpus_preparation.sources",
         "components.canary_rollout.measuring",

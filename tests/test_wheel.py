@@ -17,7 +17,7 @@ from tests.import_graph import PREFIX, ROOT, modules
 #: What setuptools reads. The tree itself is not built in: that would leave build/ and *.egg-info behind.
 _SOURCES = ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE", "components", "pipelines")
 #: Files that modules read beside themselves.
-_DATA = (".html", ".jsonl")
+_DATA = (".html", ".jsonl", ".toml")
 #: Imports every module below a package and prints where each came from.
 _IMPORT_ALL = """
 import importlib, json, pkgutil

@@ -22,17 +22,20 @@ def attempts_on(targets: Sequence[Target], search: LadderSearch) -> pd.DataFrame
     """The attempts, which do not depend on the victim: up to ``budget`` on a toxic text, one on a benign one.
 
     Returns:
-        One row an attempt: base_id, strategy, label (of the original), rung (from 0), original_text, perturbed_text,
+        One row an attempt: base_id, strategy, label (of what it makes), rung (from 0), original_text, perturbed_text,
         readable (whether a person can still read the perturbed text). An attempt that changes nothing has no row.
     """
+    search.make_all(targets)
+    made = [(target, rung, attempt) for target in targets for rung, attempt in enumerate(search.attempts(target))]
     rows = [
         (target.base_id, target.strategy.name, target.label, rung, target.text, attempt.text)
-        for target in targets
-        for rung, attempt in enumerate(search.attempts(target))
+        for target, rung, attempt in made
     ]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     readable = readability(table) >= MIN_READABILITY if rows else np.zeros(0, dtype=bool)
-    return table.assign(readable=readable)
+    # What an LLM wrote resembles the original as little as it should, and is plain text.
+    is_plain = np.array([target.strategy.rewrites for target, _, _ in made], dtype=bool)
+    return table.assign(readable=readable | is_plain)
 
 
 def scored(attempts: pd.DataFrame, victim: CachedVictim) -> pd.DataFrame:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from rapidfuzz.distance import Levenshtein
 
-from content_arena.components.attack_generation.search import LadderSearch, Outcome, Search, Target
+from content_arena.components.attack_generation.search import Attempt, LadderSearch, Outcome, Search, Target
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.readability import WRITTEN
 from content_arena.components.shared.records import sha256_of
 
 
@@ -81,9 +83,11 @@ def fight(
     rows = [
         attack_row(target, outcome, before[target.text], cached, search.budget)
         for target, outcome in zip(targets, outcomes, strict=True)
+        # The original does not stand in for a text of the other label that was not made of it.
+        if outcome.attempt is not None or not target.is_of_other_label
     ]
     digests = {
-        strategy.name: search.digest([target for target in targets if target.strategy is strategy])
+        strategy.name: search.digest([target for target in targets if target.strategy.name == strategy.name])
         for strategy in strategies
     }
     return Battle(pd.DataFrame(rows), digests, cached.n_queries)
@@ -95,7 +99,7 @@ def make_seed(seed: int, *parts: str) -> int:
 
 
 def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: int) -> list[Target]:
-    """Every pair of a text and a strategy that works on its language, strategy by strategy.
+    """Every pair of a text and a strategy that works on its language and label, strategy by strategy.
 
     Args:
         samples: Rows of Sample.
@@ -109,10 +113,11 @@ def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: in
         raise InputError("a battle needs at least one text and one strategy")
     originals = samples[["base_id", "text", "label", "lang", "split"]].to_numpy(dtype=object).tolist()
     return [
-        Target(base_id, text, label, lang, split, strategy, make_seed(seed, base_id, strategy.name))
+        Target(base_id, text, made, lang, split, how, make_seed(seed, base_id, strategy.name), label)
         for strategy in strategies
         for base_id, text, label, lang, split in originals
         if strategy.speaks(lang)
+        for how, made in strategy.makes(label)
     ]
 
 
@@ -139,7 +144,7 @@ def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVi
     """
     attempt = outcome.attempt
     text = attempt.text if attempt else target.text
-    was_right = (before >= victim.threshold) == (target.label == "toxic")
+    was_right = (before >= victim.threshold) == ((target.original_label or target.label) == "toxic")
     status = "skipped" if attempt is None or not was_right else "success" if outcome.turned else "failed"
     distance = Levenshtein.distance(target.text, text)
     return {
@@ -148,7 +153,7 @@ def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVi
         "lang": target.lang,
         "strategy": target.strategy.name,
         "family": target.strategy.family,
-        "params": "{}",
+        "params": _params(target, attempt),
         "seed": attempt.seed if attempt else target.seed,
         "intensity": attempt.intensity if attempt else 0.0,
         "budget": budget,
@@ -166,6 +171,14 @@ def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVi
         "similarity": _similarity(target.text, text, victim.victim),
         "split": target.split,
     }
+
+
+def _params(target: Target, attempt: Attempt | None) -> str:
+    """Of a text that an LLM wrote, what was asked, and the text that a person has to be able to read."""
+    if attempt is None or not target.strategy.rewrites:
+        return "{}"
+    twin = {"original_label": target.original_label} if target.is_of_other_label else {}
+    return json.dumps({**target.strategy.made_with(), **twin, WRITTEN: attempt.text})
 
 
 def _similarity(original: str, perturbed: str, victim: Victim) -> float:

@@ -40,7 +40,7 @@ def generate_attacks(
         texts_per_label: Training texts of each label to attack.
         seed: The same seed gives the same attack set.
         held_out_strategies: Strategies that are judged only; chosen by the seed, or kept from the champion, if empty.
-        settings: Further settings by section; [attack] is read.
+        settings: Further settings by section; [attack] is read, and [llm] if strategies need an LLM.
         shard: Which part of the strategies this task takes, from 0.
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
@@ -50,6 +50,7 @@ def generate_attacks(
 
     from content_arena.components.attack_generation import generate
     from content_arena.components.attack_generation.settings import AttackSettings
+    from content_arena.components.shared.chat import ChatSettings
     from content_arena.components.shared.settings import read
 
     generate.generate_attacks(
@@ -68,6 +69,7 @@ def generate_attacks(
             texts_per_label=int(texts_per_label),
             held_out_strategies=tuple(held_out_strategies),
         ),
+        chat=read("generate_attacks", ChatSettings, settings),
         search=search,
         seed=int(seed),
         shard=int(shard),
@@ -95,8 +97,8 @@ def gather_attacks(
         summaries: The shards' summaries.
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
-        metrics: n_attacks, n_queries, n_refused, n_success, n_failed, n_skipped, n_toxic_success, n_toxic_failed,
-            evasion_seen, evasion_held_out (rates in [0, 1]).
+        metrics: n_attacks, n_queries, n_refused, n_not_written, n_success, n_failed, n_skipped, n_toxic_success,
+            n_toxic_failed, evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 

@@ -16,7 +16,14 @@ from content_arena.components.attack_generation.selection import DEFAULT, Select
 from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims.addresses import shown
+from content_arena.components.attack_generation.writing.binding import (
+    Reporting,
+    bound,
+    tell_what_was_written,
+    writer_for,
+)
 from content_arena.components.shared import records
+from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import Progress, log, note, stage
@@ -37,6 +44,7 @@ def generate_attacks(
     lang: str,
     pipeline_run: str,
     settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
+    chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     search: str = LADDER,
     seed: int = 0,
     shard: int = 0,
@@ -63,6 +71,7 @@ def generate_attacks(
         pipeline_run: Id of the pipeline run.
         settings: How to attack; ``texts_per_label`` counts training texts. If it holds out nothing, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
+        chat: How an LLM is asked, if strategies need one.
         search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, or of the texts, from 0.
@@ -79,12 +88,13 @@ def generate_attacks(
     named, selection = settings.held_out_strategies, settings.selection
     chosen = held_out.resolve_for(victim, lang, seed, named, tracking_uri, selection)
     seen, unseen = split_strategies(lang, chosen.names, selection)
+    writer = writer_for([*seen, *unseen], chat, Reporting.of_stage(STAGE))
     opened = victims.open_victim(victim, tracking_uri, reading=settings.reading)
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
     tasks = Assignment(
         corpus=corpus,
-        seen=seen,
-        held_out=unseen,
+        seen=bound(seen, writer),
+        held_out=bound(unseen, writer),
         settings=settings,
         plan=Plan(search, settings.budget, settings.max_edit_share, seed),
         shard=Shard(shard, n_shards),
@@ -101,12 +111,15 @@ def generate_attacks(
     for learnt in (result.learnt for result in found if result.learnt):
         log(STAGE, f"learnt, with the mean reward: {'; '.join(learnt)}")
     _note_what_shows_little(opened, fought)
+    tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
     n_refused = sum(result.n_refused for result in found)
+    n_not_written = writer.n_not_written if writer else 0
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(
-        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen), n_refused))), encoding="utf-8"
+        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen), n_refused, n_not_written))),
+        encoding="utf-8",
     )
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
@@ -170,6 +183,7 @@ def gather_attacks(
         "n_attacks": float(len(everything)),
         "n_queries": float(sum(summary.n_queries for summary in summaries)),
         "n_refused": float(sum(summary.n_refused for summary in summaries)),
+        "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
         "evasion_seen": evasion(seen[seen["split"] == "validation"]),
@@ -244,6 +258,7 @@ class _Summary:
         victim_version: Name of the model that was attacked.
         held_out: The held-out strategies and who chose them, for people.
         n_refused: Attacks that were not asked about because they failed a constraint.
+        n_not_written: Texts that an LLM was asked for, and did not write.
     """
 
     digests: Mapping[str, str]
@@ -251,6 +266,7 @@ class _Summary:
     victim_version: str
     held_out: str
     n_refused: int
+    n_not_written: int
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -267,6 +283,7 @@ class _Summary:
                 fields.text("victim_version"),
                 fields.text("held_out"),
                 fields.whole("n_refused"),
+                fields.whole("n_not_written"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

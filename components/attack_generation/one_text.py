@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,6 +15,13 @@ from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.attack_generation.settings import KSERVE, Reading
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
+from content_arena.components.attack_generation.writing.binding import (
+    Reporting,
+    bound,
+    tell_what_was_written,
+    writer_for,
+)
+from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
@@ -98,9 +105,11 @@ def attack(
         return report
     samples = pd.DataFrame([{"base_id": "text", "text": text, "label": "toxic", "lang": lang, "split": "test"}])
     one_by_one = battle.fight(samples, cached, chosen, seed=plan.seed, search=LadderSearch(budget))
+    # Of a text that is written in two forms, the benign one is no attack.
+    toxic = one_by_one.attacks[one_by_one.attacks["label_gold"] == "toxic"]
     together = searched.search(samples, cached, chosen, plan)
     attacks = [
-        *(_attacked(row, (str(row["strategy"]),)) for row in judged(one_by_one.attacks).to_dict("records")),
+        *(_attacked(row, (str(row["strategy"]),)) for row in judged(toxic).to_dict("records")),
         *(_attacked(row, searched.made_with(str(row["params"]))) for row in _rows(together.battle.attacks)),
     ]
     return Report(score, cached.threshold, cached.n_queries, attacks)
@@ -116,11 +125,28 @@ def attack_on(
     plan: Plan,
     reading: Reading = KSERVE,
     tracking_uri: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Report:
-    """:func:`attack` on the filter that a user names, with the strategies that a user selects."""
+    """:func:`attack` on the filter that a user names, with the strategies that a user selects.
+
+    Args:
+        spec: The filter, see :func:`content_arena.components.attack_generation.victims.open_victim`.
+        text: See :func:`attack`.
+        lang: See :func:`attack`.
+        selection: The strategies.
+        budget: See :func:`attack`.
+        plan: See :func:`attack`.
+        reading: How a filter behind a URL is asked and read.
+        tracking_uri: MLflow server; the environment's if None.
+        say: Called with what an LLM does that writes attacks.
+    """
     chosen = strategies.selected(lang, selection)
+    reporting = Reporting(say, say)
+    writer = writer_for(chosen, ChatSettings(), reporting)
     opened = victims.open_victim(spec, tracking_uri, reading=reading)
-    return attack(text, lang, opened, chosen, budget=budget, plan=plan)
+    report = attack(text, lang, opened, bound(chosen, writer), budget=budget, plan=plan)
+    tell_what_was_written(writer, reporting)
+    return report
 
 
 def _rows(attacks: pd.DataFrame) -> list[dict[Hashable, object]]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
+from random import Random
 
 import pandas as pd
 
@@ -23,8 +24,10 @@ from content_arena.components.attack_generation.settings import EVOLVING, SEARCH
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
+from content_arena.components.attack_generation.writing.ahead import in_threads
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.readability import WRITTEN
 from content_arena.components.shared.records import sha256_of
 
 #: The family that stands in the attacks of a search, which mix strategies.
@@ -111,6 +114,7 @@ def search(
     scores = toxic["score"].tolist()
     caught = [score >= cached.threshold for score in scores]
     tasks = [_task(target, score, strategies, plan) for target, score in zip(targets, scores, strict=True)]
+    _write_ahead([task for task, is_caught in zip(tasks, caught, strict=True) if is_caught])
     learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard))) if plan.method == EVOLVING else None
     method = METHODS[plan.method] if learner is None else learner.walk
     walks = [method(task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
@@ -158,6 +162,14 @@ def _task(target: Target, score: float, strategies: Sequence[Strategy], plan: Pl
     )
 
 
+def _write_ahead(tasks: Sequence[Task]) -> None:
+    """Has an LLM write what most searches begin with; what else they want of it they wait for, one after the other."""
+    in_threads(
+        lambda work: work[0].perturb(work[1].original.text, Random(work[1].seed), 1.0),  # noqa: S311 - no secret
+        [(strategy, (strategy, task)) for task in tasks for strategy in task.strategies],
+    )
+
+
 def _row(
     target: Target, visit: door.Visit | None, before: float, victim: CachedVictim, plan: Plan
 ) -> dict[str, object]:
@@ -186,7 +198,9 @@ def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int]]:
 
 def _parameters(visit: door.Visit | None, order: Mapping[str, int]) -> dict[str, object]:
     edits = [] if visit is None or visit.best is None else [asdict(edit) for edit in visit.best.edits]
-    return {"params": json.dumps(({"edits": edits} if edits else {}) | dict(order))}
+    written = None if visit is None or visit.best is None else visit.best.written
+    by_llm = {} if written is None else {WRITTEN: written}
+    return {"params": json.dumps(({"edits": edits} if edits else {}) | by_llm | dict(order))}
 
 
 def _digest(target: Target, strategies: Sequence[Strategy], plan: Plan) -> str:

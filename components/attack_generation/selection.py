@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: What strategies change, in the order in which they are listed.
-FAMILIES = ("unicode", "char", "word", "sentence", "emoji", "slang", "ko", "compound")
+FAMILIES = ("unicode", "char", "word", "sentence", "emoji", "slang", "ko", "compound", "llm")
 #: Modules of the folder that hold no strategy.
-HELPERS = frozenset({"__init__", "base", "neighbours", "pictures", "words"})
+HELPERS = frozenset({"__init__", "base", "neighbours", "pictures", "rewriting", "words"})
 
 
 @dataclass(frozen=True)

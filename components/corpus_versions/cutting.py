@@ -60,7 +60,7 @@ def cut(path: Path, wanted: Wanted) -> Cut | None:
     if b"\0" in start:
         return None
     content = path.read_bytes().decode("utf-8", "surrogateescape")
-    for cut_text in (_cut_page, _cut_document, _cut_rows, _cut_prose):
+    for cut_text in (_cut_page, _cut_document, _cut_lines, _cut_rows, _cut_prose):
         known, found = cut_text(content, wanted)
         if known:
             return found
@@ -116,6 +116,26 @@ def _cut_document(content: str, wanted: Wanted) -> _Cutter:
         return False, None
     rest, n_places = _without(document, wanted)
     return True, _text(json.dumps(rest), n_places)
+
+
+def _cut_lines(content: str, wanted: Wanted) -> _Cutter:
+    """Of a file with a JSON object in each line; a line that a killed process left unfinished goes with the others."""
+    # At "\n" alone: a text may hold other characters that end a line.
+    lines = [line for line in content.split("\n") if line.strip()]
+    objects = [_object(line) for line in lines]
+    if not objects or objects[0] is None:
+        return False, None
+    found = [each is not None and (_is_example(each, wanted) or _without(each, wanted)[1] > 0) for each in objects]
+    kept = [line for line, each, is_one in zip(lines, objects, found, strict=True) if each is not None and not is_one]
+    return True, _text("".join(f"{line}\n" for line in kept), sum(found))
+
+
+def _object(line: str) -> Mapping[str, object] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, Mapping) else None
 
 
 def _without(value: object, wanted: Wanted) -> tuple[object, int]:

@@ -41,7 +41,7 @@ def evaluate_challenger(
         texts_per_label: Test texts of each label to attack.
         seed: Of the attacks.
         held_out_strategies: Strategies neither model was trained on; the choice of the training if empty.
-        settings: Further settings by section; [evaluation] is read, and of [attack] what to attack with.
+        settings: Further settings by section; [evaluation] and [llm] are read, and of [attack] what to attack with.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
@@ -49,6 +49,7 @@ def evaluate_challenger(
     from content_arena.components.attack_generation.settings import AttackSettings
     from content_arena.components.evaluation import dashboard, evaluate
     from content_arena.components.evaluation.settings import EvaluationSettings
+    from content_arena.components.shared.chat import ChatSettings
     from content_arena.components.shared.settings import read
 
     judged = evaluate.evaluate_challenger(
@@ -64,6 +65,7 @@ def evaluate_challenger(
         held_out=held_out_strategies,
         selection=read("evaluate_challenger", AttackSettings, settings).selection,
         settings=read("evaluate_challenger", EvaluationSettings, settings),
+        chat=read("evaluate_challenger", ChatSettings, settings),
         tracking_uri=tracking_uri or None,
     )
     classifications = {"champion": champion_classification, "challenger": challenger_classification}

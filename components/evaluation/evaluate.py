@@ -19,6 +19,12 @@ from content_arena.components.attack_generation.selection import DEFAULT, Select
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim
+from content_arena.components.attack_generation.writing.binding import (
+    Reporting,
+    bound,
+    tell_what_was_written,
+    writer_for,
+)
 from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
@@ -26,6 +32,7 @@ from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.evaluation.statistics import Trials
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import evaluation_record, records
+from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.evaluation_record import (
     Evaluation,
@@ -87,6 +94,7 @@ def evaluate_challenger(
     held_out: Sequence[str] = (),
     selection: Selection = DEFAULT,
     settings: EvaluationSettings = EvaluationSettings(),  # noqa: B008 - frozen
+    chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     tracking_uri: str | None = None,
 ) -> Evaluation:
     """Compares a challenger with the champion.
@@ -105,6 +113,7 @@ def evaluate_challenger(
             :func:`content_arena.components.attack_generation.held_out.resolve`.
         selection: What to attack with.
         settings: The other settings.
+        chat: How an LLM is asked, if strategies need one.
         tracking_uri: MLflow server; the environment's if None.
 
     Returns:
@@ -122,10 +131,13 @@ def evaluate_challenger(
     log(STAGE, f"{len(texts.test)} clean texts, {n_guard} guard texts; {len(attacked)} attacked, against both models")
     log(STAGE, f"held out: {chosen}")
     seen, unseen = split_strategies(lang, chosen.names, selection)
+    writer = writer_for([*seen, *unseen], chat, Reporting.of_stage(STAGE))
     tracking = Tracking(tracking_uri, pipeline_run)
     suite = regressions.assemble(tracking.earlier_regressions(lang), _trained_on(corpus))
     log(STAGE, f"regression suite: {len(suite)} attacks that once worked, from {suite.n_runs} earlier runs")
-    attacks = _attack(models, attacked, chosen, [*seen, *unseen], lang, suite, budget=budget, seed=seed)
+    every = bound([*seen, *unseen], writer)
+    attacks = _attack(models, attacked, chosen, every, lang, suite, budget=budget, seed=seed)
+    tell_what_was_written(writer, Reporting.of_stage(STAGE))
     evaluation = _evaluation(models, texts, attacks, lang, settings)
     evaluation_record.write(evaluation, evaluation_path)
     tracking.log_regressions(lang, STAGE, regressions.worth_keeping(pd.concat(attacks.by_model.values())))

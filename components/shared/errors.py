@@ -27,6 +27,10 @@ class VictimError(ArenaError):
     """A filter under attack that does not answer, or whose answer is no score."""
 
 
+class ChatError(ArenaError):
+    """An LLM that is not set up, does not answer, or does not take what it is asked."""
+
+
 class RefusedError(ArenaError):
     """A refusal: the command worked, and its answer is no."""
 

@@ -7,6 +7,7 @@ are the "constraints" of Morris et al. 2020, "TextAttack".
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from content_arena.components.shared.canonical import canonicalise, canonicalise
 
 #: Least readability of a text that counts as readable.
 MIN_READABILITY = 0.5
+#: Name in an attack's params of the text that an LLM wrote in the original's place.
+WRITTEN = "written"
 
 
 def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -24,23 +27,35 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
 
     The canonical texts are compared twice, once as they are and once without all that is no letter or digit; the higher
     similarity counts. A longer perturbed text is searched for the original, because an attack may put friendly
-    sentences around it.
+    sentences around it. What an LLM wrote takes the original's place: it resembles the original as little as it should.
 
     Args:
-        attacks: Rows of Attack.
+        attacks: Rows of Attack; their params may be missing.
 
     Returns:
         float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
     # Every strategy attacks the same originals, so each of them is read once.
-    originals = {text: _as_people_read(text) for text in attacks["original_text"].unique()}
-    pairs = zip(attacks["original_text"], attacks["perturbed_text"], strict=True)
+    to_read = _to_read(attacks)
+    originals = {text: _as_people_read(text) for text in dict.fromkeys(to_read)}
+    pairs = zip(to_read, attacks["perturbed_text"], strict=True)
     return np.array([_similarity(originals[old], _as_people_read(new)) for old, new in pairs], dtype=float)
 
 
 def of_pair(original: str, perturbed: str) -> float:
     """See :func:`readability`, for one text; the readings of originals are remembered."""
     return _similarity(_original_as_people_read(original), _as_people_read(perturbed))
+
+
+def _to_read(attacks: pd.DataFrame) -> list[str]:
+    """The text of each attack that a person should be able to read in the perturbed one."""
+    originals: list[str] = attacks["original_text"].tolist()
+    if "params" not in attacks:
+        return originals
+    return [
+        str(json.loads(params).get(WRITTEN, original)) if WRITTEN in params else original
+        for original, params in zip(originals, attacks["params"], strict=True)
+    ]
 
 
 @functools.lru_cache(maxsize=4096)

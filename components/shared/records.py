@@ -113,13 +113,15 @@ class Attack(Record):
     # pandera's model has a method of this name. The files have a column of this name, and nothing calls the method.
     strategy: Series[str]  # type: ignore[assignment]
     family: Series[str]
-    params: Series[str] = pa.Field(description="JSON: a search's edits; if it learns, also shard and order.")
+    params: Series[str] = pa.Field(
+        description="JSON: what an LLM was asked and wrote; a search's edits; if it learns, also shard and order."
+    )
     seed: Series[int] = pa.Field(description="Seed of the attempt kept: the same seed gives the same text again.")
     intensity: Series[float] = pa.Field(ge=0, le=1, description="Share of the editable places the attempt aimed at.")
     budget: Series[int] = pa.Field(ge=1, description="Queries the pair was allowed.")
     original_text: Series[str]
     perturbed_text: Series[str]
-    label_gold: Series[str] = pa.Field(isin=LABELS, description="Label of the original.")
+    label_gold: Series[str] = pa.Field(isin=LABELS, description="The original's label; of a benign twin: benign.")
     victim_version: Series[str]
     threshold: Series[float] = pa.Field(description="The victim's own threshold.")
     score_before: Series[float] = pa.Field(ge=0, le=1, description="Victim's probability of toxic, original.")

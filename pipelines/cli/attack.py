@@ -68,7 +68,9 @@ def attack(
     reading = Reading(victim.map, victim.request, victim.inverted)
     require(shown, reading)
     strategies, families = tuple(options.strategies or ()), tuple(options.families or ())
-    with environment(login.as_environment()):
+    home = ArenaHome.from_environment()
+    # What an LLM writes is kept in the home.
+    with environment(login.as_environment() | {"ARENA_HOME": str(home.path)}):
         report = one_text.attack_on(
             shown,
             text,
@@ -77,7 +79,8 @@ def attack(
             budget=options.budget,
             plan=Plan(options.search, options.search_budget, seed=options.seed),
             reading=reading,
-            tracking_uri=ArenaHome.from_environment().tracking_uri,
+            tracking_uri=home.tracking_uri,
+            say=console.status,
         )
     _show(shown, options.seed, report, as_json=as_json)
 

@@ -218,6 +218,7 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "queries": everything.queries,
         "edit_share": everything.edit_share,
         "refused": int(finished.metric("gather_attacks", "n_refused")),
+        "not_written": int(finished.metric("gather_attacks", "n_not_written")),
         "strategies": rows,
         "corpus": local_runs.corpus_answer(finished),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from content_arena.components.attack_generation.settings import AttackSettings
+from content_arena.components.shared.chat import ChatSettings, open_chat
 from content_arena.pipelines.cli import standard_input
 from content_arena.pipelines.cli.console import err
 from content_arena.pipelines.cli.options import (
@@ -68,7 +69,8 @@ def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
     names, families = attack.strategies or [], attack.families or []
     # The stage would refuse it as well, after it has read the corpus.
     selection = AttackSettings(strategies=tuple(names), families=tuple(families)).selection
-    strategies.selected(arguments["lang"], selection)
+    if any(strategy.rewrites for strategy in strategies.selected(arguments["lang"], selection)):
+        open_chat(ChatSettings())
     arguments.setdefault("settings", {}).setdefault("attack", {}).update(strategies=names, families=families)
 
 

@@ -8,6 +8,8 @@ S3_SECRET = "arena-s3"  # noqa: S105 - the name of a Secret
 HUB_SECRET = "arena-hub"  # noqa: S105
 PROBE_SECRET = "arena-probe"  # noqa: S105
 DATA_SECRET = "arena-data"  # noqa: S105
+#: With what an LLM is reached by, for stages that have it write attacks.
+LLM_SECRET = "arena-llm"  # noqa: S105
 #: With a token of the account that rolls out.
 ROLLOUT_SECRET = "arena-rollout"  # noqa: S105
 #: With the key by which forgotten texts are recognised; needed once a text was forgotten.

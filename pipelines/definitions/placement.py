@@ -13,11 +13,13 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
+from content_arena.components.shared.chat import LLM_VARIABLES
 from content_arena.components.shared.home import KEY_VARIABLE
 from content_arena.pipelines.definitions.addresses import (
     DATA_SECRET,
     FORGET_SECRET,
     HUB_SECRET,
+    LLM_SECRET,
     PROBE_SECRET,
     ROLLOUT_SECRET,
     S3_ENDPOINT,
@@ -183,6 +185,8 @@ class Placement:
             kubernetes.use_secret_as_env(task, self.data_secret, {key: key for key in _DATA_KEYS}, optional=True)
         if stage.needs_hub:
             kubernetes.use_secret_as_env(task, self.hub_secret, {"HF_TOKEN": "HF_TOKEN"}, optional=True)
+        if stage.asks_llm:
+            kubernetes.use_secret_as_env(task, LLM_SECRET, {name: name for name in LLM_VARIABLES}, optional=True)
         if stage.probes:
             token = {"token": "CONTENT_ARENA_PROBE_TOKEN"}
             kubernetes.use_secret_as_env(task, self.probe_secret, token, optional=True)

@@ -20,6 +20,7 @@ from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
 from content_arena.components.shared import settings
+from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 
@@ -66,6 +67,7 @@ def sections() -> dict[str, type[Any]]:
         PromotionSettings,
         Policy,
         RolloutSettings,
+        ChatSettings,
     )
     return {kind.SECTION: kind for kind in kinds}
 

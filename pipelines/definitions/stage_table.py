@@ -43,6 +43,7 @@ class Stage:
         publishes: Whether it writes bundles to object storage and needs its credentials.
         reads_data: Whether it reads the users' data and needs the credentials of object storage and databases.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
+        asks_llm: Whether it may have an LLM write attacks, and needs the LLM's address and key.
         probes: Whether it sends probes to the predictor and needs the token for them.
         rolls_out: Whether it changes what serves, and needs the token of the account that may.
         knows_forgotten: Whether it leaves out or refuses forgotten texts, and needs the key to recognise them.
@@ -59,6 +60,7 @@ class Stage:
     publishes: bool = False
     reads_data: bool = False
     needs_hub: bool = False
+    asks_llm: bool = False
     probes: bool = False
     rolls_out: bool = False
     knows_forgotten: bool = False
@@ -102,7 +104,9 @@ BOOTSTRAP_CHAMPION = Stage(
     knows_forgotten=True,
     keeps_checkpoints=True,
 )
-GENERATE_ATTACKS = Stage(name="generate_attacks", title="Attack", package="attack_generation", resources=_SCORING)
+GENERATE_ATTACKS = Stage(
+    name="generate_attacks", title="Attack", package="attack_generation", resources=_SCORING, asks_llm=True
+)
 GATHER_ATTACKS = Stage(name="gather_attacks", title="Gather attacks", package="attack_generation", resources=_LIGHT)
 DECIDE_RETRAINING = Stage(
     name="decide_retraining",
@@ -122,7 +126,11 @@ TRAIN_QLORA = Stage(
     keeps_checkpoints=True,
 )
 EVALUATE_CHALLENGER = Stage(
-    name="evaluate_challenger", title="Compare with champion", package="evaluation", resources=_SCORING
+    name="evaluate_challenger",
+    title="Compare with champion",
+    package="evaluation",
+    resources=_SCORING,
+    asks_llm=True,
 )
 PROMOTE_CHALLENGER = Stage(
     name="promote_challenger", title="Promote or refuse", package="promotion", resources=_REGISTERING, publishes=True

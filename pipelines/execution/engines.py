@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from content_arena.components.attack_generation.settings import VICTIM_VARIABLES
+from content_arena.components.shared.chat import LLM_VARIABLES
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import KEY_VARIABLE
 from content_arena.pipelines.execution.home import MLFLOW_FOR_PEOPLE, ArenaHome
@@ -42,6 +43,7 @@ _PASSED_ON = (
     "CONTENT_ARENA_DATA_PASSWORD",
     KEY_VARIABLE,
     *VICTIM_VARIABLES,
+    *LLM_VARIABLES,
     *STAGE_VARIABLES,
 )
 

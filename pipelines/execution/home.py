@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.shared import database, reachable
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.home import home_folder
+from content_arena.components.shared.home import LLM_FOLDER, home_folder
 
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
@@ -84,6 +84,11 @@ class ArenaHome:
     def battles(self) -> Path:
         """One folder for each battle: what it was, its result, and the filter's answers until it is finished."""
         return self.path / "battles"
+
+    @property
+    def llm(self) -> Path:
+        """What LLMs wrote for attacks."""
+        return self.path / LLM_FOLDER
 
     @property
     def error_log(self) -> Path:

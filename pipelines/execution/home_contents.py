@@ -114,6 +114,8 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
         yield _holding("converted base models", path, "")
     for path in _inside(home.restored):
         yield _holding("restored corpora", path, "")
+    for path in _inside(home.llm):
+        yield _holding("texts that an LLM wrote", path, "the same attacks are made of them again")
     if (home.path / KEY_FILE).exists():
         yield _holding("key of forgotten texts", home.path / KEY_FILE, "forgotten texts are recognised by it")
     if home.error_log.exists():

@@ -45,6 +45,7 @@ def folders(home: ArenaHome) -> list[Folder]:
         Folder("reports", home.reports),
         Folder("restored corpora", home.restored),
         Folder("log of errors", home.error_log),
+        Folder("texts that an LLM wrote", home.llm),
         *(Folder("battles", path) for path in battles.record_files(home)),
         *(Folder("artifacts in MLflow", path) for path in _artifacts(home)),
     ]

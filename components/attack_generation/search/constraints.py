@@ -64,6 +64,16 @@ def usual(max_edit_share: float = 1.0) -> tuple[Constraint, ...]:
     return Acceptable(), EditShare(max_edit_share), Readable()
 
 
-def all_allow(constraints: Sequence[Constraint], original: str, perturbed: str) -> bool:
-    """Whether a text keeps every constraint."""
-    return all(constraint.allows(original, perturbed) for constraint in constraints)
+def all_allow(constraints: Sequence[Constraint], original: str, perturbed: str, written: str | None = None) -> bool:
+    """Whether a text keeps every constraint.
+
+    Args:
+        constraints: To keep.
+        original: The original.
+        perturbed: The text.
+        written: What an LLM wrote in the original's place: what a person has to be able to read then.
+    """
+    return all(
+        constraint.allows(written or original if isinstance(constraint, Readable) else original, perturbed)
+        for constraint in constraints
+    )

@@ -44,11 +44,13 @@ class Draft:
         places: Where each word of the original is in it; empty once a strategy changed the whole text otherwise than by
             putting something around it.
         edits: What was done, in order.
+        written: What an LLM wrote in the original's place, before the other edits; None if none did.
     """
 
     text: str
     places: tuple[Place, ...]
     edits: tuple[Edit, ...] = ()
+    written: str | None = None
 
     @classmethod
     def of(cls, text: str) -> Draft:
@@ -89,17 +91,20 @@ class Draft:
             changed.append(word)
         if not changed:
             return None
-        return Draft(text, tuple(places), (*self.edits, Edit(strategy.name, tuple(changed), seed)))
+        return Draft(text, tuple(places), (*self.edits, Edit(strategy.name, tuple(changed), seed)), self.written)
 
     def with_all(self, strategy: Strategy, intensity: float, seed: int) -> Draft | None:
-        """Applies a strategy to the whole text; None if it changes nothing."""
+        """Applies a strategy to the whole text; None if it changes nothing. An LLM gets originals only."""
+        if strategy.rewrites and self.edits:
+            return None
         rng = Random(_seed(seed, strategy.name, f"{intensity:.3f}"))  # noqa: S311 - no secret
         made = strategy.perturb(self.text, rng, intensity)
         if made == self.text:
             return None
         shift = made.find(self.text)
         places = () if shift < 0 else tuple((start + shift, end + shift) for start, end in self.places)
-        return Draft(made, places, (*self.edits, Edit(strategy.name, (), seed, intensity)))
+        written = made if strategy.rewrites else self.written
+        return Draft(made, places, (*self.edits, Edit(strategy.name, (), seed, intensity)), written)
 
 
 def _is_inside(text: str, made: str, place: Place) -> bool:

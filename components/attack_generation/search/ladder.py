@@ -15,6 +15,7 @@ from typing import Protocol
 
 from content_arena.components.attack_generation.strategies.base import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim
+from content_arena.components.attack_generation.writing.ahead import in_threads
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 
@@ -25,11 +26,12 @@ class Target:
     Attributes:
         base_id: Id of the original.
         text: The original.
-        label: ``toxic`` (an attack succeeds if it is not flagged) or ``benign`` (if it is).
+        label: Of what the strategy makes: ``toxic`` (an attack succeeds if it is not flagged) or ``benign`` (if it is).
         lang: ISO 639-1 code.
         split: Split of the original.
         strategy: What to attack with.
         seed: Seed of everything random about this target.
+        original_label: Label of the original; None if it is the same.
     """
 
     base_id: str
@@ -39,6 +41,12 @@ class Target:
     split: str
     strategy: Strategy
     seed: int
+    original_label: str | None = None
+
+    @property
+    def is_of_other_label(self) -> bool:
+        """Whether what the strategy makes has another label than the original."""
+        return self.original_label not in (None, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +126,13 @@ class LadderSearch:
             found = self._schedules[target] = [attempt for attempt in tried if _is_usable(attempt, target)]
         return found
 
+    def make_all(self, targets: Sequence[Target]) -> None:
+        """Makes the attempts that an LLM writes, several at a time."""
+        in_threads(self.attempts, [(target.strategy, target) for target in targets])
+
     def run(self, targets: Sequence[Target], victim: CachedVictim, advance: Callable[[int], None]) -> list[Outcome]:
         """See :meth:`Search.run`."""
+        self.make_all(targets)
         outcomes = [Outcome() for _ in targets]
         for rung in range(self.budget):
             alive = [

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from content_arena.components.attack_generation.selection import FAMILIES
+
+if TYPE_CHECKING:
+    from content_arena.components.attack_generation.writing import Writer
 
 #: Half-open range of characters an attack is confined to.
 Span = tuple[int, int]
@@ -25,12 +29,15 @@ class Strategy(ABC):
         langs: ISO 639-1 codes of the languages it applies to; None for any.
         by_default: Whether a battle attacks with it that names no strategies and families. A built-in strategy that
             came later is not: a run would take longer with every one, and its figures could not be compared any more.
+        rewrites: Whether an LLM writes the text anew: see :mod:`rewriting`, where what is said here about equal
+            arguments is said otherwise. Such a text is not compared with the original letter by letter.
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
     langs: ClassVar[frozenset[str] | None]
     by_default: ClassVar[bool] = True
+    rewrites: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -53,6 +60,23 @@ class Strategy(ABC):
         Returns:
             The perturbed text; the original itself where there is nothing to edit.
         """
+
+    def bound(self, writer: Writer) -> Self:
+        """The strategy with an LLM that writes; itself if it needs none."""
+        return self
+
+    @property
+    def at_once(self) -> int:
+        """How many threads can have it perturb at the same time to some use."""
+        return 1
+
+    def made_with(self) -> Mapping[str, str]:
+        """What beside the arguments its texts depend on, for records."""
+        return {}
+
+    def makes(self, label: str) -> Sequence[tuple[Strategy, str]]:
+        """What it makes of originals with a label: how, and the label of what comes out; nothing if it leaves them."""
+        return ((self, label),)
 
     def speaks(self, lang: str) -> bool:
         """Whether the strategy applies to a language."""

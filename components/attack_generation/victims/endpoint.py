@@ -69,7 +69,7 @@ class EndpointVictim:
         import requests
         from requests.adapters import HTTPAdapter
 
-        from content_arena.components.attack_generation.busy_servers import BusyRetry
+        from content_arena.components.shared.busy_servers import BusyRetry
 
         bare, own_login = split(url)
         self._dialect = speaks or dialect("", "", bare)
@@ -168,7 +168,7 @@ class EndpointVictim:
             ) from None
 
     def _advice_on(self, response: requests.Response) -> str:
-        from content_arena.components.attack_generation.busy_servers import n_repeats
+        from content_arena.components.shared.busy_servers import n_repeats
 
         if response.is_redirect:
             where = shown(urljoin(self.url, response.headers["Location"]))

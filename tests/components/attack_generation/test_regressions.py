@@ -100,7 +100,14 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
     paths = {name: tmp_path / name for name in ("attacks", "held_out", "summary", "all", "all_held_out")}
     records.write(records.Attack, attacks(3), paths["attacks"])
     records.write(records.Attack, records.Attack.empty(), paths["held_out"])
-    summary = {"digests": {}, "n_queries": 3, "victim_version": victim, "held_out": "none", "n_refused": 0}
+    summary = {
+        "digests": {},
+        "n_queries": 3,
+        "victim_version": victim,
+        "held_out": "none",
+        "n_refused": 0,
+        "n_not_written": 0,
+    }
     paths["summary"].write_text(json.dumps(summary))
     generate.gather_attacks(
         [paths["attacks"]], [paths["held_out"]], [paths["summary"]], paths["all"], paths["all_held_out"],

@@ -106,6 +106,19 @@ def test_a_document_loses_the_examples(tmp_path):
     assert n_places == 2
 
 
+@pytest.mark.parametrize("unfinished", ["", '{"original_text": "cut o'])
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4))
+@settings(max_examples=20)
+def test_a_file_of_lines_loses_those_with_the_text(tmp_path_factory, texts, unfinished):
+    path = tmp_path_factory.mktemp("lines") / "written.jsonl"
+    lost = [{"original_text": TEXT, "texts": {"text": "of it"}}, {"original_text": "a b", "texts": {"text": TEXT}}]
+    kept = [{"original_text": text, "texts": {"text": "of another"}} for text in texts if key_of(text) != key_of(TEXT)]
+    path.write_text("".join(f"{json.dumps(line)}\n\n" for line in [*kept, *lost]) + unfinished)
+    rest, n_places = after(path, TEXT)
+    assert [json.loads(line) for line in rest.read_text().split("\n") if line] == kept
+    assert n_places == 2
+
+
 def test_one_word_takes_no_label_and_no_name_along(tmp_path):
     (tmp_path / "d").write_text(json.dumps({"label": "toxic", "examples": [{"original": "Toxic"}, {"original": "a"}]}))
     path, _ = after(tmp_path / "d", "toxic")

@@ -13,6 +13,7 @@ from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import evaluation_record, records
 from content_arena.components.shared.tracking import Tracking
+from tests import llm_server
 
 WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]
 
@@ -68,6 +69,20 @@ def test_the_seed_chooses_and_undone_strategies_are_listed_and_not_counted(evalu
         for name in ("evasion_matched", "perturbed_auroc"):
             assert 0 <= model.figures[name].low <= model.figures[name].rate <= model.figures[name].high <= 1
         assert model.figures["perturbed_auroc"].rate > 0.5
+
+
+def test_what_an_llm_writes_is_written_once_for_both_models_and_twins_are_the_benign_texts(evaluate, monkeypatch):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.delenv("ARENA_HOME", raising=False)
+    with llm_server.serving() as llm:
+        monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+        found, _ = evaluate(selection=Selection(names=("char_typo", "llm_implicit")))
+        # Three strengths of each toxic text.
+        assert len(llm.bodies) == 3 * found.n_toxic
+    rows = {row.strategy: row for row in found.strategies}
+    assert rows["llm_implicit"].champion_fpr.n == rows["llm_implicit"].challenger_fpr.n == found.n_toxic
+    assert rows["char_typo"].champion_fpr.n <= found.n_benign
+    assert rows["llm_implicit"].restored.rate == 0
 
 
 def test_a_later_generation_keeps_the_champions_choice(evaluate):

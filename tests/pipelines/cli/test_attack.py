@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.pipelines.cli.app import app
+from tests import llm_server
 from tests.components.attack_generation.filters import serving
+from tests.llm_server import KEY
 
 SECRET = "geheim-4711"
 
@@ -32,6 +34,23 @@ def test_a_text_alone(arena):
     shown = arena("you are a stupid idiot", "--strategies", "char_split", "--search", "random").stdout
     assert "char_split" in shown
     assert "random" in shown
+
+
+def test_what_an_llm_wrote_for_it_is_kept_in_the_home(arena, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.setenv("CONTENT_ARENA_LLM_API_KEY", KEY)
+    options = ("--families", "llm", "--search-budget", "5", "--json")
+    with llm_server.serving() as llm:
+        monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+        result = arena("you are a stupid idiot", *options)
+        n_asked = len(llm.bodies)
+        again = arena("you are a stupid idiot", *options)
+        assert (n_asked > 0, len(llm.bodies)) == (True, n_asked)
+    assert json.loads(result.stdout) == json.loads(again.stdout)
+    assert "stand-in wrote " in result.stderr
+    kept = (tmp_path / "home" / "llm" / "written.jsonl").read_text()
+    assert "you are a stupid idiot" in kept
+    assert KEY not in f"{result.output}{kept}"
 
 
 def test_a_text_that_is_not_flagged_is_said(arena):

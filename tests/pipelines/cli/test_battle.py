@@ -119,6 +119,25 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(arena, options, mes
     assert message in result.stderr
 
 
+def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
+    monkeypatch.delenv("CONTENT_ARENA_LLM_BASE_URL", raising=False)
+    monkeypatch.setattr("content_arena.components.shared.chat.packaged.is_installed", lambda: False)
+    assert arena("battle", "--victim", URL).exit_code == 0
+    del arena.arguments
+    for options in (("--families", "char,llm"), ("--strategies", "llm_implicit")):
+        result = arena("battle", "--victim", URL, *options)
+        assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+        assert "there is no LLM to ask: set CONTENT_ARENA_LLM_BASE_URL" in " ".join(result.stderr.split())
+    monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.setenv("CONTENT_ARENA_LLM_API_KEY", SECRET)
+    result = arena("battle", "--victim", URL, "--families", "llm", "--json")
+    assert json.loads(result.stdout)["not_written"] == 3
+    assert SECRET not in f"{result.stdout}{result.stderr}{arena.arguments}"
+    for path in filter(lambda path: path.is_file(), arena.home.rglob("*")):
+        assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
+
+
 @pytest.mark.parametrize(("limit", "code"), [("evasion=0.15", 1), ("evasion=0.2", 0), ("evasion=1", 0)])
 def test_a_battle_fails_for_ci_if_more_gets_past_than_the_limit(arena, limit, code):
     result = arena("battle", "--victim", URL, "--json", "--fail-over", limit)

@@ -94,6 +94,8 @@ def lived_in(tmp_path_factory, data):
     put(home / "battles" / "20261129-120000-abcdef" / "battle.json", json.dumps(battle))
     answers = {records.sha256_of(STORED): [0.9, True]}
     put(home / "battles" / "20261129-120000-abcdef" / "answers.jsonl", json.dumps(answers))
+    written = [{"original_text": text, "texts": {"text": "of it"}} for text in (STORED, "another text")]
+    put(home / "llm" / "written.jsonl", "\n".join(map(json.dumps, written)))
     half_written = home / "reports" / "page.html.123.unfinished"
     put(half_written, STORED)
     whole = (run / "label-attacks" / "labelled").read_bytes()
@@ -170,6 +172,7 @@ def test_a_text_is_in_no_file_once_it_is_forgotten(home):
     assert holding(home) == set()
     assert said["texts"] == 1
     kinds = {"files of runs", "artifacts in MLflow", "reports", "files of runs, damaged", "battles"}
+    kinds |= {"texts that an LLM wrote"}
     assert {place["kind"] for place in said["places"]} == kinds
     assert not list(home.rglob("cut-off"))
     assert len(said["leftovers_removed"]) == 3

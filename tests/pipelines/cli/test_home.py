@@ -43,6 +43,7 @@ def lived_in(tmp_path_factory):
     put(home / "errors.log", 1)
     put(home / "battles" / "failed" / "battle.json", 1)
     put(home / "reports" / "old.html", 30)
+    put(home / "llm" / "written.jsonl", 30)
     put(home / "notes of mine.txt", 30)
     return home
 
