@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -27,6 +27,12 @@ from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import right_way_round
+from content_arena.components.attack_generation.writing.binding import (
+    Reporting,
+    bound,
+    tell_what_was_written,
+    writer_for,
+)
 from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.side_by_side_record import (
     Difference,
@@ -36,6 +42,7 @@ from content_arena.components.evaluation.side_by_side_record import (
     StrategyRow,
 )
 from content_arena.components.evaluation.statistics import Trials, mcnemar, paired_difference, wilson
+from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
 
@@ -132,9 +139,15 @@ def compare(
         raise InputError("a comparison needs two filters or more")
     if setting.samples["label"].nunique() < 2:
         raise InputError("a comparison needs toxic and benign texts")
+    reporting = Reporting(tell, tell)
+    writer = writer_for(setting.strategies, ChatSettings(), reporting)
+    setting = replace(setting, strategies=bound(setting.strategies, writer))
     search = LadderSearch(setting.budget)
-    for target in battle.make_targets(setting.samples, setting.strategies, setting.seed):
+    targets = battle.make_targets(setting.samples, setting.strategies, setting.seed)
+    search.make_all(targets)
+    for target in targets:
         search.attempts(target)
+    tell_what_was_written(writer, reporting)
     left_out = _left_out(contenders, setting)
     fought = []
     for contender in contenders:

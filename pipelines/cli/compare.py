@@ -31,6 +31,7 @@ from content_arena.pipelines.cli.options import (
 )
 from content_arena.pipelines.cli.victims import require
 from content_arena.pipelines.definitions.parameters import PARAMETERS
+from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def compare(
     samples = contenders.texts(prepared, "all" if attack.split == "all" else "test", attack.texts, attack.seed)
     opened = contenders.opened(named, home.tracking_uri)
     setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed)
-    found = side_by_side.compare(opened, setting, console.status)
+    # What an LLM writes is kept in the home.
+    with environment({"ARENA_HOME": str(home.path)}):
+        found = side_by_side.compare(opened, setting, console.status)
     path = page or home.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(side_by_side_report.render(found), encoding="utf-8")

@@ -13,6 +13,7 @@ from content_arena.components.evaluation.contenders import Named
 from content_arena.components.evaluation.side_by_side import Contender, Setting
 from content_arena.components.shared.errors import InputError, VictimError
 from content_arena.components.shared.filter import ContentFilter
+from tests import llm_server
 from tests.components.evaluation.test_report import Page
 
 STRATEGIES = ("benign_append", "invisible_insert", "leet_sub")
@@ -155,3 +156,15 @@ def test_texts_come_from_the_test_split_or_from_everywhere():
 def test_too_many_filters_are_refused(tiny_bundle):
     with pytest.raises(InputError, match="at most 8"):
         contenders.opened([Named(str(tiny_bundle.path))] * 9)
+
+
+def test_all_filters_meet_what_an_llm_wrote_once(monkeypatch):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.delenv("ARENA_HOME", raising=False)
+    chosen = strategies.select("en", ["llm_implicit"])
+    with llm_server.serving() as llm:
+        monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+        found = compared(ByWord("stupid"), ByWord("lovely"), strategies=chosen)
+        assert len(llm.bodies) == 3 * found.n_toxic
+    (row,) = found.strategies
+    assert {rate.n for rate in row.benign_flagged.values()} == {found.n_toxic}
