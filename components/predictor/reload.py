@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import threading
@@ -138,8 +139,9 @@ class Reloader:
         If a bundle is being loaded, there is another turn after it: it may have read the old one.
         """
         self._is_requested = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._begin)
+        if self._loop is not None and not self._is_closed:
+            # Not in the context of the request that the signal interrupts: it may have kept an earlier bundle.
+            self._loop.call_soon_threadsafe(self._begin, context=contextvars.Context())
 
     def start(self) -> None:
         """The server serves from now on, on the present event loop; does what was requested before."""

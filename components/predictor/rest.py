@@ -194,7 +194,9 @@ class _FilterREST(RESTServer):
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until SIGTERM or SIGINT, then finishes the requests in flight and returns."""
-        server, had_terminal = self._server, has_terminal()
+        server = self._server
+        # A server that nohup started outlives its terminal.
+        had_terminal = has_terminal() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
 
         def leave(*_: object) -> None:
             server.should_exit = True

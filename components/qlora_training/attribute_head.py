@@ -12,6 +12,7 @@ it is .943 and .921.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 #: in Korean (in the worst draw .822 and .759), with 10 .893 and .837 (.800, .705), with 20 .908 and .868 (.812, .697),
 #: with 50 .917 and .901 (.830, .755). The score of toxicity alone has .754 and .735.
 MIN_POSITIVES = 30
+#: Texts that attributes are learnt from: scoring one takes 5 ms of a core, and a corpus may have millions. Of the 6,285
+#: English texts, drawn four times with equal parts of each kind, 3,000 have a mean AUROC of .945 on the test split,
+#: 2,500 .943, 4,000 .946 and all .948; the mean F1 at the thresholds is .672, .660, .674 and .681 on test and guard
+#: split together. Drawn without kinds, 3,000 have a mean AUROC of .940. The Korean corpus has 2,420; with 2,000 of them
+#: it is .921, with 1,500 .920, with 1,000 .911 and with all .922.
+MAX_TEXTS = 3_000
 #: Inverse strength of the L2 penalty on vectors of variance 1. Of .01, .02, .05, .1 and .3 it has the best mean AUROC
 #: and the least log loss on the test splits in both languages.
 _C = 0.02
@@ -81,6 +88,7 @@ def add(bundle: bundles.Bundle, corpus: pd.DataFrame, least: int = MIN_POSITIVES
         corpus has too few texts of each, or the model's vector cannot be found in its graph.
     """
     import onnx
+    from threadpoolctl import threadpool_limits
 
     if max(positives(corpus).values()) < least:
         return {}
@@ -88,15 +96,54 @@ def add(bundle: bundles.Bundle, corpus: pd.DataFrame, least: int = MIN_POSITIVES
     vector = find_vector(model.graph)
     if vector is None:
         return {}
-    rows = learnt_from(corpus)
+    rows, weights = drawn(learnt_from(corpus))
     vectors, is_whole = _vectors(bundle, model, vector, rows["text"].tolist())
-    head = fit(vectors[is_whole], rows[is_whole], least)
+    if not is_whole.any():
+        return {}
+    with threadpool_limits(1, user_api="blas"):  # Its threads wait for each other: 7.5 s of CPU time instead of 0.3.
+        head = fit(vectors, rows[is_whole], weights[is_whole], least)
     if head.thresholds:
         onnx.save(with_head(model, vector, head), bundle.model_path)
     return head.thresholds
 
 
-def fit(vectors: npt.NDArray[np.float32], rows: pd.DataFrame, least: int = MIN_POSITIVES) -> Head:
+def drawn(rows: pd.DataFrame, most: int = MAX_TEXTS) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+    """A sample of the rows that attributes are learnt from, with as many texts of each kind as there are, if it can be.
+
+    A text's kind is the rarest attribute that it has, or that it has none. The draw depends on the sample_ids alone.
+
+    Args:
+        rows: See :func:`learnt_from`.
+        most: Rows of the sample.
+
+    Returns:
+        The sample, m rows in their old order, and float64[m] of mean 1: how many of the rows each stands for.
+    """
+    if len(rows) <= most:
+        return rows, np.ones(len(rows))
+    has = truth(rows)
+    kinds = np.full(len(rows), "", dtype=object)
+    for name in sorted(has, key=lambda name: -int(has[name].sum())):  # What is rarer comes later, and stays.
+        kinds[has[name]] = name
+    ranks = [hashlib.sha256(name.encode()).hexdigest() for name in rows["sample_id"].astype(str)]
+    table = pd.DataFrame({"kind": kinds, "rank": ranks}).sort_values("rank")
+    sizes = table["kind"].value_counts().sort_values(kind="stable")
+    numbers, left = {}, most
+    for position, (kind, size) in enumerate(sizes.items()):  # What a small kind does not need, the larger ones get.
+        numbers[kind] = min(int(size), left // (len(sizes) - position))
+        left -= numbers[kind]
+    place = table.groupby("kind").cumcount()
+    chosen = table[place < table["kind"].map(numbers)].sort_index()
+    weights = (chosen["kind"].map(sizes) / chosen["kind"].map(numbers)).to_numpy(dtype=np.float64)
+    return rows.iloc[chosen.index], weights / weights.mean()
+
+
+def fit(
+    vectors: npt.NDArray[np.float32],
+    rows: pd.DataFrame,
+    weights: npt.NDArray[np.float64] | None = None,
+    least: int = MIN_POSITIVES,
+) -> Head:
     """Fits a logistic regression for each attribute that has enough texts.
 
     Classes keep their weights, so that a score is a probability in a corpus like this one. The threshold, that of the
@@ -106,31 +153,38 @@ def fit(vectors: npt.NDArray[np.float32], rows: pd.DataFrame, least: int = MIN_P
     Args:
         vectors: float32[n, size].
         rows: n rows, see :func:`learnt_from`.
+        weights: float64[n], how much each row counts; alike if None.
         least: Texts with an attribute that it needs.
     """
     from sklearn.linear_model import LogisticRegression
 
+    weights = np.ones(len(rows)) if weights is None else weights
     is_train = (rows["split"] == "train").to_numpy()
     centre, spread = vectors.mean(0), float(np.sqrt(vectors.var(0).mean())) or 1.0
     vectors = (vectors - centre) / spread
-    weights, offsets, thresholds = [], [], {}
+    coefficients, offsets, thresholds = [], [], {}
     for name, has in truth(rows).items():
         if not least <= int(has.sum()) < len(has):
             continue
         thresholds[name] = 0.5
         if len(set(has[is_train])) == 2 and has[~is_train].any():
-            tried = LogisticRegression(C=_C, max_iter=_MAX_ITERATIONS).fit(vectors[is_train], has[is_train])
-            thresholds[name] = _best_threshold(tried.predict_proba(vectors[~is_train])[:, 1], has[~is_train])
-        model = LogisticRegression(C=_C, max_iter=_MAX_ITERATIONS).fit(vectors, has)
-        weights.append(model.coef_[0] / spread)
+            tried = LogisticRegression(C=_C, max_iter=_MAX_ITERATIONS).fit(
+                vectors[is_train], has[is_train], weights[is_train]
+            )
+            scores = tried.predict_proba(vectors[~is_train])[:, 1]
+            thresholds[name] = _best_threshold(scores, has[~is_train], weights[~is_train])
+        model = LogisticRegression(C=_C, max_iter=_MAX_ITERATIONS).fit(vectors, has, weights)
+        coefficients.append(model.coef_[0] / spread)
         offsets.append(model.intercept_[0] - model.coef_[0] @ centre / spread)
-    return Head(np.array(weights, dtype=np.float32), np.array(offsets, dtype=np.float32), thresholds)
+    return Head(np.array(coefficients, dtype=np.float32), np.array(offsets, dtype=np.float32), thresholds)
 
 
-def _best_threshold(scores: npt.NDArray[np.float64], has: npt.NDArray[np.bool_]) -> float:
+def _best_threshold(
+    scores: npt.NDArray[np.float64], has: npt.NDArray[np.bool_], weights: npt.NDArray[np.float64]
+) -> float:
     from sklearn.metrics import precision_recall_curve
 
-    precision, recall, thresholds = precision_recall_curve(has, scores)
+    precision, recall, thresholds = precision_recall_curve(has, scores, sample_weight=weights)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return float(thresholds[int(f1[:-1].argmax())])
 
@@ -189,7 +243,7 @@ def with_head(model: ModelProto, vector: str, head: Head) -> ModelProto:
 def _vectors(
     bundle: bundles.Bundle, model: ModelProto, vector: str, texts: Sequence[str]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """The vectors of texts, float32[n, size], and which of the texts fit into one window, bool[n].
+    """The vectors of the m texts that fit into one window, float32[m, size], and which of the n these are, bool[n].
 
     What holds for a text of several windows need not hold for each of them, so nothing is learnt from such texts.
     """
@@ -204,13 +258,14 @@ def _vectors(
     session = ort.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
     with contextlib.closing(ContentFilter(bundle, threads=1)) as scorer, ThreadPoolExecutor(available_cpus()) as pool:
         windows = scorer.windows(texts)
+        is_whole = np.bincount([window.text_index for window in windows], minlength=len(texts)) == 1
+        windows = [window for window in windows if is_whole[window.text_index]]
         batches = [windows[start : start + BATCH_SIZE] for start in range(0, len(windows), BATCH_SIZE)]
-        found = pool.map(lambda batch: session.run([vector], scorer.inputs_of(batch))[0], batches)
-        rows = np.concatenate(list(found))
-    number = np.bincount([window.text_index for window in windows], minlength=len(texts))
-    vectors = np.zeros((len(texts), rows.shape[1]), dtype=np.float32)
-    vectors[[window.text_index for window in windows]] = rows
-    return vectors, number == 1
+        found = list(pool.map(lambda batch: session.run([vector], scorer.inputs_of(batch))[0], batches))
+    if not found:
+        return np.zeros((0, 0), dtype=np.float32), is_whole
+    vectors: npt.NDArray[np.float32] = np.concatenate(found)
+    return vectors[np.argsort([window.text_index for window in windows])], is_whole
 
 
 def describe(corpus: pd.DataFrame, attributes: dict[str, float], least: int = MIN_POSITIVES) -> str:

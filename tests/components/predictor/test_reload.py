@@ -283,6 +283,27 @@ def test_one_is_loaded_at_a_time_and_a_signal_meanwhile_has_its_turn(model):
     assert len(calls) == 3
 
 
+def test_a_signal_that_interrupts_a_request_reloads_after_the_bundle_that_serves_and_not_after_the_requests(
+    model, make_bundle
+):
+    following, found = Engine(ContentFilter(make_bundle(bias=1.0), threads=1)), []
+
+    async def scenario():
+        reloader = Reloader(model, found.append)
+        reloader.start()
+        with model.one_bundle():
+            model.replace(following)
+            reloader.request()
+        while reloader._loading is not None or not found:
+            await asyncio.sleep(0.001)
+        reloader.close()
+        return reloader
+
+    reloader = asyncio.run(scenario())
+    assert found == [following]
+    reloader.request()  # The loop is closed: nothing happens.
+
+
 def test_an_error_of_any_kind_leaves_the_old_one_and_the_end_of_the_server_ends_a_load(model):
     let_go = threading.Event()
 
@@ -333,16 +354,28 @@ def test_the_same_bundle_is_not_loaded_twice(tiny_bundle, make_bundle):
         made.stop()
 
 
-def test_whoever_closes_the_terminal_of_a_server_ends_it(tiny_bundle):
+def test_whoever_closes_the_terminal_of_a_server_ends_it_unless_nohup_started_it(tiny_bundle):
     program = (
         "import sys; from content_arena.components.predictor.server import main; "
         "sys.exit(main(['--model_dir', sys.argv[1], '--host', '127.0.0.1', '--port', '0']))"
     )
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(sys.executable, [sys.executable, "-c", program, str(tiny_bundle.path)])
-    shown = b""
-    while b"startup complete" not in shown:
-        shown += os.read(terminal, 4_096)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    started = []
+    for handler in (signal.SIG_DFL, signal.SIG_IGN):
+        child, terminal = pty.fork()
+        if child == 0:
+            signal.signal(signal.SIGHUP, handler)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.execv(sys.executable, [sys.executable, "-c", program, str(tiny_bundle.path)])
+        started.append((child, terminal))
+    for _, terminal in started:
+        shown = b""
+        while b"startup complete" not in shown:
+            shown += os.read(terminal, 4_096)
+        os.close(terminal)
+    (ended, _), (serving, _) = started
+    assert os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1]) == 0
+    try:
+        assert os.waitpid(serving, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(serving, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(serving, 0)[1]) == 0

@@ -6,6 +6,8 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from content_arena.components.qlora_training import attribute_head
@@ -74,6 +76,24 @@ def test_a_text_of_several_windows_teaches_nothing(make_bundle):
         for text, names in zip(long["text"], long["categories"], strict=True)
     ]
     assert attribute_head.add(make_bundle(), long) == {}
+    long["text"] = f"{long['text'][0]} " * WINDOW_WORDS
+    assert attribute_head.add(make_bundle("all_long"), long) == {}
+
+
+@given(st.integers(6, 90), st.randoms())
+def test_a_draw_has_equal_parts_of_each_kind_and_weights_that_give_their_shares_back(most, random):
+    rows = attribute_head.learnt_from(corpus())
+    found, weights = attribute_head.drawn(rows, most)
+    assert len(found) == len(weights) == min(most, len(rows))
+    assert list(found.index) == [index for index in rows.index if index in set(found.index)]
+    kinds = lambda table: table["categories"].map(tuple)  # noqa: E731
+    numbers, sizes = kinds(found).value_counts(), kinds(rows).value_counts()
+    wanted = min(most // 3, sizes.min())
+    assert all(numbers[kind] == sizes[kind] or numbers[kind] >= wanted for kind in sizes.index)
+    for kind, number in sizes.items():
+        assert weights[(kinds(found) == kind).to_numpy()].sum() / weights.sum() == pytest.approx(number / len(rows))
+    shuffled = rows.sample(frac=1, random_state=random.randrange(1000))
+    assert set(attribute_head.drawn(shuffled, most)[0]["sample_id"]) == set(found["sample_id"])
 
 
 def layers(*shapes, between="Tanh"):
