@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from content_arena.components.shared import records
-from content_arena.components.shared.readability import MIN_READABILITY, of_pair, readability
+from content_arena.components.shared.readability import MIN_READABILITY, is_rewritten, of_pair, readability
 
 #: In ``label_source`` of an attack whose label comes from people.
 PERSON = "person"
@@ -113,8 +113,11 @@ def _by_text(labelled: pd.DataFrame, texts: Mapping[str, Word]) -> pd.DataFrame:
 
 
 def _by_original(labelled: pd.DataFrame, originals: Mapping[str, str]) -> pd.DataFrame:
-    """The readable attacks on originals that people have said the label of, unless they have that label already."""
-    rows = labelled[labelled["original_text"].isin(list(originals))]
+    """The readable attacks on originals that people have said the label of, unless they have that label already.
+
+    What an LLM wrote in an original's place is left out: it may mean something else, and a benign twin does.
+    """
+    rows = labelled[labelled["original_text"].isin(list(originals)) & ~is_rewritten(labelled)]
     label = rows["original_text"].map(originals)
     readable = readability(rows)
     is_other = (rows["needs_review"] | (rows["label"] != label)).to_numpy(dtype=bool) & (readable >= MIN_READABILITY)

@@ -11,6 +11,7 @@ from content_arena.components.labeling.answers import contradicted, settled
 from content_arena.components.labeling.returned import Returned
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.readability import to_read
 
 #: Places that an error names.
 _SHOWN = 5
@@ -66,12 +67,18 @@ def matched(
             f"none of its {len(unknown)} ids is of an attack that is kept here: was it exported from another arena?"
         )
     _require_same_texts(found, attacks)
-    given = attacks.loc[[each.attack_id for each in found], _OF_ATTACK].reset_index(drop=True)
-    given = given.assign(
-        answer=[each.answer for each in found],
-        reviewer=[each.reviewer or reviewer for each in found],
-        day=day,
-    ).drop_duplicates(_KEY, keep="last")
+    shown = attacks.loc[[each.attack_id for each in found]].reset_index(drop=True)
+    given = (
+        shown[_OF_ATTACK]
+        .assign(
+            # An LLM's text stands for itself: what people say of it says nothing of the text that it was made from.
+            original_text=to_read(shown),
+            answer=[each.answer for each in found],
+            reviewer=[each.reviewer or reviewer for each in found],
+            day=day,
+        )
+        .drop_duplicates(_KEY, keep="last")
+    )
     before = known.drop_duplicates(_KEY, keep="last").set_index(_KEY)["answer"]
     said_before = pd.Series(before.reindex(pd.MultiIndex.from_frame(given[_KEY])).to_numpy(), index=given.index)
     added = given[said_before != given["answer"]].reset_index(drop=True)

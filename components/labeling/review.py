@@ -11,7 +11,7 @@ import pandas as pd
 from content_arena.components.labeling.answers import NOTHING_SAID, Said, applied
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import STANDARD, Voter
-from content_arena.components.shared.readability import MIN_READABILITY, readability
+from content_arena.components.shared.readability import MIN_READABILITY, is_rewritten, readability
 
 
 def label(
@@ -33,7 +33,8 @@ def label(
     Returns:
         Rows of LabelledAttack. ``label_confidence`` is the weighted mean of the votes for the label given, in [0, 1];
         ``label_source`` names the voters for it. If all voters abstain or the votes are even, a row keeps the gold
-        label with confidence 0 and needs a review.
+        label with confidence 0 and needs a review. So does every text that an LLM wrote: no voter knows whether it
+        kept the meaning.
     """
     votes = np.array([voter.vote(attacks) for voter in voters], dtype=float).reshape(len(voters), len(attacks))
     weights = np.where(np.isnan(votes), 0.0, np.array([[voter.weight] for voter in voters]))
@@ -57,7 +58,7 @@ def label(
         label=np.where(is_toxic, "toxic", "benign"),
         label_confidence=np.clip(confidence, 0.0, 1.0),
         label_source=[source or "none" for source in sources],
-        needs_review=(confidence < min_confidence) | contradicts | unreadable,
+        needs_review=(confidence < min_confidence) | contradicts | unreadable | is_rewritten(attacks),
         votes=[
             json.dumps({voter.name: round(vote, 4) for voter, vote in zip(voters, row, strict=True) if vote == vote})
             for row in votes.T.tolist()

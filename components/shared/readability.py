@@ -36,10 +36,21 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
         float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
     # Every strategy attacks the same originals, so each of them is read once.
-    to_read = _to_read(attacks)
-    originals = {text: _as_people_read(text) for text in dict.fromkeys(to_read)}
-    pairs = zip(to_read, attacks["perturbed_text"], strict=True)
+    texts = to_read(attacks)
+    originals = {text: _as_people_read(text) for text in dict.fromkeys(texts)}
+    pairs = zip(texts, attacks["perturbed_text"], strict=True)
     return np.array([_similarity(originals[old], _as_people_read(new)) for old, new in pairs], dtype=float)
+
+
+def is_rewritten(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """bool[n], whether an LLM wrote the text in the original's place, so that it may mean something else.
+
+    Args:
+        attacks: Rows of Attack; their params may be missing.
+    """
+    if "params" not in attacks:
+        return np.zeros(len(attacks), dtype=bool)
+    return np.array([WRITTEN in params and WRITTEN in json.loads(params) for params in attacks["params"]], dtype=bool)
 
 
 def of_pair(original: str, perturbed: str) -> float:
@@ -47,7 +58,7 @@ def of_pair(original: str, perturbed: str) -> float:
     return _similarity(_original_as_people_read(original), _as_people_read(perturbed))
 
 
-def _to_read(attacks: pd.DataFrame) -> list[str]:
+def to_read(attacks: pd.DataFrame) -> list[str]:
     """The text of each attack that a person should be able to read in the perturbed one."""
     originals: list[str] = attacks["original_text"].tolist()
     if "params" not in attacks:

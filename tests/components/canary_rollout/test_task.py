@@ -10,6 +10,7 @@ from content_arena.components.canary_rollout.launch import Phase, RolloutArtifac
 from content_arena.components.canary_rollout.settings import RolloutSettings
 from content_arena.components.canary_rollout.task import GateVerdict, RolloutJob, roll_out_challenger
 from content_arena.components.registry.registry import Registry
+from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import InputError
 from tests.components.canary_rollout.rollouts import at
 from tests.components.canary_rollout.stand_in import standard_world
@@ -58,13 +59,9 @@ def test_the_settings_are_the_plan_and_the_overrides(tmp_path, artifacts):
     assert (options.artifacts_for("any"), options.metrics_port) == (artifacts, 9102)
 
 
-class Version:
-    tags = {Registry.STORAGE_URI: "s3://models/content-filter/any"}  # noqa: RUF012
-
-
 class Versions:
     def get(self, version):
-        return Version()
+        return RegisteredVersion(version, "ab" * 32, 0, tags={Registry.STORAGE_URI: "s3://models/content-filter/any"})
 
 
 @pytest.fixture

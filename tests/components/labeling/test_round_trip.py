@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.labeling import queue
+from content_arena.components.labeling import queue, review
+from content_arena.components.labeling.answers import Said, applied, settled
 from content_arena.components.labeling.importing import matched
 from content_arena.components.labeling.returned import read
 from content_arena.components.shared import records
@@ -53,6 +54,25 @@ def annotated(tasks, answer="benign", **annotation):
 
 def outcome(path, table, known=NONE):
     return matched(read(path), table, known, reviewer="", day="2026-11-29")
+
+
+def test_what_an_llm_wrote_waits_and_an_answer_about_it_says_nothing_of_the_original(tmp_path):
+    original, twin = "you are an idiot", "you are an artist"
+    attacks = battle(original, twin, "you are an 1diot", before=0.99)[list(records.Attack.to_schema().columns)]
+    params = ["{}", json.dumps({"original_label": "toxic", "written": twin}), "{}"]
+    gold = ["toxic", "benign", "toxic"]
+    table = review.label(attacks.assign(original_text=original, base_id="b", params=params, label_gold=gold))
+    assert table["needs_review"].tolist() == [False, True, False]
+    sheet = queue.spreadsheet(queue.one_per_text(table[table["needs_review"]].assign(battle="battle 1")))
+    found = outcome(written(tmp_path, filled_in(sheet)), table)
+    said = settled(found.answers)
+    assert found.contradicted == ()
+    after = applied(table, said)
+    assert after["label"].tolist() == gold
+    assert not after["needs_review"].any()
+    # Nor does what people say of the original hold for the twin.
+    by_original = applied(table, Said({}, {original: "toxic"}))
+    assert by_original["needs_review"].tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

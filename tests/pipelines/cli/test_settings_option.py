@@ -83,7 +83,7 @@ def test_strategies_and_families_are_settings_of_the_attack(file, started):
     ("option", "value", "message"),
     [
         ("--strategies", "magic", "no strategy magic; installed: "),
-        ("--families", "llm", "no family llm; there is: unicode"),
+        ("--families", "audio", "no family audio; there is: unicode"),
         ("--strategies", "ko_yamin", "works on language 'en'"),
     ],
 )
