@@ -139,6 +139,9 @@ def compare(
         raise InputError("a comparison needs two filters or more")
     if setting.samples["label"].nunique() < 2:
         raise InputError("a comparison needs toxic and benign texts")
+    # A filter that does not answer is told before the others are attacked, and before an LLM writes anything.
+    for contender in contenders:
+        contender.victim.score(setting.samples["text"].tolist()[:_WARM_UP])
     reporting = Reporting(tell, tell)
     writer = writer_for(setting.strategies, ChatSettings(), reporting)
     setting = replace(setting, strategies=bound(setting.strategies, writer))
@@ -176,7 +179,6 @@ def _left_out(contenders: Sequence[Contender], setting: Setting) -> frozenset[st
 
 
 def _fight(contender: Contender, setting: Setting, search: LadderSearch, left_out: frozenset[str]) -> _Fought:
-    contender.victim.score(setting.samples["text"].tolist()[:_WARM_UP])
     victim = _Timed(contender.victim)
     can_be_turned = isinstance(contender.victim, EndpointVictim)
     found = battle.fight(

@@ -145,6 +145,7 @@ def contradicted(attacks: pd.DataFrame, said: Said) -> list[str]:
         attacks: Rows of Attack.
         said: From :func:`settled`.
     """
-    rows = attacks[attacks["original_text"].isin(list(said.originals))]
+    # The gold label of what an LLM wrote may be that of a benign twin, and not the original's.
+    rows = attacks[attacks["original_text"].isin(list(said.originals)) & ~is_rewritten(attacks)]
     is_other = rows["original_text"].map(said.originals) != rows["label_gold"]
     return sorted(map(str, rows.loc[is_other, "base_id"].unique()))

@@ -10,9 +10,11 @@ Nothing is changed here: a person has to look. README.md has the figures of how 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,9 @@ from content_arena.components.evaluation.statistics import wilson
 from content_arena.components.shared import records
 from content_arena.components.shared.figures import Rate
 from content_arena.components.shared.records import sha256_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _FOLDS = 5
 #: With fewer texts of a label, or originals, the model learns nothing.
@@ -128,24 +133,40 @@ def check(corpus: pd.DataFrame, most: int) -> CorpusLabels:
 
 def _held_out(texts: pd.DataFrame, is_toxic: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Probabilities of benign and toxic, float64[n, 2], by models that were trained on other originals."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_union
 
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    parts = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=2, sublinear_tf=True)
-    # The weights of words do not depend on labels, so they may be counted on all texts.
-    counted = make_union(words, parts).fit_transform(texts["text"])
     found: npt.NDArray[np.float64] = cross_val_predict(
         LogisticRegression(C=5, solver="liblinear", random_state=0),
-        counted,
+        # The weights of words do not depend on labels, so they may be counted on all texts.
+        _counted(texts["text"]),
         is_toxic,
         groups=texts["base_id"],
         cv=StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0),
         method="predict_proba",
     )
     return found
+
+
+def _counted(texts: pd.Series) -> csr_matrix:
+    """TF-IDF of words and of parts of words, float64[n, features], of those that occur in two texts.
+
+    Languages that put no spaces between words have whole sentences for words, which occur in one text each: of these
+    only the parts are counted.
+    """
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    kinds = (
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=2, sublinear_tf=True),
+    )
+    blocks = [csr_matrix((len(texts), 1))]
+    for kind in kinds:
+        # scikit-learn has no other way to say that nothing occurs twice.
+        with contextlib.suppress(ValueError):
+            blocks.append(kind.fit_transform(texts))
+    return csr_matrix(hstack(blocks))
 
 
 def _by_source(sources: pd.Series, is_doubtful: npt.NDArray[np.bool_]) -> tuple[SourceLabels, ...]:

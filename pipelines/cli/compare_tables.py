@@ -29,8 +29,8 @@ def sides(found: SideBySide) -> Table:
     for side in found.sides:
         table.add_column(side.name, justify="right", overflow="fold")
     rows: dict[str, Callable[[Side], str]] = {
-        "filter": lambda side: side.given,
-        "version": lambda side: side.version,
+        "filter": lambda side: display.printable(side.given),
+        "version": lambda side: display.printable(side.version),
         "evasion": lambda side: _rate(side.evasion),
         "benign flagged, attacked": lambda side: _rate(side.benign_flagged),
         "toxic caught, unchanged": lambda side: _rate(side.caught),
@@ -40,7 +40,7 @@ def sides(found: SideBySide) -> Table:
         "texts/s": lambda side: NOT_MEASURED if side.texts_per_second is None else f"{side.texts_per_second:,.0f}",
     }
     for name, cell in rows.items():
-        table.add_row(name, *(Text(display.printable(cell(side))) for side in found.sides))
+        table.add_row(name, *(Text(cell(side)) for side in found.sides))
     return table
 
 

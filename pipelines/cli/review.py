@@ -107,7 +107,13 @@ def show(as_json: AsJson = False) -> None:
     for battle in battles:
         table.add_row(*map(str, battle.values()))
     out.print(table)
-    _say(f"{n_texts:,} texts wait, made from {n_originals:,}: an answer counts for every attack on the same original.")
+    if not n_texts:
+        _say("Nothing waits for a person.")
+        return
+    _say(
+        f"{n_texts:,} texts wait, made from {n_originals:,} originals: an answer counts for every attack on the same "
+        "original."
+    )
     _say("Hand them out: arena review export --format csv --out FILE")
 
 

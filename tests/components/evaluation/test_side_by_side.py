@@ -168,3 +168,14 @@ def test_all_filters_meet_what_an_llm_wrote_once(monkeypatch):
         assert len(llm.bodies) == 3 * found.n_toxic
     (row,) = found.strategies
     assert {rate.n for rate in row.benign_flagged.values()} == {found.n_toxic}
+
+
+def test_a_filter_that_does_not_answer_is_told_before_another_is_attacked():
+    class Dead(ByWord):
+        def score(self, texts):
+            raise VictimError("no answer")
+
+    first = ByWord("stupid")
+    with pytest.raises(VictimError, match="no answer"):
+        compared(first, Dead())
+    assert len(first.asked) <= len(samples())

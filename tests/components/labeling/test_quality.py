@@ -71,3 +71,11 @@ def test_what_is_too_small_or_not_asked_for_is_not_looked_at(corpus):
     for texts, most in ((corpus, 0), (corpus.head(60), 9), (corpus[corpus["label"] == "toxic"], 9)):
         assert quality.check(texts, most) == quality.CorpusLabels()
     assert quality.check(corpus.assign(split="guard"), 9) == quality.CorpusLabels()
+
+
+def test_a_language_without_spaces_between_words_is_looked_at(corpus):
+    texts = [
+        "".join(chr(0x4E00 + 400 * (place % 2) + (7 * place + 13 * step) % 300) for step in range(12))
+        for place in range(len(corpus))
+    ]
+    assert quality.check(corpus.assign(text=texts), most=100).n_checked == 480

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.labeling import queue, review
-from content_arena.components.labeling.answers import Said, applied, settled
+from content_arena.components.labeling.answers import Said, applied, contradicted, settled
 from content_arena.components.labeling.importing import matched
 from content_arena.components.labeling.returned import read
 from content_arena.components.shared import records
@@ -73,6 +73,7 @@ def test_what_an_llm_wrote_waits_and_an_answer_about_it_says_nothing_of_the_orig
     # Nor does what people say of the original hold for the twin.
     by_original = applied(table, Said({}, {original: "toxic"}))
     assert by_original["needs_review"].tolist() == [False, True, False]
+    assert contradicted(table, Said({}, {original: "toxic"})) == []
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

@@ -50,6 +50,7 @@ def test_bundles_side_by_side(arena, tiny_bundle, tmp_path):
     assert answer["page"] == str(page)
     shown = arena(tiny_bundle.path, other.path, "--page", tmp_path / "page.html").stdout
     assert "toxic texts missed" in shown
+    assert "\ufffd" not in shown
     assert (tmp_path / "page.html").is_file()
 
 
