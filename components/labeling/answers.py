@@ -67,7 +67,9 @@ def settled(answers: pd.DataFrame) -> Said:
     last = answers.drop_duplicates(["perturbed_text", "reviewer"], keep="last")
     texts = {str(text): _word(given.tolist()) for text, given in last.groupby("perturbed_text", sort=False)["answer"]}
     found: dict[str, set[str | None]] = {}
-    for original, text in dict.fromkeys(zip(last["original_text"], last["perturbed_text"], strict=True)):
+    of_originals = last[~last["is_rewritten"].astype(bool)]
+    pairs = zip(of_originals["original_text"], of_originals["perturbed_text"], strict=True)
+    for original, text in dict.fromkeys(pairs):
         answer = texts[text].answer
         if answer != records.UNREADABLE and of_pair(original, text) >= MIN_READABILITY:
             found.setdefault(original, set()).add(answer)

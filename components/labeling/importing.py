@@ -11,7 +11,7 @@ from content_arena.components.labeling.answers import contradicted, settled
 from content_arena.components.labeling.returned import Returned
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.readability import to_read
+from content_arena.components.shared.readability import is_rewritten
 
 #: Places that an error names.
 _SHOWN = 5
@@ -71,8 +71,7 @@ def matched(
     given = (
         shown[_OF_ATTACK]
         .assign(
-            # An LLM's text stands for itself: what people say of it says nothing of the text that it was made from.
-            original_text=to_read(shown),
+            is_rewritten=is_rewritten(shown),
             answer=[each.answer for each in found],
             reviewer=[each.reviewer or reviewer for each in found],
             day=day,

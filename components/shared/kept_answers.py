@@ -36,9 +36,8 @@ def keep(client: tracking.Client, answers: pd.DataFrame) -> str:
 
 def read(client: tracking.Client) -> pd.DataFrame:
     """Every answer that is kept, oldest first: rows of Answer; without those of runs that were deleted in MLflow."""
-    columns = list(records.Answer.to_schema().columns)
     tables = [
         tracking.read_kept(client, records.Answer, run, f"{_FOLDER}/{_FILE}")
         for run in tracking.every_run(client, f"tags.`{_TAG}` LIKE '%'", deleted=False)
     ]
-    return pd.concat([pd.DataFrame(columns=columns, dtype=str), *tables], ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else records.Answer.empty()

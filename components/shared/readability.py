@@ -36,7 +36,7 @@ def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
         float64[n] in [0, 1]; 0 is unreadable, 1 is a text with the original in it.
     """
     # Every strategy attacks the same originals, so each of them is read once.
-    texts = to_read(attacks)
+    texts = _to_read(attacks)
     originals = {text: _as_people_read(text) for text in dict.fromkeys(texts)}
     pairs = zip(texts, attacks["perturbed_text"], strict=True)
     return np.array([_similarity(originals[old], _as_people_read(new)) for old, new in pairs], dtype=float)
@@ -58,7 +58,7 @@ def of_pair(original: str, perturbed: str) -> float:
     return _similarity(_original_as_people_read(original), _as_people_read(perturbed))
 
 
-def to_read(attacks: pd.DataFrame) -> list[str]:
+def _to_read(attacks: pd.DataFrame) -> list[str]:
     """The text of each attack that a person should be able to read in the perturbed one."""
     originals: list[str] = attacks["original_text"].tolist()
     if "params" not in attacks:

@@ -165,6 +165,9 @@ class Answer(Record):
     lang: Series[str] = pa.Field(description="ISO 639-1 code.")
     original_text: Series[str]
     perturbed_text: Series[str] = pa.Field(description="The text that the answer is about, whoever made it.")
+    is_rewritten: Series[bool] = pa.Field(
+        description="Whether an LLM wrote the text, so that the answer says nothing of the original."
+    )
     answer: Series[str] = pa.Field(isin=ANSWERS)
     reviewer: Series[str] = pa.Field(description="Who said it, as the file named them; empty if it did not.")
     day: Series[str] = pa.Field(description="When it was read in, as 2026-11-29.")

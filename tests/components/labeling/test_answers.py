@@ -31,7 +31,7 @@ THREE = battle("a", "b", "c")
 def answers(*given):
     """Answers about texts that were not changed."""
     table = pd.DataFrame(given, columns=["perturbed_text", "answer", "reviewer"])
-    return table.assign(original_text=table["perturbed_text"])
+    return table.assign(original_text=table["perturbed_text"], is_rewritten=False)
 
 
 @pytest.mark.parametrize(

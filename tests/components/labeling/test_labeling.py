@@ -20,7 +20,7 @@ def test_a_battle_is_labelled_and_the_word_of_people_counts(tmp_path, corpus, ca
     records.write(records.Sample, corpus, tmp_path / "corpus")
     written = labeling.Outputs(*(tmp_path / name for name in ("labelled", "review", "tasks", "corpus_labels")))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    answer = battle("two").assign(answer="benign", reviewer="ann", day="2026-11-29")
+    answer = battle("two").assign(answer="benign", reviewer="ann", day="2026-11-29", is_rewritten=False)
     kept_answers.keep(Tracking(uri, "before").client, answer[list(records.Answer.to_schema().columns)])
     figures = labeling.label_attacks(
         tmp_path / "attacks", tmp_path / "corpus", written, lang="en", pipeline_run="run", tracking_uri=uri,

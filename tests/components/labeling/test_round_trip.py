@@ -22,7 +22,7 @@ TEXTS = ["=HYPERLINK(0)", "@you idiot\r\nsecond line;=1+1", "+1, \"quoted\"", "-
 #: What MLflow and Parquet hold: no lone surrogates.
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 NONE = records.validate(records.Answer, battle("x").iloc[:0][["attack_id", "base_id", "lang", "original_text",
-    "perturbed_text"]].assign(answer="", reviewer="", day=""))  # fmt: skip
+    "perturbed_text"]].assign(answer="", reviewer="", day="", is_rewritten=False))  # fmt: skip
 
 
 def asked(*texts):
