@@ -4,9 +4,7 @@ import asyncio
 import gc
 import itertools
 import os
-import pty
 import signal
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -352,30 +350,3 @@ def test_the_same_bundle_is_not_loaded_twice(tiny_bundle, make_bundle):
     assert other.version != engine.version
     for made in (engine, other):
         made.stop()
-
-
-def test_whoever_closes_the_terminal_of_a_server_ends_it_unless_nohup_started_it(tiny_bundle):
-    program = (
-        "import sys; from content_arena.components.predictor.server import main; "
-        "sys.exit(main(['--model_dir', sys.argv[1], '--host', '127.0.0.1', '--port', '0']))"
-    )
-    started = []
-    for handler in (signal.SIG_DFL, signal.SIG_IGN):
-        child, terminal = pty.fork()
-        if child == 0:
-            signal.signal(signal.SIGHUP, handler)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os.execv(sys.executable, [sys.executable, "-c", program, str(tiny_bundle.path)])
-        started.append((child, terminal))
-    for _, terminal in started:
-        shown = b""
-        while b"startup complete" not in shown:
-            shown += os.read(terminal, 4_096)
-        os.close(terminal)
-    (ended, _), (serving, _) = started
-    assert os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1]) == 0
-    try:
-        assert os.waitpid(serving, os.WNOHANG) == (0, 0)
-    finally:
-        os.kill(serving, signal.SIGTERM)
-        assert os.waitstatus_to_exitcode(os.waitpid(serving, 0)[1]) == 0
