@@ -4,7 +4,9 @@ import asyncio
 import gc
 import itertools
 import os
+import pty
 import signal
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -350,3 +352,41 @@ def test_the_same_bundle_is_not_loaded_twice(tiny_bundle, make_bundle):
     assert other.version != engine.version
     for made in (engine, other):
         made.stop()
+
+
+def started_in_a_terminal(bundle, on_hang_up):
+    """A server as the first process of a terminal of its own; its process id and the terminal's other end."""
+    program = (
+        "import sys; from content_arena.components.predictor.server import main; "
+        "sys.exit(main(['--model_dir', sys.argv[1], '--host', '127.0.0.1', '--port', '0']))"
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGHUP, on_hang_up)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execv(sys.executable, [sys.executable, "-c", program, str(bundle.path)])
+    # A server that is started later must not hold this terminal open.
+    os.set_inheritable(terminal, False)
+    return child, terminal
+
+
+def test_whoever_closes_the_terminal_of_a_server_ends_it_unless_nohup_started_it(tiny_bundle):
+    started = [started_in_a_terminal(tiny_bundle, handler) for handler in (signal.SIG_DFL, signal.SIG_IGN)]
+    (ended, _), (serving, _) = started
+    running = {ended, serving}
+    try:
+        for _, terminal in started:
+            shown = b""
+            while b"startup complete" not in shown:
+                shown += os.read(terminal, 4_096)
+            os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1]) == 0
+        running.remove(ended)
+        assert os.waitpid(serving, os.WNOHANG) == (0, 0)
+        os.kill(serving, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(serving, 0)[1]) == 0
+        running.remove(serving)
+    finally:
+        for process in running:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
