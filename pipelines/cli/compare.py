@@ -23,14 +23,13 @@ from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import (
     MAX_TEXTS_CPU,
     AsJson,
+    AttemptOptions,
     CorpusOptions,
     FamiliesOption,
     StrategiesOption,
-    described,
     one_of,
 )
 from content_arena.pipelines.cli.victims import require
-from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
@@ -51,12 +50,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True)
-class SameAttacks:
+class SameAttacks(AttemptOptions):
     """Options of the attacks, which are the same for every filter."""
 
-    budget: Annotated[int, typer.Option(min=1, max=1000, help=described("budget"))] = AttackSettings.budget
-    seed: Annotated[int, typer.Option(min=0, help=described("seed"))] = PARAMETERS["seed"].default
-    texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
     split: Annotated[
         str,
         typer.Option(

@@ -163,12 +163,18 @@ class GuardOptions:
 
 
 @dataclass(frozen=True)
-class AttackOptions:
-    """Options of the attacks."""
+class AttemptOptions:
+    """Options of how many attempts are made, and on which texts."""
 
     budget: Annotated[int, typer.Option(min=1, max=1000, help=described("budget"))] = AttackSettings.budget
     seed: Annotated[int, typer.Option(min=0, help=described("seed"))] = PARAMETERS["seed"].default
     texts: Annotated[int, typer.Option(min=1, help=described("texts_per_label"))] = AttackSettings.texts_per_label
+
+
+@dataclass(frozen=True)
+class AttackOptions(AttemptOptions):
+    """Options of the attacks."""
+
     held_out: Annotated[
         list[str] | None,
         typer.Option(
