@@ -18,18 +18,23 @@ from tests import llm_server
 WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]
 
 
-@pytest.fixture
-def corpus_path(tmp_path):
+def corpus(path, n_texts):
+    """Writes a corpus of test texts, half of them toxic."""
     rows = [
         {
             "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"number {i}, you are {WORDS[i % 8]} today", "lang": "en",
             "categories": [], "label": "toxic" if i % 8 < 4 else "benign", "target_ident": None, "source": "test",
             "split": "test",
         }
-        for i in range(32)
+        for i in range(n_texts)
     ]  # fmt: skip
-    records.write(records.Sample, pd.DataFrame(rows), tmp_path / "corpus.parquet")
-    return tmp_path / "corpus.parquet"
+    records.write(records.Sample, pd.DataFrame(rows), path)
+    return path
+
+
+@pytest.fixture
+def corpus_path(tmp_path):
+    return corpus(tmp_path / "corpus.parquet", n_texts=32)
 
 
 @pytest.fixture

@@ -9,24 +9,11 @@ from content_arena.components.evaluation.evaluate import evaluate_challenger
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import evaluation_record, records
+from content_arena.components.shared import evaluation_record
 from content_arena.components.shared.tracking import Tracking
-from tests.components.evaluation.test_evaluate import WORDS
+from tests.components.evaluation.test_evaluate import corpus
 
 FEW = Selection(("char_split", "char_typo", "leet_sub", "space_join"))
-
-
-def corpus(path):
-    rows = [
-        {
-            "sample_id": f"s{i}", "base_id": f"b{i}", "text": f"number {i}, you are {WORDS[i % 8]} today", "lang": "en",
-            "categories": [], "label": "toxic" if i % 8 < 4 else "benign", "target_ident": None, "source": "test",
-            "split": "test",
-        }
-        for i in range(24)
-    ]  # fmt: skip
-    records.write(records.Sample, pd.DataFrame(rows), path)
-    return path
 
 
 def test_the_next_comparison_replays_what_got_past_in_this_one(tmp_path, make_bundle):
@@ -37,7 +24,8 @@ def test_the_next_comparison_replays_what_got_past_in_this_one(tmp_path, make_bu
     for run in ("one", "two"):
         path = tmp_path / f"{run}.json"
         evaluate_challenger(
-            corpus(tmp_path / "corpus.parquet"), challenger.path, path, champion_version=str(version), lang="en",
+            corpus(tmp_path / "corpus.parquet", n_texts=24), challenger.path, path,
+            champion_version=str(version), lang="en",
             pipeline_run=run, budget=1, texts_per_label=6, seed=1, selection=FEW,
             settings=EvaluationSettings(latency_texts=1), tracking_uri=uri,
         )  # fmt: skip
