@@ -1,8 +1,5 @@
 """Moves in Standard mode, in a simulated cluster that counts lost requests."""
 
-import copy
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,20 +37,6 @@ def test_a_promotion_loses_nothing_and_takes_nothing_from_stable(min_replicas):
         {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "2"},
     ]
     assert world.pods_of("v2") == min_replicas
-
-
-def test_the_digest_goes_with_the_bundle_and_comes_back_with_it():
-    given = service()
-    given["spec"]["predictor"]["model"]["env"].append({"name": "CONTENT_ARENA_EXPECTED_SHA256", "value": "1" * 64})
-    for aim, digest in ((Aim.PROMOTED, "2" * 64), (Aim.ROLLED_BACK, "1" * 64)):
-        world = StandardWorld(copy.deepcopy(given))
-        rollout = Rollout(world, replace(TWO, sha256="2" * 64))
-        rollout.through(*STEPS)
-        rollout.to(Goal(aim))
-        world.tick(20)
-        predictor = world.stored.value["spec"]["predictor"]
-        assert [one["value"] for one in predictor["model"]["env"] if "SHA256" in one["name"]] == [digest]
-    assert world.stored.value["spec"] == given["spec"]
 
 
 @pytest.mark.parametrize("percents", [(), (1,), (1, 25, 50), STEPS], ids=str)
