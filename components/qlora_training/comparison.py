@@ -39,7 +39,7 @@ def compare_on(corpus: pd.DataFrame, strategies: Sequence[Strategy], champion: B
         flagged = opened.score(everything["text"].tolist()) >= opened.threshold
     return Comparison(
         texts=tuple(everything["text"]),
-        labels=(everything["label"] == "toxic").to_numpy(dtype=np.int64),
+        labels=(everything["label"] == "toxic").to_numpy().astype(np.int64),
         attacked=everything["attacked"].to_numpy(dtype=bool),
         flagged=flagged,
     )
