@@ -100,6 +100,12 @@ def test_the_guards_know_where_models_are_and_what_runs_them(elsewhere: Renderer
         assert expressions[variable].startswith(f"'{OTHER[setting]}'.split(' ')")
 
 
+def test_the_guard_of_the_first_service_knows_the_label_of_gpu_nodes(elsewhere: Renderer):
+    policy = find(elsewhere.objects("overlays/gpu"), "ValidatingAdmissionPolicy", "content-arena-first-service-guard")
+    (label,) = [each for each in policy["spec"]["variables"] if each["name"] == "gpuLabel"]
+    assert label["expression"] == f"'{OTHER['GPU_LABEL']}'"
+
+
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):
     policies = of_kind(elsewhere.objects("overlays/production"), "NetworkPolicy")
     named = re.findall(r"kubernetes.io/metadata.name: (\S+)", yaml.safe_dump(policies))
