@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.tracking_login import advice
 
 #: Packages whose own errors are no news about the outside world.
 _NOT_LIBRARIES = frozenset({"builtins", "content_arena", "click", "typer", "_pytest", "hypothesis"})
@@ -113,6 +114,9 @@ def naming(
 
 def reason(error: BaseException) -> str:
     """Why, in one line: the root of a chain of errors that a library wrapped into each other, without credentials."""
+    refused = advice(error)
+    if refused is not None:
+        return f"{refused} ({type(error).__name__})"
     root = _root(error)
     if isinstance(root, OSError) and root.errno is not None:
         text = os.strerror(root.errno) + (f": {root.filename}" if root.filename else "")

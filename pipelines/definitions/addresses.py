@@ -5,6 +5,8 @@ MODELS_URI = "s3://models/content-filter"
 FIRST_SERVICE = "content-arena/content-filter"
 S3_ENDPOINT = "http://s3.content-arena:9000"
 S3_SECRET = "arena-s3"  # noqa: S105 - the name of a Secret
+#: With the login of the stages at MLflow; may be absent where MLflow asks for none.
+MLFLOW_SECRET = "arena-mlflow"  # noqa: S105
 HUB_SECRET = "arena-hub"  # noqa: S105
 PROBE_SECRET = "arena-probe"  # noqa: S105
 DATA_SECRET = "arena-data"  # noqa: S105

@@ -15,11 +15,13 @@ from kfp.dsl import PipelineTask
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared.chat import LLM_VARIABLES
 from content_arena.components.shared.home import KEY_VARIABLE
+from content_arena.components.shared.tracking_login import PASSWORD, USERNAME
 from content_arena.pipelines.definitions.addresses import (
     DATA_SECRET,
     FORGET_SECRET,
     HUB_SECRET,
     LLM_SECRET,
+    MLFLOW_SECRET,
     PROBE_SECRET,
     ROLLOUT_SECRET,
     S3_ENDPOINT,
@@ -178,6 +180,7 @@ class Placement:
             self.gpu.apply(task)
         if self.images is not None:
             task.set_container_image(self.images.cuda if stage.name in self.gpu_stages else self.images.component)
+        kubernetes.use_secret_as_env(task, MLFLOW_SECRET, {USERNAME: USERNAME, PASSWORD: PASSWORD}, optional=True)
         if stage.publishes:
             kubernetes.use_secret_as_env(task, self.s3_secret, {key: key for key in _S3_KEYS}, optional=True)
             task.set_env_variable("S3_ENDPOINT_URL", self.s3_endpoint)

@@ -31,8 +31,16 @@ ADDITIONS = {
 EVERYTHING = (*OVERLAYS, *ADDITIONS)
 
 Object = dict[str, Any]
+#: Filled in by whoever works here; the examples are copied.
 _SECRETS = shutil.ignore_patterns(
-    "arena-s3.env", "arena-s3-*.env", "arena-minio.env", "arena-postgresql.env", "arena-*.json"
+    "arena-s3.env",
+    "arena-s3-*.env",
+    "arena-mlflow.env",
+    "arena-mlflow-reader.env",
+    "arena-mlflow-admin.env",
+    "arena-minio.env",
+    "arena-postgresql.env",
+    "arena-*.json",
 )
 
 

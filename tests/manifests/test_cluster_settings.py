@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, of_kind, pods, services
+from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, matches, of_kind, pods, services
 
 ENV = "components/cluster-settings/cluster.env"
 #: Values of another cluster, none of which is a default.
@@ -25,6 +25,10 @@ OTHER = {
     "MONITORING_NAMESPACE": "observability",
     "PIPELINES_NAMESPACE": "team-a",
     "PIPELINES_ACCOUNT": "default-editor",
+    "DNS_NAMESPACE": "dns",
+    "DNS_APP": "coredns",
+    "DNS_CACHE_CIDR": "169.254.20.53/32",
+    "S3_CIDR": "198.51.100.0/24",
     "GPU_LABEL": "cloud.example.com/accelerator",
     "GPU_LABEL_VALUE": "l4",
     "GPU_TAINT": "cloud.example.com/gpu",
@@ -98,6 +102,32 @@ def test_the_guards_know_where_models_are_and_what_runs_them(elsewhere: Renderer
     expressions = {variable["name"]: variable["expression"] for variable in policy["spec"]["variables"]}
     for variable, setting in (("prefixes", "MODEL_ADDRESSES"), ("runtimes", "SERVING_RUNTIMES")):
         assert expressions[variable].startswith(f"'{OTHER[setting]}'.split(' ')")
+
+
+def test_the_guard_of_the_first_service_knows_the_label_of_gpu_nodes(elsewhere: Renderer):
+    policy = find(elsewhere.objects("overlays/gpu"), "ValidatingAdmissionPolicy", "content-arena-first-service-guard")
+    (label,) = [each for each in policy["spec"]["variables"] if each["name"] == "gpuLabel"]
+    assert label["expression"] == f"'{OTHER['GPU_LABEL']}'"
+
+
+def test_who_uses_s3_in_production_reaches_its_addresses_and_no_others(elsewhere: Renderer):
+    """Predictors among them: no other policy lets them out but to the DNS."""
+    objects = elsewhere.objects("overlays/production")
+    (predictor,) = [pod for pod in pods(objects) if pod.kind == "InferenceService"]
+    opened = {
+        item["metadata"]["name"]: item["spec"]["egress"]
+        for item in of_kind(objects, "NetworkPolicy")
+        if "egress" in item["spec"] and matches(item["spec"]["podSelector"], predictor.labels)
+    }
+    assert set(opened) == {"dns", "external-s3"}
+    assert opened["external-s3"] == [
+        {"to": [{"ipBlock": {"cidr": OTHER["S3_CIDR"]}}], "ports": [{"protocol": "TCP", "port": 443}]}
+    ]
+    (rule,) = opened["dns"]
+    namespace = {"matchLabels": {"kubernetes.io/metadata.name": OTHER["DNS_NAMESPACE"]}}
+    of_dns = {"namespaceSelector": namespace, "podSelector": {"matchLabels": {"k8s-app": OTHER["DNS_APP"]}}}
+    assert rule["to"] == [of_dns, {"ipBlock": {"cidr": OTHER["DNS_CACHE_CIDR"]}}]
+    assert {each["port"] for each in rule["ports"]} == {53}
 
 
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):

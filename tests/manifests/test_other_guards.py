@@ -10,6 +10,7 @@ import yaml
 
 from tests.manifests.guards import Caller, account, eventually, guards, installed, warnings
 from tests.manifests.rendering import OVERLAYS, Object, Renderer, kubectl, services
+from tests.manifests.service_fields import CONTAINER, POD, definition, example
 
 GUARDS = ("approval-guard", "first-service-guard", "promotion-guard")
 SERVICE, RECORD = "content-filter", "rollout-content-filter"
@@ -73,8 +74,57 @@ def test_the_first_service_of_knative_too(job: Caller, manifests: Renderer, name
     assert job.created(found) == ""
 
 
+#: Fields that the template of an overlay has, or that Knative's autoscaler reads.
+TEMPLATE = {
+    "predictor": {
+        "affinity", "annotations", "automountServiceAccountToken", "containerConcurrency", "enableServiceLinks",
+        "labels", "scaleMetric", "scaleMetricType", "scaleTarget", "securityContext", "serviceAccountName",
+        "storageContainerName", "terminationGracePeriodSeconds", "timeout", "topologySpreadConstraints",
+    },
+    "model": {"protocolVersion", "resources"},
+}  # fmt: skip
+OTHERS = [("predictor", name) for name in (*POD, "canaryTrafficPercent")] + [("model", name) for name in CONTAINER]
+OTHERS = [(place, name) for place, name in OTHERS if name not in TEMPLATE[place]]
+
+
+@pytest.fixture(scope="module")
+def fields(cluster: None) -> dict[str, Object]:
+    """What the definition of the cluster has at each place of the spec, field by field."""
+    return definition()
+
+
+@pytest.mark.parametrize(("place", "name"), OTHERS)
+def test_no_field_beside_the_template(job: Caller, namespace: str, fields: dict[str, Object], service, place, name):
+    predictor = service["spec"]["predictor"]
+    (predictor if place == "predictor" else predictor["model"])[name] = example(fields[place][name])
+    assert Caller(namespace).created(service) == "", "the definition takes it"
+    assert "only with the fields" in job.created(service)
+
+
+@pytest.mark.parametrize("place", TEMPLATE)
+def test_every_field_is_either_of_the_template_or_tried_here(fields: dict[str, Object], place: str):
+    written = {
+        "predictor": {"name", "minReplicas", "maxReplicas", "deploymentStrategy", "model"},
+        "model": {"storageUri", "env", "runtime", "modelFormat", "name"},
+    }[place]
+    assert set(fields[place]) == written | TEMPLATE[place] | {name for at, name in OTHERS if at == place}
+
+
 SECRET = {"secretKeyRef": {"name": "arena-postgresql", "key": "POSTGRES_PASSWORD"}}
-CONTAINER = {"name": "more", "image": "evil"}
+MORE = {"name": "more", "image": "evil"}
+
+
+TERM = {"matchExpressions": [{"key": "a", "operator": "Exists"}]}
+NODE = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}
+HOST = {"topologyKey": "kubernetes.io/hostname"}
+
+
+def affinity(of: str, how: str, value: object) -> Object:
+    return {f"{of}Affinity": {f"{how}DuringSchedulingIgnoredDuringExecution": value}}
+
+
+def on_nodes(expression: Object) -> Object:
+    return affinity("node", "required", {"nodeSelectorTerms": [{"matchExpressions": [expression]}]})
 
 
 @pytest.mark.parametrize(
@@ -99,9 +149,9 @@ CONTAINER = {"name": "more", "image": "evil"}
         lambda spec: spec.pop("serviceAccountName"),
         lambda spec: spec.update(automountServiceAccountToken=True),
         lambda spec: spec.pop("storageContainerName"),
-        lambda spec: spec.update(containers=[CONTAINER]),
-        lambda spec: spec.update(initContainers=[CONTAINER]),
-        lambda spec: spec.update(workerSpec={"containers": [CONTAINER]}),
+        lambda spec: spec.update(containers=[MORE]),
+        lambda spec: spec.update(initContainers=[MORE]),
+        lambda spec: spec.update(workerSpec={"containers": [MORE]}),
         lambda spec: spec.update(volumes=[{"name": "a", "secret": {"secretName": "arena-postgresql"}}]),
         lambda spec: spec.update(logger={"mode": "all", "url": "http://evil.example.com"}),
         lambda spec: spec.update(hostNetwork=True),
@@ -111,6 +161,16 @@ CONTAINER = {"name": "more", "image": "evil"}
         lambda spec: spec["labels"].update({"app.kubernetes.io/component": "stages"}),
         lambda spec: spec["labels"].update({"content-arena/uses-postgresql": "true"}),
         lambda spec: spec.update(annotations={"serving.kserve.io/storageSecretName": "arena-postgresql"}),
+        lambda spec: spec["securityContext"].update(supplementalGroups=[0]),
+        lambda spec: spec["securityContext"].update(sysctls=[{"name": "net.ipv4.tcp_syncookies", "value": "0"}]),
+        lambda spec: spec["model"].update(resources={"limits": {"nvidia.com/gpu": "1"}}),
+        lambda spec: spec["model"].update(resources={"claims": [{"name": "gpu"}]}),
+        lambda spec: spec.update(affinity=on_nodes({"key": "nvidia.com/gpu.present", "operator": "Exists"})),
+        lambda spec: spec.update(affinity=on_nodes({"key": "a", "operator": "NotIn", "values": ["b"]})),
+        lambda spec: spec.update(affinity=affinity("node", "preferred", [{"weight": 1, "preference": TERM}])),
+        lambda spec: spec.update(affinity=affinity("node", "required", {"nodeSelectorTerms": [NODE]})),
+        lambda spec: spec.update(affinity=affinity("pod", "required", [HOST])),
+        lambda spec: spec.update(affinity=affinity("podAnti", "required", [HOST | {"namespaceSelector": {}}])),
     ],
 )
 def test_who_creates_the_first_service_creates_nothing_else(job: Caller, service: Object, change):
@@ -126,7 +186,7 @@ def test_who_creates_the_first_service_creates_nothing_else(job: Caller, service
         lambda body: body["metadata"]["annotations"].update({"internal.serving.kserve.io/localmodel-pvc-name": "a"}),
         lambda body: body["metadata"]["labels"].update({"content-arena/uses-postgresql": "true"}),
         lambda body: body["metadata"].update(finalizers=["example.com/never"]),
-        lambda body: body["spec"].update(transformer={"containers": [CONTAINER]}),
+        lambda body: body["spec"].update(transformer={"containers": [MORE]}),
         lambda body: body["spec"].update(canary=[{"trafficPercent": 0, "predictor": {"name": "v2"}}]),
     ],
 )
@@ -138,6 +198,11 @@ def test_nor_anything_around_it(job: Caller, service: Object, change):
 def test_what_the_webhook_of_kserve_adds_is_taken(job: Caller, service: Object):
     service["metadata"]["annotations"]["modelFormat"] = "content-arena"
     service["spec"]["predictor"]["model"] |= {"name": "", "resources": {}}
+    assert job.created(service) == ""
+
+
+def test_resources_of_your_own_are_taken(job: Caller, service: Object):
+    service["spec"]["predictor"]["model"]["resources"] = {"requests": {"cpu": "2"}, "limits": {"memory": "2Gi"}}
     assert job.created(service) == ""
 
 
@@ -188,10 +253,16 @@ def ready(percent: int, is_ready: bool = True, name: str = "v2") -> Object:
 PROMOTION = {"spec": {"predictor": {"name": "v2", "model": {"storageUri": TWO}}, "canary": None}}
 
 
+def enters(admin: Caller, entry: Object, status: Object) -> None:
+    """Has a canary in the spec, and then what KServe makes of it in the status."""
+    assert admin.patched(SERVICE, entry, dry_run=False) == ""
+    admin.merge("inferenceservices", SERVICE, {"status": {"canaryStatuses": None} | status}, part="status")
+
+
 def test_a_canary_with_all_traffic_that_is_ready_takes_over(serving):
-    admin = serving("Standard", ready(100))
+    admin = serving("Standard")
     assert "without having run as a canary" in admin.patched(SERVICE, PROMOTION)
-    assert admin.patched(SERVICE, canary(100), dry_run=False) == ""
+    enters(admin, canary(100), ready(100))
     assert admin.patched(SERVICE, PROMOTION, dry_run=False) == ""
     assert admin.patched(SERVICE, {"spec": {"predictor": {"minReplicas": 2}}}) == ""
     # What an old manifest applied again would do.
@@ -218,22 +289,72 @@ def test_a_canary_with_all_traffic_that_is_ready_takes_over(serving):
     ],
 )  # fmt: skip
 def test_anything_less_does_not_take_over_in_standard_mode(serving, entry, status, promotion):
-    admin = serving("Standard", status)
-    assert admin.patched(SERVICE, entry, dry_run=False) == ""
+    admin = serving("Standard")
+    enters(admin, entry, status)
     assert "without having run as a canary" in admin.patched(SERVICE, promotion)
 
 
+def bundle(digit: str, version: str = "2") -> list[Object]:
+    """The variables that say which bundle it is, and one that does not."""
+    return [
+        {"name": "CONTENT_ARENA_LOG_LEVEL", "value": "debug"},
+        {"name": "CONTENT_ARENA_MODEL_VERSION", "value": version},
+        {"name": "CONTENT_ARENA_EXPECTED_SHA256", "value": digit * 64},
+    ]
+
+
+def test_the_bundle_that_was_a_canary_takes_over_and_no_other_at_its_address(serving):
+    admin = serving("Standard")
+    enters(admin, canary(100, env=bundle("a")), ready(100))
+    for env in (bundle("b"), bundle("a", "3"), bundle("a")[:2], []):
+        other = in_place(TWO, name="v2")
+        other["spec"]["predictor"]["model"]["env"] = env
+        assert "without having run as a canary" in admin.patched(SERVICE, other)
+    promotion = in_place(TWO, name="v2")
+    promotion["spec"]["predictor"]["model"]["env"] = bundle("a")[1:]
+    assert admin.patched(SERVICE, promotion) == ""
+
+
 def test_a_canary_keeps_its_model_as_long_as_it_has_its_name(serving):
-    admin = serving("Standard", ready(100))
-    assert admin.patched(SERVICE, canary(100), dry_run=False) == ""
-    assert "keeps its model" in admin.patched(SERVICE, canary(100, THREE))
-    assert "keeps its model" in admin.patched(SERVICE, canary(0, runtime="next"))
+    admin = serving("Standard")
+    enters(admin, canary(100, env=bundle("a")), ready(100))
+    assert "keeps its model" in admin.patched(SERVICE, canary(100, THREE, env=bundle("a")))
+    assert "keeps its model" in admin.patched(SERVICE, canary(0, runtime="next", env=bundle("a")))
+    assert "keeps its model" in admin.patched(SERVICE, canary(0, env=bundle("b")))
+    assert admin.patched(SERVICE, canary(50, env=bundle("a")[1:])) == "", "another variable says nothing of the bundle"
     assert admin.patched(SERVICE, {"spec": {"canary": None}}) == ""
 
 
+def test_a_canary_is_not_replaced_under_its_name_before_kserve_has_looked(serving):
+    """The status would go on saying that the one before is ready."""
+    admin = serving("Standard")
+    enters(admin, canary(100), ready(100))
+    assert admin.patched(SERVICE, {"spec": {"canary": None}}, dry_run=False) == ""
+    assert "once KServe no longer lists that one" in admin.patched(SERVICE, canary(100, THREE))
+    assert "once KServe no longer lists that one" in admin.patched(SERVICE, canary(0))
+    enters(admin, {"spec": {"canary": None}}, {})
+    enters(admin, canary(100, THREE), {})
+    promotion = in_place(THREE, name="v2")
+    assert "without having run as a canary" in admin.patched(SERVICE, promotion)
+    admin.merge("inferenceservices", SERVICE, {"status": ready(100)}, part="status")
+    assert admin.patched(SERVICE, promotion | {"spec": promotion["spec"] | {"canary": None}}) == ""
+
+
+def test_nor_under_a_name_that_another_entry_leaves(serving):
+    admin = serving("Standard")
+    enters(admin, canary(100), ready(100))
+    renamed = canary(100, THREE)
+    other = copy.deepcopy(renamed["spec"]["canary"][0])
+    other["predictor"]["name"] = "v3"
+    renamed["spec"]["canary"].append(other)
+    assert "keeps its model" in admin.patched(SERVICE, renamed)
+    assert admin.patched(SERVICE, {"spec": {"canary": [other]}}, dry_run=False) == ""
+    assert "once KServe no longer lists that one" in admin.patched(SERVICE, canary(100, THREE))
+
+
 def test_another_runtime_takes_over_with_its_canary(serving):
-    admin = serving("Standard", ready(100))
-    assert admin.patched(SERVICE, canary(100, runtime="next"), dry_run=False) == ""
+    admin = serving("Standard")
+    enters(admin, canary(100, runtime="next"), ready(100))
     promotion = copy.deepcopy(PROMOTION)
     promotion["spec"]["predictor"]["model"]["runtime"] = "next"
     assert admin.patched(SERVICE, promotion) == ""
@@ -285,8 +406,8 @@ def test_the_latest_takes_over_ready_and_with_all_traffic_in_knative_mode(servin
 
 
 def test_no_other_mode_has_canaries(serving):
-    admin = serving("ModelMesh", ready(100))
-    assert admin.patched(SERVICE, canary(100), dry_run=False) == ""
+    admin = serving("ModelMesh")
+    enters(admin, canary(100), ready(100))
     assert "without having run as a canary" in admin.patched(SERVICE, PROMOTION)
 
 

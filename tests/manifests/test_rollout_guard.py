@@ -9,6 +9,7 @@ import pytest
 
 from tests.manifests.guards import Caller, account, eventually, installed, warnings
 from tests.manifests.rendering import Object, Renderer, kubectl, services
+from tests.manifests.service_fields import CONTAINER, POD, definition, example
 
 SERVICE = "content-filter"
 VERSION, SHA256 = "CONTENT_ARENA_MODEL_VERSION", "CONTENT_ARENA_EXPECTED_SHA256"
@@ -25,25 +26,6 @@ WRITTEN = {
     # modelFormat only as it is, and resources only empty, as KServe's webhook adds them.
     "canary.model": {"storageUri", "env", "runtime", "name", "modelFormat", "resources"},
 }  # fmt: skip
-#: Every other field that the definition of KServe 0.21 has there.
-POD = (
-    "activeDeadlineSeconds", "affinity", "annotations", "autoScaling", "automountServiceAccountToken", "batcher",
-    "containerConcurrency", "containers", "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases", "hostIPC",
-    "hostNetwork", "hostPID", "hostUsers", "hostname", "hostnameOverride", "huggingface", "imagePullSecrets",
-    "initContainers", "labels", "lightgbm", "logger", "nodeName", "nodeSelector", "onnx", "os", "overhead", "paddle",
-    "pmml", "preemptionPolicy", "priority", "priorityClassName", "pytorch", "readinessGates", "resourceClaims",
-    "resources", "restartPolicy", "runtimeClassName", "scaleMetric", "scaleMetricType", "scaleTarget", "schedulerName",
-    "schedulingGates", "securityContext", "serviceAccount", "serviceAccountName", "setHostnameAsFQDN",
-    "shareProcessNamespace", "sklearn", "storageContainerName", "storageUris", "subdomain", "tensorflow",
-    "terminationGracePeriodSeconds", "timeout", "tolerations", "topologySpreadConstraints", "triton", "volumes",
-    "workerSpec", "xgboost",
-)  # fmt: skip
-CONTAINER = (
-    "args", "command", "confidential", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "ports",
-    "protocolVersion", "readinessProbe", "resizePolicy", "resources", "restartPolicy", "restartPolicyRules",
-    "runtimeVersion", "securityContext", "startupProbe", "stdin", "stdinOnce", "storage", "terminationMessagePath",
-    "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts", "workingDir",
-)  # fmt: skip
 FORBIDDEN = {
     "predictor": POD,
     "canary.predictor": (*POD, "canaryTrafficPercent", "ephemeralContainers", "maxReplicas"),
@@ -90,35 +72,10 @@ def exploit() -> Object:
     return canary(0, env=env, command=["sh", "-c", "env"])
 
 
-def example(schema: Object) -> object:
-    """A least value that a schema takes."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            known = schema.get("properties", {})
-            return {name: example(known[name]) for name in schema.get("required", [])}
-        case "array":
-            return [example(schema["items"])]
-        case "string":
-            return "a"
-        case "boolean":
-            return True
-    return 7
-
-
 @pytest.fixture(scope="module")
 def schemas(cluster: None) -> dict[str, Object]:
     """What the definition of the cluster has at each place of the spec, field by field."""
-    definition = json.loads(kubectl("get", "crd", "inferenceservices.serving.kserve.io", "--output=json"))
-    (version,) = [each for each in definition["spec"]["versions"] if each["name"] == "v1beta1"]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    predictor = spec["predictor"]["properties"]
-    of_canary = spec["canary"]["items"]["properties"]["predictor"]["properties"]
-    return {
-        "predictor": predictor, "model": predictor["model"]["properties"],
-        "canary.predictor": of_canary, "canary.model": of_canary["model"]["properties"],
-    }  # fmt: skip
+    return definition()
 
 
 def changed(service: Object, place: str, name: str, value: object) -> Object:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.manifests.rendering import ADDITIONS, MANIFESTS, OVERLAYS, Renderer, kubectl, of_kind, pods
 
+LOGIN = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}
 S3_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 SECRETS = {
     "arena-s3": S3_KEYS,
@@ -20,9 +21,12 @@ SECRETS = {
     "arena-s3-predictor": S3_KEYS,
     "arena-s3-admin": S3_KEYS,
     "arena-postgresql": {"POSTGRES_USER", "POSTGRES_PASSWORD"},
+    "arena-mlflow-admin": LOGIN | {"MLFLOW_FLASK_SERVER_SECRET_KEY"},
+    "arena-mlflow": LOGIN,
+    "arena-mlflow-reader": LOGIN,
 }
 IDENTITIES = {"arena-s3-identities": {"s3.json"}}
-EXAMPLES = {name: SECRETS[name] for name in ("arena-s3", "arena-postgresql")}
+EXAMPLES = {name: SECRETS[name] for name in ("arena-s3", "arena-postgresql", "arena-mlflow-admin", "arena-mlflow")}
 SENSITIVE = re.compile(r"PASSWORD|SECRET|ACCESS_KEY|TOKEN", re.IGNORECASE)
 
 

@@ -234,6 +234,9 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
         needed = full_pods(spec) + pods - has
         if view.ready_pods.get(workload(view.name, spec.name), 0) < needed:
             return Wait(f"stable has fewer than {needed} ready pods")
+        if canary is None and _is_still_reported(view, challenger.name):
+            # The guard of the manifests refuses the entry until then: the status would tell of an older one.
+            return Wait(f"status.canaryStatuses still lists an earlier {challenger.name}")
         percent = canary["trafficPercent"] if canary else 0
         return Patch(entry(view, challenger, percent, pods), f"pods of {challenger.name}: {pods}, at {percent} %")
     if not now.ready:
@@ -244,6 +247,11 @@ def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Ch
         unfollowed = 0.0 if frozen(view) else view.requested_seconds
         return Wait(f"the HTTPRoute does not show {goal.percent} % for {challenger.name}{standing(view)}", unfollowed)
     return Done() if view.gateway_converged else Wait("the gateway may still use an older route")
+
+
+def _is_still_reported(view: View, name: str) -> bool:
+    statuses = view.service.get("status", {}).get("canaryStatuses") or []
+    return any(status["name"] == name for status in statuses)
 
 
 def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger, kept: Challenger | None = None) -> Step:

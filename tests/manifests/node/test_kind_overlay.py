@@ -64,7 +64,7 @@ def champion(overlay, node, manifests, note):
         f"arena run (small) to its verdict in {time.monotonic() - started:.0f} s, both stores restarted; peak {peak[0]}"
     )
     everything_is_ready()
-    with forwarded("service/mlflow", 5000, NAMESPACE) as url:
+    with forwarded("service/mlflow", 5000, NAMESPACE) as url, logged_in(manifests):
         aliases = Registry(url).aliases()
     return aliases[Registry.CHAMPION]
 
@@ -101,12 +101,12 @@ def test_the_predictor_answers_with_the_champion(champion, predictor):
     assert versions_that_answer() == {f"sha-{champion.digest[:12]}"}
 
 
-def test_removed_and_applied_again_the_data_is_there(champion, predictor, overlay):
+def test_removed_and_applied_again_the_data_is_there(champion, predictor, overlay, manifests):
     kubectl("delete", "--kustomize", overlay, KEEP, "--timeout=10m")
     assert "mlflow" not in kubectl("get", "deployments,statefulsets", IN, "--output=name")
     kubectl("apply", "--kustomize", overlay)
     everything_is_ready()
-    with forwarded("service/mlflow", 5000, NAMESPACE) as url:
+    with forwarded("service/mlflow", 5000, NAMESPACE) as url, logged_in(manifests):
         assert Registry(url).aliases()[Registry.CHAMPION].version == champion.version
     kubectl("rollout", "restart", "deployment/predictor", IN)
     kubectl("rollout", "status", "deployment/predictor", IN, "--timeout=10m")
@@ -129,7 +129,19 @@ def everything_is_ready():
     for kind in ("statefulsets", "deployments"):
         for name in kubectl("get", kind, IN, "--output=name").split():
             kubectl("rollout", "status", name, IN, "--timeout=10m")
-    kubectl("wait", "--for=condition=complete", "job/s3-buckets", IN, "--timeout=10m")
+    for job in ("job/s3-buckets", "job/mlflow-users"):
+        kubectl("wait", "--for=condition=complete", job, IN, "--timeout=10m")
+
+
+@contextlib.contextmanager
+def logged_in(manifests):
+    """This process is the stages' user of MLflow."""
+    lines = (manifests.root / "secrets/arena-mlflow.env").read_text().splitlines()
+    with pytest.MonkeyPatch.context() as patch:
+        for line in lines:
+            name, _, value = line.partition("=")
+            patch.setenv(name, value)
+        yield
 
 
 def has_ended():

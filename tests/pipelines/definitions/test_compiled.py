@@ -101,7 +101,7 @@ def test_gpus_are_asked_for_where_told_and_nowhere_else(compiled, name):
 def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
     for task, setting in compiled[name].settings.items():
         names = {secret["secretNameParameter"]["runtimeValue"]["constant"] for secret in setting.get("secretAsEnv", [])}
-        wanted = set()
+        wanted = {"arena-mlflow"}
         if task in ("bootstrap-champion", "promote-challenger", "roll-out", "close-run"):
             wanted.add("arena-s3")
         if task == "prepare-corpus":

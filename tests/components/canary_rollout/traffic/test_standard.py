@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.kube.client import ClusterError, ConflictError
-from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, Patch, TrafficError, View
+from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, Patch, TrafficError, View, Wait
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.canary_rollout.traffic.routes import weights
 from content_arena.components.canary_rollout.traffic.standard import Standard
@@ -111,6 +111,19 @@ def test_a_challenger_that_never_gets_ready_takes_no_pod_and_no_traffic():
     rollout.to(Goal(Aim.ROLLED_BACK))
     assert world.stored.value["spec"] == service()["spec"]
     assert (world.lost, world.least_stable) == (0, 2)
+
+
+def test_a_name_is_taken_again_once_the_status_no_longer_lists_it():
+    """Until then the status tells of the canary that had the name before, and the guard refuses another."""
+    rollout = Rollout(StandardWorld(service(min_replicas=2)))
+    rollout.once(Goal(Aim.STAGED))
+    for _ in range(50):
+        view = rollout.mover.read()
+        view.service["status"]["canaryStatuses"] = [{"name": "v2", "ready": True, "trafficPercent": 100}]
+        step = rollout.mover.mode.next_step(view, Goal(Aim.STAGED), rollout.stable, TWO)
+        rollout.world.tick()
+    assert step == Wait("status.canaryStatuses still lists an earlier v2")
+    rollout.to(Goal(Aim.STAGED))
 
 
 lags = st.fixed_dictionaries(
