@@ -34,17 +34,13 @@ from content_arena.components.registry.registry import Registry
 from content_arena.components.shared import evaluation_record, records
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import (
-    Evaluation,
-    Example,
-    ModelEvaluation,
-    RegressionSuite,
-    StrategyComparison,
-)
+from content_arena.components.shared.evaluation_record import Evaluation, Example, StrategyComparison
 from content_arena.components.shared.figures import NOT_MEASURED
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.metric_names import EvasionBy
+from content_arena.components.shared.model_evaluation import ModelEvaluation
 from content_arena.components.shared.stage import Progress, log, stage
+from content_arena.components.shared.text_sets import RegressionSuite
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "evaluate_challenger"

@@ -27,8 +27,8 @@ from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import NO_TRIALS, Trials, cluster_bootstrap, wilson
 from content_arena.components.shared import figures
-from content_arena.components.shared.evaluation_record import Histogram, RocCurve
 from content_arena.components.shared.figures import NOTHING, Measured, Rate
+from content_arena.components.shared.model_evaluation import Histogram, RocCurve
 
 Scores = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

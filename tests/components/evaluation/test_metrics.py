@@ -9,7 +9,7 @@ import pytest
 
 from content_arena.components.evaluation import metrics
 from content_arena.components.shared import figures
-from content_arena.components.shared.evaluation_record import RocCurve
+from content_arena.components.shared.model_evaluation import RocCurve
 
 SCORES = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0], dtype=np.float32)
 GOLD = np.array([True, True, True, False, False, False])
