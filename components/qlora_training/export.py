@@ -7,7 +7,7 @@ import inspect
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +36,6 @@ from content_arena.components.qlora_training.thresholds import (
 )
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
 from content_arena.components.shared.ngrams import NGRAM_VERSION
@@ -169,9 +168,7 @@ def _quantise_in_parity(
     labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores, perturbed = (
-            _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
-        )
+        scores, perturbed = _bundle_scores(bundle, evidence.clean, evidence.perturbed)
         thresholds = (
             good_thresholds(scores, labels, perturbed)
             if champion is None
@@ -263,9 +260,9 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     onnx.save(four_bits.quantise_embeddings(quantiser.model.model), path)
 
 
-def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[CanonicalText]) -> npt.NDArray[np.float32]:
+def _bundle_scores(bundle: bundles.Bundle, *tables: pd.DataFrame) -> list[npt.NDArray[np.float32]]:
     with contextlib.closing(ContentFilter(bundle)) as scorer:
-        return scorer.score(texts)
+        return [scorer.score(rows["text"].tolist()) for rows in tables]
 
 
 def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:
