@@ -28,7 +28,7 @@ from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.thresholds import (
-    ChampionVerdicts,
+    Comparison,
     Parity,
     compare,
     good_thresholds,
@@ -81,7 +81,7 @@ def export(
     validation: pd.DataFrame,
     destination: Path,
     provenance: Mapping[str, str] | None = None,
-    champion: ChampionVerdicts | None = None,
+    comparison: Comparison | None = None,
     lexicon: Lexicon | None = None,
     corpus: pd.DataFrame | None = None,
 ) -> bundles.Bundle:
@@ -94,7 +94,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        champion: The champion's verdicts on the validation texts; None if there is no champion to compare with.
+        comparison: What the threshold is chosen on if there is a champion; None chooses it on the validation texts.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
         corpus: Rows of Sample, from whose categories the attributes are learnt; None for a model without.
 
@@ -120,7 +120,7 @@ def export(
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
         spec = _provisional(settings, branch)
         evidence = _Evidence(validation, perturbed, scores)
-        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, champion)
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, comparison)
         full.unlink()
         spec = replace(
             spec,
@@ -152,7 +152,7 @@ def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bund
 
 
 def _quantise_in_parity(
-    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: ChampionVerdicts | None
+    full: Path, bundle: bundles.Bundle, evidence: _Evidence, comparison: Comparison | None
 ) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
@@ -160,7 +160,7 @@ def _quantise_in_parity(
         full: The float32 model.
         bundle: Has everything but the model.
         evidence: What to choose by.
-        champion: See :func:`export`.
+        comparison: See :func:`export`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
@@ -168,12 +168,13 @@ def _quantise_in_parity(
     labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores, perturbed = _bundle_scores(bundle, evidence.clean, evidence.perturbed)
-        thresholds = (
-            good_thresholds(scores, labels, perturbed)
-            if champion is None
-            else leading_thresholds(scores, labels, champion)
-        )
+        with contextlib.closing(ContentFilter(bundle)) as exported:
+            scores = exported.score(evidence.clean["text"].tolist())
+            thresholds = (
+                good_thresholds(scores, labels, exported.score(evidence.perturbed["text"].tolist()))
+                if comparison is None
+                else leading_thresholds(exported.score(comparison.texts), comparison)
+            )
         choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]
@@ -258,11 +259,6 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     quantiser = MatMulNBitsQuantizer(onnx.load(full), algo_config=config)
     quantiser.process()
     onnx.save(four_bits.quantise_embeddings(quantiser.model.model), path)
-
-
-def _bundle_scores(bundle: bundles.Bundle, *tables: pd.DataFrame) -> list[npt.NDArray[np.float32]]:
-    with contextlib.closing(ContentFilter(bundle)) as scorer:
-        return [scorer.score(rows["text"].tolist()) for rows in tables]
 
 
 def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:
