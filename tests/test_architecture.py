@@ -133,7 +133,7 @@ _PIPELINES_REACH_IN = {
         "pipelines.cli.victims",
         "components.attack_generation.victims.opening",
     ): "an unknown filter is refused at once",
-    ("pipelines.cli.battle", "components.evaluation.metrics"): "figures of a battle, for a table",
+    ("pipelines.cli.battle", "components.evaluation.battle_figures"): "figures of a battle, for a table",
     ("pipelines.cli.compare", "components.attack_generation.strategies"): "filters are compared in this process",
     (
         "pipelines.cli.compare",

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pandas as pd
-from scipy import stats
 
 from content_arena.components.corpus_preparation.dropped_rows import DroppedRows
 from content_arena.components.corpus_preparation.ingest import Ingested
@@ -249,10 +248,13 @@ def _leaked(corpus: pd.DataFrame) -> int:
 
 
 def _auroc(lengths: pd.Series, labels: pd.Series) -> float | None:
-    toxic, benign = (lengths[labels == label] for label in LABELS)
-    if toxic.empty or benign.empty:
+    toxic, benign = (labels == label for label in LABELS)
+    n_toxic, n_benign = int(toxic.sum()), int(benign.sum())
+    if not n_toxic or not n_benign:
         return None
-    return float(stats.mannwhitneyu(toxic, benign).statistic) / (len(toxic) * len(benign))
+    # Mann-Whitney's U of the toxic texts. scipy.stats has it too, and takes most of a second to import.
+    u = float(lengths.rank()[toxic].sum()) - n_toxic * (n_toxic + 1) / 2
+    return u / (n_toxic * n_benign)
 
 
 def _changes(before: Sequence[str], after: Sequence[str]) -> Changes:

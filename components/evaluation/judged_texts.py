@@ -9,8 +9,9 @@ import pandas as pd
 from content_arena.components.evaluation.metrics import Scored
 from content_arena.components.shared import records
 from content_arena.components.shared.attributes import is_known, truth
-from content_arena.components.shared.evaluation_record import AttributeFigures, GuardSet
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.model_evaluation import AttributeFigures
+from content_arena.components.shared.text_sets import GuardSet
 
 _HASHED = ["sample_id", "text", "label"]
 

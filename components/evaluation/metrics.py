@@ -1,13 +1,13 @@
 """What is measured on one model. Pure: scores and attack records in, figures out.
 
 :data:`COMPUTE` holds one function for every row of :data:`content_arena.components.shared.figures.FIGURES`.
-Confusion matrix, ROC curve, histograms and the rates of a strategy are not single figures and have functions of their
-own.
+Confusion matrix, ROC curve and histograms are not single figures and have functions of their own. What a battle did is
+in :mod:`.battle_figures`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,20 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.attack_generation.outcomes import (
-    benign_perturbed,
-    flagged,
-    got_past,
-    judged,
-    toxic_caught,
-)
-from content_arena.components.attack_generation.reach import reached
-from content_arena.components.attack_generation.search.curve import curve
+from content_arena.components.attack_generation.outcomes import benign_perturbed, flagged, got_past, toxic_caught
 from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import NO_TRIALS, Trials, cluster_bootstrap, wilson
 from content_arena.components.shared import figures
-from content_arena.components.shared.evaluation_record import Histogram, RocCurve
 from content_arena.components.shared.figures import NOTHING, Measured, Rate
+from content_arena.components.shared.model_evaluation import Histogram, RocCurve
 
 Scores = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -247,74 +239,4 @@ def histogram(measured: Measurements) -> Histogram:
         benign=counts(measured.scores[~measured.is_toxic]),
         attacked_toxic=counts(attacks.loc[attacks["label_gold"] == "toxic", "score_after"].to_numpy()),
         perturbed_benign=counts(benign_perturbed(attacks)["score_after"].to_numpy()),
-    )
-
-
-@dataclass(frozen=True)
-class StrategyFigures:
-    """What one strategy does to one model; one attack a text, so Wilson's intervals hold.
-
-    Attributes:
-        evasion: Readable successes / toxic texts the model caught before.
-        benign_flagged: Flagged / benign texts the strategy changed and left readable.
-        undone: Attacks whose text the canonicaliser turns back into the original / all attacks that changed a text.
-        restored: Attacks whose text the model's filter reads like the original / all attacks that changed a text.
-    """
-
-    evasion: Rate
-    benign_flagged: Rate
-    undone: Rate
-    restored: Rate
-
-
-def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
-    """The figures of every strategy in the judged table."""
-    found = {}
-    for name, rows in attacks.groupby("strategy"):
-        changed = rows[rows["perturbed_text"] != rows["original_text"]]
-        found[str(name)] = StrategyFigures(
-            wilson(got_past(toxic_caught(rows))),
-            wilson(flagged(benign_perturbed(rows))),
-            wilson(changed["undone"].to_numpy(dtype=bool)),
-            wilson(changed["restored"].to_numpy(dtype=bool)),
-        )
-    return found
-
-
-def of_battle(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
-    """The figures of every strategy in a battle's attacks, which are not judged yet."""
-    return per_strategy(judged(attacks))
-
-
-@dataclass(frozen=True)
-class BattleFigures:
-    """The figures of a battle over all strategies that reach the model.
-
-    Attributes:
-        evasion: Readable successes / toxic texts the filter caught before.
-        by_budget: Pairs of a number of queries and the evasion with at most so many; none if nothing was caught.
-        queries: Mean number of queries of an attack; None if nothing was caught.
-        edit_share: Mean share of the text that the successes changed; None without a success.
-    """
-
-    evasion: Rate
-    by_budget: Sequence[tuple[int, float]]
-    queries: float | None
-    edit_share: float | None
-
-
-def of_battle_together(attacks: Sequence[pd.DataFrame]) -> BattleFigures:
-    """The figures over all strategies.
-
-    Args:
-        attacks: Tables of Attack, not judged yet.
-    """
-    joined = judged(reached(pd.concat(attacks)))
-    caught = toxic_caught(joined)
-    past = caught[got_past(caught)]
-    return BattleFigures(
-        evasion(joined),
-        curve(joined),
-        float(caught["n_queries"].mean()) if len(caught) else None,
-        float(past["pct_changed"].mean()) if len(past) else None,
     )

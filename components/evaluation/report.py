@@ -16,8 +16,9 @@ from content_arena.components.evaluation import charts
 from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import display, figures
-from content_arena.components.shared.evaluation_record import Evaluation, Example, ModelEvaluation, StrategyComparison
+from content_arena.components.shared.evaluation_record import Evaluation, Example, StrategyComparison
 from content_arena.components.shared.figures import Figure, Measured, Rate, Unit
+from content_arena.components.shared.model_evaluation import ModelEvaluation
 from content_arena.components.shared.templates import template
 
 MODELS = ("champion", "challenger")

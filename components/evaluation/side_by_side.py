@@ -33,7 +33,7 @@ from content_arena.components.attack_generation.writing.binding import (
     tell_what_was_written,
     writer_for,
 )
-from content_arena.components.evaluation import metrics
+from content_arena.components.evaluation import battle_figures, metrics
 from content_arena.components.evaluation.side_by_side_record import (
     Difference,
     Pair,
@@ -272,7 +272,7 @@ def _difference(first: Trials, second: Trials) -> Difference | None:
 
 
 def _strategies(fought: Sequence[_Fought], left_out: frozenset[str]) -> tuple[StrategyRow, ...]:
-    figures = {each.contender.name: metrics.per_strategy(each.attacks) for each in fought}
+    figures = {each.contender.name: battle_figures.per_strategy(each.attacks) for each in fought}
     families = fought[0].attacks.groupby("strategy")["family"].first()
     return tuple(
         StrategyRow(

@@ -7,7 +7,7 @@ import inspect
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -168,12 +168,13 @@ def _quantise_in_parity(
     labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores = _bundle_scores(bundle, evidence.clean["text"].tolist())
-        thresholds = (
-            good_thresholds(scores, labels, _bundle_scores(bundle, evidence.perturbed["text"].tolist()))
-            if comparison is None
-            else leading_thresholds(_bundle_scores(bundle, comparison.texts), comparison)
-        )
+        with contextlib.closing(ContentFilter(bundle)) as exported:
+            scores = exported.score(evidence.clean["text"].tolist())
+            thresholds = (
+                good_thresholds(scores, labels, exported.score(evidence.perturbed["text"].tolist()))
+                if comparison is None
+                else leading_thresholds(exported.score(comparison.texts), comparison)
+            )
         choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
         agreeing = [choice for choice in choices if choice.parity.agreement >= MIN_AGREEMENT]
@@ -258,11 +259,6 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     quantiser = MatMulNBitsQuantizer(onnx.load(full), algo_config=config)
     quantiser.process()
     onnx.save(four_bits.quantise_embeddings(quantiser.model.model), path)
-
-
-def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    with contextlib.closing(ContentFilter(bundle)) as scorer:
-        return scorer.score(texts)
 
 
 def _model_card(spec: bundles.BundleSpec, parity: Parity) -> str:

@@ -194,7 +194,7 @@ def _kept(fought: Battle) -> str:
 
 
 def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from content_arena.components.evaluation import metrics
+    from content_arena.components.evaluation import battle_figures
     from content_arena.components.shared import records
 
     rows, judged = [], []
@@ -203,10 +203,10 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         # A champion may have memorised its training texts, so only the others count.
         attacks = attacks[attacks["split"] == "validation"]
         judged.append(attacks)
-        for strategy, figures in metrics.of_battle(attacks).items():
+        for strategy, figures in battle_figures.of_battle(attacks).items():
             rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
             rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
-    everything = metrics.of_battle_together(judged)
+    everything = battle_figures.of_battle_together(judged)
     return {
         "victim": arguments["victim"],
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),

@@ -9,7 +9,7 @@ from pathlib import Path
 ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli.app import main; main()"]
 #: Floors that a loop so small can reach.
 NO_FLOORS = ["--settings", str(Path(__file__).with_name("small.toml"))]
-SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "2", "--device", "cpu", *NO_FLOORS]
+SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "1", "--device", "cpu", *NO_FLOORS]
 
 
 def environment(home):

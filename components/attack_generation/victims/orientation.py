@@ -30,12 +30,13 @@ def right_way_round(victim: str, *, can_be_turned: bool) -> Check:
     """
 
     def check(labels: Sequence[str], scores: npt.NDArray[np.float32]) -> None:
-        from scipy.stats import mannwhitneyu
-
         is_toxic = np.asarray(labels) == "toxic"
         toxic, benign = scores[is_toxic], scores[~is_toxic]
         if not len(toxic) or not len(benign) or toxic.mean() >= benign.mean():
             return
+        # Imported here, as it takes most of a second and few filters are read the wrong way round.
+        from scipy.stats import mannwhitneyu
+
         if float(mannwhitneyu(toxic, benign, alternative="less").pvalue) > _SIGNIFICANCE:
             return
         way_out = "turn the filter with --inverted, or " if can_be_turned else ""

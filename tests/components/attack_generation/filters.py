@@ -1,9 +1,10 @@
 """Filters behind HTTP for tests: a server whose answers a test chooses."""
 
 import json
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.background import serve
 
 
 class Reply:
@@ -46,7 +47,7 @@ def serving():
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    serve(http)
     reply.url = f"http://127.0.0.1:{http.server_port}"
     try:
         yield reply

@@ -82,6 +82,14 @@ def test_a_search_that_there_is_not_is_refused(fight, capsys):
     assert "there is no search magic; there is: ladder, random, greedy, beam" in capsys.readouterr().out
 
 
+def test_a_filter_that_is_not_there_is_one_line(fight, capsys):
+    with pytest.raises(SystemExit) as refused:
+        fight(1, victims=["http://127.0.0.1:9"])
+    assert refused.value.code == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("[generate_attacks] error: no answer from ")
+    # What the command line makes of this line is tested there.
+
+
 def test_shards_that_attacked_different_filters_are_refused(fight, make_bundle, capsys):
     victims = [make_bundle(f"v{seed}", weights_seed=seed).path for seed in (1, 2)]
     with pytest.raises(SystemExit):

@@ -3,13 +3,13 @@
 import functools
 import gzip
 import http.server
-import threading
 
 import pytest
 
 from content_arena.components.corpus_preparation.sources import check_address
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.store import Store
+from tests.background import serve
 from tests.components.corpus_preparation.tables import read, refusal
 
 
@@ -34,7 +34,7 @@ def server(tmp_path):
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Encoding, directory=str(tmp_path))
     ) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        serve(running)
         yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()
 

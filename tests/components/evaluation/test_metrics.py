@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from content_arena.components.evaluation import metrics
+from content_arena.components.attack_generation import outcomes
+from content_arena.components.evaluation import battle_figures, metrics
 from content_arena.components.shared import figures
-from content_arena.components.shared.evaluation_record import RocCurve
+from content_arena.components.shared.model_evaluation import RocCurve
 
 SCORES = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0], dtype=np.float32)
 GOLD = np.array([True, True, True, False, False, False])
@@ -101,11 +102,11 @@ def test_judging_tells_readable_from_noise_and_undone_from_changed():
         "perturbed_text": ["you іdіоt", "you 1d10t", "#%&"],
         "similarity": [1.0, 0.7, 0.1],
     })  # fmt: skip
-    found = metrics.judged(rows)
+    found = outcomes.judged(rows)
     assert found["readable"].tolist() == [True, True, False]
     assert found["undone"].tolist() == [True, False, False]
     assert found["restored"].tolist() == [True, False, False], "how the victim reads is not known here"
-    assert metrics.judged(rows, lambda text: "the same")["restored"].all()
+    assert outcomes.judged(rows, lambda text: "the same")["restored"].all()
 
 
 def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
@@ -121,7 +122,7 @@ def test_perturbed_benign_counts_what_was_changed_whatever_its_status():
 
 def test_per_strategy_keeps_them_apart():
     rows = [attack(), attack(strategy="char_split", status="failed"), attack(label="benign", after=0.9)]
-    found = metrics.per_strategy(pd.DataFrame(rows))
+    found = battle_figures.per_strategy(pd.DataFrame(rows))
     assert {name: row.evasion.rate for name, row in found.items()} == {"leet_sub": 1.0, "char_split": 0.0}
     assert found["leet_sub"].benign_flagged.rate == 1.0
 
@@ -149,7 +150,7 @@ def test_undone_strategies_are_in_no_mean_and_still_listed():
     assert (found["evasion"].rate, found["evasion"].n) == (1.0, 1)
     assert (found["perturbed_benign_fpr"].rate, found["perturbed_benign_fpr"].n) == (0.0, 1)
     assert (found["perturbed_auroc"].rate, found["perturbed_auroc"].n) == (1.0, 2)
-    assert "invisible_insert" in metrics.per_strategy(pd.DataFrame(rows))
+    assert "invisible_insert" in battle_figures.per_strategy(pd.DataFrame(rows))
 
 
 def test_nothing_is_measured_if_nothing_reaches_the_model():

@@ -8,8 +8,9 @@ import pytest
 
 from content_arena.components.shared import evaluation_record, figures
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import AttributeFigures, Evaluation
+from content_arena.components.shared.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
+from content_arena.components.shared.model_evaluation import AttributeFigures
 from tests.evaluations import evaluation, example, parsed, rate, strategy
 
 

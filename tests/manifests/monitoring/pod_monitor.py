@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import yaml
+
+from tests.background import serve
 
 from .expressions import FOLDER
 
@@ -47,7 +48,7 @@ def discovered(
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    serve(server)
     try:
         where = {"url": f"http://127.0.0.1:{server.server_port}/", "refresh_interval": "1s"}
         yield [config | {"http_sd_configs": [where]} for config in _scrape_configs(name, namespace, interval)]

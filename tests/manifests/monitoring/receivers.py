@@ -10,10 +10,11 @@ import json
 import queue
 import re
 import socketserver
-import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.background import serve
 
 Json = dict[str, Any]
 #: Names whose snake case is not what the rule for the others gives.
@@ -115,7 +116,7 @@ def receiving() -> Iterator[Received]:
     ):
         received.http_port, received.smtp_port = http.server_port, smtp.server_address[1]
         for server in (http, smtp):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            serve(server)
         try:
             yield received
         finally:

@@ -2,6 +2,9 @@
 
 All tests share one home and what happens in it: a corpus whose labels mean nothing is refused, two runs are killed, two
 end, and the champion is served. A test reads what the command said or left at its point of that history.
+
+Commands that run stages are processes. Those that read the home are called in this process: it takes a new one seconds
+to import MLflow.
 """
 
 import json
@@ -16,8 +19,12 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from click.testing import Result
+from typer.testing import CliRunner
 
+from content_arena.components.attack_generation.victims import open_victim
 from content_arena.components.registry.registry import Registry
+from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.definitions.stage_table import GENERATION
 from tests.conftest import free_ports, is_ok
 from tests.pipelines.command import ARENA, SMALL, arena, environment, wait_until
@@ -33,9 +40,9 @@ class Refused:
     """What the commands said while the only version was a refused one."""
 
     run: subprocess.CompletedProcess
-    status: subprocess.CompletedProcess
-    status_json: subprocess.CompletedProcess
-    serve: subprocess.CompletedProcess
+    status: Result
+    status_json: Result
+    serve: Result
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,12 @@ def home(tmp_path_factory):
 def refused(home, tmp_path_factory):
     """A run on random labels, four texts of five toxic: F1 alone would not show it."""
     draw = random.Random(2)
-    rows = [{"text": text, "label": "toxic" if draw.random() < 0.8 else "benign"} for text in embedded_texts(400)]
+    rows = [{"text": text, "label": "toxic" if draw.random() < 0.8 else "benign"} for text in embedded_texts(300)]
     data = tmp_path_factory.mktemp("data") / "random.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     few = ["--texts", "8", "--budget", "1", "--epochs", "1", "--device", "cpu"]
     run = arena(home, "run", "--data", str(data), *few, "--json")
-    return Refused(run, arena(home, "status"), arena(home, "status", "--json"), arena(home, "serve"))
+    return Refused(run, read(home, "status"), read(home, "status", "--json"), read(home, "serve"))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,12 @@ def second(home, first):
 def embedded_texts(n):
     rows = [json.loads(line) for line in EMBEDDED.read_text(encoding="utf-8").splitlines()]
     return [row["text"] for row in random.Random(1).sample(rows, n)]
+
+
+def read(home, *arguments):
+    """The answer of a command that runs no stage."""
+    variables = {"ARENA_HOME": str(home), "MLFLOW_TRACKING_URI": None}
+    return CliRunner().invoke(app, arguments, env=variables)
 
 
 def stages_running(home):
@@ -128,11 +141,11 @@ def test_random_labels_make_no_champion(refused):
 
 
 def test_nothing_has_an_alias_and_what_was_refused_is_seen(refused):
-    assert refused.status.returncode == 0
+    assert refused.status.exit_code == 0
     assert "There is no champion" in refused.status.stdout
     assert "1 (rejected: " in refused.status.stdout
     assert json.loads(refused.status_json.stdout) == {}
-    assert refused.serve.returncode == 2
+    assert refused.serve.exit_code == 2
     assert "version 1 was refused" in refused.serve.stderr
 
 
@@ -179,38 +192,32 @@ def test_the_next_round_meets_the_champion_with_the_same_attacks_and_remembers_t
     assert "the attacks of 3 battle(s)" in second.log
 
 
-def test_raw_logs_go_to_a_file_and_progress_to_standard_error(home, second):
-    finished = arena(home, "battle", "--texts", "4", "--budget", "1", "--max-texts", "240")
-    assert "executor_main" not in finished.stdout + finished.stderr
-    assert "generate_attacks: " in finished.stderr
-    assert "char_typo" in finished.stdout
-
-
 def test_a_served_champion_is_attacked_over_http_with_the_same_result(home, second):
-    options = ["--texts", "8", "--budget", "2", "--max-texts", "240", "--seed", "3", "--json"]
+    options = ["--texts", "8", "--budget", "2", "--max-texts", "240", "--seed", "3"]
+    texts = ["hello", "you idiot", "have a nice day"]
     (port,) = free_ports(1)
     process = subprocess.Popen([*ARENA, "serve", "--port", str(port)], env=environment(home), stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ok(f"{url}/v2/health/ready"), 60)
         answer = requests.post(f"{url}/v1/models/content-filter:predict", json={"instances": ["hello"]}, timeout=10)
-        champion = json.loads(arena(home, "status", "--json").stdout)["champion"]["version"]
+        champion = json.loads(read(home, "status", "--json").stdout)["champion"]["version"]
         assert answer.json()["predictions"][0]["model_version"] == champion
-        over_http = json.loads(arena(home, "battle", "--victim", url, *options).stdout)
-        over_v2 = f"{url}/v2/models/content-filter/infer"
-        assert (
-            json.loads(arena(home, "battle", "--victim", over_v2, *options).stdout)["strategies"]
-            == over_http["strategies"]
+        over_http = json.loads(arena(home, "battle", "--victim", url, *options, "--json").stdout)
+        over_v1, over_v2 = (
+            open_victim(address).score(texts) for address in (url, f"{url}/v2/models/content-filter/infer")
         )
+        assert over_v2 == pytest.approx(over_v1, abs=1e-6)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    local = json.loads(arena(home, "battle", "--victim", "champion", *options).stdout)
+    finished = arena(home, "battle", "--victim", "champion", *options)
+    # Raw logs go to a file, progress to standard error, and the table alone to standard output.
+    assert "executor_main" not in finished.stdout + finished.stderr
+    assert "generate_attacks: " in finished.stderr
+    assert "char_typo" in finished.stdout
+    battle = json.loads(read(home, "battles", "--json").stdout)["battles"][-1]["battle"]
+    assert f"arena battles {battle}" in finished.stdout
+    local = json.loads(read(home, "battles", battle, "--json").stdout)
     assert local["attack_set_sha256"] == over_http["attack_set_sha256"]
     assert local["strategies"] == over_http["strategies"]
-
-
-def test_an_endpoint_that_is_not_there_is_said(home, second):
-    finished = arena(home, "battle", "--victim", "http://127.0.0.1:9", "--max-texts", "240")
-    assert finished.returncode == 2
-    assert "is the server up?" in finished.stderr

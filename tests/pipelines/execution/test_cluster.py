@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import threading
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution import cluster as submission
 from content_arena.pipelines.execution import following
+from tests.background import serve
 from tests.pipelines.kfp_stand_in import Server, StandIn, nodes
 
 
@@ -164,7 +164,7 @@ def page_server():
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    serve(server)
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

@@ -3,7 +3,6 @@
 import json
 import re
 import ssl
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,7 @@ from content_arena.components.canary_rollout.measuring.endpoints import (
 from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import StableSpec, View
 from content_arena.components.shared.errors import InputError
+from tests.background import serve
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, pod, view
 
 
@@ -109,7 +109,7 @@ def api_server(tmp_path, monkeypatch):
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    serve(http)
     config = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
@@ -156,7 +156,7 @@ def api_server_named(tmp_path, monkeypatch):
     tls.load_cert_chain(tmp_path / "both.pem")
     http = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     http.socket = tls.wrap_socket(http.socket, server_side=True)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    serve(http)
 
     def asked(**cluster):
         cluster |= {

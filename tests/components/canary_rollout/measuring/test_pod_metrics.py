@@ -1,7 +1,6 @@
 """Pods that come, go, restart and stop answering while they are scraped."""
 
 import socket
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -10,6 +9,7 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.measuring.counters import MeasureError
 from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.measuring.pod_metrics import PodMetrics
+from tests.background import serve
 from tests.components.canary_rollout.variants_under_test import (
     CHALLENGER,
     CHALLENGERS,
@@ -41,7 +41,7 @@ class Process:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        serve(self.http)
 
     def text(self):
         labels = f'method="POST",model_version="{self.version}",{PATH},status="200"'

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import threading
 import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from content_arena.components.canary_rollout.measuring.counters import MeasureEr
 from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 from content_arena.components.shared.errors import InputError
+from tests.background import serve
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, Pods, call, pod, view
 from tests.components.predictor.conftest import running
 from tests.manifests.monitoring.conftest import scraping
@@ -152,7 +152,7 @@ def test_a_restarted_container_is_reported_and_disturbs_the_window(tmp_path):
     if shutil.which("prometheus") is None:
         pytest.skip("needs Prometheus: apt-get install prometheus")
     http = ThreadingHTTPServer(("127.0.0.1", 0), Restarting)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    serve(http)
     labels = {"namespace": "arena", "pod": "filter-v2-predictor-7c6b-fghij"}
     targets = [{"targets": [f"127.0.0.1:{http.server_port}"], "labels": labels}]
     begin = time.time()
@@ -189,7 +189,7 @@ def api():
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    serve(http)
     reply["url"] = f"http://reader:secret@127.0.0.1:{http.server_port}/prometheus/"
     yield reply
     http.shutdown()

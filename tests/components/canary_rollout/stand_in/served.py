@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, ConflictError
+from tests.background import serve
 from tests.components.canary_rollout.stand_in.api_server import RECORD, ApiServer
 
 SERVICE, NAMESPACE = "filter", "arena"
@@ -41,7 +42,7 @@ class Served:
                 }
             )
         )  # fmt: skip
-        self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._server.serve_forever, self._go)]
+        self._world = threading.Thread(target=self._go, daemon=True)
 
     @property
     def requests(self) -> dict[str, str]:
@@ -63,8 +64,8 @@ class Served:
             self.api.store_state(text)
 
     def __enter__(self) -> Served:
-        for thread in self._threads:
-            thread.start()
+        serve(self._server)
+        self._world.start()
         return self
 
     def __exit__(self, *_: object) -> None:

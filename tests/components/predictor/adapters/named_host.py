@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.background import serve
+
 HOST = "commentanalyzer.googleapis.com"
 
 
@@ -59,7 +61,7 @@ def in_front_of(port, certificate):
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as front:
         front.daemon_threads = True
-        threading.Thread(target=front.serve_forever, daemon=True).start()
+        serve(front)
         yield front.server_address[1]
         front.shutdown()
 

@@ -1,4 +1,4 @@
-"""``arena rollout`` as a command, against a simulated API server over HTTP; and input that is refused."""
+"""``arena rollout`` as a command, against a simulated API server over HTTP."""
 
 import json
 import os
@@ -10,90 +10,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from content_arena.components.canary_rollout import launch
 from content_arena.components.canary_rollout.plan.state import Stable, start
 from content_arena.components.canary_rollout.settings import RolloutSettings
-from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.tracking import Tracking
-from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.cli.rollout import settings_option
-from tests.components.canary_rollout.stand_in import standard_world
-from tests.components.canary_rollout.stand_in.api_server import ApiServer
-from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE, Served
-
-TWO = "s3://models/content-filter/2"
-WHERE = ["--service", SERVICE, "--namespace", NAMESPACE]
-#: The shortest rollout: without pods that answer it ends held at its first step.
-QUICK = [
-    *WHERE, "--no-registry", "--plan", "0,100", "--bake", "0", "--warmup", "0", "--min-requests", "0",
-    "--inconclusives", "0", "--settle", "0.1", "--interval", "0.05", "--leave-when-held", "--pod-access", "direct",
-    "--keep", "0",
-]  # fmt: skip
-START = ["start", "2", "--storage-uri", TWO, *QUICK]
-RESUME = ["resume", *WHERE, "--no-registry", "--settle", "0.1", "--interval", "0.05", "--leave-when-held"]
-EVERY = {
-    "start": START, "status": ["status", *WHERE], "watch": ["watch", *WHERE], "approve": ["approve", *WHERE],
-    "abort": ["abort", *WHERE], "resume": RESUME, "reconcile": ["reconcile", *WHERE, "--no-registry"],
-    "undo": ["undo", *WHERE, "--no-registry", "--reason", "complaints", "--settle", "0.1", "--interval", "0.05"],
-}  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    """Version 1 serves in Standard mode; a challenger's pods come up within three seconds of the world."""
-    with Served(ApiServer(standard_world.StandardWorld(standard_world.service())), tmp_path) as served:
-        monkeypatch.setenv("KUBECONFIG", str(served.kubeconfig))
-        yield served
-
-
-@pytest.fixture
-def broken(cluster):
-    """Version 2 crashes at load."""
-    cluster.api.world._broken.add(TWO)
-    died = {"terminated": {"exitCode": 3}}
-    container = {
-        "name": "kserve-container", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": died,
-        "restartCount": 2,
-    }  # fmt: skip
-    cluster.api.crashed = [{"metadata": {"name": "pod-a"}, "status": {"containerStatuses": [container]}}]
-    return cluster
-
-
-@pytest.fixture
-def registry(home):
-    home.mkdir()
-    return Registry(f"sqlite:///{home / 'mlflow.db'}")
-
-
-def rollout(*arguments):
-    return CliRunner().invoke(app, ["rollout", *(str(argument) for argument in arguments)])
-
-
-def answer(*arguments):
-    result = rollout(*arguments, "--json")
-    return result.exit_code, json.loads(result.stdout.splitlines()[-1])
-
-
-def is_refused(result, *words):
-    """Exit code 2, and one line that says why."""
-    assert result.exit_code == 2, result.output
-    (line,) = [line for line in result.stderr.splitlines() if line.strip()]
-    for word in words:
-        assert word in line
-
+from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE
+from tests.pipelines.cli.rollout.commands import EVERY, RESUME, START, TWO, WHERE, answer, is_refused, rollout
 
 # A rollout.
 
@@ -250,6 +174,23 @@ def test_a_process_that_is_stopped_leaves_the_page_and_names_it(cluster, tmp_pat
     assert answer(*EVERY["status"])[1]["holder"] is None, "the lease was released"
 
 
+def test_the_status_of_a_service_without_a_rollout_shows_what_serves(cluster):
+    result = rollout(*EVERY["status"])
+    assert result.exit_code == 0, result.output
+    assert "Version 1 serves" in result.stdout
+    assert "arena rollout start" in result.stdout
+    code, shown = answer(*EVERY["status"])
+    assert (code, shown["rollout"], shown["mode"], shown["serving"]["version"]) == (0, None, "Standard", "1")
+
+
+def test_an_approval_names_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
+    rollout(*START, "--approve-before", "100")
+    rollout("approve", "step-100", *WHERE, "--by", "carol")
+    output = rollout(*EVERY["approve"], "--by", "dave").stdout
+    assert "step-100 by carol is gone" in output
+    assert "No process runs the rollout: arena rollout resume" in output
+
+
 # Options.
 
 
@@ -313,117 +254,3 @@ def test_a_start_takes_its_plan_and_measuring_from_a_settings_file_and_options_w
 
 def test_every_setting_of_a_rollout_has_an_option():
     assert {field.name for field in fields(RolloutSettings)} == {*settings_option.OPTIONS, "limits"}
-
-
-# What can not be used.
-
-
-@pytest.mark.parametrize("command", EVERY)
-def test_no_cluster_is_configured(command):
-    is_refused(rollout(*EVERY[command]), "no cluster is configured", "KUBECONFIG")
-
-
-@pytest.mark.parametrize("content", [None, "", "no: kubeconfig", "{", "\x00"])
-def test_a_kubeconfig_that_can_not_be_read(content, tmp_path, monkeypatch):
-    path = tmp_path / "config"
-    if content is not None:
-        path.write_text(content)
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    is_refused(rollout(*EVERY["status"]), "no cluster is configured")
-
-
-def test_a_context_that_does_not_exist(cluster):
-    is_refused(rollout(*EVERY["status"], "--context", "nowhere"), "there is no context nowhere in", "there is here")
-
-
-@pytest.mark.parametrize("command", EVERY)
-def test_a_service_that_does_not_exist(command, cluster):
-    arguments = ["nothing" if argument == SERVICE else argument for argument in EVERY[command]]
-    is_refused(rollout(*arguments), f"namespace {NAMESPACE} has no InferenceService nothing")
-
-
-@pytest.mark.parametrize("command", EVERY)
-def test_a_service_without_the_right_to_read_it(command, cluster):
-    cluster.forbidden.add("inferenceservices")
-    is_refused(rollout(*EVERY[command]), 'User "me" cannot get resource "inferenceservices"')
-
-
-def test_a_lease_without_the_right_to_take_it(cluster):
-    cluster.forbidden.add("leases")
-    is_refused(rollout(*START), 'resource "leases"')
-    assert cluster.state is None
-
-
-@pytest.mark.parametrize("command", EVERY)
-def test_a_state_that_can_not_be_read(command, cluster):
-    cluster.store_state('{"schema":1,"phase":')
-    is_refused(rollout(*EVERY[command]), "the rollout's state can not be read")
-
-
-@pytest.mark.parametrize("command", sorted(set(EVERY) - {"start", "reconcile", "status", "undo"}))
-def test_a_service_without_a_rollout(command, cluster):
-    is_refused(rollout(*EVERY[command]), "has had no rollout", "arena rollout start")
-
-
-def test_the_status_of_a_service_without_a_rollout_shows_what_serves(cluster):
-    result = rollout(*EVERY["status"])
-    assert result.exit_code == 0, result.output
-    assert "Version 1 serves" in result.stdout
-    assert "arena rollout start" in result.stdout
-    code, shown = answer(*EVERY["status"])
-    assert (code, shown["rollout"], shown["mode"], shown["serving"]["version"]) == (0, None, "Standard", "1")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--plan", "0,50,20"], ["steps have to rise"]),
-        (["--plan", "10,50"], ["steps go from 0"]),
-        (["--plan", "0"], ["steps go from 0"]),
-        (["--plan", "a bit"], ["--plan is 'a bit'"]),
-        (["--approve-before", "30"], ["approvals are set for [30]"]),
-        (["--bake", "20000"], ["the deadline is"]),
-        (["--limit", "charm=1"], ["no limit 'charm'", "p95_seconds"]),
-        (["--limit", "p95_seconds=slow"], ["limit p95_seconds is 'slow'"]),
-        (["--limit", "p95_seconds=nan"], ["limit p95_seconds is 'nan'"]),
-        (["--prometheus", "prometheus:9090"], ["is not the address of a Prometheus"]),
-        (["--prometheus", "http://[prometheus"], ["is not the address of a Prometheus"]),
-        (["--probe-corpus", "nowhere.parquet"], ["there is no corpus nowhere.parquet"]),
-        (["--storage-uri", "s3://models/content-filter/1"], ["serves already"]),
-    ],
-)
-def test_invalid_options_of_a_start_change_nothing(options, words, cluster):
-    is_refused(rollout(*START, *options), *words)
-    assert cluster.api.writes == 0
-
-
-def test_an_approval_names_what_it_replaces_and_that_no_process_runs_the_rollout(cluster):
-    rollout(*START, "--approve-before", "100")
-    rollout("approve", "step-100", *WHERE, "--by", "carol")
-    output = rollout(*EVERY["approve"], "--by", "dave").stdout
-    assert "step-100 by carol is gone" in output
-    assert "No process runs the rollout: arena rollout resume" in output
-
-
-@pytest.mark.parametrize("limit", ["error_rate=-4", "latency=3", "p99_seconds=fast"])
-def test_an_invalid_bound_is_refused_by_a_dry_run_too(limit, cluster):
-    is_refused(rollout(*START, "--dry-run", "--limit", limit), limit.partition("=")[0])
-    is_refused(rollout(*START, "--dry-run", "--probe-corpus", "/nope"), "/nope")
-
-
-def test_a_second_start_is_refused_and_names_the_command_that_watches_the_first(cluster):
-    rollout(*START)
-    is_refused(rollout(*START), "a rollout of version 2 is under way", "arena rollout watch")
-
-
-def test_a_version_that_was_never_published(cluster, registry, make_bundle):
-    run_id = Tracking(registry.uri, "run").run_id
-    version = registry.register(make_bundle("b1", weights_seed=1), run_id).version
-    start = ["start", version, *WHERE]
-    is_refused(rollout(*start), f"version {version} was never published", "--storage-uri")
-    is_refused(rollout("start", "99", *WHERE), "99")
-
-
-def test_no_registry_needs_an_address_and_a_missing_registry_is_an_error(cluster):
-    is_refused(rollout("start", "2", *WHERE, "--no-registry"), "--no-registry needs --storage-uri")
-    is_refused(rollout("start", "2", *WHERE), "there is no registry")
