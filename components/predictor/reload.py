@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -197,12 +196,3 @@ def _in_thread(make: Callable[[], Engine | None]) -> Future[Engine | None]:
 
     threading.Thread(target=work, name="load-bundle", daemon=True).start()
     return future
-
-
-def has_terminal() -> bool:
-    """Whether the process belongs to a terminal: SIGHUP says that it was closed, if it did before."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True

@@ -37,7 +37,7 @@ from content_arena.components.predictor.door import Door
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
 from content_arena.components.predictor.probe_token import ProbeToken
-from content_arena.components.predictor.reload import Reloader, ReloadError, ReloadingError, has_terminal
+from content_arena.components.predictor.reload import Reloader, ReloadError, ReloadingError
 from content_arena.components.predictor.request_log import RequestLog
 from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
 from content_arena.components.predictor.traffic import TrafficMiddleware
@@ -114,7 +114,7 @@ class _FixedRepository(ModelRepositoryExtension):
 
 
 class _DrainingServer(uvicorn.Server):
-    """Ends the requests that are not finished some seconds after SIGTERM, with an answer; reloads at SIGHUP."""
+    """Ends the requests that are not finished some seconds after SIGTERM, with an answer."""
 
     def __init__(self, config: uvicorn.Config, model: ContentFilterModel, reloader: Reloader) -> None:
         super().__init__(config)
@@ -195,24 +195,14 @@ class _FilterREST(RESTServer):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until SIGTERM or SIGINT, then finishes the requests in flight and returns."""
         server = self._server
-        # A server that nohup started outlives its terminal.
-        had_terminal = has_terminal() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
 
         def leave(*_: object) -> None:
             server.should_exit = True
-
-        def reload(*_: object) -> None:
-            # Whoever closes the terminal of a server wants it to end.
-            if had_terminal and not has_terminal():
-                leave()
-            else:
-                self._reloader.request()
 
         # uvicorn handles the first two while it serves, and raises them again afterwards; the process has to survive.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, leave)
             signal.signal(signal.SIGINT, leave)
-            signal.signal(signal.SIGHUP, reload)
         # No access log: the metrics have the same information, and a URL can contain a user's text.
         access = logging.getLogger("uvicorn.access")
         access.handlers.clear()

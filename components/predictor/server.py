@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from content_arena.components.predictor.adapters.options import NO_ADAPTERS, AdapterOptions
 from content_arena.components.predictor.arguments import ServeOptions, door_options, parser
 from content_arena.components.predictor.door import OPEN, Door
+from content_arena.components.predictor.hang_up import HangUp
 from content_arena.components.predictor.sources import BundleSource, checked_sha256, source_of
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
@@ -66,7 +67,7 @@ def serve(
     """
     options = options or ServeOptions()
     host = options.host
-    with _signals(), _bind(host, options.port) as listener:
+    with _signals() as hang_up, _bind(host, options.port) as listener:
         with _hidden_arguments():
             from content_arena.components.predictor import startup
             from content_arena.components.predictor.adapters.catalogue import Adapters
@@ -77,6 +78,7 @@ def serve(
             configure_json()
         apis = Adapters(adapters)
         model, reloader = startup.loaded(source, options)
+        hang_up.reload_with(reloader)
         try:
             port = listener.getsockname()[1]
             server = FilterServer(model, port, apis, door, reloader)
@@ -152,19 +154,21 @@ def _hidden_arguments() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
+def _signals() -> Iterator[HangUp]:
     """Makes SIGTERM end the process while the model loads (process 1 of a container ignores it otherwise).
 
-    While it serves, :mod:`content_arena.components.predictor.rest` handles the signals, SIGHUP too. Afterwards the old
-    handlers are restored.
+    SIGHUP has its handler, which is yielded, from here on. While it serves,
+    :mod:`content_arena.components.predictor.rest` handles the other signals. Afterwards the old handlers are restored.
     """
+    hang_up = HangUp()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield hang_up
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, hang_up)
     try:
-        yield
+        yield hang_up
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

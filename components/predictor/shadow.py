@@ -47,7 +47,12 @@ class _Answered:
 
 
 class Shadow:
-    """Compares a second bundle with the one that serves."""
+    """Compares a second bundle with the one that serves.
+
+    Attributes:
+        version: Of the bundle that scores now.
+        digest: SHA-256 (hex) of this bundle.
+    """
 
     def __init__(self, content_filter: ContentFilter, limits: ShadowLimits | None = None) -> None:
         """Starts the thread.
@@ -57,8 +62,10 @@ class Shadow:
             limits: What may wait; the defaults if None.
         """
         self.version = content_filter.version
+        self.digest = content_filter.bundle.spec.digest
         self._is_busy: Callable[[], bool] = lambda: False
         self._filter = content_filter
+        self._following: ContentFilter | None = None
         self._limits = limits or ShadowLimits()
         self._waiting: deque[_Answered] = deque()
         self._n_characters = 0
@@ -72,6 +79,17 @@ class Shadow:
     def yield_to(self, is_busy: Callable[[], bool]) -> None:
         """Works a tenth of the time while there are requests for all threads, as the function says."""
         self._is_busy = is_busy
+
+    def replace(self, content_filter: ContentFilter) -> None:
+        """Scores with another bundle from the next request on; closes it at once if the shadow has ended."""
+        with self._changed:
+            if self._stopped.is_set():
+                unused: ContentFilter | None = content_filter
+            else:
+                unused, self._following = self._following, content_filter
+                self._changed.notify()
+        if unused:
+            unused.close()
 
     def offer(self, texts: Sequence[str], judgement: Judgement) -> None:
         """Takes the texts of an answered request if there is room, and counts them as dropped if not; never waits.
@@ -100,6 +118,8 @@ class Shadow:
             self._changed.notify()
         self._thread.join()
         self._filter.close()
+        if self._following:
+            self._following.close()
 
     def _work(self) -> None:
         while (answered := self._next()) is not None:
@@ -116,15 +136,25 @@ class Shadow:
             metrics.compare(answered.judgement, self.version, scores, self._filter.is_toxic(scores))
 
     def _next(self) -> _Answered | None:
-        """The oldest request; None at the end."""
+        """The oldest request, after another bundle was taken over if there is one; None at the end."""
         with self._changed:
-            while not self._waiting and not self._stopped.is_set():
+            while not self._stopped.is_set():
+                if self._following:
+                    self._take_over(self._following)
+                if self._waiting:
+                    answered = self._waiting.popleft()
+                    self._n_characters -= answered.n_characters
+                    return answered
                 self._changed.wait()
-            if self._stopped.is_set():
-                return None
-            answered = self._waiting.popleft()
-            self._n_characters -= answered.n_characters
-            return answered
+        return None
+
+    def _take_over(self, following: ContentFilter) -> None:
+        self._filter.close()
+        self._filter, self._following = following, None
+        self.version, self.digest = following.version, following.bundle.spec.digest
+        self._failures.clear()
+        metrics.announce_shadow(self.version)
+        logger.info("the shadow is version %s now", self.version)
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
         """The scores of texts, float32[n], in steps with pauses; None at the end."""

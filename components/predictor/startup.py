@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+
 from content_arena.components.predictor.arguments import ServeOptions
+from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.model import ContentFilterModel
 from content_arena.components.predictor.reload import Loader, Reloader
 from content_arena.components.predictor.shadow import Shadow
 from content_arena.components.predictor.sources import BundleSource, opened
+from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import ContentFilter
+
+logger = logging.getLogger("kserve.content_arena")
 
 
 def loaded(source: BundleSource, options: ServeOptions) -> tuple[ContentFilterModel, Reloader]:
@@ -19,7 +26,7 @@ def loaded(source: BundleSource, options: ServeOptions) -> tuple[ContentFilterMo
     """
     limits = Limits(deadline=options.deadline)
     loader = Loader(source, limits, options.threads, options.expected_sha256)
-    shadow = _shadow(options.shadow) if options.shadow else None
+    shadow = Shadow(_shadow_filter(options.shadow)) if options.shadow else None
     try:
         model = ContentFilterModel(loader.first(), limits, shadow)
     except BaseException:
@@ -31,12 +38,49 @@ def loaded(source: BundleSource, options: ServeOptions) -> tuple[ContentFilterMo
     except BaseException:
         model.stop()
         raise
-    if shadow:
-        shadow.yield_to(lambda: model.is_busy)
-    return model, Reloader(model, loader.next_after)
+    if options.shadow is None or shadow is None:
+        return model, Reloader(model, loader.next_after)
+    shadow.yield_to(lambda: model.is_busy)
+    renewal = ShadowRenewal(shadow, options.shadow)
+
+    def load(serving: Engine) -> Engine | None:
+        renewal.begin()
+        return loader.next_after(serving)
+
+    return model, Reloader(model, load)
 
 
-def _shadow(source: BundleSource) -> Shadow:
+class ShadowRenewal:
+    """Looks at the shadow's source again at every reload, beside what serves: neither waits for the other."""
+
+    def __init__(self, shadow: Shadow, source: BundleSource) -> None:
+        """Takes the shadow and where its bundle comes from."""
+        self._shadow = shadow
+        self._source = source
+        self._turn = threading.Lock()
+        self._digest, self._version = shadow.digest, shadow.version
+
+    def begin(self) -> None:
+        """Renews in a thread that does not keep the process alive: a download may take minutes."""
+        threading.Thread(target=self.renew, name="load-shadow", daemon=True).start()
+
+    def renew(self) -> None:
+        """Has the shadow score with the bundle that is there now; one that cannot be loaded is logged, and left out."""
+        with self._turn:
+            try:
+                content_filter = _shadow_filter(self._source)
+            except ArenaError as error:
+                logger.error("the shadow's bundle was not loaded, version %s goes on: %s", self._version, error)
+                return
+            found = (content_filter.bundle.spec.digest, content_filter.version)
+            if found == (self._digest, self._version):
+                content_filter.close()
+                return
+            self._digest, self._version = found
+            self._shadow.replace(content_filter)
+
+
+def _shadow_filter(source: BundleSource) -> ContentFilter:
     located = source.locate()
-    # One session: a shadow takes little of the processors, and no more memory than it needs.
-    return Shadow(ContentFilter(opened(located, None), located.version, threads=1))
+    # One thread: a shadow takes little of the processors.
+    return ContentFilter(opened(located, None), located.version, threads=1)

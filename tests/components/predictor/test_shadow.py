@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY
 from content_arena.components.predictor.judgement import Judgement
 from content_arena.components.predictor.server import main
 from content_arena.components.predictor.shadow import Shadow, ShadowLimits
+from content_arena.components.predictor.sources import FolderSource
+from content_arena.components.predictor.startup import ShadowRenewal
 from content_arena.components.shared.filter import ContentFilter
 
 from .conftest import running
@@ -138,3 +140,32 @@ def test_users_texts_are_scored_twice_and_probes_once(tiny_bundle, make_bundle):
 def test_a_shadow_that_cannot_be_loaded_is_an_error_at_the_start(tiny_bundle, tmp_path, capsys):
     assert main(["--model_dir", str(tiny_bundle.path), "--port", "0", "--shadow", str(tmp_path)]) == 2
     assert "no bundle" in capsys.readouterr().err
+
+
+def test_a_reload_renews_the_shadow_but_not_with_a_broken_bundle(
+    tmp_path, tiny_bundle, make_bundle, caplog, monkeypatch
+):
+    # kserve's logging configuration may have cut its loggers off from the root, where caplog listens.
+    monkeypatch.setattr(logging.getLogger("kserve"), "propagate", True)
+    folder = tmp_path / "shadow"
+    folder.symlink_to(tiny_bundle.path)
+    one = Shadow(ContentFilter(tiny_bundle, threads=1))
+    before, renewal = one.version, ShadowRenewal(one, FolderSource(folder))
+    renewal.renew()
+    assert one.version == before
+    other, broken = make_bundle("other", bias=1.5), make_bundle("changed", bias=0.5)
+    broken.model_path.write_bytes(b"")
+    for bundle, errors in ((broken, 1), (other, 1)):
+        folder.unlink()
+        folder.symlink_to(bundle.path)
+        renewal.renew()
+        assert caplog.text.count("was not loaded") == errors
+    wait_for(lambda: one.version == f"sha-{other.spec.digest[:12]}")
+    one.offer(["you idiot"], judgement([0.9], "renewed"))
+    labels = {"model_version": "renewed", "shadow_version": one.version}
+    wait_for(lambda: sample("content_arena_shadow_score_difference_count", **labels) == 1)
+    one.stop()
+    late = ContentFilter(tiny_bundle, threads=1)
+    one.replace(late)
+    with pytest.raises(RuntimeError):  # It is closed.
+        late.score(["you idiot"])
