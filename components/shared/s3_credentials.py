@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 import certifi
 import urllib3
-from minio.credentials import Credentials, IamAwsProvider, Provider, StaticProvider
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import IamAwsProvider, Provider, StaticProvider
 from urllib3.exceptions import HTTPError
 
 from content_arena.components.shared.errors import ArenaError, InputError
