@@ -279,12 +279,23 @@ def _is_retried(error: Exception) -> bool:
 def explained(error: Exception, what: str) -> StoreError:
     """The error for people: whether the server refused, or does not answer."""
     from minio.error import S3Error
+    from urllib3.exceptions import SSLError
 
+    if isinstance(getattr(error, "reason", error), SSLError):
+        return StoreError(
+            f"object storage could not be used for {what}: its certificate is not trusted ({_of_tls(error)}). "
+            "SSL_CERT_FILE has to name a file with the CA of the server; without TLS, S3_ENDPOINT_URL begins with http://"
+        )
     if isinstance(error, S3Error):
         return StoreError(f"object storage refused {what}: {error.code}, {error.message}")
     if isinstance(error, OSError | ValueError):
         return StoreError(f"object storage could not be used for {what}: {error}")
     return StoreError(f"object storage does not answer for {what}: {error}")
+
+
+def _of_tls(error: Exception) -> str:
+    """What OpenSSL said."""
+    return str(getattr(error, "reason", error)).partition("] ")[2].partition(" (_ssl")[0] or type(error).__name__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
