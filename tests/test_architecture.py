@@ -144,6 +144,7 @@ _PIPELINES_REACH_IN = {
         "pipelines.cli.compare",
         "components.attack_generation.victims.logins",
     ): "a login is kept out of what is shown",
+    ("pipelines.cli.written_texts", "components.attack_generation.strategies"): "whether an LLM writes in this process",
     ("pipelines.cli.compare", "components.corpus_preparation.prepare"): "filters are compared in this process",
     ("pipelines.cli.compare", "components.evaluation.contenders"): "filters are compared in this process",
     ("pipelines.cli.compare", "components.evaluation.side_by_side"): "filters are compared in this process",

@@ -13,10 +13,11 @@ from content_arena.components.attack_generation.search import Attempt, LadderSea
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
+from content_arena.components.shared import records
 from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.readability import WRITTEN
+from content_arena.components.shared.readability import ORIGINAL_LABEL, WRITTEN
 from content_arena.components.shared.records import sha256_of
 
 
@@ -90,7 +91,7 @@ def fight(
         strategy.name: search.digest([target for target in targets if target.strategy.name == strategy.name])
         for strategy in strategies
     }
-    return Battle(pd.DataFrame(rows), digests, cached.n_queries)
+    return Battle(pd.DataFrame(rows) if rows else records.Attack.empty(), digests, cached.n_queries)
 
 
 def make_seed(seed: int, *parts: str) -> int:
@@ -177,7 +178,7 @@ def _params(target: Target, attempt: Attempt | None) -> str:
     """Of a text that an LLM wrote, what was asked, and the text that a person has to be able to read."""
     if attempt is None or not target.strategy.rewrites:
         return "{}"
-    twin = {"original_label": target.original_label} if target.is_of_other_label else {}
+    twin = {ORIGINAL_LABEL: target.original_label} if target.is_of_other_label else {}
     return json.dumps({**target.strategy.made_with(), **twin, WRITTEN: attempt.text})
 
 

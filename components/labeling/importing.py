@@ -27,6 +27,7 @@ class Imported:
     Attributes:
         answers: What it adds to the answers that are kept: rows of Answer.
         n_known: Answers of it that are kept already.
+        n_unsigned: Answers of it of which nobody knows who gave them: all of them count as one person's.
         n_changed: Texts about which a person now says something else than before.
         unknown: Ids of which no attack is kept here, or not any more.
         disputed: Ids of attacks about which people disagree without a majority.
@@ -35,6 +36,7 @@ class Imported:
 
     answers: pd.DataFrame
     n_known: int
+    n_unsigned: int
     n_changed: int
     unknown: tuple[str, ...]
     disputed: tuple[str, ...]
@@ -87,6 +89,7 @@ def matched(
     return Imported(
         answers=records.validate(records.Answer, added),
         n_known=len(given) - len(added),
+        n_unsigned=int((given["reviewer"] == "").sum()),
         n_changed=int((said_before.notna() & (said_before != given["answer"])).sum()),
         unknown=unknown,
         disputed=tuple(disputed),

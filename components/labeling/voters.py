@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.shared.readability import readability
+from content_arena.components.shared.readability import is_twin, readability
 
 Votes = npt.NDArray[np.float64]
 
@@ -48,14 +48,17 @@ class GoldVoter:
 
 
 class ModelVoter:
-    """Votes as the victim scores the original: a confident score against the gold label makes the label doubtful."""
+    """Votes as the victim scores the original: a confident score against the gold label makes the label doubtful.
+
+    The score of a toxic original says nothing of its benign twin, so it abstains there.
+    """
 
     name = "model"
     weight = 1.0
 
     def vote(self, attacks: pd.DataFrame) -> Votes:
         """See :meth:`Voter.vote`: the victim's score of the original."""
-        return attacks["score_before"].to_numpy(dtype=float)
+        return np.where(is_twin(attacks), np.nan, attacks["score_before"].to_numpy(dtype=float))
 
 
 class RestoredVoter:

@@ -28,7 +28,7 @@ from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import load_quantised
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.thresholds import (
-    ChampionVerdicts,
+    Comparison,
     Parity,
     compare,
     good_thresholds,
@@ -36,7 +36,6 @@ from content_arena.components.qlora_training.thresholds import (
 )
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
 from content_arena.components.shared.ngrams import NGRAM_VERSION
@@ -82,7 +81,7 @@ def export(
     validation: pd.DataFrame,
     destination: Path,
     provenance: Mapping[str, str] | None = None,
-    champion: ChampionVerdicts | None = None,
+    comparison: Comparison | None = None,
     lexicon: Lexicon | None = None,
     corpus: pd.DataFrame | None = None,
 ) -> bundles.Bundle:
@@ -95,7 +94,7 @@ def export(
             are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
-        champion: The champion's verdicts on the validation texts; None if there is no champion to compare with.
+        comparison: What the threshold is chosen on if there is a champion; None chooses it on the validation texts.
         lexicon: The lexicon of the Reader that restored the words of its training texts; None for no Reader.
         corpus: Rows of Sample, from whose categories the attributes are learnt; None for a model without.
 
@@ -121,7 +120,7 @@ def export(
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
         spec = _provisional(settings, branch)
         evidence = _Evidence(validation, perturbed, scores)
-        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, champion)
+        choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, comparison)
         full.unlink()
         spec = replace(
             spec,
@@ -153,7 +152,7 @@ def _provisional(settings: TrainingSettings, branch: NgramBranch | None) -> bund
 
 
 def _quantise_in_parity(
-    full: Path, bundle: bundles.Bundle, evidence: _Evidence, champion: ChampionVerdicts | None
+    full: Path, bundle: bundles.Bundle, evidence: _Evidence, comparison: Comparison | None
 ) -> _Choice:
     """Writes the bundle's int8 model, with int8 arithmetic or, if parity needs it, with float32 arithmetic.
 
@@ -161,7 +160,7 @@ def _quantise_in_parity(
         full: The float32 model.
         bundle: Has everything but the model.
         evidence: What to choose by.
-        champion: See :func:`export`.
+        comparison: See :func:`export`.
 
     Raises:
         ParityError: Neither gives the trained model's verdicts.
@@ -169,13 +168,11 @@ def _quantise_in_parity(
     labels = evidence.clean["label"].to_numpy()
     for arithmetic in (_INT8, _FLOAT32):
         _quantise(full, bundle.model_path, arithmetic)
-        scores, perturbed = (
-            _bundle_scores(bundle, rows["text"].tolist()) for rows in (evidence.clean, evidence.perturbed)
-        )
+        scores = _bundle_scores(bundle, evidence.clean["text"].tolist())
         thresholds = (
-            good_thresholds(scores, labels, perturbed)
-            if champion is None
-            else leading_thresholds(scores, labels, champion)
+            good_thresholds(scores, labels, _bundle_scores(bundle, evidence.perturbed["text"].tolist()))
+            if comparison is None
+            else leading_thresholds(_bundle_scores(bundle, comparison.texts), comparison)
         )
         choices = [_Choice(value, scores, compare(evidence.reference, scores, value)) for value in thresholds]
         # Of equally good thresholds, one without scores so close to it that quantisation moves them across.
@@ -263,7 +260,7 @@ def _quantise(full: Path, path: Path, arithmetic: int) -> None:
     onnx.save(four_bits.quantise_embeddings(quantiser.model.model), path)
 
 
-def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[CanonicalText]) -> npt.NDArray[np.float32]:
+def _bundle_scores(bundle: bundles.Bundle, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     with contextlib.closing(ContentFilter(bundle)) as scorer:
         return scorer.score(texts)
 

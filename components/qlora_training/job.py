@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.qlora_training import attribute_head, base_models, dataset, export, mean_pooling, trainer
+from content_arena.components.qlora_training.comparison import compare_on
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.qlora_training.thresholds import ChampionVerdicts
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.reader.lexicon import Lexicon
 from content_arena.components.shared.reader.reader import Reader
 from content_arena.components.shared.stage import log
@@ -36,6 +35,7 @@ class Job:
         settings: How to train.
         start: Bundle whose adapter is trained further; None for a new one.
         lexicon: Of the Reader whose restored texts are in the table; None if it has the canonical texts alone.
+        strategies: What may be trained on; the threshold of what continues from a bundle is chosen with them.
         facts: What else the bundle, and with it the registry, is to record of the training.
     """
 
@@ -45,6 +45,7 @@ class Job:
     settings: TrainingSettings
     start: bundles.Bundle | None = None
     lexicon: Lexicon | None = None
+    strategies: Sequence[Strategy] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -101,7 +102,9 @@ def run(
                 "pooling": pooling_of(job.settings),
                 **job.facts,
             },
-            champion=_verdicts(job.start, validation) if job.start else None,
+            comparison=(
+                compare_on(job.corpus, job.strategies, job.start, job.settings.seed) if job.start is not None else None
+            ),
             lexicon=job.lexicon,
             corpus=job.corpus,
         )
@@ -117,13 +120,6 @@ def run(
 def pooling_of(settings: TrainingSettings) -> str:
     """How the classifier reads the tokens of the settings' base model; see :mod:`mean_pooling`."""
     return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
-
-
-def _verdicts(bundle: bundles.Bundle, validation: pd.DataFrame) -> ChampionVerdicts:
-    """What the champion says of the validation texts, attacked ones included."""
-    with contextlib.closing(ContentFilter(bundle)) as champion:
-        flagged = champion.score(validation["text"].tolist()) >= champion.threshold
-    return ChampionVerdicts(flagged=flagged, attacked=(validation["strategy"] != "").to_numpy())
 
 
 def _with_reader(job: Job) -> Job:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content_arena.components.qlora_training import base_models, mean_pooling
+from content_arena.components.qlora_training.arithmetic import training_dtype
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared.cpus import available_cpus
 
@@ -52,7 +53,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
                 load_in_4bit=True,
                 bnb_4bit_quant_type="nf4",
                 bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
+                bnb_4bit_compute_dtype=training_dtype(settings.on_cuda()),
                 llm_int8_skip_modules=[rf"(?:.*\.)?(?:{'|'.join(HEAD_MODULES)})"],
             ),
         )

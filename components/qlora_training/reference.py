@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.qlora_training import dataset, ngram_branch
+from content_arena.components.qlora_training.arithmetic import training_dtype
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.trainer import Trained
 from content_arena.components.shared.ngrams import ngram_ids, padded
@@ -66,11 +67,12 @@ def _logits(trained: Trained, windows: Sequence[Window]) -> npt.NDArray[np.float
     import torch
 
     model = trained.model.eval()
+    dtype = training_dtype(model.device.type == "cuda")
     found = []
     for start in range(0, len(windows), _BATCH_SIZE):
         ids = [window.ids for window in windows[start : start + _BATCH_SIZE]]
         batch = trained.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(model.device)
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
             found.append(model(**batch).logits.float().cpu().numpy())
     return np.concatenate(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,16 +34,20 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class ChampionVerdicts:
-    """What the champion says of the validation texts.
+class Comparison:
+    """Texts on which a challenger is compared with the champion, and what the champion says of them.
 
     Attributes:
-        flagged: bool[n], whether it flags each text.
+        texts: n texts, as a filter gets them.
+        labels: int64[n], 1 for toxic.
         attacked: bool[n], whether the text is an attacked one.
+        flagged: bool[n], whether the champion flags it.
     """
 
-    flagged: npt.NDArray[np.bool_]
+    texts: Sequence[str]
+    labels: npt.NDArray[np.int64]
     attacked: npt.NDArray[np.bool_]
+    flagged: npt.NDArray[np.bool_]
 
 
 def good_thresholds(
@@ -78,29 +83,25 @@ def good_thresholds(
     return [float(middles[i]) for i in order]
 
 
-def leading_thresholds(
-    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], champion: ChampionVerdicts
-) -> list[float]:
+def leading_thresholds(scores: npt.NDArray[np.float32], comparison: Comparison) -> list[float]:
     """All thresholds of a challenger, those at which it leads the champion most first.
 
     Four shares are compared: of the benign texts flagged and of the toxic texts flagged, each among clean and among
     attacked texts. The smallest of the four leads counts, so that no share is bought with another: a threshold that
     gives fewer evasions only because more harmless texts are flagged leads in nothing. Leads are counted in standard
-    errors of the champion's share, because there are far fewer attacked texts than clean ones: one text of seventy must
-    not outweigh ten of six hundred.
+    errors of the champion's share, because the four groups differ in size.
 
     Args:
-        scores: float32[n], the challenger's probability of toxic.
-        labels: int[n], 1 for toxic.
-        champion: Its verdicts on the same texts.
+        scores: float32[n], the challenger's probability of toxic for the texts of the comparison.
+        comparison: The texts, and what the champion says of them.
     """
     middles = _thresholds(scores)
     leads = []
     for label, sign in ((0, -1), (1, 1)):
         for attacked in (False, True):
-            of_group = (labels == label) & (champion.attacked == attacked)
+            of_group = (comparison.labels == label) & (comparison.attacked == attacked)
             if of_group.any():
-                n, was = of_group.sum(), champion.flagged[of_group].mean()
+                n, was = of_group.sum(), comparison.flagged[of_group].mean()
                 # A share of 0 or 1 is known to about one text.
                 error = np.sqrt(max(was * (1 - was), 1 / n) / n)
                 leads.append(sign * (_n_flagged(scores[of_group], middles) / n - was) / error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pandas as pd
 
 from content_arena.components.qlora_training import base_models, dataset, ngram_branch, weight_averaging
+from content_arena.components.qlora_training.arithmetic import training_dtype
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import build_model
 from content_arena.components.qlora_training.settings import TrainingSettings
@@ -147,6 +148,7 @@ def _tokenised(
 
 
 def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> TrainingArguments:
+    import torch
     from transformers import TrainingArguments
 
     on_cuda = settings.on_cuda()
@@ -164,7 +166,7 @@ def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequenc
         weight_decay=settings.weight_decay,
         lr_scheduler_type="linear",
         warmup_steps=settings.warmup_share,
-        bf16=True,
+        bf16=training_dtype(on_cuda) == torch.bfloat16,
         use_cpu=not on_cuda,
         train_sampling_strategy="group_by_length",
         eval_strategy="epoch",

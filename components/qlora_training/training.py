@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from content_arena.components.attack_generation import held_out as choices
+from content_arena.components.attack_generation.generate import split_strategies
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.corpus_versions import versions as corpus_versions
 from content_arena.components.evaluation import first_version_report
@@ -94,7 +95,9 @@ def train_qlora(
         settings = replace(settings, epochs=math.ceil(settings.epochs / 2), learning_rate=settings.learning_rate / 2)
         trained_on |= choices.trained_on(champion) if champion else frozenset()
     facts = {tags.HELD_OUT: ",".join(chosen.names), tags.TRAINED_ON: ",".join(sorted(trained_on))}
-    _, metrics = jobs.run(Job(TRAIN, corpus, table, settings, start, facts=facts), bundle_path, tracking, checkpoints)
+    seen, _ = split_strategies(settings.lang, chosen.names, selection)
+    job = Job(TRAIN, corpus, table, settings, start, strategies=seen, facts=facts)
+    _, metrics = jobs.run(job, bundle_path, tracking, checkpoints)
     return metrics
 
 

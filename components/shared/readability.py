@@ -20,6 +20,8 @@ from content_arena.components.shared.canonical import canonicalise, canonicalise
 MIN_READABILITY = 0.5
 #: Name in an attack's params of the text that an LLM wrote in the original's place.
 WRITTEN = "written"
+#: Name in an attack's params of the original's label; there only where an LLM wrote a text of the other label.
+ORIGINAL_LABEL = "original_label"
 
 
 def readability(attacks: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -48,14 +50,28 @@ def is_rewritten(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
     Args:
         attacks: Rows of Attack; their params may be missing.
     """
-    if "params" not in attacks:
-        return np.zeros(len(attacks), dtype=bool)
-    return np.array([WRITTEN in params and WRITTEN in json.loads(params) for params in attacks["params"]], dtype=bool)
+    return _has(attacks, WRITTEN)
+
+
+def is_twin(attacks: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """bool[n], whether a text is a benign twin: an LLM wrote it of a toxic original.
+
+    Args:
+        attacks: Rows of Attack; their params may be missing.
+    """
+    return _has(attacks, ORIGINAL_LABEL)
 
 
 def of_pair(original: str, perturbed: str) -> float:
     """See :func:`readability`, for one text; the readings of originals are remembered."""
     return _similarity(_original_as_people_read(original), _as_people_read(perturbed))
+
+
+def _has(attacks: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
+    """bool[n], whether an attack's params have a name."""
+    if "params" not in attacks:
+        return np.zeros(len(attacks), dtype=bool)
+    return np.array([name in params and name in json.loads(params) for params in attacks["params"]], dtype=bool)
 
 
 def _to_read(attacks: pd.DataFrame) -> list[str]:

@@ -14,6 +14,7 @@ from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, FamiliesOption, LangOption, StrategiesOption, one_of
 from content_arena.pipelines.cli.victims import VictimOptions, require
+from content_arena.pipelines.cli.written_texts import keeping_in
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
@@ -67,15 +68,14 @@ def attack(
     shown, login = logins.split(victim.victim, victim.header)
     reading = Reading(victim.map, victim.request, victim.inverted)
     require(shown, reading)
-    strategies, families = tuple(options.strategies or ()), tuple(options.families or ())
+    given = AttackSettings(strategies=tuple(options.strategies or ()), families=tuple(options.families or ()))
     home = ArenaHome.from_environment()
-    # What an LLM writes is kept in the home.
-    with environment(login.as_environment() | {"ARENA_HOME": str(home.path)}):
+    with keeping_in(home, options.lang, given), environment(login.as_environment()):
         report = one_text.attack_on(
             shown,
             text,
             options.lang,
-            AttackSettings(strategies=strategies, families=families).selection,
+            given.selection,
             budget=options.budget,
             plan=Plan(options.search, options.search_budget, seed=options.seed),
             reading=reading,

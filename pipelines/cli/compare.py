@@ -30,7 +30,7 @@ from content_arena.pipelines.cli.options import (
     one_of,
 )
 from content_arena.pipelines.cli.victims import require
-from content_arena.pipelines.execution.environment import environment
+from content_arena.pipelines.cli.written_texts import keeping_in
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
@@ -119,13 +119,13 @@ def compare(
 
     home = ArenaHome.from_environment()
     named = _named(filters, urls)
-    strategies = _strategies(corpus.lang, attack)
+    given = AttackSettings(strategies=tuple(attack.strategies or ()), families=tuple(attack.families or ()))
+    strategies = _strategies(corpus.lang, given)
     prepared = _corpus(corpus, home)
     samples = contenders.texts(prepared, "all" if attack.split == "all" else "test", attack.texts, attack.seed)
     opened = contenders.opened(named, home.tracking_uri)
     setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed)
-    # What an LLM writes is kept in the home.
-    with environment({"ARENA_HOME": str(home.path)}):
+    with keeping_in(home, corpus.lang, given):
         found = side_by_side.compare(opened, setting, console.status)
     path = page or home.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,11 +180,10 @@ def _by_letter(option: str, given: Sequence[str], behind_urls: Sequence[str]) ->
     return found
 
 
-def _strategies(lang: str, attack: SameAttacks) -> Sequence[Any]:
+def _strategies(lang: str, attack: AttackSettings) -> Sequence[Any]:
     from content_arena.components.attack_generation import strategies
 
-    given = AttackSettings(strategies=tuple(attack.strategies or ()), families=tuple(attack.families or ()))
-    return strategies.selected(lang, given.selection)
+    return strategies.selected(lang, attack.selection)
 
 
 def _corpus(corpus: CorpusOptions, home: ArenaHome) -> pd.DataFrame:

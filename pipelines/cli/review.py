@@ -204,6 +204,11 @@ def bring_back(
             kept_answers.keep(client, imported.answers)
         answers = kept_answers.read(client)
     rates = accuracy.of_voters(queue.attacks, settled(answers))
+    if imported.n_unsigned:
+        status(
+            f"nobody is named for {imported.n_unsigned:,} of the answers, so they count as one person's, and a later "
+            "file without names replaces them: fill in the column `reviewer`, or give --reviewer NAME"
+        )
     if as_json:
         print(json.dumps(_outcome(imported, rates)))
     else:
@@ -242,6 +247,7 @@ def _outcome(imported: Imported, rates: Mapping[str, Rate]) -> dict[str, Any]:
     return {
         "new_answers": len(imported.answers),
         "known_answers": imported.n_known,
+        "unsigned_answers": imported.n_unsigned,
         "changed_answers": imported.n_changed,
         "unknown_ids": list(imported.unknown),
         "disputed_ids": list(imported.disputed),

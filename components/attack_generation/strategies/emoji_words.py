@@ -20,8 +20,10 @@ _ALSO = {
     "bitch": "🐕", "fuck": "🖕", "kill": "🔪", "die": "💀", "dead": "💀", "death": "💀", "sick": "🤮",
     "disgusting": "🤮", "trash": "🗑️", "garbage": "🗑️", "people": "👥", "money": "💰", "개": "🐶", "새끼": "🐦끼",
     "똥": "💩", "눈": "👁️", "손": "✋", "발": "🦶", "돈": "💰", "쓰레기": "🗑️", "바보": "🤪", "사랑": "❤️",
-    "죽": "💀", "칼": "🔪", "미친": "🤪", "토": "🤮",
+    "죽": "💀", "칼": "🔪", "미친": "🤪", "토하": "🤮하", "토할": "🤮할", "토나": "🤮나",
 }  # fmt: skip
+#: Names of emoji that are more often another word or the beginning of one: if somebody goes, upwards, engineer.
+_MISREAD = frozenset({"가면", "위로", "반대로", "기타", "엔지", "프리", "클럽"})
 #: A Korean word carries particles, so its beginning is looked up, the longest first.
 _LONGEST = 6
 _LONGEST_BUTTON = 2
@@ -55,7 +57,8 @@ def _shown(word: str) -> str:
 def _korean(word: str) -> str:
     names = pictures.by_name("ko")
     for length in range(min(len(word), _LONGEST), 0, -1):
-        found = _ALSO.get(word[:length]) or (names.get(word[:length]) if length > 1 else None)
+        start = word[:length]
+        found = _ALSO.get(start) or (names.get(start) if length > 1 and start not in _MISREAD else None)
         if found:
             # Of a compound insult the rest is looked up as well.
             return found + (_korean(word[length:]) if word[length:] else "")

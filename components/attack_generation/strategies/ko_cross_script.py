@@ -22,6 +22,17 @@ _JAMO, _QWERTY = (
 _KEYS = dict(zip(_JAMO, _QWERTY, strict=True))
 #: Vowels that are typed with two keys.
 _VOWELS = dict(zip("ㅘㅙㅚㅝㅞㅟㅢ", ("ㅗㅏ", "ㅗㅐ", "ㅗㅣ", "ㅜㅓ", "ㅜㅔ", "ㅜㅣ", "ㅡㅣ"), strict=True))
+#: The initial that is not spoken: the final before it is spoken in its place. Of these finals a part is mute there.
+_SILENT, _LAST = "ㅇ", {"ㅎ": "", "ㄶ": "ㄴ", "ㅀ": "ㄹ"}
+#: How a final is written where it closes a syllable.
+_CLOSED = {
+    jamo: letters
+    for letters, finals in {
+        "k": "ㄱㄲㅋㄳㄺ", "n": "ㄴㄵㄶ", "t": "ㄷㅅㅆㅈㅊㅌㅎ", "l": "ㄹㄼㄽㄾㅀ", "m": "ㅁㄻ", "p": "ㅂㅄㅍㄿ",
+        "ng": "ㅇ",
+    }.items()
+    for jamo in finals
+}  # fmt: skip
 #: Signs that look like a jamo. The vowels are those that stand beside their consonant.
 _VOWEL_LOOKS = {"ㅏ": "rトk", "ㅣ": "l丨1", "ㅓ": "j", "ㅐ": "H"}
 _CONSONANT_LOOKS = {"ㅁ": "口ロ", "ㄹ": "己", "ㅅ": "人", "ㅇ": "○o", "ㄱ": "コ", "ㄴ": "L", "ㅈ": "ス", "ㅋ": "ヨ"}
@@ -57,11 +68,19 @@ class KoCrossScript(Strategy):
 
 
 def _romanised(word: str, rng: Random) -> str:
-    """By the names of the syllables in Unicode; people write ch for the consonant that is called c there."""
-    return "".join(
-        unicodedata.name(c).removeprefix("HANGUL SYLLABLE ").lower().replace("c", "ch") if hangul.is_syllable(c) else c
-        for c in word
-    )
+    """Revised Romanisation, without the changes between two consonants: ``좆도`` is jotdo, ``먹어`` meogeo."""
+    return "".join(map(_latin, word, f"{word[1:]} "))
+
+
+def _latin(char: str, following: str) -> str:
+    """By the syllable's name in Unicode; people write ch for the consonant that is called c there."""
+    if not hangul.is_syllable(char):
+        return char
+    initial, vowel, final = hangul.decompose(char)
+    is_carried_over = hangul.is_syllable(following) and hangul.decompose(following)[0] == _SILENT
+    shown = hangul.compose(initial, vowel, _LAST.get(final, final) if is_carried_over else "")
+    name = unicodedata.name(shown).removeprefix("HANGUL SYLLABLE ").lower().replace("c", "ch")
+    return name if is_carried_over else name + _CLOSED.get(final, "")
 
 
 def _wrong_layout(word: str, rng: Random) -> str:

@@ -125,7 +125,8 @@ PRESETS: dict[str, Dialect] = {
     ),
     "openai": Dialect(
         {"input": ALL},
-        "{score: results[].max(values(category_scores)), verdict: results[].flagged}",
+        # Servers with this API may leave categories null that they do not score.
+        "{score: results[].max(values(category_scores)[?@ != `null`]), verdict: results[].flagged}",
         path="/v1/moderations",
         own_verdict=True,
     ),

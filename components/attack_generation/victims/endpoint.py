@@ -179,6 +179,11 @@ class EndpointVictim:
             return f": {_LOGIN}"
         if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             return f": is it the right URL? {URL_FORMS}"
+        if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+            return (
+                ": it does not take such a request; --map and --request say what is asked, --header adds what it wants "
+                "(a detector of FMS wants 'detector-id: NAME')"
+            )
         if repeats := n_repeats(response):
             return f", and was asked {repeats} times more: it is too busy, so try later or give it more replicas"
         return ""

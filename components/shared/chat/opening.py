@@ -28,7 +28,7 @@ def open_chat(settings: ChatSettings) -> Chat:
 
         if not model:
             raise ChatError(f"{BASE_URL_VARIABLE} is set and {MODEL_VARIABLE} is not: set it to the name of a model")
-        return ChatApi(completions_url(url), model, os.environ.get(KEY_VARIABLE, "").strip(), settings)
+        return ChatApi(completions_url(url), model, _key(), settings)
     if not packaged.is_installed():
         raise ChatError(
             f"there is no LLM to ask: set {BASE_URL_VARIABLE} (such as https://HOST/v1, a server of OpenAI's API), "
@@ -36,6 +36,21 @@ def open_chat(settings: ChatSettings) -> Chat:
             f"machine, {packaged.HOW_TO_INSTALL}"
         )
     return packaged.PackagedLlm(settings)
+
+
+def _key() -> str:
+    """The key that the environment holds; "" if there is none.
+
+    Raises:
+        ChatError: It cannot be sent in a header (RFC 9110); the message does not hold it.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ChatError(
+            f"{KEY_VARIABLE} holds a character that no key has (a letter that is not ASCII, or the end of a line): "
+            "copy the key again"
+        )
+    return key
 
 
 def completions_url(base_url: str) -> str:

@@ -83,5 +83,13 @@ def test_a_voter_without_weight_is_kept_and_decides_nothing():
     assert rows[0].drop(["votes", "score_after"]).equals(rows[1].drop(["votes", "score_after"]))
 
 
+def test_the_victim_has_no_vote_on_a_benign_twin_because_it_scored_the_toxic_original():
+    wrote = {"prompt": "p", "model": "m", "original_label": "toxic", "written": "you are kind"}
+    twin = attacks(perturbed="you are kind", gold="benign", before=0.99).assign(params=json.dumps(wrote))
+    row = review.label(twin).iloc[0]
+    assert set(json.loads(row["votes"])) == {"gold", "restored"}
+    assert (row["label"], row["label_source"], row["needs_review"]) == ("benign", "gold", True)
+
+
 def test_an_empty_battle_is_labelled():
     assert review.label(attacks().iloc[:0]).empty

@@ -220,10 +220,14 @@ def overlapping_scores():
 
 
 def verdicts(fpr, recall, attacked_fpr, attacked_recall):
-    """A champion's verdicts with these rates: the first half of either class is clean, the second is attacked."""
+    """A comparison with a champion of these rates: the first half of either class is clean, the second is attacked."""
     labels = np.repeat([0, 0, 1, 1], 100)
     flagged = np.concatenate([np.arange(100) < 100 * rate for rate in (fpr, attacked_fpr, recall, attacked_recall)])
-    return labels, thresholds.ChampionVerdicts(flagged=flagged, attacked=np.tile(np.repeat([False, True], 100), 2))
+    return comparison(labels, np.tile(np.repeat([False, True], 100), 2), flagged)
+
+
+def comparison(labels, attacked, flagged):
+    return thresholds.Comparison([""] * len(labels), labels, attacked, flagged)
 
 
 def rates(scores, labels, attacked, threshold):
@@ -236,9 +240,9 @@ def rates(scores, labels, attacked, threshold):
 
 def test_a_better_challenger_leads_the_champion_in_every_share():
     scores, _ = overlapping_scores()
-    labels, champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.4, attacked_recall=0.6)
-    first = thresholds.leading_thresholds(scores, labels, champion)[0]
-    fpr, attacked_fpr, recall, attacked_recall = rates(scores, labels, champion.attacked, first)
+    champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.4, attacked_recall=0.6)
+    first = thresholds.leading_thresholds(scores, champion)[0]
+    fpr, attacked_fpr, recall, attacked_recall = rates(scores, champion.labels, champion.attacked, first)
     assert max(fpr - 0.3, attacked_fpr - 0.4) < 0
     assert min(recall - 0.7, attacked_recall - 0.6) > 0
     # About as many texts away from being worse in false positives as in recall.
@@ -248,12 +252,13 @@ def test_a_better_challenger_leads_the_champion_in_every_share():
 def test_recall_is_not_bought_with_attacked_benign_texts():
     scores, _ = overlapping_scores()
     # On attacked benign texts this champion is hard to beat, so the threshold rises.
-    labels, champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.05, attacked_recall=0.7)
-    strict = thresholds.leading_thresholds(scores, labels, champion)[0]
-    labels, easier = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.3, attacked_recall=0.7)
-    lenient = thresholds.leading_thresholds(scores, labels, easier)[0]
+    champion = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.05, attacked_recall=0.7)
+    strict = thresholds.leading_thresholds(scores, champion)[0]
+    easier = verdicts(fpr=0.3, recall=0.7, attacked_fpr=0.3, attacked_recall=0.7)
+    lenient = thresholds.leading_thresholds(scores, easier)[0]
     assert (
-        rates(scores, labels, champion.attacked, strict)[1] < rates(scores, labels, champion.attacked, lenient)[1] / 2
+        rates(scores, champion.labels, champion.attacked, strict)[1]
+        < rates(scores, champion.labels, champion.attacked, lenient)[1] / 2
     )
 
 
@@ -263,15 +268,15 @@ def test_one_of_ten_attacked_texts_does_not_outweigh_thirty_of_five_hundred_clea
     attacked = np.repeat([False, True], [1000, 10])
     # It flags 30 % of the benign and 70 % of the toxic texts, and one of the attacked benign ones.
     flagged = np.concatenate([np.arange(500) < 150, np.arange(500) >= 150, np.arange(10) < 1])
-    first = thresholds.leading_thresholds(scores, labels, thresholds.ChampionVerdicts(flagged, attacked))[0]
+    first = thresholds.leading_thresholds(scores, comparison(labels, attacked, flagged))[0]
     # Above 0.36 the challenger flags no more attacked benign texts than the champion, but 30 fewer toxic ones.
     assert first < 0.33
 
 
 def test_every_threshold_is_offered_once_and_a_group_without_texts_decides_nothing():
     scores, labels = overlapping_scores()
-    champion = thresholds.ChampionVerdicts(flagged=labels == 1, attacked=np.zeros(len(labels), bool))
-    offered = thresholds.leading_thresholds(scores, labels, champion)
+    champion = comparison(labels, np.zeros(len(labels), bool), labels == 1)
+    offered = thresholds.leading_thresholds(scores, champion)
     assert len(offered) == len(set(offered)) == len(np.unique(scores)) + 1
 
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.pipelines.cli.app import app
+from content_arena.pipelines.execution.home import ArenaHome
 from tests import llm_server
 from tests.components.attack_generation.filters import serving
 from tests.llm_server import KEY
@@ -51,6 +52,16 @@ def test_what_an_llm_wrote_for_it_is_kept_in_the_home(arena, tmp_path, monkeypat
     kept = (tmp_path / "home" / "llm" / "written.jsonl").read_text()
     assert "you are a stupid idiot" in kept
     assert KEY not in f"{result.output}{kept}"
+
+
+def test_an_llm_is_not_asked_while_another_run_holds_the_home(arena, monkeypatch):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    with ArenaHome.from_environment().exclusive():
+        result = arena("you are a stupid idiot", "--families", "llm")
+        assert result.exit_code == 2
+        assert "another run is using" in result.stderr
+        assert arena("you are a stupid idiot", "--strategies", "leet_sub", "--search-budget", "5").exit_code == 0
 
 
 def test_a_text_that_is_not_flagged_is_said(arena):

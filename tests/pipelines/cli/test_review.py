@@ -84,6 +84,7 @@ def test_what_waits_goes_out_and_comes_back_for_every_later_training(home, tmp_p
     ids = fill_in(sheet, "benign", "unreadable", "")
     told = answer("review", "import", sheet, "--reviewer", "ann")
     assert (told["new_answers"], told["unknown_ids"], told["disputed_ids"]) == (2, [], [])
+    assert told["unsigned_answers"] == 0
     assert len(told["contradicted_ids"]) == told["voters"]["gold"]["n"] == 1
     assert answer("review", "import", sheet, "--reviewer", "ann")["known_answers"] == 2
     left = answer("review", "list")
@@ -130,7 +131,9 @@ def test_a_forgotten_text_leaves_the_answers_and_the_exports_in_the_home(home, t
     sheet = tmp_path / "queue.csv"
     answer("review", "export", "--out", sheet)
     fill_in(sheet, "toxic", "toxic", "toxic")
-    answer("review", "import", sheet)
+    result = arena("review", "import", sheet, "--json")
+    assert json.loads(result.stdout)["unsigned_answers"] == 3
+    assert "nobody is named for 3 of the answers" in result.stderr
     said = answer("data", "forget", FORMULA, "--yes")
     assert len(said["places"]) == 5, said
     for path in (path for path in home.rglob("*") if path.is_file()):

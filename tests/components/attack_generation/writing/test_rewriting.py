@@ -130,6 +130,12 @@ def test_what_was_not_written_is_skipped(llm, write_with, bound):
     assert writer.not_written == {"refused": 6}
 
 
+def test_a_battle_without_an_attack_is_an_empty_table(llm, write_with, bound):
+    benign = SAMPLES[SAMPLES["label"] == "benign"]
+    rows = battle.fight(benign, WordList(), [bound(write_with())["llm_implicit"]]).attacks
+    assert records.validate(records.Attack, rows).empty
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam", "evolving"])
 def test_a_search_goes_on_from_what_was_written(llm, write_with, bound, method):
     chosen = [bound(write_with())["llm_paraphrase"], *strategies.select("en", ["char_split", "leet_sub"])]

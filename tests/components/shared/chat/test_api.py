@@ -163,6 +163,16 @@ def test_the_environment_names_the_llm(llm, monkeypatch):
     assert KEY not in repr(vars(chat))
 
 
+@pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "schl\u00fcssel", "two\nlines"])
+def test_a_key_that_cannot_be_sent_is_refused_without_the_key_in_the_message(llm, monkeypatch, key):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    monkeypatch.setenv("CONTENT_ARENA_LLM_API_KEY", key)
+    with pytest.raises(ChatError, match="CONTENT_ARENA_LLM_API_KEY holds a character that no key has") as caught:
+        open_chat(ChatSettings())
+    assert key not in str(caught.value)
+
+
 def test_without_any_llm_the_message_says_what_to_set(monkeypatch):
     monkeypatch.delenv("CONTENT_ARENA_LLM_BASE_URL", raising=False)
     monkeypatch.setattr("content_arena.components.shared.chat.packaged.is_installed", lambda: False)
