@@ -59,7 +59,12 @@ SETTINGS = (
 HOMES = {
     "kubernetes": ("components.canary_rollout.kube", "pipelines.execution"),
     "mlflow": ("components.shared.tracking", "components.registry"),
-    "minio": ("components.shared.store", "components.shared.object_copy"),
+    "minio": (
+        "components.shared.store",
+        "components.shared.object_copy",
+        "components.shared.s3_credentials",
+        "components.shared.backup",
+    ),
     "boto3": ("components.shared.store",),
     "requests": (
         "components.shared.chat",

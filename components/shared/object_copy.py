@@ -3,8 +3,9 @@
     python -m content_arena.components.shared.object_copy mlflow models
 
 The environment names the target as every S3 client reads it (S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY), and the source by the same names with SOURCE_ before them. The source is only read. A copy that
-was cut short goes on when it is run again: what is there already, byte for byte, is not sent again.
+AWS_SECRET_ACCESS_KEY), and the source by the same names with SOURCE_ before them. A role of the platform may take the
+place of the target's keys, not of the source's. The source is only read. A copy that was cut short goes on when it is
+run again: what is there already, byte for byte, is not sent again.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def _source(environment: Mapping[str, str]) -> Minio:
     """
     given = {name.removeprefix(_PREFIX): value for name, value in environment.items() if name.startswith(_PREFIX)}
     try:
-        return client(given)
+        return client(given, roles=False)
     except InputError as error:
         raise InputError(f"the source ({_PREFIX} before each name): {error}") from error
 

@@ -4,8 +4,8 @@
     s3://models/content-filter/champion    a pointer: the text "7", for Deployments that ask for the champion
 
 The endpoint and the keys come from the environment (S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_DEFAULT_REGION), as every S3 client reads them. ``python -m content_arena.components.shared.store --help`` is for
-init containers and jobs.
+AWS_SESSION_TOKEN, AWS_DEFAULT_REGION), as every S3 client reads them. Without keys it is a role of the platform: see
+s3_credentials.py. ``python -m content_arena.components.shared.store --help`` is for init containers and jobs.
 """
 
 from __future__ import annotations
@@ -215,25 +215,29 @@ class Store:
             raise explained(error, uri) from error
 
 
-def client(environment: Mapping[str, str]) -> Minio:
+def client(environment: Mapping[str, str], roles: bool = True) -> Minio:
     """A client of the server that an environment names.
+
+    Args:
+        environment: With the server's address, and keys for it.
+        roles: Whether a role of the platform will do instead of keys.
 
     Raises:
         InputError: S3_ENDPOINT_URL or a key is missing, or is no URL.
     """
     import minio
 
-    names = ("S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    missing = [name for name in names if not environment.get(name)]
-    if missing:
+    from content_arena.components.shared.s3_credentials import KEYS, credentials
+
+    if not environment.get("S3_ENDPOINT_URL"):
+        missing = ["S3_ENDPOINT_URL", *(name for name in KEYS if not environment.get(name))]
         raise InputError(f"object storage needs {', '.join(missing)} in the environment")
     url = urlsplit(environment["S3_ENDPOINT_URL"])
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/"):
         raise InputError(f"S3_ENDPOINT_URL is {environment['S3_ENDPOINT_URL']!r}, it has to look like http://s3:9000")
     return minio.Minio(
         endpoint=url.netloc,
-        access_key=environment["AWS_ACCESS_KEY_ID"],
-        secret_key=environment["AWS_SECRET_ACCESS_KEY"],
+        credentials=credentials(environment, roles),
         secure=url.scheme == "https",
         region=environment.get("AWS_DEFAULT_REGION") or "us-east-1",
     )
@@ -275,12 +279,23 @@ def _is_retried(error: Exception) -> bool:
 def explained(error: Exception, what: str) -> StoreError:
     """The error for people: whether the server refused, or does not answer."""
     from minio.error import S3Error
+    from urllib3.exceptions import SSLError
 
+    if isinstance(getattr(error, "reason", error), SSLError):
+        return StoreError(
+            f"object storage could not be used for {what}: its certificate is not trusted ({_of_tls(error)}). "
+            "SSL_CERT_FILE has to name a file with the CA of the server; without TLS, S3_ENDPOINT_URL begins with http://"
+        )
     if isinstance(error, S3Error):
         return StoreError(f"object storage refused {what}: {error.code}, {error.message}")
     if isinstance(error, OSError | ValueError):
         return StoreError(f"object storage could not be used for {what}: {error}")
     return StoreError(f"object storage does not answer for {what}: {error}")
+
+
+def _of_tls(error: Exception) -> str:
+    """What OpenSSL said."""
+    return str(getattr(error, "reason", error)).partition("] ")[2].partition(" (_ssl")[0] or type(error).__name__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

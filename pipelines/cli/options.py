@@ -224,7 +224,12 @@ class ClusterOptions:
             help="cluster.env of the manifests: images of the stages, label and taint of GPU nodes.",
         ),
     ] = None
-    s3_secret: Annotated[str, typer.Option(help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")] = S3_SECRET
+    s3_secret: Annotated[
+        str,
+        typer.Option(
+            help="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without it pods have their account's role."
+        ),
+    ] = S3_SECRET
     s3_endpoint: Annotated[str, typer.Option(help="URL of the object storage, as pods see it.")] = S3_ENDPOINT
     data_secret: Annotated[
         str, typer.Option(help="Secret with the credentials of s3:// addresses and databases that --data names.")

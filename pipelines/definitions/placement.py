@@ -32,7 +32,7 @@ from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES, 
 #: User and group of the project's images.
 _UID = 10001
 _CHECKPOINTS = "/checkpoints"
-_S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 #: Keys of the Secret for data. Another object storage than that of the bundles, or the same with fewer rights.
 _DATA_KEYS = (
     *_S3_KEYS,
@@ -125,11 +125,12 @@ class Placement:
         shards: Pods that share the strategies of a battle.
         gpu: How to ask for a GPU.
         gpu_stages: Stages that ask for one; none by default.
-        s3_secret: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the stages that publish bundles; it has
-            to lie in the namespace the pods run in.
-        data_secret: Secret with what reading the data needs: S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
-            and AWS_DEFAULT_REGION for s3:// addresses, CONTENT_ARENA_DATA_USER and CONTENT_ARENA_DATA_PASSWORD for
-            databases. It and each of its keys may be absent.
+        s3_secret: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (temporary ones also with AWS_SESSION_TOKEN)
+            for the stages that publish bundles; it has to lie in the namespace the pods run in. Without it they have
+            the role of their service account, if the platform gives one.
+        data_secret: Secret with what reading the data needs: S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+            AWS_SESSION_TOKEN and AWS_DEFAULT_REGION for s3:// addresses, CONTENT_ARENA_DATA_USER and
+            CONTENT_ARENA_DATA_PASSWORD for databases. It and each of its keys may be absent.
         hub_secret: Secret with HF_TOKEN for the stages that load from the Hugging Face hub; may be absent.
         probe_secret: Secret with the token that predictors know a rollout's probes by; may be absent.
         s3_endpoint: URL of the object storage.

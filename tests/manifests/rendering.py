@@ -23,8 +23,10 @@ OVERLAYS = ("overlays/kind", "overlays/gpu", "overlays/production")
 #: Applied on top of an overlay: here with the one whose settings and accounts they rely on.
 ADDITIONS = {
     "jobs/arena-run": "overlays/kind",
+    "jobs/backup": "overlays/kind",
     "jobs/copy-minio": "overlays/kind",
     "jobs/mlflow-upgrade": "overlays/production",
+    "jobs/restore": "overlays/kind",
     "overlays/kind/predictor": "overlays/kind",
     "overlays/gpu/arena-run": "overlays/gpu",
 }
@@ -149,6 +151,9 @@ def _pods(objects: list[Object]) -> Iterator[Pod]:
     for item in of_kind(objects, "Deployment", "StatefulSet", "Job"):
         template = item["spec"]["template"]
         yield Pod(name_of(item), template["metadata"]["labels"], template["spec"], item["kind"])
+    for item in of_kind(objects, "CronJob"):
+        template = item["spec"]["jobTemplate"]["spec"]["template"]
+        yield Pod(name_of(item), template["metadata"]["labels"], template["spec"], "Job")
     for item in services(objects):
         predictor = item["spec"]["predictor"]
         runtime = find(objects, "ServingRuntime", predictor["model"]["runtime"])

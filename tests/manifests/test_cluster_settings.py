@@ -32,10 +32,18 @@ OTHER = {
     "GPU_LABEL": "cloud.example.com/accelerator",
     "GPU_LABEL_VALUE": "l4",
     "GPU_TAINT": "cloud.example.com/gpu",
+    "BACKUP_SCHEDULE": "5 4 * * 0",
+    "BACKUP_KEEP_DAYS": "90",
     "SERVICE_OWNER": "gitops",
     "MODEL_ADDRESSES": "s3://filters/ s3://filters-of-old/",
     "SERVING_RUNTIMES": "content-arena-1 content-arena-2",
 }
+
+
+#: Their default values are words and numbers that stand for other things as well.
+_ALSO_OTHER_THINGS = (
+    "BACKUP_KEEP_DAYS", "GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER", "SERVING_RUNTIMES",
+)  # fmt: skip
 
 
 def settings() -> dict[str, str]:
@@ -70,7 +78,7 @@ def test_every_setting_is_tried_here():
 def test_no_default_is_left_where_another_cluster_has_another_value(elsewhere: Renderer, folder: str):
     text = yaml.safe_dump([item for item in elsewhere.objects(folder) if not _is_prose(item)])
     for name, value in settings().items():
-        if name not in ("GPU_LABEL_VALUE", "GPU_TAINT", "MONITORING_NAMESPACE", "SERVICE_OWNER", "SERVING_RUNTIMES"):
+        if name not in _ALSO_OTHER_THINGS:
             assert not re.search(rf"(^|[\s:\"']){re.escape(value)}($|[\s,\"'])", text, re.MULTILINE), name
     assert images(elsewhere.objects(folder)) <= set(OTHER.values())
 
@@ -86,6 +94,13 @@ def test_a_gpu_node_is_described_as_the_cluster_does(elsewhere: Renderer):
     assert OTHER["GPU_LABEL_VALUE"] in str(pod.spec["affinity"])
     assert [each["key"] for each in pod.spec["tolerations"]] == [OTHER["GPU_TAINT"]]
     assert pod.spec["containers"][0]["image"] == OTHER["COMPONENT_IMAGE_CUDA"]
+
+
+def test_backups_are_made_and_kept_as_the_settings_say(elsewhere: Renderer):
+    spec = find(elsewhere.objects("jobs/backup"), "CronJob", "backup")["spec"]
+    assert spec["schedule"] == OTHER["BACKUP_SCHEDULE"]
+    (copy,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert copy["args"][-1] == f"--keep-days={OTHER['BACKUP_KEEP_DAYS']}"
 
 
 def test_the_template_of_the_service_gets_its_values(elsewhere: Renderer):

@@ -66,7 +66,14 @@ def _end(ends: dict[str, End], given: str | End) -> End:
 @pytest.fixture(scope="module")
 def world(manifests: Renderer) -> tuple[list[Object], dict[str, End]]:
     """The policies of the kind overlay, and its pods (a Job's and KServe's as well) by name."""
-    folders = ("overlays/kind", "overlays/kind/predictor", "jobs/arena-run", "jobs/mlflow-upgrade")
+    folders = (
+        "overlays/kind",
+        "overlays/kind/predictor",
+        "jobs/arena-run",
+        "jobs/mlflow-upgrade",
+        "jobs/backup",
+        "jobs/restore",
+    )
     objects = [item for folder in folders for item in manifests.objects(folder)]
     ends = {str(pod): End(pod.labels) for pod in pods(objects)}
     return of_kind(objects, "NetworkPolicy"), ends
@@ -92,6 +99,15 @@ def world(manifests: Renderer) -> tuple[list[Object], dict[str, End]]:
         (GATEWAY, "InferenceService/content-filter", 8080),
         (PROMETHEUS, "InferenceService/content-filter", 8080),
         (PROMETHEUS, "StatefulSet/seaweedfs", 9327),
+        *(
+            (name, target, port)
+            for name in ("CronJob/backup", "Job/restore")
+            for target, port in [
+                ("StatefulSet/postgresql", 5432),
+                ("StatefulSet/seaweedfs", 9000),
+                (DNS, 53),
+            ]
+        ),
         ("Deployment/mlflow", DNS, 53),
         ("InferenceService/content-filter", DNS, 53),
     ],
@@ -112,6 +128,9 @@ def test_open(world, source, target, port):
         ("StatefulSet/seaweedfs", "Deployment/mlflow", 5000),
         ("StatefulSet/postgresql", STRANGER, 443),
         ("Deployment/mlflow", STRANGER, 443),
+        ("CronJob/backup", "Deployment/mlflow", 5000),
+        ("CronJob/backup", "InferenceService/content-filter", 8080),
+        (STRANGER, "CronJob/backup", 8080),
         ("InferenceService/content-filter", STRANGER, 443),
         (TASK, "StatefulSet/postgresql", 5432),
         (GATEWAY, "Deployment/mlflow", 5000),

@@ -130,6 +130,8 @@ def test_names_in_pods_lead_somewhere(manifests: Renderer, folder: str):
     }
     # That of version 0.1.0, made by hand for the copy.
     secrets["arena-minio"] = secrets["arena-s3"]
+    # Of another server, made by hand.
+    secrets["arena-backup"] = {"S3_ENDPOINT_URL", "BUCKET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     settings = {item["metadata"]["name"]: set(item["data"]) for item in of_kind(objects, "ConfigMap")}
     claims = {item["metadata"]["name"] for item in of_kind(objects, "PersistentVolumeClaim")}
     for pod in pods(manifests.objects(folder)):

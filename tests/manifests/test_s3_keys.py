@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -35,7 +35,9 @@ MAY = {
 class Server:
     """SeaweedFS with the arguments of the StatefulSet, but for ports and folders."""
 
-    def __init__(self, manifests: Renderer, folder: Path) -> None:
+    scheme = "http"
+
+    def __init__(self, manifests: Renderer, folder: Path, more: Sequence[str] = ()) -> None:
         stateful_set = find(manifests.objects("overlays/kind"), "StatefulSet", "seaweedfs")
         (container,) = stateful_set["spec"]["template"]["spec"]["containers"]
         self.identities = manifests.root / "secrets" / "arena-s3-identities.json"
@@ -47,22 +49,22 @@ class Server:
         kept = [argument for argument in container["args"] if argument.partition("=")[0] not in own]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [weed(), *kept, *(f"{name}={value}" for name, value in own.items())],
+                [weed(), *kept, *more, *(f"{name}={value}" for name, value in own.items())],
                 stdout=log, stderr=log, cwd=folder, start_new_session=True,
             )  # fmt: skip
-        self.url, self._log = f"http://127.0.0.1:{self.port}", folder / "log"
+        self.url, self._log = f"{self.scheme}://127.0.0.1:{self.port}", folder / "log"
 
-    def wait(self, path: str, seconds: float = 120) -> None:
+    def wait(self, path: str, seconds: float = 120, ca: Path | None = None) -> None:
         """Waits until a probe of the StatefulSet succeeds."""
         deadline = time.monotonic() + seconds
-        while not self._answers(path):
+        while not self._answers(path, ca):
             assert self._process.poll() is None, self._log.read_text()[-2000:]
             assert time.monotonic() < deadline, "the S3 server did not start"
             time.sleep(0.2)
 
-    def _answers(self, path: str) -> bool:
+    def _answers(self, path: str, ca: Path | None) -> bool:
         try:
-            return requests.get(f"{self.url}{path}", timeout=5).status_code == 200
+            return requests.get(f"{self.url}{path}", timeout=5, verify=str(ca) if ca else True).status_code == 200
         except requests.RequestException:
             return False
 

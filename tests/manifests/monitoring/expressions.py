@@ -32,6 +32,8 @@ EXPLAINED = {
     "envoy_cluster_upstream_rq_xx": "Envoy, Envoy Gateway's proxies",
     "SeaweedFS_s3_request_total": "SeaweedFS",
     "minio_s3_requests_5xx_errors_total": "MinIO, at /minio/v2/metrics/cluster",
+    "kube_cronjob_status_last_successful_time": "kube-state-metrics",
+    "kube_cronjob_created": "kube-state-metrics",
     "pg_up": "postgres_exporter",
     "DCGM_FI_DEV_FB_USED": "NVIDIA's DCGM exporter, on nodes with a GPU",
     "DCGM_FI_DEV_GPU_UTIL": "NVIDIA's DCGM exporter, on nodes with a GPU",

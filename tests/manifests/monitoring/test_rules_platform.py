@@ -55,6 +55,14 @@ def stateful_set(name, ready):
     )
 
 
+def backup(created, succeeded=None):
+    """Moments of its making and of its last success, seconds since the series begin."""
+    found = metric("kube_cronjob_created", created, cronjob="backup")
+    return found | (
+        metric("kube_cronjob_status_last_successful_time", succeeded, cronjob="backup") if succeeded else {}
+    )
+
+
 def seaweedfs(good, bad):
     labels = {"type": "GET", "bucket": "models"}
     return metric("SeaweedFS_s3_request_total", good, code="200", **labels) | metric(
@@ -70,6 +78,7 @@ def minio(every, bad):
 
 
 TEN, FIVE = {"9m": False, "12m": True}, {"4m": False, "7m": True}
+YESTERDAY = {"35h": False, "37h": True}
 QUARTER, SILENT = {"14m": False, "17m": True}, {"30m": False, "50m": False}
 CASES = [
     Case("ContentArenaTrackingUnreadable", "down", arena("exporter_up", "0x60", pod="a"), TEN),
@@ -117,6 +126,11 @@ CASES = [
     Case("ContentArenaObjectStorageErrors", "MinIO", minio("0+100x60", "0+10x60"), {"10m": False, "20m": True}),
     Case("ContentArenaObjectStorageErrors", "1 %", seaweedfs("0+99x60", "0+1x60") | minio("0+99x60", "0+1x60"), SILENT),
     Case("ContentArenaObjectStorageErrors", "nobody reads", seaweedfs("7x60", "0x60"), SILENT),
+    Case("ContentArenaBackupMissing", "none since yesterday", backup("0x300", "0x300"), YESTERDAY, "15m"),
+    Case("ContentArenaBackupMissing", "never one", backup("0x300"), YESTERDAY, "15m"),
+    Case("ContentArenaBackupMissing", "every night", backup("0x300", "7200x95 93600x95 180000x95"),
+         {"35h": False, "47h": False, "70h": False}, "15m"),
+    Case("ContentArenaBackupMissing", "a fresh install: no CronJob", UP, SILENT),
     Case("ContentArenaDatabaseDown", "its pod", stateful_set("postgresql", "0x60"), FIVE),
     Case("ContentArenaDatabaseDown", "as postgres_exporter sees it", metric("pg_up", "0x60"), FIVE),
     Case("ContentArenaDatabaseDown", "ready", stateful_set("postgresql", "1x60") | metric("pg_up", "1x60"), SILENT),

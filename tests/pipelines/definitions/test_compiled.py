@@ -139,7 +139,8 @@ def test_the_keys_of_the_data_come_from_a_secret_and_are_no_parameters(compiled,
     }
     keys = {pair["secretKey"]: pair["envVar"] for pair in secrets["arena-data"]["keyToEnv"]}
     # What Store.from_environment and databases.py read.
-    assert {"S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", PASSWORD, USER} <= set(keys)
+    s3 = {"S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    assert {*s3, PASSWORD, USER} <= set(keys)
     assert all(key == variable for key, variable in keys.items())
     assert secrets["arena-data"]["optional"] is True
     given = {variable["name"] for variable in compiled[name].containers["prepare-corpus"].get("env", [])}
