@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import during
@@ -193,7 +193,7 @@ class Backups:
             found = self._server.list_objects(self._bucket, prefix="contents/", recursive=True)
             return {str(item.object_name).removeprefix("contents/") for item in found}
 
-    def _keep(self, file: IO[bytes], present: set[str]) -> Saved:
+    def _keep(self, file: BinaryIO, present: set[str]) -> Saved:
         """Keeps the content of a file, unless it is there."""
         digest = hashlib.sha256()
         file.seek(0)
@@ -207,7 +207,7 @@ class Backups:
             present.add(saved.sha256)
         return saved
 
-    def _fetch(self, saved: Saved, file: IO[bytes]) -> None:
+    def _fetch(self, saved: Saved, file: BinaryIO) -> None:
         digest = hashlib.sha256()
         address = f"s3://{self._bucket}/contents/{saved.sha256}"
         with _told(address), self._server.get_object(self._bucket, f"contents/{saved.sha256}") as answer:
