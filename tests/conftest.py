@@ -54,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(_SLOW_TEST_SECONDS))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def same_environment_after_the_file() -> Iterator[None]:
+    """Restores what fixtures of a whole file changed; see below."""
+    with mock.patch.dict(os.environ):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def same_environment_after_the_test() -> Iterator[None]:
     """Restores the environment: MLflow writes the address of the server in use into MLFLOW_TRACKING_URI."""

@@ -55,7 +55,8 @@ class Prometheus:
         return answer["data"]["result"]
 
 
-@pytest.fixture(scope="session")
+# For a file: until the end of the session it would scrape and be scraped every second beside all other tests.
+@pytest.fixture(scope="module")
 def prometheus(tiny_bundle, tmp_path_factory):
     """Prometheus with a week-old past, a few seconds after stable and canary were asked."""
     if shutil.which("prometheus") is None or shutil.which("promtool") is None:
