@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.registry.registry import MODEL_NAME
 from content_arena.components.shared import reachable, tracking
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import InputError, exit_code_of
 from content_arena.components.shared.library_errors import during
 
 if TYPE_CHECKING:
@@ -132,17 +132,16 @@ def main(patience: float = _PATIENCE) -> int:
     Args:
         patience: Seconds to wait for a server that is starting.
     """
-    try:
+
+    def run() -> None:
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if not uri:
             raise InputError("MLFLOW_TRACKING_URI not set: it names the MLflow server")
         users = from_environment(os.environ)
         _await(uri, patience)
         print("\n".join(ensure(uri, users)))
-    except ArenaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code_of(run)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import InputError, exit_code_of
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.store import Store, StoreError, client, explained, failures
 
@@ -255,13 +255,12 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     commands.add_parser("list", help="print the backups")
     options = parser.parse_args(arguments)
     given = os.environ if environment is None else environment
-    try:
+
+    def run() -> None:
         with during(f"{options.command} of backups"):
             _do(_backups(given), given, options)
-    except ArenaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code_of(run)
 
 
 def _do(backups: Backups, environment: Mapping[str, str], options: argparse.Namespace) -> None:

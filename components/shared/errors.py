@@ -1,5 +1,10 @@
 """The errors that the user can act on."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
 
 class ArenaError(Exception):
     """Base of these errors; the message states what is wrong, where, and what to do.
@@ -35,3 +40,13 @@ class RefusedError(ArenaError):
     """A refusal: the command worked, and its answer is no."""
 
     exit_code = 1
+
+
+def exit_code_of(command: Callable[[], object]) -> int:
+    """Runs the command of a module; returns its exit code: 0, or that of its error, which is one line on stderr."""
+    try:
+        command()
+    except ArenaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import InputError, exit_code_of
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.store import Store, StoreError, client, explained, failures
 
@@ -143,15 +143,14 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument("buckets", nargs="+", metavar="BUCKET")
     options = parser.parse_args(arguments)
     given = os.environ if environment is None else environment
-    try:
+
+    def run() -> None:
         with during("copying buckets"):
             source, target = _source(given), client(given)
             for bucket in options.buckets:
                 print(copied(source, target, bucket), flush=True)
-    except ArenaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code_of(run)
 
 
 if __name__ == "__main__":

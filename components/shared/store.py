@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.errors import ArenaError, BundleError, InputError
+from content_arena.components.shared.errors import ArenaError, BundleError, InputError, exit_code_of
 from content_arena.components.shared.library_errors import during
 
 if TYPE_CHECKING:
@@ -308,13 +308,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fetch.add_argument("uri", help="s3://bucket/folder")
     fetch.add_argument("destination", type=Path, help="an empty folder")
     options = parser.parse_args(arguments)
-    try:
+
+    def run() -> None:
         with during(options.command):
             _do(Store.from_environment(), options)
-    except ArenaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code_of(run)
 
 
 def _do(store: Store, options: argparse.Namespace) -> None:
