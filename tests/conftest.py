@@ -29,6 +29,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker a core: two trainings with two threads each spin while they wait for each other, and take twice as long.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+_ENVIRONMENT = dict(os.environ)
 _SLOW_TEST_SECONDS = 1_200
 #: Rollouts wait for pods and bakes, and some tests repeat them as often as an environment variable says.
 _CLUSTER_TEST_SECONDS = 7_200
@@ -56,8 +57,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def same_environment_after_the_file() -> Iterator[None]:
-    """Restores what fixtures of a whole file changed; see below."""
+    """Gives the file the environment that the session began with, whatever fixtures of the session changed; see below.
+
+    A fixture of the session is made within the first file that asks for it, and so before this one or after it.
+    """
     with mock.patch.dict(os.environ):
+        # pytest sets this one before a test and takes it away afterwards.
+        for name in os.environ.keys() - _ENVIRONMENT.keys() - {"PYTEST_CURRENT_TEST"}:
+            del os.environ[name]
+        os.environ.update(_ENVIRONMENT)
         yield
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,19 +116,27 @@ def test_a_bundle_goes_through_tls(server, tiny_bundle, tmp_path, monkeypatch):
     assert store.download("s3://models/content-filter/1", tmp_path / "models").spec.digest == tiny_bundle.spec.digest
 
 
-def test_mlflows_s3_client_trusts_the_ca_too(server, tmp_path, monkeypatch):
-    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
-
+def test_mlflows_s3_client_trusts_the_ca_too(server, tmp_path):
     started, ca = server
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
     keys = started.environment("admin")
-    Store.from_environment(keys).make_buckets(["mlflow"])
-    for name, value in {**keys, "MLFLOW_S3_ENDPOINT_URL": started.url, "AWS_CA_BUNDLE": str(ca)}.items():
-        monkeypatch.setenv(name, value)
     (tmp_path / "figures.json").write_text("{}")
-    repository = S3ArtifactRepository("s3://mlflow/tls")
-    repository.log_artifact(str(tmp_path / "figures.json"))
-    assert [each.path for each in repository.list_artifacts()] == ["figures.json"]
+    script = """
+import os, sys
+from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+from content_arena.components.shared.store import Store
+Store.from_environment(os.environ).make_buckets(["mlflow"])
+repository = S3ArtifactRepository("s3://mlflow/tls")
+repository.log_artifact(sys.argv[1])
+print([each.path for each in repository.list_artifacts()])
+"""
+    # A process of its own, as MLflow's server is: boto3 keeps the first keys that a process gave it.
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "figures.json"], capture_output=True, text=True,
+        env={**os.environ, **keys, "MLFLOW_S3_ENDPOINT_URL": started.url,
+             "AWS_CA_BUNDLE": str(ca), "SSL_CERT_FILE": str(ca)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "['figures.json']\n"
 
 
 @pytest.mark.parametrize("trusted", ["another CA", "the public ones"])
