@@ -8,6 +8,7 @@ Keys of the ConfigMap:
 
 * ``inference-service.yaml``: the manifest, without the model's address.
 * ``patch-*.yaml``: JSON merge patches (RFC 7396), applied in the order of their names; null takes a field away.
+* ``runtime``: name of the ServingRuntime; that of the manifest if there is none.
 * ``owner``: ``promotion`` to create the service, ``gitops`` to print its manifest for someone who commits it.
 """
 
@@ -25,7 +26,7 @@ from content_arena.components.shared.errors import ArenaError, InputError
 Json = dict[str, Any]
 #: Environment variable with NAMESPACE/NAME of the service to create, for callers without a parameter.
 SERVICE = "CONTENT_ARENA_SERVICE"
-_MANIFEST, _PATCH, _OWNER = "inference-service.yaml", "patch-", "owner"
+_MANIFEST, _PATCH, _OWNER, _RUNTIME = "inference-service.yaml", "patch-", "owner", "runtime"
 _VERSION_VARIABLE, _SHA256_VARIABLE = "CONTENT_ARENA_MODEL_VERSION", "CONTENT_ARENA_EXPECTED_SHA256"
 
 
@@ -126,6 +127,8 @@ def manifest(template: Mapping[str, str], name: str, champion: RegisteredVersion
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"ConfigMap {name}-template is no InferenceService with a model ({reason})") from error
+    if runtime := template.get(_RUNTIME, "").strip():
+        model["runtime"] = runtime
     model["storageUri"] = champion.storage_uri
     variables = [each for each in variables if each.get("name") not in (_VERSION_VARIABLE, _SHA256_VARIABLE)]
     model["env"] = [*variables, {"name": _VERSION_VARIABLE, "value": str(champion.version)}]

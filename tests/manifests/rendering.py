@@ -133,6 +133,12 @@ def find(objects: list[Object], kind: str, name: str) -> Object:
     return found
 
 
+def serving_runtime(objects: list[Object]) -> Object:
+    """The ServingRuntime of this release, which these objects have one of."""
+    (found,) = of_kind(objects, "ServingRuntime")
+    return found
+
+
 def services(objects: list[Object]) -> list[Object]:
     """The InferenceService that promotion would create from the template among these objects; none without one."""
     champion = RegisteredVersion(1, "0" * 64, 0, tags={tags.STORAGE_URI: "s3://models/content-filter/1/"})

@@ -8,7 +8,19 @@ import subprocess
 import pytest
 import yaml
 
-from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, matches, of_kind, pods, services
+from tests.manifests.rendering import (
+    EVERYTHING,
+    MANIFESTS,
+    Object,
+    Renderer,
+    find,
+    matches,
+    of_kind,
+    pods,
+    services,
+    serving_runtime,
+)
+from tests.test_version import setup_version
 
 ENV = "components/cluster-settings/cluster.env"
 #: Values of another cluster, none of which is a default.
@@ -36,7 +48,7 @@ OTHER = {
     "BACKUP_KEEP_DAYS": "90",
     "SERVICE_OWNER": "gitops",
     "MODEL_ADDRESSES": "s3://filters/ s3://filters-of-old/",
-    "SERVING_RUNTIMES": "content-arena-1 content-arena-2",
+    "SERVING_RUNTIMES": "content-arena-9 content-arena-8",
 }
 
 
@@ -117,6 +129,26 @@ def test_the_guards_know_where_models_are_and_what_runs_them(elsewhere: Renderer
     expressions = {variable["name"]: variable["expression"] for variable in policy["spec"]["variables"]}
     for variable, setting in (("prefixes", "MODEL_ADDRESSES"), ("runtimes", "SERVING_RUNTIMES")):
         assert expressions[variable].startswith(f"'{OTHER[setting]}'.split(' ')")
+
+
+@pytest.mark.parametrize("folder", ["overlays/kind", "overlays/production"])
+def test_each_release_has_a_runtime_of_its_own(elsewhere: Renderer, folder: str):
+    """Applying that of a new release leaves that of the one before, which what serves goes on with."""
+    objects = elsewhere.objects(folder)
+    runtime = serving_runtime(objects)
+    assert runtime["metadata"]["name"] == "content-arena-9"
+    assert runtime["spec"]["containers"][0]["image"] == OTHER["PREDICTOR_IMAGE"]
+    annotations = runtime["metadata"]["annotations"]
+    assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false"
+    assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    (service,) = services(objects)
+    assert service["spec"]["predictor"]["model"]["runtime"] == "content-arena-9"
+
+
+def test_the_runtime_of_the_manifests_is_that_of_the_version():
+    first, *others = settings()["SERVING_RUNTIMES"].split()
+    assert first == f"content-arena-{setup_version()}"
+    assert "content-arena" in others, "that of version 0.1.0, so that it may serve on and come back"
 
 
 def test_the_guard_of_the_first_service_knows_the_label_of_gpu_nodes(elsewhere: Renderer):

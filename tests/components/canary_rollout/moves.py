@@ -15,10 +15,11 @@ SETTLE = 5
 class Rollout:
     """Takes one step a second; ``kill`` replaces the process by one with nothing in memory."""
 
-    def __init__(self, world, challenger=TWO):
+    def __init__(self, world, challenger=TWO, before=None):
+        """``before``: what served before the last promotion, if that kept it."""
         self.world, self.challenger = world, challenger
         self.kill()
-        self.stable = self.mover.mode.stable(self.mover.read())
+        self.stable = self.mover.mode.stable(self.mover.read(), before)
 
     def kill(self):
         self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)

@@ -44,6 +44,19 @@ def champion(version=7):
     return RegisteredVersion(version, "0" * 64, 0, tags={tags.STORAGE_URI: f"s3://models/content-filter/{version}/"})
 
 
+def test_its_runtime_is_that_of_the_release():
+    def runtime(template):
+        return first_service.manifest(template, "content-filter", champion())["spec"]["predictor"]["model"].get(
+            "runtime"
+        )
+
+    assert runtime(TEMPLATE | {"runtime": "content-arena-9"}) == "content-arena-9"
+    # A template of before has it in its manifest.
+    of_before = {"patch-00.yaml": "spec: {predictor: {model: {runtime: content-arena}}}"}
+    assert runtime(TEMPLATE | of_before) == "content-arena"
+    assert runtime(TEMPLATE) is None
+
+
 def test_it_is_created_once_from_the_address_that_was_published():
     cluster = Cluster()
     (line,) = first_service.ensure(cluster, "content-filter", champion())
