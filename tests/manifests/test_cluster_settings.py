@@ -40,6 +40,8 @@ OTHER = {
     "DNS_NAMESPACE": "dns",
     "DNS_APP": "coredns",
     "DNS_CACHE_CIDR": "169.254.20.53/32",
+    "API_SERVER_CIDRS": "203.0.113.1/32 203.0.113.2/32 203.0.113.3/32",
+    "API_SERVER_PORT": "16443",
     "S3_CIDR": "198.51.100.0/24",
     "GPU_LABEL": "cloud.example.com/accelerator",
     "GPU_LABEL_VALUE": "l4",
@@ -175,6 +177,16 @@ def test_who_uses_s3_in_production_reaches_its_addresses_and_no_others(elsewhere
     of_dns = {"namespaceSelector": namespace, "podSelector": {"matchLabels": {"k8s-app": OTHER["DNS_APP"]}}}
     assert rule["to"] == [of_dns, {"ipBlock": {"cidr": OTHER["DNS_CACHE_CIDR"]}}]
     assert {each["port"] for each in rule["ports"]} == {53}
+
+
+@pytest.mark.parametrize(("policy", "rule"), [("stages", 2), ("metrics-exporter", 0)])
+def test_the_api_server_is_reached_at_its_addresses_and_no_others(elsewhere: Renderer, policy: str, rule: int):
+    spec = find(elsewhere.objects("overlays/production"), "NetworkPolicy", policy)["spec"]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in OTHER["API_SERVER_CIDRS"].split()]
+    ports = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": int(OTHER["API_SERVER_PORT"])}]
+    assert spec["egress"][rule] == {"to": blocks, "ports": ports}
+    opened = [peer["ipBlock"] for each in spec["egress"] for peer in each["to"] if "ipBlock" in peer]
+    assert len(opened) == 3
 
 
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):
