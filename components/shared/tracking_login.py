@@ -8,7 +8,7 @@ import os
 USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _WRITER, _READER = "arena-mlflow", "arena-mlflow-reader"
 #: MLflow's own variable too.
-_CA = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+CA = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 
 
 def advice(error: BaseException) -> str | None:
@@ -17,11 +17,9 @@ def advice(error: BaseException) -> str | None:
     Args:
         error: As the client of MLflow, or requests on its behalf, raised it.
     """
-    if (untrusted := _certificate_error(error)) is not None:
-        return (
-            f"its certificate is not trusted ({untrusted}): {_CA} has to name a file with the CA of the server; "
-            "without TLS its address begins with http://"
-        )
+    # MLflow's own error has that of requests as its text alone, and nothing else speaks of its API.
+    if "/mlflow" in str(error) and (said := untrusted(error)) is not None:
+        return said
     match _status(error):
         case 401:
             return f"MLflow asks for a login, and {_given()}; in a cluster both come from the Secret {_WRITER}"
@@ -41,13 +39,20 @@ def _given() -> str:
     return f"does not know the user {os.environ[USERNAME]} ({USERNAME}) with the password in {PASSWORD}"
 
 
-def _certificate_error(error: BaseException) -> str | None:
-    """What OpenSSL said of the certificate of an MLflow server; None of any other error."""
+def untrusted(error: BaseException) -> str | None:
+    """What to do about a server's certificate that is not trusted; None if the error is another one.
+
+    Args:
+        error: As requests raised it on the way to an MLflow server, or MLflow's client.
+    """
     text = str(error)
-    # MLflow's own error has that of requests as its text alone. Nothing else speaks of a certificate and its API.
-    if "CERTIFICATE_VERIFY_FAILED" not in text or "/mlflow" not in text:
+    if "CERTIFICATE_VERIFY_FAILED" not in text:
         return None
-    return text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "certificate verify failed"
+    why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "certificate verify failed"
+    return (
+        f"its certificate is not trusted ({why}): {CA} has to name a file with the CA of the server; without TLS its "
+        "address begins with http://"
+    )
 
 
 def _status(error: BaseException) -> int | None:

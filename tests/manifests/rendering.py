@@ -27,6 +27,7 @@ ADDITIONS = {
     "jobs/copy-minio": "overlays/kind",
     "jobs/mlflow-upgrade": "overlays/production",
     "jobs/restore": "overlays/kind",
+    "jobs/serve-champion": "overlays/kind",
     "overlays/kind/predictor": "overlays/kind",
     "overlays/gpu/arena-run": "overlays/gpu",
 }

@@ -14,7 +14,8 @@ import pytest
 import requests
 import yaml
 
-from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared import reachable
+from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.tracking import Tracking
 from content_arena.components.shared.tracking_login import PASSWORD, USERNAME, advice
 from tests.conftest import free_ports
@@ -171,12 +172,32 @@ def test_mlflow_is_written_and_read_by_who_has_the_ca(mlflow, ca, monkeypatch):
 
 
 @pytest.mark.slow
-def test_mlflow_is_not_used_by_who_lacks_the_ca(mlflow, monkeypatch):
+def test_behind_a_gateway_mlflow_asks_for_a_host_that_it_knows_and_for_the_login(mlflow, ca):
+    """A gateway hands on the host that its client named, and the header Authorization."""
+
+    def status(host: str, login: tuple[str, str] | None) -> int:
+        address = f"{mlflow}/api/2.0/mlflow/experiments/search?max_results=1"
+        return requests.get(address, headers={"Host": host}, auth=login, timeout=30, verify=str(ca)).status_code
+
+    login, known = (ADMIN[USERNAME], ADMIN[PASSWORD]), "mlflow.content-arena:5000"
+    assert status("mlflow.example.com", login) == 403
+    assert status(known, None) == status(known, ("admin", "guessed-by-somebody")) == 401
+    assert status(known, login) == 200
+
+
+@pytest.mark.slow
+def test_mlflow_is_not_used_by_who_lacks_the_ca(mlflow, ca, monkeypatch):
     for name, value in (ADMIN | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH", raising=False)
-    with pytest.raises(ArenaError, match=r"its certificate is not trusted .* MLFLOW_TRACKING_SERVER_CERT_PATH has to"):
+    refused = r"its certificate is not trusted .* MLFLOW_TRACKING_SERVER_CERT_PATH has to"
+    with pytest.raises(ArenaError, match=refused):
         Tracking(mlflow, "refused")
+    # What a command asks first: the client would try for minutes.
+    with pytest.raises(InputError, match=f"MLflow at {mlflow} is not used: {refused}"):
+        reachable.require(mlflow)
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(ca))
+    reachable.require(mlflow)
     plain = mlflow.replace("https://", "http://")
     with pytest.raises(requests.RequestException):
         requests.get(f"{plain}/health", timeout=5)

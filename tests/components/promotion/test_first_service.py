@@ -1,12 +1,14 @@
 """The InferenceService of the first champion, from the template of the manifests."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.kube import service_creation
 from content_arena.components.canary_rollout.kube.client import AwayError
 from content_arena.components.promotion import first_service
 from content_arena.components.registry import tags
@@ -72,6 +74,24 @@ def test_it_is_created_once_from_the_address_that_was_published():
     assert predictor["storageContainerName"] == "content-arena"
     assert first_service.ensure(cluster, "content-filter", champion(8)) == []
     assert len(cluster.made) == 1
+
+
+def test_after_a_restore_a_command_creates_it_for_the_champion_that_is_there(monkeypatch, capsys):
+    cluster, registry = Cluster(), SimpleNamespace(aliases=lambda: {"champion": champion()})
+    monkeypatch.setattr("content_arena.components.registry.registry.Registry.__new__", lambda cls, uri: registry)
+    monkeypatch.setattr(service_creation, "ServiceCreationClient", lambda namespace: cluster)
+    monkeypatch.delenv(first_service.SERVICE, raising=False)
+    assert first_service.main() == 2
+    assert "CONTENT_ARENA_SERVICE is not set" in capsys.readouterr().err
+    monkeypatch.setenv(first_service.SERVICE, "arena/content-filter")
+    assert first_service.main() == 0
+    assert len(cluster.made) == 1
+    assert "is created, from s3://models/content-filter/7/" in capsys.readouterr().out
+    assert first_service.main() == 0
+    assert "is there already" in capsys.readouterr().out
+    registry.aliases = dict
+    assert first_service.main() == 2
+    assert "no champion that was published" in capsys.readouterr().err
 
 
 def test_where_gitops_owns_it_the_manifest_is_printed_and_nothing_created():
