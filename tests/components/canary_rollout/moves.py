@@ -8,6 +8,8 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 TWO = Challenger("2", "s3://models/content-filter/2")
+#: The same, by the runtime of another release.
+NEXT = replace(TWO, runtime="next")
 STEPS = (1, 25, 50, 100)
 SETTLE = 5
 

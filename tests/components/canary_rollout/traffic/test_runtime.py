@@ -2,15 +2,13 @@
 
 import copy
 import json
-from dataclasses import replace
 
 import pytest
 
 from content_arena.components.canary_rollout.traffic.mode import Aim, Goal
-from tests.components.canary_rollout.moves import STEPS, TWO, Rollout
+from tests.components.canary_rollout.moves import NEXT, STEPS, Rollout
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
 
-NEXT = replace(TWO, runtime="next")
 WORLDS = [
     (standard_world.StandardWorld, standard_world.service),
     (knative_world.KnativeWorld, knative_world.service),
