@@ -1,7 +1,6 @@
 """The InferenceService of the first champion, from the template of the manifests."""
 
 import contextlib
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,6 +11,7 @@ from content_arena.components.canary_rollout.kube import service_creation
 from content_arena.components.canary_rollout.kube.client import AwayError
 from content_arena.components.promotion import first_service
 from content_arena.components.registry import tags
+from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import InputError
 from tests.import_graph import ROOT
@@ -77,8 +77,9 @@ def test_it_is_created_once_from_the_address_that_was_published():
 
 
 def test_after_a_restore_a_command_creates_it_for_the_champion_that_is_there(monkeypatch, capsys):
-    cluster, registry = Cluster(), SimpleNamespace(aliases=lambda: {"champion": champion()})
-    monkeypatch.setattr("content_arena.components.registry.registry.Registry.__new__", lambda cls, uri: registry)
+    cluster, aliases = Cluster(), {"champion": champion()}
+    monkeypatch.setattr(Registry, "__init__", lambda self, uri: None)
+    monkeypatch.setattr(Registry, "aliases", lambda self: aliases)
     monkeypatch.setattr(service_creation, "ServiceCreationClient", lambda namespace: cluster)
     monkeypatch.delenv(first_service.SERVICE, raising=False)
     assert first_service.main() == 2
@@ -89,7 +90,7 @@ def test_after_a_restore_a_command_creates_it_for_the_champion_that_is_there(mon
     assert "is created, from s3://models/content-filter/7/" in capsys.readouterr().out
     assert first_service.main() == 0
     assert "is there already" in capsys.readouterr().out
-    registry.aliases = dict
+    aliases.clear()
     assert first_service.main() == 2
     assert "no champion that was published" in capsys.readouterr().err
 
