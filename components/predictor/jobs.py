@@ -70,10 +70,22 @@ class Job:
         """Tokens of its next step; of one that reads texts, those of the batch that may follow at once."""
         return _size(self.batches[0]) if self.batches else min(self.left, BATCH_TOKENS)
 
-    def divide(self, most: int) -> None:
-        """Makes batches of at most so many windows, once all texts are read."""
-        self.left = self.n_tokens
-        self.batches.extend(_batches(self.windows, most))
+    def divide(self, most: int, known: Sequence[npt.NDArray[np.float32] | None]) -> bool:
+        """Makes batches of what has to be scored, once all texts are read; whether anything has.
+
+        Args:
+            most: Windows of a batch.
+            known: For each window, float32[columns] if its scores are known.
+        """
+        unknown: list[Window] = []
+        for window, row in zip(self.windows, known, strict=True):
+            if row is None:
+                unknown.append(window)
+            else:
+                np.maximum(self.scores[window.text_index], row, out=self.scores[window.text_index])
+        self.left = _size(unknown)
+        self.batches.extend(_batches(unknown, most))
+        return bool(unknown)
 
     def take(self) -> Part:
         """Its next batch, which is at work from now on."""

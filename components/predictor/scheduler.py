@@ -24,6 +24,7 @@ from concurrent.futures import Future, InvalidStateError
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.predictor.cache import ScoreCache
 from content_arena.components.predictor.jobs import BATCH_TOKENS, Job, Part, company
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import RequestError
@@ -59,6 +60,7 @@ class Scheduler:
         """Starts as many threads as the filter has."""
         self._filter = content_filter
         self._limits = limits
+        self._cache = ScoreCache(limits.cached_windows)
         self._capacity = limits.queue_tokens * content_filter.threads
         #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
         self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
@@ -210,14 +212,17 @@ class Scheduler:
     def _read_one(self, job: Job) -> None:
         start = time.perf_counter()
         job.windows += self._windows(job)
+        known = self._cache.get(job.windows) if job.is_read else []
         job.seconds += time.perf_counter() - start
         with self._changed:
             if job.result not in self._jobs:  # It was given up meanwhile.
                 return
-            if job.is_read:
-                self._charge(job, job.n_tokens, held=job.charge)
-                job.divide(self._filter.batch_size)
-            self._waiting.add(job)
+            if not job.is_read or job.divide(self._filter.batch_size, known):
+                if job.is_read:
+                    self._charge(job, job.left, held=job.charge)
+                self._waiting.add(job)
+                return
+        _finish(job)
 
     def _windows(self, job: Job) -> list[Window]:
         begin = end = job.n_read
@@ -254,6 +259,7 @@ class Scheduler:
                 self._score([part])
             return
         seconds = (time.perf_counter() - start) / len(windows)
+        self._cache.put(windows, scores)
         ends = itertools.accumulate(len(part.windows) for part in parts)
         finished: list[Job] = []
         with self._changed:
@@ -262,8 +268,13 @@ class Scheduler:
                 if part.job.put(part.windows, scores[end - n : end], seconds * n):
                     finished.append(part.job)
         for job in finished:
-            with contextlib.suppress(InvalidStateError):
-                job.result.set_result(job.scores)
+            _finish(job)
+
+
+def _finish(job: Job) -> None:
+    # The job may have been given up meanwhile.
+    with contextlib.suppress(InvalidStateError):
+        job.result.set_result(job.scores)
 
 
 def _fail(job: Job, error: Exception) -> None:

@@ -109,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     deadline=given.deadline,
                     expected_sha256=checked_sha256(given.expected_sha256),
                     shadow=source_of(given.shadow) if given.shadow else None,
+                    cache=given.cache,
                 ),
                 door=Door.of(door_options(given)),
                 adapters=AdapterOptions.of(given.api_adapters, given.suggestions),

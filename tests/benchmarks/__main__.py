@@ -6,7 +6,15 @@ import argparse
 
 from tests.benchmarks import report
 
-NAMES = ("corpus_rows", "battle_throughput", "search_curves", "training_throughput", "serving", "stage_seconds")
+NAMES = (
+    "corpus_rows",
+    "battle_throughput",
+    "search_curves",
+    "training_throughput",
+    "serving",
+    "serving_costs",
+    "stage_seconds",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -22,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         corpus_rows,
         search_curves,
         serving,
+        serving_costs,
         stage_seconds,
         training_throughput,
     )
@@ -36,6 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
         training_throughput.run(quick=given.quick)
     if "serving" in given.only:
         serving.run(quick=given.quick)
+    if "serving_costs" in given.only:
+        serving_costs.run(quick=given.quick)
     if "stage_seconds" in given.only and not given.quick:
         stage_seconds.run()
 

@@ -19,35 +19,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
-import json
-import multiprocessing
 import os
-import random
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-import psutil
-
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.filter import ContentFilter
 from tests.benchmarks import report
 from tests.benchmarks.load import Figures, Load, bodies_of, put
+from tests.benchmarks.servers import PREDICT, embedded_texts, in_a_process, serving, trained
 
 OURS, ENGINE, MOSEC, PLAIN, NO_OP = "predictor", "engine alone", "mosec", "plain kserve, float32", "no-op HTTP server"
 CONNECTIONS = (1, 8, 64, 256)
-_TEXTS = Path(__file__).parents[2] / "components/corpus_preparation/corpus/en.jsonl"
-_PREDICT = "/v1/models/content-filter:predict"
 _CHUNK = 128
-_PATIENCE = 180.0
 
 
 @dataclass(frozen=True)
@@ -77,26 +67,12 @@ def run(quick: bool = False, bundle: Path | None = None) -> None:
         bundle: Folder of a trained bundle; None trains one for an epoch.
     """
     turns, seconds = (1, 2.0) if quick else (3, 5.0)
-    texts = [json.loads(line)["text"] for line in _TEXTS.read_text("utf-8").splitlines()]
-    random.Random(0).shuffle(texts)
+    texts = embedded_texts()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        bundle = bundle or _trained(Path(folder))
+        bundle = bundle or trained(Path(folder))
         sides = _sides(stack, bundle, Path(folder) / "transformer", texts)
         cells = _measured(sides, turns, seconds)
     _show(cells, bundle, turns, seconds)
-
-
-def _trained(folder: Path) -> Path:
-    from tests.benchmarks.battle_throughput import make_bundle
-
-    _in_a_process(make_bundle, folder)
-    return folder / "bundle"
-
-
-def _in_a_process(function: Callable[..., None], *arguments: object) -> None:
-    """Calls a function that needs torch, which would take memory and threads here."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pool.submit(function, *arguments).result()
 
 
 def write_transformer(bundle: Path, folder: Path) -> None:
@@ -117,14 +93,14 @@ def write_transformer(bundle: Path, folder: Path) -> None:
 
 def _sides(stack: contextlib.ExitStack, bundle: Path, transformer: Path, texts: Sequence[str]) -> dict[str, Side]:
     """Starts every server; the engine is in this process."""
-    _in_a_process(write_transformer, bundle, transformer)
+    in_a_process(write_transformer, bundle, transformer)
     bodies = bodies_of(texts)
     content_filter = ContentFilter.open(bundle, threads=report.N_CORES)
     stack.callback(content_filter.close)
     sides: dict[str, Side] = {ENGINE: lambda n, seconds: _engine(content_filter, texts, n, seconds)}
 
     def add(name: str, path: str, *command: str, environment: dict[str, str] | None = None) -> None:
-        process, port = stack.enter_context(_serving(command, environment or {}))
+        process, port = stack.enter_context(serving(command, environment or {}))
 
         def side(connections: int, seconds: float) -> tuple[Figures, float]:
             before = report.tree_seconds(process)
@@ -134,7 +110,7 @@ def _sides(stack: contextlib.ExitStack, bundle: Path, transformer: Path, texts: 
         sides[name] = side
 
     model = ("--model_dir", str(bundle), "--host", "127.0.0.1", "--port")
-    add(OURS, _PREDICT, "content_arena.components.predictor.server", *model)
+    add(OURS, PREDICT, "content_arena.components.predictor.server", *model)
     if importlib.util.find_spec("mosec"):
         mosec = ("tests.benchmarks.serving_sides.mosec_server", "--address", "127.0.0.1", "--port")
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -142,49 +118,9 @@ def _sides(stack: contextlib.ExitStack, bundle: Path, transformer: Path, texts: 
     else:
         print("mosec is not installed (pip install mosec): it is left out", file=sys.stderr)
     plain = ("tests.benchmarks.serving_sides.plain_kserve", "--model_dir", str(transformer), "--http_port")
-    add(PLAIN, _PREDICT, *plain)
+    add(PLAIN, PREDICT, *plain)
     add(NO_OP, "/", "tests.benchmarks.serving_sides.no_op", "--port")
     return sides
-
-
-@contextlib.contextmanager
-def _serving(command: Sequence[str], environment: dict[str, str]) -> Iterator[tuple[psutil.Process, int]]:
-    """Runs a module with a free port as its last argument, until it answers."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command, str(port)],
-            env=os.environ | environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait(process, port)
-            yield psutil.Process(process.pid), port
-        except BaseException:
-            log.seek(0)
-            print(log.read().decode(errors="replace")[-4_000:], file=sys.stderr)
-            raise
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with exit code {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"{process.args!r} does not listen after {_PATIENCE:g} s")
 
 
 def _engine(
