@@ -10,11 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from content_arena.components.shared.windows import Window
+from content_arena.components.shared.windows import BATCH_TOKENS, Window, batches
 
-#: Tokens of a batch, padding included: more are no faster, and make others wait. A window of 128 tokens took 33 ms of a
-#: core, alone and in batches of 2, 3 and 4.
-BATCH_TOKENS = 256
 #: Windows of different requests go together if they differ by no more tokens. A batch costs some 10 tokens of work
 #: beside that on its tokens (all-MiniLM-L6-v2 in int8), so that a window with more padding is better off alone.
 _PADDING = 8
@@ -84,7 +81,7 @@ class Job:
             else:
                 np.maximum(self.scores[window.text_index], row, out=self.scores[window.text_index])
         self.left = _size(unknown)
-        self.batches.extend(_batches(unknown, most))
+        self.batches.extend(batches(unknown, most))
         return bool(unknown)
 
     def take(self) -> Part:
@@ -139,17 +136,6 @@ def company(first: Part, others: Iterable[Job], most: int) -> list[Job]:
             found.append(job)
             width, n = wider, more
     return found
-
-
-def _batches(windows: list[Window], most: int) -> list[list[Window]]:
-    """Batches of windows of about the same length, the shortest first."""
-    batches: list[list[Window]] = []
-    for window in sorted(windows, key=lambda window: len(window.ids)):
-        size = len(window.ids)
-        if not batches or len(batches[-1]) >= most or (len(batches[-1]) + 1) * size > BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(window)
-    return batches
 
 
 def _size(windows: Sequence[Window]) -> int:

@@ -25,12 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.predictor.cache import ScoreCache
-from content_arena.components.predictor.jobs import BATCH_TOKENS, Job, Part, company
+from content_arena.components.predictor.jobs import Job, Part, company
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import RequestError
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.windows import Window
+from content_arena.components.shared.windows import BATCH_TOKENS, Window
 
 #: A step reads texts until they have this many characters.
 _READ_CHARACTERS = 4_096
