@@ -76,7 +76,11 @@ def run(quick: bool = False, bundle: Path | None = None) -> None:
 
 
 def write_transformer(bundle: Path, folder: Path) -> None:
-    """Writes a bundle's float32 weights, without its n-grams, as transformers reads them."""
+    """Writes a bundle's float32 weights as transformers reads them.
+
+    It has no n-grams, and takes the first token's vector where the bundle takes the mean: its scores are others, its
+    work is the same.
+    """
     from dataclasses import fields
 
     from transformers import PreTrainedTokenizerFast

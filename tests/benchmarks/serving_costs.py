@@ -51,17 +51,18 @@ def _show_threads(bundle: Path, turns: int, seconds: float) -> None:
     print(f"Start and memory of the predictor, medians of {turns}")
     bodies = bodies_of(embedded_texts())
     for threads in _THREADS:
-        starts, sizes, others = [], [], []
+        starts, costs, sizes, others = [], [], [], []
         for _ in range(turns):
             neighbours, begin = report.Neighbours(), time.perf_counter()
             with serving(_predictor(bundle, "--threads", str(threads)), {}) as (process, port):
                 starts.append(time.perf_counter() - begin)
+                costs.append(report.tree_seconds(process))
                 others.append(neighbours.share())
                 put(Load(port, PREDICT, bodies, 64, seconds))
                 sizes.append(process.memory_info().rss / 1e6)
         print(
-            f"  {threads} threads: ready after {median(starts):.1f} s, {median(sizes):.0f} MB resident after 64 "
-            f"connections; other processes took {max(others):.0%} of the cores during the start"
+            f"  {threads} threads: ready after {median(starts):.1f} s ({median(costs):.1f} s of a processor), "
+            f"{median(sizes):.0f} MB resident after 64 connections; others took {max(others):.0%} of the cores"
         )
 
 

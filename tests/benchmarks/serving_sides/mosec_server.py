@@ -20,7 +20,7 @@ from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.filter import NGRAM_INPUT
 from content_arena.components.shared.ngrams import ngram_ids, padded
 
-#: The best for mosec of 1, 4, 8, 16 and 32 texts, and of a process with two threads and two with one.
+#: As many texts as the predictor scores at once, mosec's own default for the wait, and a process for each core.
 PROCESSES, BATCH_SIZE, WAIT_MILLISECONDS = 2, 8, 10
 
 
