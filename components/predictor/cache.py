@@ -47,7 +47,7 @@ class ScoreCache:
         if not self._capacity:
             return
         keys = [_key(window) for window in windows]
-        usable = ((scores >= 0) & (scores <= 1)).all(axis=1)
+        usable: npt.NDArray[np.bool_] = np.all((scores >= 0) & (scores <= 1), axis=1)
         with self._turn:
             for key, row, is_usable in zip(keys, scores, usable, strict=True):
                 if is_usable:
