@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -32,12 +33,12 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._cores = sorted(os.sched_getaffinity(0))
-        self._busy, self._own, self._started = self._busy_seconds(), _own_seconds(), time.perf_counter()
+        self._busy, self._own, self._started = self._busy_seconds(), own_seconds(), time.perf_counter()
 
     def share(self) -> float:
         """Busy core-seconds that were not ours / core-seconds gone by, in [0, 1]."""
         gone = (time.perf_counter() - self._started) * len(self._cores)
-        foreign = self._busy_seconds() - self._busy - (_own_seconds() - self._own)
+        foreign = self._busy_seconds() - self._busy - (own_seconds() - self._own)
         return min(1.0, max(0.0, foreign / gone)) if gone > 0 else 0.0
 
     def _busy_seconds(self) -> float:
@@ -103,6 +104,15 @@ def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     print(f"  other processes took {min(others):.0%} to {max(others):.0%} of the cores meanwhile{verdict}", flush=True)
 
 
-def _own_seconds() -> float:
-    """CPU seconds of this process and of its finished children."""
-    return sum(os.times()[:4])
+def own_seconds() -> float:
+    """CPU seconds of this process and of all its children, finished or not."""
+    return tree_seconds(psutil.Process())
+
+
+def tree_seconds(process: psutil.Process) -> float:
+    """CPU seconds of a process and of all its children, finished or not; 0 of those that are gone meanwhile."""
+    seconds = 0.0
+    for member in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            seconds += sum(member.cpu_times()[:4])
+    return seconds
