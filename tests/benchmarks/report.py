@@ -89,7 +89,7 @@ def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
             measured[name].rates.append(rate)
             measured[name].per_cpu_second.append(rate * (time.perf_counter() - started) / (_own_seconds() - own))
             measured[name].others.append(neighbours.share())
-            note = f"{rate:.1f}, others took {measured[name].others[-1]:.0%}"
+            note = f"{_digits(rate)}, others took {measured[name].others[-1]:.0%}"
             print(f"  turn {turn + 1}/{repetitions}, {name}: {note}", file=sys.stderr, flush=True)
     return measured
 
@@ -106,7 +106,8 @@ def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     """
     width = max(map(len, measured))
     for name, side in measured.items():
-        line = f"  {name:<{width}}  {median(side.rates):8.1f} {unit} ({min(side.rates):.1f} to {max(side.rates):.1f})"
+        middle, least, most = (_digits(each(side.rates)) for each in (median, min, max))
+        line = f"  {name:<{width}}  {middle:>8} {unit} ({least} to {most})"
         if name != ours:
             ratios = _ratios(measured[ours].rates, side.rates)
             line += f"; ours is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
@@ -116,6 +117,10 @@ def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     others = [share for side in measured.values() for share in side.others]
     verdict = "" if max(others) <= QUIET else ": too much to trust the ratios, measure again when the machine is quiet"
     print(f"  other processes took {min(others):.0%} to {max(others):.0%} of the cores meanwhile{verdict}", flush=True)
+
+
+def _digits(rate: float) -> str:
+    return f"{rate:.1f}" if rate >= 10 else f"{rate:.3f}"
 
 
 def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
