@@ -10,6 +10,7 @@ NAMES = (
     "corpus_rows",
     "battle_throughput",
     "search_curves",
+    "deepwordbug",
     "training_throughput",
     "serving",
     "serving_costs",
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     from tests.benchmarks import (
         battle_throughput,
         corpus_rows,
+        deepwordbug,
         search_curves,
         serving,
         serving_costs,
@@ -41,6 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
         battle_throughput.run(quick=given.quick)
     if "search_curves" in given.only:
         search_curves.run(quick=given.quick)
+    if "deepwordbug" in given.only:
+        deepwordbug.run(quick=given.quick)
     if "training_throughput" in given.only:
         training_throughput.run(quick=given.quick)
     if "serving" in given.only:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -52,11 +52,22 @@ class Measured:
 
     Attributes:
         rates: What was measured.
+        per_cpu_second: The same with the seconds that this process and its children computed instead of those gone by:
+            others' work changes it less, and cores that a side leaves idle do not count.
         others: Share of the cores that other processes took meanwhile, see :class:`Neighbours`.
     """
 
     rates: list[float] = field(default_factory=list)
+    per_cpu_second: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
+
+    def times(self, factors: Sequence[float]) -> Measured:
+        """The same turns in another unit, of which a turn's factor makes one of this."""
+        return Measured(
+            [rate * factor for rate, factor in zip(self.rates, factors, strict=True)],
+            [rate * factor for rate, factor in zip(self.per_cpu_second, factors, strict=True)],
+            self.others,
+        )
 
 
 def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, Measured]:
@@ -73,11 +84,12 @@ def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
     for turn in range(repetitions):
         # The order is reversed every other turn, so that what one side leaves behind (caches, heat) affects all others.
         for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
-            neighbours = Neighbours()
+            neighbours, started, own = Neighbours(), time.perf_counter(), own_seconds()
             rate = sides[name]()
             measured[name].rates.append(rate)
+            measured[name].per_cpu_second.append(rate * (time.perf_counter() - started) / (own_seconds() - own))
             measured[name].others.append(neighbours.share())
-            note = f"{rate:.1f}, others took {measured[name].others[-1]:.0%}"
+            note = f"{_digits(rate)}, others took {measured[name].others[-1]:.0%}"
             print(f"  turn {turn + 1}/{repetitions}, {name}: {note}", file=sys.stderr, flush=True)
     return measured
 
@@ -94,10 +106,13 @@ def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     """
     width = max(map(len, measured))
     for name, side in measured.items():
-        line = f"  {name:<{width}}  {median(side.rates):8.1f} {unit} ({min(side.rates):.1f} to {max(side.rates):.1f})"
+        middle, least, most = (_digits(each(side.rates)) for each in (median, min, max))
+        line = f"  {name:<{width}}  {middle:>8} {unit} ({least} to {most})"
         if name != ours:
-            ratios = [a / b for a, b in zip(measured[ours].rates, side.rates, strict=True)]
+            ratios = _ratios(measured[ours].rates, side.rates)
             line += f"; ours is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+            ratios = _ratios(measured[ours].per_cpu_second, side.per_cpu_second)
+            line += f", by CPU time {median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line)
     others = [share for side in measured.values() for share in side.others]
     verdict = "" if max(others) <= QUIET else ": too much to trust the ratios, measure again when the machine is quiet"
@@ -116,3 +131,11 @@ def tree_seconds(process: psutil.Process) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             seconds += sum(member.cpu_times()[:4])
     return seconds
+
+
+def _digits(rate: float) -> str:
+    return f"{rate:.1f}" if rate >= 10 else f"{rate:.3f}"
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
