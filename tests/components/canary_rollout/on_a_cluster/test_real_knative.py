@@ -52,6 +52,8 @@ def installation(shared, namespace, tmp_path):
     kubectl("create", "namespace", name)
     try:
         _restrict(name)
+        # The admission policies of the manifests are bound to such namespaces.
+        kubectl("label", "namespace", name, "app.kubernetes.io/part-of=content-arena")
         made = RealKnative(name, tmp_path / "installation", shared)
         try:
             made.start()
