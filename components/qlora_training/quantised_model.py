@@ -30,6 +30,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
         InputError: The base model cannot be loaded.
     """
     import torch
+    from bitsandbytes.nn import Linear4bit
     from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
 
     # PyTorch would start a thread for each CPU of the machine, whatever this container's quota.
@@ -59,6 +60,11 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
         )
     except (OSError, ValueError, ImportError) as error:
         raise base_models.load_error(settings.base_model, error) from error
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            # On processors with AVX-512 BF16, bitsandbytes packs the weights for another kernel in evaluation. With
+            # batches it takes twice as long, and no gradient goes through weights that are still packed.
+            module.support_avx512bf16_for_cpu = False
     return model
 
 
