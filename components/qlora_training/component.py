@@ -38,7 +38,7 @@ def train_qlora(
         base_model: Embedded name, folder or hub id of the encoder.
         lang: ISO 639-1 code of the corpus.
         epochs: Passes over the data at most; half as many if it continues from the champion's adapter.
-        learning_rate: Peak learning rate of adapter and head.
+        learning_rate: Peak learning rate of adapter and head; 0 for that of the base model.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
         held_out_strategies: Strategies that are never trained on; the champion's, or chosen by the seed, if empty.
@@ -115,7 +115,7 @@ def bootstrap_champion(
         base_model: Embedded name, folder or hub id of the encoder.
         lang: ISO 639-1 code of the corpus.
         epochs: Passes over the data at most.
-        learning_rate: Peak learning rate of adapter and head.
+        learning_rate: Peak learning rate of adapter and head; 0 for that of the base model.
         device: auto, cpu or cuda.
         seed: Of initialisation, order and dropout.
         settings: Further settings by section; [training] and [floors] are read.

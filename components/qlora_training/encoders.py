@@ -11,6 +11,9 @@ EMBEDDED = "all-MiniLM-L6-v2"
 #: intfloat/multilingual-e5-small (MIT, some hundred languages); its package is the extra ``korean``.
 MULTILINGUAL = "multilingual-e5-small"
 _DEFAULTS: Mapping[str, str] = {"ko": MULTILINGUAL}
+#: Peak of an adapter's learning rate. The deeper encoder learns less at the higher one.
+_RATES: Mapping[str, float] = {MULTILINGUAL: 5e-4}
+_USUAL_RATE = 1e-3
 
 
 def named(base_model: str, lang: str) -> str:
@@ -21,3 +24,12 @@ def named(base_model: str, lang: str) -> str:
         lang: ISO 639-1 code of the texts.
     """
     return _DEFAULTS.get(lang, EMBEDDED) if base_model == AUTO else base_model
+
+
+def learning_rate(base_model: str) -> float:
+    """The default peak of the learning rate.
+
+    Args:
+        base_model: As :func:`named` returns it.
+    """
+    return _RATES.get(base_model, _USUAL_RATE)

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from content_arena.components.qlora_training.encoders import AUTO, named
+from content_arena.components.qlora_training.encoders import AUTO, learning_rate, named
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.reader.lexicon import EDIT_PRICE
 
@@ -25,8 +25,8 @@ class TrainingSettings:
         epochs: Passes over the data at most; early stopping may end sooner. Half as many where training continues from
             the champion.
         batch_size: Texts an optimiser step sees.
-        learning_rate: Peak, after warm-up, for the adapter and the head. Half of it where training continues from the
-            champion.
+        learning_rate: Peak, after warm-up, for the adapter and the head. 0 is replaced by that of the base model: 5e-4
+            for multilingual-e5-small, 1e-3 for others. Half of it where training continues from the champion.
         warmup_share: Share of all steps in which the rate rises from 0 to its peak.
         weight_decay: Of AdamW.
         patience: Epochs without a better validation F1 after which training stops.
@@ -53,7 +53,7 @@ class TrainingSettings:
     device: str = "auto"
     epochs: int = 4
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 0.0
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     patience: int = 2
@@ -71,6 +71,8 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_model", named(self.base_model, self.lang))
+        if self.learning_rate == 0:
+            object.__setattr__(self, "learning_rate", learning_rate(self.base_model))
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r} is none of {', '.join(DEVICES)}")
         for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):

@@ -101,7 +101,7 @@ _ALL = (
         "learning_rate",
         float,
         TrainingSettings.learning_rate,
-        "Peak learning rate of adapter and head; half of it from a warm start.",
+        "Peak learning rate of adapter and head, half of it from a warm start; 0 for that of the base model.",
         "training",
     ),
     Parameter(

@@ -12,7 +12,7 @@ from content_arena.components.shared.errors import InputError
         {"device": "tpu"},
         {"epochs": 0},
         {"batch_size": -1},
-        {"learning_rate": 0.0},
+        {"learning_rate": -0.001},
         {"learning_rate": float("nan")},
         {"lora_dropout": 1.0},
         {"warmup_share": -0.1},
@@ -51,3 +51,10 @@ def test_auto_is_the_default_encoder_of_the_language(base_model, lang, named):
     assert (
         TrainingSettings(lang=lang).as_dict()["base_model"] == TrainingSettings(lang=lang, base_model="auto").base_model
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "lang", "rate"), [({}, "en", 1e-3), ({}, "ko", 5e-4), ({"learning_rate": 0.1}, "ko", 0.1)]
+)
+def test_an_encoder_has_a_learning_rate_of_its_own(given, lang, rate):
+    assert TrainingSettings(lang=lang, **given).learning_rate == rate
