@@ -41,6 +41,8 @@ class Kind(StrEnum):
     WATCHED = "watched"
     #: Whether a container restarted, so that some of its answers were not counted.
     RESTARTS = "restarts"
+    #: Errors of the gateway that no pod counted. They are a part of the errors that are judged.
+    GATEWAY = "gateway"
     #: Whether anything could be measured at all.
     MEASURING = "measuring"
     #: Read from a record of another version of the arena, with a name that this version does not know.
@@ -79,6 +81,7 @@ _LABELS = {
     Kind.METRICS: "metrics",
     Kind.WATCHED: "watched",
     Kind.RESTARTS: "restarts",
+    Kind.GATEWAY: "gateway",
     Kind.MEASURING: "measuring",
     Kind.OTHER: "{}",
 }
@@ -191,6 +194,7 @@ SUBJECTS: dict[Kind, tuple[Subject, ...]] = {
     Kind.METRICS: (Subject.BOTH,),
     Kind.WATCHED: (Subject.BOTH,),
     Kind.RESTARTS: (Subject.CHALLENGER,),
+    Kind.GATEWAY: (Subject.CHALLENGER,),
     Kind.MEASURING: (Subject.BOTH,),
 }
 _BY_LABEL = {label_of(kind, subject): (kind, subject) for kind, subjects in SUBJECTS.items() for subject in subjects}

@@ -141,6 +141,7 @@ class Observer:
         if not waiting.why or state.phase is Phase.WAITING:
             return waiting.why
         selectors = (
+            waiting.pods,
             self._mode.pod_labels(view, state.stable, state.candidate),
             self._mode.stable_labels(view, state.stable),
         )

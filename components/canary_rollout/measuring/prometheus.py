@@ -24,6 +24,7 @@ from content_arena.components.canary_rollout.measuring.counters import (
     window_of,
 )
 from content_arena.components.canary_rollout.measuring.endpoints import Variant, ready
+from content_arena.components.canary_rollout.measuring.gateway import GatewayErrors, with_gateway
 from content_arena.components.canary_rollout.plan.forecast import LiveRate
 from content_arena.components.shared.errors import InputError
 
@@ -86,7 +87,10 @@ class Prometheus:
         ours, theirs = (self._queue(variant, begin, now) for variant in (challenger, champion))
         restarts = self._restarts(challenger, begin, now)
         checks += [*judge_queue(ours, theirs), *judge_restarts(restarts)]
-        return Counted(before, after, tuple(checks), restarts > 0)
+        counted = Counted(before, after, tuple(checks), restarts > 0)
+        gateway = GatewayErrors(lambda expression: self._query(expression, now), self._namespace, _span(begin, now))
+        at_gateway = [gateway.count(self._pods(variant.labels)) for variant in (champion, challenger)]
+        return with_gateway(counted, *at_gateway)
 
     def _increases(self, variant: Variant, begin: float, now: float) -> Counters:
         found: dict[Series, float] = {}
@@ -104,7 +108,7 @@ class Prometheus:
         last value. If there is no such value, the baseline is 0 if the pod was scraped before or started within the
         window, and otherwise the first value. ``increase`` is used only for a pod that restarted.
         """
-        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        span = _span(begin, now)
         series, started = self._series(metric, variant), self._series(STARTED, variant)
         known = f"count by (pod) ({self._series(_FRESHEST, variant)} offset {span})"
         new = f"count by (pod) (last_over_time({started}[{span}]) >= {begin - STARTED_WITHIN:.3f})"
@@ -114,13 +118,13 @@ class Prometheus:
         return f"sum by ({', '.join(LABELS[metric])}) ({rise})"
 
     def _queue(self, variant: Variant, begin: float, now: float) -> float | None:
-        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        span = _span(begin, now)
         rows = self._query(f"max(avg_over_time({self._series(PENDING, variant)}[{span}]))", now)
         return float(rows[0]["value"][1]) if rows else None
 
     def _restarts(self, variant: Variant, begin: float, now: float) -> int:
         """How often the start time of a process changed. What it counted after its last scrape is lost."""
-        span = f"{max(1, round(1000 * (now - begin)))}ms"
+        span = _span(begin, now)
         rows = self._query(f"sum(changes({self._series(STARTED, variant)}[{span}]))", now)
         return round(float(rows[0]["value"][1])) if rows else 0
 
@@ -170,3 +174,8 @@ class Prometheus:
             raise MeasureError(f"{self._place} refuses (HTTP {response.status_code}): {message}")
         result: list[Json] = answer["data"]["result"]
         return result
+
+
+def _span(begin: float, now: float) -> str:
+    """The length of a window, as PromQL writes it."""
+    return f"{max(1, round(1000 * (now - begin)))}ms"

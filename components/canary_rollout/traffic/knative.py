@@ -207,7 +207,8 @@ def _restore(view: View, stable: Stable, challenger: Challenger) -> Step:
         raise TrafficError(f"{view.name} has a canaryTrafficPercent that no rollout set")
     is_new = latest not in ("", left, StableSpec.of(stable).revision) and _is_latest_ready(view)
     if not is_new:
-        return Wait(f"the fresh revision of version {stable.version} is not ready, {challenger.version} has 0 %")
+        why = f"the fresh revision of version {stable.version} is not ready, {challenger.version} has 0 %"
+        return Wait(why, pods=f"{_REVISION_LABEL}{latest}" if latest not in ("", left) else "")
     return Patch(_percent(None), f"version {stable.version} has all traffic")
 
 

@@ -76,10 +76,12 @@ class Wait:
         why: What is waited for, for people.
         unfollowed: How long the spec has requested shares that the route does not show, though nothing is missing, in
             seconds; 0 if something else is waited for.
+        pods: Label selector of pods that are waited for and belong to neither variant; empty if there are none.
     """
 
     why: str
     unfollowed: float = 0.0
+    pods: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 import yaml
 
+from content_arena.components.canary_rollout.measuring import gateway
+
 from .expressions import FOLDER
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
@@ -94,3 +96,13 @@ def test_a_pipelines_rollout_is_scraped_where_it_serves(objects):
         matching = [rule for rule in addresses if re.fullmatch(rule["regex"], address)]
         found += [rule["replacement"].replace("$1", address) for rule in matching]
     assert found == [f"10.1.2.3:{port}", f"[fd00::1]:{port}"]
+
+
+@pytest.mark.parametrize("metric", ["envoy_cluster_upstream_rq_xx", gateway.ERRORS])
+def test_of_the_gateways_metrics_those_are_kept_that_alerts_and_rollouts_read(objects, metric):
+    (endpoint,) = objects["PodMonitor", "gateway"]["spec"]["podMetricsEndpoints"]
+    (rule,) = endpoint["metricRelabelings"]
+    for route, is_kept in {"content-arena/content-filter": True, "content-arena/other": False}.items():
+        values = {"__name__": metric, "envoy_cluster_name": f"httproute/{route}/rule/0"}
+        joined = ";".join(values[label] for label in rule["sourceLabels"])
+        assert bool(re.fullmatch(rule["regex"], joined)) is is_kept

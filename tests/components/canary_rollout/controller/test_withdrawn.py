@@ -3,8 +3,9 @@
 import pytest
 
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
+from content_arena.components.canary_rollout.plan.gate import Gate
 from content_arena.components.canary_rollout.plan.state import Phase
-from tests.components.canary_rollout.bench import QUICK, TWO, Bench
+from tests.components.canary_rollout.bench import ONE, QUICK, TWO, Bench
 
 
 def pod(*, init=(), main=(), conditions=()):
@@ -66,6 +67,23 @@ def test_a_full_node_is_waited_for_and_the_version_withdrawn():
     assert state.phase is Phase.WITHDRAWN
     assert "stable has fewer than 3 ready pods" in state.reason
     assert bench.world.pods_of("v1") == 2
+
+
+def test_on_a_full_node_knative_mode_waits_for_room_for_the_champion_too():
+    """Stable's model needs a fresh revision, so the withdrawal ends once there is room for that."""
+    bench = Bench("Knative", room=1)
+    no_room_for = {"serving.knative.dev/revision=00002", "serving.knative.dev/revision=00003"}
+    bench.api.pods = lambda labels: [NO_ROOM] if bench.world.room == 1 and labels in no_room_for else []
+    state = bench.begun().held()
+    assert (state.gate, state.then) == (Gate.parse("withdraw-1"), Phase.ROLLING_BACK)
+    assert "the fresh revision of version 1 is not ready, 2 has 0 %; pod pod-a has no node" in state.reason
+    assert (bench.world.met[-1], bench.aliases.rejected) == ({ONE: 100}, ())
+    bench.world.room = 3
+    bench.api.annotate(approve="2/withdraw-1 by alice")
+    state = bench.end()
+    bench.check(state)
+    assert state.phase is Phase.WITHDRAWN
+    assert "pod pod-a has no node" in state.reason
 
 
 def test_a_node_that_becomes_full_takes_no_users_from_stable():

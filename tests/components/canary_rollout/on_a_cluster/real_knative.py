@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from content_arena.components.canary_rollout.traffic.mode import SHA256_VARIABLE
+from content_arena.components.registry import tags
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.store import Store
 from tests.components.canary_rollout.on_a_cluster.api import Json
@@ -45,14 +48,16 @@ _PREDICTOR_KINDS = ("ServiceAccount", "Secret", "ServingRuntime", "PodDisruption
 class Bucket(Storage):
     """Bundles in object storage, each with a copy on this machine."""
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, register: Callable[[str, str], None]) -> None:
+        """``register`` stores a version's SHA-256 in the registry."""
         super().__init__(folder)
-        self._store, self._put = store, dict[str, bundles.Bundle]()
+        self._store, self._register, self._put = store, register, dict[str, bundles.Bundle]()
 
     def put(self, version: str, fault: str = "", **options) -> bundles.Bundle:
         assert not fault, "the container's predictor is the real one: only its bundle can be bad"
         self._put[version] = super().put(version, **options)
         self._store.publish(self._put[version], uri(version))
+        self._register(version, self._put[version].spec.digest)
         return self._put[version]
 
     def tear(self, version: str) -> None:
@@ -101,11 +106,11 @@ class RealKnative(ServiceUnderTest):
 
     def __init__(self, namespace: str, folder: Path, shared: Platform) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(namespace, folder, "Knative", Bucket(folder / "models", shared.store))
+        super().__init__(namespace, folder, "Knative", Bucket(folder / "models", shared.store, self._register))
         self._gateway = shared.gateway
-        self.storage.put("1")
+        champion = self.storage.put("1")
         self._apply(shared.objects)
-        self._apply([shared.template])
+        self._apply([_serving(champion, shared.template)])
 
     def start(self) -> None:
         """Waits until version 1 serves, and starts the users."""
@@ -128,6 +133,9 @@ class RealKnative(ServiceUnderTest):
             (version,) = [one["value"] for one in env if one["name"] == "CONTENT_ARENA_MODEL_VERSION"]
             found[item["metadata"]["name"]] = version
         return found
+
+    def _register(self, version: str, digest: str) -> None:
+        self.aliases.set_model_version_tag(SERVICE, version, tags.DIGEST, digest)
 
     def _users(self, n: int = 4) -> Users:
         address, port = self._gateway
@@ -173,6 +181,15 @@ def _keys(namespace: str) -> dict[str, str]:
     """The access keys, by the names of their environment variables."""
     secret = json.loads(kubectl("get", "secret", "arena-s3", f"--namespace={namespace}", "--output=json"))
     return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+
+def _serving(champion: bundles.Bundle, template: Json) -> Json:
+    """The service with the SHA-256 of a bundle, which the template was rendered without."""
+    body = copy.deepcopy(template)
+    for variable in body["spec"]["predictor"]["model"]["env"]:
+        if variable["name"] == SHA256_VARIABLE:
+            variable["value"] = champion.spec.digest
+    return body
 
 
 def _without_claim(item: Json) -> Json:

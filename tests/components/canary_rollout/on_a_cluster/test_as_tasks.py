@@ -95,7 +95,8 @@ def task(installation, cli, probes, tmp_path):
             "verdict": {"challenger_version": 2, "passed": True}, "service": SERVICE,
             "namespace": installation.namespace, "pipeline_run": "run-1", "lang": "en", "steps": [0, 100],
             "bake_seconds": 6.0, "min_requests": 381, "limits": LIMITS, "approvals": [],
-            "prometheus": "", "settings": {}, "models_uri": "", "tracking_uri": installation.registry,
+            "prometheus": "", "settings": {"rollout": {"kserve_version": installation.kserve_version}},
+            "models_uri": "", "tracking_uri": installation.registry,
         }  # fmt: skip
         return Task(roll_out, tmp_path / name, cli, probes, **(usual | values))
 

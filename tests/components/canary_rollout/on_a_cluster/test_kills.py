@@ -13,8 +13,9 @@ pytestmark = pytest.mark.slow
 _KILLS = int(os.environ.get("CONTENT_ARENA_TEST_KILLS", "5"))
 #: Longest time from the lease to the kill, in seconds; and one process in so many is killed before it has the lease.
 _LONGEST, _EARLY = 12.0, 6
-#: Many judgements are inconclusive, because a window that was interrupted has to be measured again.
-_PATIENT = {"inconclusives": 1000, "deadline": 7200}
+#: Many judgements are inconclusive, because a window that was interrupted has to be measured again. On a busy
+#: machine the processes of a few kills take longer to start than pods may.
+_PATIENT = {"inconclusives": 1000, "deadline": 7200, "start_timeout": 900}
 
 
 def test_killed_at_random_moments(installation, cli):

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from tests.components.canary_rollout.on_a_cluster import outcomes
+from tests.components.canary_rollout.on_a_cluster.full_node import full_node
 from tests.components.canary_rollout.on_a_cluster.real_knative import RealKnative, platform
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE
 from tests.manifests.conftest import RESTRICTED
@@ -51,6 +52,8 @@ def installation(shared, namespace, tmp_path):
     kubectl("create", "namespace", name)
     try:
         _restrict(name)
+        # The admission policies of the manifests are bound to such namespaces.
+        kubectl("label", "namespace", name, "app.kubernetes.io/part-of=content-arena")
         made = RealKnative(name, tmp_path / "installation", shared)
         try:
             made.start()
@@ -155,3 +158,21 @@ def test_killed_in_every_step_it_is_resumed(installation, outsider):
     outcomes.is_promoted(outsider)
     loses_nothing(outsider)
     assert served_by(installation) == ["1", "2"]
+
+
+def test_on_a_full_node_it_waits_is_withdrawn_and_may_be_rolled_out_again(installation, outsider):
+    installation.storage.put("2")
+    with full_node(installation.namespace):
+        process = outsider.run(**PATIENT | {"start_timeout": 40, "move_timeout": 20})
+        assert process.code == 3, outsider.output
+        # Withdrawn as far as users are concerned. The fresh revision of version 1 waits for room, as version 2 did.
+        outcomes.is_held(outsider, "withdraw-1", "the fresh revision of version 1 is not ready", "Insufficient memory")
+        assert "the challenger was not ready within 40 s" in outsider.state()["cause"]
+        assert "Insufficient memory" in outsider.state()["cause"]
+    assert outsider.run("reconcile").code == 0, outsider.output
+    outcomes.is_withdrawn(outsider, "the challenger was not ready within 40 s", "Insufficient memory")
+    assert installation.users.versions().keys() == {"1"}
+    loses_nothing(outsider)
+    assert served_by(installation) == ["1", "2", "1"]
+    assert outsider.run("start", **PATIENT).code == 0, outsider.output
+    outcomes.is_promoted(outsider)

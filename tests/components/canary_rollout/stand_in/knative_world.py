@@ -7,6 +7,7 @@ of the service are a part of a revision's template, and ``observedGeneration`` c
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
 from collections.abc import Collection
 
@@ -38,15 +39,18 @@ class KnativeWorld:
         gateway_lag: int = 2,
         broken: Collection[str] = (),
         revision_lag: int = 0,
+        room: float = math.inf,
     ) -> None:
         """``start``, ``status_lag``, ``gateway_lag``: seconds; ``broken``: bundles whose revisions never get ready.
 
+        ``room``: how many revisions' pods the nodes have room for, the oldest first.
         ``revision_lag``: seconds from a split of the traffic to the revision that was asked for in the same patch.
         """
         self.now, self.lost = 0, 0
         self.met: list[dict[str, int]] = []
         self._start, self._broken = start, set(broken)
         self.stored = Stored(given)
+        self.room = room
         self._templates: list[Json] = []
         self._observed, self._percent = 0, None
         self._ages: list[int] = []
@@ -77,7 +81,7 @@ class KnativeWorld:
 
     def _is_ready(self, number: int) -> bool:
         uri = self._templates[number - 1]["model"]["storageUri"]
-        return self._ages[number - 1] >= self._start and uri not in self._broken
+        return self._ages[number - 1] >= self._start and uri not in self._broken and number <= self.room
 
     def _reconcile_once(self) -> None:
         self.now += 1
