@@ -19,12 +19,13 @@ ADMIN_PASSWORD = "the-administrators-own"
 
 
 @contextlib.contextmanager
-def with_users(folder: Path, settings: Path) -> Iterator[str]:
+def with_users(folder: Path, settings: Path, password: str = ADMIN_PASSWORD) -> Iterator[str]:
     """A server that asks for a login, see :func:`serving`; its users are in the same database.
 
     Args:
         folder: See :func:`serving`.
         settings: MLflow's ``basic_auth.ini``, whose database is replaced.
+        password: The administrator's.
     """
     lines = settings.read_text().splitlines()
     kept = [line for line in lines if not line.startswith("database_uri")]
@@ -32,7 +33,7 @@ def with_users(folder: Path, settings: Path) -> Iterator[str]:
     own.write_text("\n".join([*kept, f"database_uri = sqlite:///{folder / 'mlflow.db'}"]))
     environment = {
         "MLFLOW_AUTH_CONFIG_PATH": str(own), "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
-        "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD, "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-a-test",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password, "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-a-test",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }  # fmt: skip
     with serving(folder, ["--app-name", "basic-auth"], environment) as url:

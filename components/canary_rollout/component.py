@@ -24,6 +24,7 @@ def roll_out(
     approvals: List[int],  # noqa: UP006
     limits: Dict[str, float],  # noqa: UP006
     prometheus: str,
+    runtime: str,
     settings: Dict[str, Any],  # noqa: UP006
     models_uri: str,
     tracking_uri: str,
@@ -47,6 +48,7 @@ def roll_out(
         approvals: Steps that wait for a person.
         limits: Bounds that differ from their defaults, such as {"p95_seconds": 0.8}.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if empty.
+        runtime: ServingRuntime that the challenger runs by; that of what serves if empty.
         settings: Further settings by section; [rollout] is read.
         models_uri: s3://bucket/folder that versions are served from; nothing is published there if empty.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
@@ -77,6 +79,7 @@ def roll_out(
                 approvals=tuple(approvals),
                 limits=limits,
                 prometheus=prometheus or None,
+                runtime=runtime or None,
             ),
             Path(corpus.path),
             lang,

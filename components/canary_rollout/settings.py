@@ -25,6 +25,8 @@ class RolloutSettings(Parameters):
         probe_texts: Texts of each label that each variant is attacked with.
         probe_budget: Queries an attack may spend on each text.
         kserve_version: KServe's version, such as 0.21, where its configuration can not be read; as that tells if None.
+        runtime: ServingRuntime that a challenger runs by, and all of the service after its promotion; that of what
+            serves if None.
     """
 
     SECTION: ClassVar[str] = "rollout"
@@ -33,6 +35,7 @@ class RolloutSettings(Parameters):
     probe_texts: int = MeasuringConfig.texts_per_label
     probe_budget: int = MeasuringConfig.budget
     kserve_version: str | None = None
+    runtime: str | None = None
     absolute_bounds: bool = False
 
     def __post_init__(self) -> None:

@@ -151,7 +151,7 @@ def _rolled_out(version: str, registry: Registry, job: RolloutJob, options: RunO
             log(STAGE, f"the rollout of version {last.challenger} was left {last.phase.value}: it is run to its end")
             launch.resume(job.service, sync, _apart(options))
         request = RolloutRequest(
-            _bundle_of(registry, version),
+            _challenger(registry, version, job.settings.runtime),
             job.settings.plan,
             kserve_version=job.settings.kserve_version,
         )
@@ -190,8 +190,8 @@ def _refused(version: str, artifacts: RolloutArtifacts) -> dict[str, Any]:
     return {"version": version, "phase": "refused", "percent": 0, "reason": _NOT_PASSED}
 
 
-def _bundle_of(registry: Registry, version: str) -> Challenger:
+def _challenger(registry: Registry, version: str, runtime: str | None) -> Challenger:
     registered = registry.get(int(version))
     if not registered.storage_uri:
         raise InputError(f"version {version} was not published to object storage: give the pipeline a models_uri")
-    return Challenger(version, registered.storage_uri, registered.digest)
+    return Challenger(version, registered.storage_uri, registered.digest, runtime or "")

@@ -8,24 +8,29 @@ Keys of the ConfigMap:
 
 * ``inference-service.yaml``: the manifest, without the model's address.
 * ``patch-*.yaml``: JSON merge patches (RFC 7396), applied in the order of their names; null takes a field away.
+* ``runtime``: name of the ServingRuntime; that of the manifest if there is none.
 * ``owner``: ``promotion`` to create the service, ``gitops`` to print its manifest for someone who commits it.
+
+``python -m content_arena.components.promotion.first_service`` does it at once, for a champion that is there already:
+after a restore. It reads MLFLOW_TRACKING_URI, MLflow's login, and CONTENT_ARENA_SERVICE.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import yaml
 
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.errors import ArenaError, InputError, exit_code_of
 
 Json = dict[str, Any]
 #: Environment variable with NAMESPACE/NAME of the service to create, for callers without a parameter.
 SERVICE = "CONTENT_ARENA_SERVICE"
-_MANIFEST, _PATCH, _OWNER = "inference-service.yaml", "patch-", "owner"
+_MANIFEST, _PATCH, _OWNER, _RUNTIME = "inference-service.yaml", "patch-", "owner", "runtime"
 _VERSION_VARIABLE, _SHA256_VARIABLE = "CONTENT_ARENA_MODEL_VERSION", "CONTENT_ARENA_EXPECTED_SHA256"
 
 
@@ -58,15 +63,19 @@ def serve_first(champion: RegisteredVersion | None, service: str | None = None) 
     named = service or os.environ.get(SERVICE)
     if not named or champion is None or not champion.storage_uri:
         return []
+    try:
+        return _ensure_named(named, champion)
+    except ArenaError as error:
+        return [f"the InferenceService {named} is not created: {error}; the next run tries again"]
+
+
+def _ensure_named(named: str, champion: RegisteredVersion) -> list[str]:
     from content_arena.components.canary_rollout.kube.service_creation import ServiceCreationClient
 
     namespace, _, name = named.rpartition("/")
-    try:
-        if not namespace:
-            raise InputError("wanted NAMESPACE/NAME, such as content-arena/content-filter")
-        return ensure(ServiceCreationClient(namespace), name, champion)
-    except ArenaError as error:
-        return [f"the InferenceService {named} is not created: {error}; the next run tries again"]
+    if not namespace:
+        raise InputError("wanted NAMESPACE/NAME, such as content-arena/content-filter")
+    return ensure(ServiceCreationClient(namespace), name, champion)
 
 
 def ensure(cluster: Cluster, name: str, champion: RegisteredVersion) -> list[str]:
@@ -126,6 +135,8 @@ def manifest(template: Mapping[str, str], name: str, champion: RegisteredVersion
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"ConfigMap {name}-template is no InferenceService with a model ({reason})") from error
+    if runtime := template.get(_RUNTIME, "").strip():
+        model["runtime"] = runtime
     model["storageUri"] = champion.storage_uri
     variables = [each for each in variables if each.get("name") not in (_VERSION_VARIABLE, _SHA256_VARIABLE)]
     model["env"] = [*variables, {"name": _VERSION_VARIABLE, "value": str(champion.version)}]
@@ -162,3 +173,25 @@ def merged(target: object, patch: object) -> Any:  # noqa: ANN401 - any JSON
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def main() -> int:
+    """The module's command; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
+
+    def run() -> None:
+        from content_arena.components.registry.registry import Registry
+
+        named = os.environ.get(SERVICE)
+        if not named:
+            raise InputError(f"{SERVICE} is not set: NAMESPACE/NAME of the InferenceService to create")
+        champion = Registry(None).aliases().get(Registry.CHAMPION)
+        if champion is None or not champion.storage_uri:
+            raise InputError("the registry has no champion that was published to object storage: run the loop first")
+        for line in _ensure_named(named, champion) or [f"the InferenceService {named} is there already"]:
+            print(line)
+
+    return exit_code_of(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

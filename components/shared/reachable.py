@@ -1,4 +1,4 @@
-"""Whether a tracking server is there at all.
+"""Whether a tracking server is there at all, and trusted.
 
 MLflow asks a server that does not answer again and again, for minutes and without a word, as it should in the middle of
 a training. A command that has just been typed asks once before.
@@ -6,11 +6,13 @@ a training. A command that has just been typed asks once before.
 
 from __future__ import annotations
 
+import os
 import socket
 from urllib.parse import urlsplit
 
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.library_errors import reason, without_credentials
+from content_arena.components.shared.tracking_login import CA, untrusted
 
 #: Seconds to wait for a connection.
 PATIENCE = 5.0
@@ -20,10 +22,10 @@ _DATABASES = frozenset({"postgresql", "mysql", "mssql"})
 
 
 def require(uri: str, seconds: float = PATIENCE) -> None:
-    """Refuses the address of a server that nothing listens at; addresses that name no host are taken.
+    """Refuses the address of a server that nothing listens at or that is not trusted; one that names no host is taken.
 
     Raises:
-        InputError: No connection within the time.
+        InputError: No connection within the time, or a certificate of an unknown CA.
     """
     host, port = _through(uri)
     if host is None or port is None:
@@ -35,6 +37,23 @@ def require(uri: str, seconds: float = PATIENCE) -> None:
             f"MLflow at {without_credentials(uri)} does not answer: {reason(error)}; "
             "start it, or set MLFLOW_TRACKING_URI to another address (unset it for this folder's own database)"
         ) from error
+    if uri.startswith("https://"):
+        _require_trust(uri, seconds)
+
+
+def _require_trust(uri: str, seconds: float) -> None:
+    import requests
+
+    # As MLflow's client decides it.
+    is_unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=seconds, verify=os.environ.get(CA) or not is_unchecked)
+    except requests.exceptions.SSLError as error:
+        if (said := untrusted(error)) is not None:
+            raise InputError(f"MLflow at {without_credentials(uri)} is not used: {said}") from error
+    except (OSError, ValueError):
+        # It is there: whoever asks it next tells what is wrong with it.
+        pass
 
 
 def _through(uri: str) -> tuple[str | None, int | None]:

@@ -1,4 +1,4 @@
-"""What to do when an MLflow server refuses a login, or what a user may not do."""
+"""What to do when an MLflow server refuses a login, what a user may not do, or has a certificate of an unknown CA."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import os
 #: MLflow's own variables; every client of it reads them.
 USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _WRITER, _READER = "arena-mlflow", "arena-mlflow-reader"
+#: MLflow's own variable too.
+CA = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 
 
 def advice(error: BaseException) -> str | None:
-    """Why MLflow refused somebody, and what to do; None if the error is no such refusal.
+    """Why MLflow refused somebody or is not trusted, and what to do; None if it is another error.
 
     Args:
         error: As the client of MLflow, or requests on its behalf, raised it.
     """
+    # MLflow's own error has that of requests as its text alone, and nothing else speaks of its API.
+    if "/mlflow" in str(error) and (said := untrusted(error)) is not None:
+        return said
     match _status(error):
         case 401:
             return f"MLflow asks for a login, and {_given()}; in a cluster both come from the Secret {_WRITER}"
@@ -32,6 +37,22 @@ def _given() -> str:
     if missing:
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
     return f"does not know the user {os.environ[USERNAME]} ({USERNAME}) with the password in {PASSWORD}"
+
+
+def untrusted(error: BaseException) -> str | None:
+    """What to do about a server's certificate that is not trusted; None if the error is another one.
+
+    Args:
+        error: As requests raised it on the way to an MLflow server, or MLflow's client.
+    """
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" not in text:
+        return None
+    why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "certificate verify failed"
+    return (
+        f"its certificate is not trusted ({why}): {CA} has to name a file with the CA of the server; without TLS its "
+        "address begins with http://"
+    )
 
 
 def _status(error: BaseException) -> int | None:

@@ -221,7 +221,8 @@ class ClusterOptions:
         typer.Option(
             "--cluster-settings",
             metavar="FILE",
-            help="cluster.env of the manifests: images of the stages, label and taint of GPU nodes.",
+            help="cluster.env of the manifests: images of the stages, label and taint of GPU nodes, the "
+            "ServingRuntime that challengers run by.",
         ),
     ] = None
     s3_secret: Annotated[

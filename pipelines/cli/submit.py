@@ -227,7 +227,7 @@ def _placement(cluster: ClusterOptions, rollout: RolloutOptions, settings: RunSe
         s3_secret=cluster.s3_secret,
         data_secret=cluster.data_secret,
         s3_endpoint=cluster.s3_endpoint,
-        rollout=_rollout(rollout, settings),
+        rollout=_rollout(rollout, settings, found.runtime if found else None),
     )
 
 
@@ -247,8 +247,8 @@ def _requests(given: list[str]) -> dict[str, Resources]:
     return found
 
 
-def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement | None:
-    """Where challengers are rolled out; None for no rollout."""
+def _rollout(given: RolloutOptions, settings: RunSettings, runtime: str | None) -> RolloutPlacement | None:
+    """Where challengers are rolled out, by this ServingRuntime unless the settings name one; None for no rollout."""
     from content_arena.pipelines.cli.rollout import measuring_options, plan_options
     from content_arena.pipelines.definitions.placement import RolloutPlacement
 
@@ -260,7 +260,8 @@ def _rollout(given: RolloutOptions, settings: RunSettings) -> RolloutPlacement |
             f"--rollout is {given.rollout!r}, wanted NAMESPACE/SERVICE such as content-arena/content-filter"
         )
     # Settings that have no option here.
-    rest = {name: settings.rollout[name] for name in ("min_requests", "prometheus") if name in settings.rollout}
+    others = ("min_requests", "prometheus", "runtime")
+    rest = {"runtime": runtime} | {name: settings.rollout[name] for name in others if name in settings.rollout}
     plan = plan_options.parameters(given.rollout_plan, given.rollout_approve_before, bake_seconds=given.rollout_bake)
     return RolloutPlacement(
         service=service,

@@ -18,6 +18,7 @@ class ClusterSettings:
         gpu_label: Label of nodes with a GPU.
         gpu_label_value: Its value.
         gpu_taint: Key of the taint on these nodes.
+        serving_runtimes: ServingRuntimes with spaces between; the first is this release's.
     """
 
     component_image: str
@@ -25,6 +26,12 @@ class ClusterSettings:
     gpu_label: str
     gpu_label_value: str
     gpu_taint: str
+    serving_runtimes: str
+
+    @property
+    def runtime(self) -> str:
+        """ServingRuntime of this release."""
+        return self.serving_runtimes.split()[0]
 
 
 def read(path: Path) -> ClusterSettings:

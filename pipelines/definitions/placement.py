@@ -79,6 +79,7 @@ class RolloutPlacement:
         approvals: Steps that wait for a person.
         limits: Bounds that differ from the defaults, by name.
         prometheus: URL of a Prometheus that scrapes the pods; their own metrics if None.
+        runtime: ServingRuntime that a challenger runs by; that of what serves if None.
     """
 
     service: str
@@ -89,6 +90,7 @@ class RolloutPlacement:
     approvals: tuple[int, ...] = Parameters.approvals
     limits: Mapping[str, float] = field(default_factory=dict)
     prometheus: str | None = None
+    runtime: str | None = None
 
     def as_inputs(self) -> dict[str, str | int | float | list[int] | dict[str, float]]:
         """The inputs of the stage roll_out that are fixed when a pipeline is compiled."""
@@ -101,6 +103,7 @@ class RolloutPlacement:
             "approvals": list(self.approvals),
             "limits": dict(self.limits),
             "prometheus": self.prometheus or "",
+            "runtime": self.runtime or "",
         }
 
 

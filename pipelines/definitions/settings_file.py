@@ -27,7 +27,7 @@ from content_arena.pipelines.definitions.parameters import PARAMETERS
 #: Settings that all stages share. They have options and parameters of their own, and cannot be set in a section.
 SHARED = ("lang", "seed")
 #: Settings of [rollout] that are separate inputs of the stage, fixed when a pipeline is compiled.
-ROLLOUT_INPUTS = ("steps", "bake_seconds", "min_requests", "approvals", "limits", "prometheus")
+ROLLOUT_INPUTS = ("steps", "bake_seconds", "min_requests", "approvals", "limits", "prometheus", "runtime")
 GATES = "gates"
 FLOORS = "floors"
 

@@ -27,6 +27,7 @@ ADDITIONS = {
     "jobs/copy-minio": "overlays/kind",
     "jobs/mlflow-upgrade": "overlays/production",
     "jobs/restore": "overlays/kind",
+    "jobs/serve-champion": "overlays/kind",
     "overlays/kind/predictor": "overlays/kind",
     "overlays/gpu/arena-run": "overlays/gpu",
 }
@@ -130,6 +131,12 @@ def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
 def find(objects: list[Object], kind: str, name: str) -> Object:
     """The one object of that kind and name."""
     (found,) = [item for item in of_kind(objects, kind) if item["metadata"]["name"] == name]
+    return found
+
+
+def serving_runtime(objects: list[Object]) -> Object:
+    """The ServingRuntime of this release, which these objects have one of."""
+    (found,) = of_kind(objects, "ServingRuntime")
     return found
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.manifests.rendering import MANIFESTS, find, kubectl
+from tests.manifests.rendering import MANIFESTS, find, kubectl, serving_runtime
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
 
@@ -22,7 +22,7 @@ def pod_specs(tmp_path_factory):
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(body))
     objects = list(yaml.safe_load_all(kubectl("kustomize", str(folder))))
     deployment = find(objects, "Deployment", "predictor")
-    return [find(objects, "ServingRuntime", "content-arena")["spec"], deployment["spec"]["template"]["spec"]]
+    return [serving_runtime(objects)["spec"], deployment["spec"]["template"]["spec"]]
 
 
 def test_keys_are_mounted_where_the_server_looks_for_them(pod_specs):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,56 +17,18 @@ import pytest
 from content_arena.components.shared.backup import Backups, main
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.store import Store, StoreError, client
-from tests.conftest import free_ports
+from tests.manifests.postgresql_server import psql, running
 from tests.manifests.rendering import Renderer, pods
 from tests.manifests.test_s3_keys import Server
 
 NOW = datetime(2026, 11, 30, 2, 17, tzinfo=UTC)
 
 
-def programs() -> Path:
-    """The folder of PostgreSQL's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    return found[-1].parent
-
-
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[dict[str, str]]:
     """A server with an empty database mlflow; the environment that names it as the manifests do."""
-    # pytest's own folders are closed to other users, and the server refuses to run as root.
-    folder, owner = Path(tempfile.mkdtemp(prefix="postgresql-")), pwd.getpwuid(os.geteuid())
-    if os.geteuid() == 0:
-        owner = pwd.getpwnam("postgres")
-        shutil.chown(folder, owner.pw_uid, owner.pw_gid)
-    (folder / "password").write_text("p'w d\\$x")
-    (folder / "password").chmod(0o644)
-    (port,) = free_ports(1)
-
-    def run(program: str, *arguments: object) -> None:
-        command = [str(programs() / program), *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, user=owner.pw_uid, group=owner.pw_gid
-        )
-        assert done.returncode == 0, done.stderr
-
-    data, options = folder / "data", f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    run("initdb", f"--pgdata={data}", "--username=mlflow", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256")
-    # Its output would keep this test's pipe open.
-    run("pg_ctl", f"--pgdata={data}", "--wait", f"--log={folder / 'log'}", f"--options={options}", "start")
-    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGDATABASE": "mlflow"}
-    environment |= {"PGUSER": "mlflow", "PGPASSWORD": "p'w d\\$x"}
-    try:
-        psql(environment | {"PGDATABASE": "postgres"}, "create database mlflow")
+    with running() as environment:
         yield environment
-    finally:
-        run("pg_ctl", f"--pgdata={data}", "--mode=immediate", "stop")
-        shutil.rmtree(folder)
-
-
-def psql(environment: dict[str, str], statement: str) -> None:
-    subprocess.run(["psql", "--quiet", "--command", statement], env=os.environ | environment, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +120,9 @@ def test_everything_is_deleted_and_comes_back(manifests, postgresql, server, kep
             admin.remove_object(bucket, item.object_name)
         admin.remove_bucket(bucket)
 
+    run(manifests, "jobs/restore", tmp_path, everything)
+    assert tracked(postgresql, server, "read") == before
+    # Over what is there, as after the tables were made by an MLflow that has started meanwhile.
     run(manifests, "jobs/restore", tmp_path, everything)
     assert tracked(postgresql, server, "read") == before
     loaded = Store.from_environment(server.environment("predictor"))

@@ -8,7 +8,19 @@ import subprocess
 import pytest
 import yaml
 
-from tests.manifests.rendering import EVERYTHING, MANIFESTS, Object, Renderer, find, matches, of_kind, pods, services
+from tests.manifests.rendering import (
+    EVERYTHING,
+    MANIFESTS,
+    Object,
+    Renderer,
+    find,
+    matches,
+    of_kind,
+    pods,
+    services,
+    serving_runtime,
+)
+from tests.test_version import setup_version
 
 ENV = "components/cluster-settings/cluster.env"
 #: Values of another cluster, none of which is a default.
@@ -28,6 +40,8 @@ OTHER = {
     "DNS_NAMESPACE": "dns",
     "DNS_APP": "coredns",
     "DNS_CACHE_CIDR": "169.254.20.53/32",
+    "API_SERVER_CIDRS": "203.0.113.1/32 203.0.113.2/32 203.0.113.3/32",
+    "API_SERVER_PORT": "16443",
     "S3_CIDR": "198.51.100.0/24",
     "GPU_LABEL": "cloud.example.com/accelerator",
     "GPU_LABEL_VALUE": "l4",
@@ -36,7 +50,7 @@ OTHER = {
     "BACKUP_KEEP_DAYS": "90",
     "SERVICE_OWNER": "gitops",
     "MODEL_ADDRESSES": "s3://filters/ s3://filters-of-old/",
-    "SERVING_RUNTIMES": "content-arena-1 content-arena-2",
+    "SERVING_RUNTIMES": "content-arena-9 content-arena-8",
 }
 
 
@@ -119,6 +133,26 @@ def test_the_guards_know_where_models_are_and_what_runs_them(elsewhere: Renderer
         assert expressions[variable].startswith(f"'{OTHER[setting]}'.split(' ')")
 
 
+@pytest.mark.parametrize("folder", ["overlays/kind", "overlays/production"])
+def test_each_release_has_a_runtime_of_its_own(elsewhere: Renderer, folder: str):
+    """Applying that of a new release leaves that of the one before, which what serves goes on with."""
+    objects = elsewhere.objects(folder)
+    runtime = serving_runtime(objects)
+    assert runtime["metadata"]["name"] == "content-arena-9"
+    assert runtime["spec"]["containers"][0]["image"] == OTHER["PREDICTOR_IMAGE"]
+    annotations = runtime["metadata"]["annotations"]
+    assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false"
+    assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    (service,) = services(objects)
+    assert service["spec"]["predictor"]["model"]["runtime"] == "content-arena-9"
+
+
+def test_the_runtime_of_the_manifests_is_that_of_the_version():
+    first, *others = settings()["SERVING_RUNTIMES"].split()
+    assert first == f"content-arena-{setup_version()}"
+    assert "content-arena" in others, "that of version 0.1.0, so that it may serve on and come back"
+
+
 def test_the_guard_of_the_first_service_knows_the_label_of_gpu_nodes(elsewhere: Renderer):
     policy = find(elsewhere.objects("overlays/gpu"), "ValidatingAdmissionPolicy", "content-arena-first-service-guard")
     (label,) = [each for each in policy["spec"]["variables"] if each["name"] == "gpuLabel"]
@@ -143,6 +177,16 @@ def test_who_uses_s3_in_production_reaches_its_addresses_and_no_others(elsewhere
     of_dns = {"namespaceSelector": namespace, "podSelector": {"matchLabels": {"k8s-app": OTHER["DNS_APP"]}}}
     assert rule["to"] == [of_dns, {"ipBlock": {"cidr": OTHER["DNS_CACHE_CIDR"]}}]
     assert {each["port"] for each in rule["ports"]} == {53}
+
+
+@pytest.mark.parametrize(("policy", "rule"), [("stages", 2), ("metrics-exporter", 0)])
+def test_the_api_server_is_reached_at_its_addresses_and_no_others(elsewhere: Renderer, policy: str, rule: int):
+    spec = find(elsewhere.objects("overlays/production"), "NetworkPolicy", policy)["spec"]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in OTHER["API_SERVER_CIDRS"].split()]
+    ports = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": int(OTHER["API_SERVER_PORT"])}]
+    assert spec["egress"][rule] == {"to": blocks, "ports": ports}
+    opened = [peer["ipBlock"] for each in spec["egress"] for peer in each["to"] if "ipBlock" in peer]
+    assert len(opened) == 3
 
 
 def test_monitoring_comes_from_its_namespace(elsewhere: Renderer):

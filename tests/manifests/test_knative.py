@@ -9,7 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.manifests.rendering import MANIFESTS, find, kubectl, services
+from tests.manifests.rendering import MANIFESTS, find, kubectl, services, serving_runtime
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: kubernetes.io/docs/tasks/tools")
 _REFUSED_POD = {
@@ -44,7 +44,7 @@ def test_the_service_has_nothing_that_knative_refuses(rendered):
 
 
 def test_the_runtime_has_nothing_that_knative_refuses(rendered):
-    (container,) = find(rendered[1], "ServingRuntime", "content-arena")["spec"]["containers"]
+    (container,) = serving_runtime(rendered[1])["spec"]["containers"]
     assert not _REFUSED_CONTAINER & set(container)
     assert [port.get("name", "") for port in container["ports"]] == [""]
     assert container["securityContext"]["runAsNonRoot"] is True
@@ -64,5 +64,7 @@ def test_nothing_else_is_different(rendered):
     different = {name for name in named[0] if named[0][name] != named[1][name]}
     assert named[0].keys() == named[1].keys()
     assert different == {
-        ("ConfigMap", "content-filter-template"), ("ServingRuntime", "content-arena"), ("NetworkPolicy", "predictor"),
-    }  # fmt: skip
+        ("ConfigMap", "content-filter-template"),
+        ("ServingRuntime", serving_runtime(rendered[0])["metadata"]["name"]),
+        ("NetworkPolicy", "predictor"),
+    }

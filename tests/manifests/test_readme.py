@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from tests.manifests.readme import first_hour
+from tests.manifests.readme import commands, first_hour
 from tests.manifests.rendering import MANIFESTS, Renderer, name_of
 
 #: A command for each step, in order.
@@ -25,6 +25,17 @@ def test_it_has_every_step_in_order():
 def test_it_is_a_script():
     done = subprocess.run(["bash", "-n"], input=first_hour(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_restore_has_its_steps_in_order():
+    over, deleted = commands("Restoring over what is there"), commands("After the namespace was deleted")
+    for script, steps in (
+        (over, ("--replicas=0", "apply -k manifests/jobs/restore", "job/restore", "--replicas=1", "rollout status")),
+        (deleted, ("apply -k manifests/jobs/serve-champion", "job/serve-champion", "inferenceservice/content-filter")),
+    ):
+        places = [script.index(step) for step in steps]
+        assert places == sorted(places)
+        assert subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True).returncode == 0
 
 
 def test_what_it_applies_and_waits_for_is_there(manifests: Renderer):

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.traffic.dry_run import planned_patches, validated
+from content_arena.components.canary_rollout.traffic.kept import former
 from content_arena.components.canary_rollout.traffic.mode import Aim, Goal
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.moves import TWO, Rollout
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
 from tests.manifests.guards import Caller, account, eventually, installed
-from tests.manifests.rendering import Object, Renderer
+from tests.manifests.rendering import MANIFESTS, Object, Renderer
 
 SERVICE = "filter"
 KIND = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
@@ -78,19 +80,39 @@ def rolled_back_on_a_full_node(rollout: Rollout) -> None:
     rollout.to(Goal(Aim.ROLLED_BACK), 1000)
 
 
+def kept_and_brought_back(rollout: Rollout) -> None:
+    """What served before keeps its pods and its runtime after the promotion, and takes over again."""
+    before = former(rollout.stable)
+    rollout.through(1, 100)
+    rollout.to(Goal(Aim.PROMOTED, 100, keeps=True), 1000)
+    undo = Rollout(rollout.world, before, rollout.stable)
+    undo.through(100)
+    undo.to(Goal(Aim.PROMOTED, 100), 1000)
+
+
 STORIES = [
     ("Standard", promoted), ("Standard", rolled_back), ("Standard", rolled_back_on_a_full_node),
-    ("Knative", promoted), ("Knative", rolled_back),
+    ("Standard", kept_and_brought_back), ("Knative", promoted), ("Knative", rolled_back),
 ]  # fmt: skip
 
 
+def next_runtime() -> str:
+    """That of this release; the simulated service has that of version 0.1.0."""
+    lines = (MANIFESTS / "components/cluster-settings/cluster.env").read_text().splitlines()
+    (value,) = [line.partition("=")[2] for line in lines if line.startswith("SERVING_RUNTIMES=")]
+    return value.split()[0]
+
+
+@pytest.mark.parametrize("changes_runtime", [False, True], ids=["", "to the runtime of this release"])
 @pytest.mark.parametrize(("mode", "story"), STORIES)
-def test_what_a_rollout_writes_is_taken(callers: tuple[Caller, Caller], mode: str, story: Callable[[Rollout], None]):
+def test_what_a_rollout_writes_is_taken(
+    callers: tuple[Caller, Caller], mode: str, story: Callable[[Rollout], None], changes_runtime: bool
+):
     if mode == "Standard":
         recorded = Recorded(standard_world.StandardWorld(standard_world.service(min_replicas=3)))
     else:
         recorded = Recorded(knative_world.KnativeWorld(knative_world.service()))
-    story(Rollout(recorded.simulated))
+    story(Rollout(recorded.simulated, replace(TWO, runtime=next_runtime() if changes_runtime else "")))
     admin, rollout = callers
     metadata = {key: recorded.given["metadata"][key] for key in ("name", "annotations")}
     admin.create("inferenceservices", KIND | {"metadata": metadata, "spec": recorded.given["spec"]})

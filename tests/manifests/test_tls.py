@@ -85,6 +85,14 @@ class Encrypted(Server):
     scheme = "https"
 
 
+def server_arguments(encrypted: list[Object], ca: Path) -> list[str]:
+    """What the component adds to SeaweedFS' arguments, with the certificate that lies beside the CA."""
+    (container,) = find(encrypted, "StatefulSet", "seaweedfs")["spec"]["template"]["spec"]["containers"]
+    own = [word for word in container["args"] if "/etc/content-arena/tls" in word]
+    assert len(own) == 2
+    return [word.replace("/etc/content-arena/tls/tls", str(ca.parent / "s3")) for word in own]
+
+
 @pytest.fixture(scope="module")
 def server(
     manifests: Renderer, encrypted: list[Object], tmp_path_factory: pytest.TempPathFactory
@@ -93,13 +101,7 @@ def server(
     folder = tmp_path_factory.mktemp("tls")
     ca = authority(folder, "right")
     (data := folder / "data").mkdir()
-    arguments = [
-        argument.replace("/etc/content-arena/tls/tls", str(ca.parent / "s3"))
-        for argument in find(encrypted, "StatefulSet", "seaweedfs")["spec"]["template"]["spec"]["containers"][0]["args"]
-        if "/etc/content-arena/tls" in argument
-    ]
-    assert len(arguments) == 2
-    started = Encrypted(manifests, data, arguments)
+    started = Encrypted(manifests, data, server_arguments(encrypted, ca))
     try:
         started.wait("/readyz", ca=ca)
         yield started, ca

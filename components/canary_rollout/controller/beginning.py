@@ -14,7 +14,7 @@ from content_arena.components.canary_rollout.kube.kubernetes_client import Kuber
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable, State, start
-from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode, TrafficError
+from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode, StableSpec, TrafficError
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
@@ -64,6 +64,24 @@ def first_state(request: RolloutRequest, name: str, stable: Stable, now: float) 
         reason = f"takes version {stable.version} back: {request.undo}"
     state = start(name, challenger, stable, request.parameters, now)
     return replace(state, reason=reason, undo=request.undo)
+
+
+def with_runtime_if_another(request: RolloutRequest, stable: Stable) -> RolloutRequest:
+    """The request, whose challenger names a runtime only if that is another one than what serves has.
+
+    Raises:
+        InputError: What serves names no runtime, so nothing could bring its own back.
+    """
+    challenger, serving = request.challenger, StableSpec.of(stable).runtime
+    if challenger.runtime in ("", serving):
+        return replace(request, challenger=replace(challenger, runtime=""))
+    if not serving:
+        raise InputError(
+            f"version {challenger.version} is to run by the runtime {challenger.runtime}, and the service names none "
+            "that a rollback could return to: name its own in spec.predictor.model.runtime (status.servingRuntimeName "
+            "shows it), or leave --runtime (rollout.runtime) out"
+        )
+    return request
 
 
 def refuse_unfinished(record: Record) -> None:

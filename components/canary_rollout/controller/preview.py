@@ -10,6 +10,7 @@ from content_arena.components.canary_rollout.controller.beginning import (
     RolloutRequest,
     refuse_old_kserve,
     refuse_unfinished,
+    with_runtime_if_another,
 )
 from content_arena.components.canary_rollout.controller.goals import kept_by
 from content_arena.components.canary_rollout.controller.options import ServiceRef
@@ -47,6 +48,7 @@ class DryRun:
             "mode": self.mode,
             "version": self.request.challenger.version,
             "storage_uri": self.request.challenger.storage_uri,
+            "runtime": self.request.challenger.runtime or None,
             "stable_version": self.stable.version,
             "parameters": self.request.parameters.as_dict(),
             "outlook": list(self.outlook.lines),
@@ -80,7 +82,9 @@ def dry_run(
     record = RecordStore(cluster, service_ref.service).read(view.service)
     refuse_unfinished(record)
     refuse_old_kserve(cluster, mover.mode, request)
-    stable, challenger = mover.mode.stable(view, kept_by(record.state)), request.challenger
+    stable = mover.mode.stable(view, kept_by(record.state))
+    request = with_runtime_if_another(request, stable)
+    challenger = request.challenger
     start("dry-run", challenger, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)
     patches = planned_patches(mover.mode, view, stable, challenger, request.parameters)

@@ -17,6 +17,7 @@ from content_arena.components.canary_rollout.controller.beginning import (
     first_state,
     new_name,
     refuse_unfinished,
+    with_runtime_if_another,
 )
 from content_arena.components.canary_rollout.controller.goals import (
     AIMS,
@@ -109,13 +110,16 @@ class Rollout:
             measuring: The measuring config to record, so that a resumed rollout uses the same.
 
         Raises:
-            InputError: A rollout is under way, the challenger already serves, or the registry refuses it.
+            InputError: A rollout is under way, the challenger already serves, the registry refuses it, or it is to run
+                by another runtime and the service names none to return to.
             TrafficError: The service is in the middle of another change, or cannot have a canary.
         """
-        view, challenger = self._moves.mover.read(), request.challenger
+        view = self._moves.mover.read()
         record = self._moves.records.read(view.service)
         refuse_unfinished(record)
         stable = self._moves.mover.mode.stable(view, kept_by(record.state))
+        request = with_runtime_if_another(request, stable)
+        challenger = request.challenger
         state = first_state(request, name or new_name(challenger), stable, self._clock.now())
         state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})
         self._moves.mover.mode.next_step(view, Goal(Aim.STAGED), stable, challenger)

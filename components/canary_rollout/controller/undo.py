@@ -6,7 +6,7 @@ watched and aborted like any other, and no request is lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from content_arena.components.canary_rollout.controller import process
 from content_arena.components.canary_rollout.controller.beginning import RolloutRequest
@@ -17,7 +17,7 @@ from content_arena.components.canary_rollout.kube.kubernetes_client import Kuber
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase, State
 from content_arena.components.canary_rollout.traffic.kept import former
-from content_arena.components.canary_rollout.traffic.mode import version_of
+from content_arena.components.canary_rollout.traffic.model import version_of
 from content_arena.components.shared.errors import InputError
 
 _PLAN = Parameters(steps=(0, 100), bake_seconds=0.0, warmup_seconds=0.0, min_requests=0, inconclusive_limit=0)
@@ -29,7 +29,8 @@ class UndoRequest:
 
     Attributes:
         reason: Why, and who asks.
-        previous: The version to bring back; the one that served before by the record of the last rollout if None.
+        previous: The version to bring back; the one that served before by the record of the last rollout if None. If
+            it is that one, it comes back with the runtime that it had.
         kserve_version: KServe's version, such as ``0.21``; as its configuration in the cluster tells if None.
 
     Raises:
@@ -63,23 +64,34 @@ def undo(service_ref: ServiceRef, registry: RolloutRegistry, request: UndoReques
         HeldError: Another process runs a rollout of the service.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """
-    previous = request.previous or _previous(service_ref)
+    client = KubernetesClient(service_ref.namespace, service_ref.context)
+    service = client.service(service_ref.service)
+    last = RecordStore(client, service_ref.service).read(service).state
+    if request.previous is None:
+        previous = _previous(last, version_of(service["spec"]["predictor"]))
+    else:
+        previous = with_own_runtime(request.previous, last)
     wanted = RolloutRequest(previous, _PLAN, kserve_version=request.kserve_version, undo=request.reason)
     return process.start(service_ref, registry, wanted, options)
 
 
-def _previous(service_ref: ServiceRef) -> Challenger:
+def with_own_runtime(previous: Challenger, last: State | None) -> Challenger:
+    """A version with the runtime that it had when it last served, as far as the record of the last rollout tells."""
+    if last is None or previous.runtime or last.stable.storage_uri != previous.storage_uri:
+        return previous
+    return replace(previous, runtime=former(last.stable).runtime)
+
+
+def _previous(last: State | None, serving: str) -> Challenger:
     """What served before the last promotion.
+
+    Args:
+        last: State of the last rollout.
+        serving: The version that serves.
 
     Raises:
         InputError: That is not recorded.
     """
-    client = KubernetesClient(service_ref.namespace, service_ref.context)
-    service = client.service(service_ref.service)
-    last, serving = (
-        RecordStore(client, service_ref.service).read(service).state,
-        version_of(service["spec"]["predictor"]),
-    )
     if last is not None and not last.phase.is_end:
         raise InputError(
             f"a rollout of version {last.challenger} is under way ({last.phase.value}): `arena rollout abort` takes it "

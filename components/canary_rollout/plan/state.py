@@ -33,6 +33,7 @@ _LATER = {
     "bounds",
     "kept_until",
     "sha256",
+    "runtime",
 }
 #: Before ``cause`` was a field, the reason ended with these words and the cause.
 _CAUSE_IN_REASON = "; it goes back because: "
@@ -100,11 +101,13 @@ class Challenger:
         version: Of its model.
         storage_uri: Where its bundle is.
         sha256: SHA-256 (hex) that the bundle has to have; empty if it is not known.
+        runtime: Name of the ServingRuntime that its pods run by; empty for that of what serves.
     """
 
     version: str
     storage_uri: str
     sha256: str = ""
+    runtime: str = ""
 
     @property
     def name(self) -> str:
@@ -142,6 +145,7 @@ class State:
         challenger: Version that is rolled out.
         storage_uri: Where its bundle is.
         sha256: SHA-256 (hex) that the bundle has to have; empty if it is not known.
+        runtime: Name of the ServingRuntime that its pods run by; empty for that of what serves.
         stable: What served before.
         parameters: The plan. It is recorded, so a resumed rollout follows the plan it was started with.
         started_at: Seconds since the epoch.
@@ -207,6 +211,7 @@ class State:
     kept_until: float = 0.0
     intent: Intent | None = None
     sha256: str = ""
+    runtime: str = ""
 
     def __post_init__(self) -> None:
         """Cuts texts that others wrote, so that the record stays small."""
@@ -237,8 +242,8 @@ class State:
 
     @property
     def candidate(self) -> Challenger:
-        """The challenger's version and bundle."""
-        return Challenger(self.challenger, self.storage_uri, self.sha256)
+        """The challenger's version, bundle and runtime."""
+        return Challenger(self.challenger, self.storage_uri, self.sha256, self.runtime)
 
     @property
     def summary(self) -> str:
@@ -290,7 +295,10 @@ def start(rollout: str, challenger: Challenger, stable: Stable, parameters: Para
     version, storage_uri = challenger.version, challenger.storage_uri
     if version == stable.version or storage_uri == stable.storage_uri:
         raise InputError(f"version {version} ({storage_uri}) serves already")
-    return State(rollout, version, storage_uri, stable, parameters, now, now, now, sha256=challenger.sha256)
+    return State(
+        rollout, version, storage_uri, stable, parameters, now, now, now,
+        sha256=challenger.sha256, runtime=challenger.runtime,
+    )  # fmt: skip
 
 
 def load(text: str) -> State:

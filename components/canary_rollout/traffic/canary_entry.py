@@ -5,7 +5,8 @@ from __future__ import annotations
 from content_arena.components.canary_rollout.kube.client import Json
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.availability import slack
-from content_arena.components.canary_rollout.traffic.mode import TrafficError, View, model_of, storage_uri
+from content_arena.components.canary_rollout.traffic.mode import TrafficError, View
+from content_arena.components.canary_rollout.traffic.model import Model, model_of, runtime_of, storage_uri
 
 #: KServe merges a canary's model into the serving container of this name, and its definition requires it.
 _CONTAINER = "kserve-container"
@@ -39,9 +40,21 @@ def entry(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
     return {"spec": {"canary": [*(other_canaries(view, challenger.name) or []), own]}}
 
 
-def entry_of(view: View, challenger: Challenger, percent: int, pods: int) -> Json:
-    """A version's entry in ``spec.canary``."""
-    model = model_of(view.predictor, challenger.storage_uri, challenger.version, challenger.sha256)
+def entry_of(view: View, challenger: Challenger, percent: int, pods: int, serving_runtime: str = "") -> Json:
+    """A version's entry in ``spec.canary``.
+
+    Args:
+        view: The service as just read.
+        challenger: The version.
+        percent: Its share.
+        pods: Its pods.
+        serving_runtime: The runtime that stable gets in the same patch; empty if it keeps its own. An entry without a
+            runtime has stable's.
+    """
+    model = model_of(view.predictor, Model.of(challenger))
+    serving = serving_runtime or runtime_of(view.predictor)
+    if challenger.runtime not in ("", serving):
+        model["runtime"] = challenger.runtime
     model |= {"name": _CONTAINER, "modelFormat": view.predictor["model"]["modelFormat"]}
     # Its own strategy: with stable's slack, a canary of one pod would count as ready without any.
     predictor = {"name": challenger.name, "minReplicas": pods, "model": model, "deploymentStrategy": slack(0)}

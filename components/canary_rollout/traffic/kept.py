@@ -23,14 +23,15 @@ from content_arena.components.canary_rollout.traffic.mode import (
     TrafficError,
     View,
     Wait,
-    storage_uri,
 )
+from content_arena.components.canary_rollout.traffic.model import runtime_of, storage_uri
 from content_arena.components.canary_rollout.traffic.routes import weights, workload
 
 
 def former(stable: Stable) -> Challenger:
     """What served before, as the variant that an undo brings back."""
-    return Challenger(stable.version, stable.storage_uri, StableSpec.of(stable).sha256)
+    spec = StableSpec.of(stable)
+    return Challenger(stable.version, stable.storage_uri, spec.sha256, spec.runtime)
 
 
 def kept_entry(view: View, name: str, uri: str | None = None) -> Json | None:
@@ -41,6 +42,14 @@ def kept_entry(view: View, name: str, uri: str | None = None) -> Json | None:
             entry: Json = canary
             return entry
     return None
+
+
+def kept_runtime_differs(view: View, spec: StableSpec, challenger: Challenger) -> bool:
+    """Whether the kept variant is the challenger with another runtime: then its pods are no use for a rollout."""
+    entry, serving = kept_entry(view, spec.kept) if spec.kept else None, runtime_of(view.predictor)
+    if entry is None or challenger.name != spec.kept:
+        return False
+    return (runtime_of(entry["predictor"]) or serving) != (challenger.runtime or serving)
 
 
 def pods_of(entry: Json | None) -> int:

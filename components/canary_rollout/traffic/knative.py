@@ -26,9 +26,13 @@ from content_arena.components.canary_rollout.traffic.mode import (
     TrafficError,
     View,
     Wait,
+)
+from content_arena.components.canary_rollout.traffic.model import (
+    Model,
     configured_sha256,
     configured_version,
     model_of,
+    runtime_of,
     storage_uri,
     version_of,
 )
@@ -67,6 +71,7 @@ class Knative:
             max_replicas=predictor.get("maxReplicas"),
             configured_version=configured_version(predictor),
             sha256=configured_sha256(predictor),
+            runtime=runtime_of(predictor),
             revision=revision,
         )
         return Stable(version_of(predictor), storage_uri(predictor), spec.as_state())
@@ -91,7 +96,7 @@ class Knative:
             return step(view, stable, challenger)
         if goal.aim is Aim.STAGED and serves == stable.storage_uri:
             # Both in one patch: a new model without a percentage would get all of the traffic.
-            model = model_of(view.predictor, challenger.storage_uri, challenger.version, challenger.sha256)
+            model = model_of(view.predictor, Model.of(challenger))
             body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}}}
             return Patch(body, f"version {challenger.version} starts at 0 %")
         if serves != challenger.storage_uri:
@@ -184,8 +189,8 @@ def _withdraw(view: View, stable: Stable, challenger: Challenger) -> Step:
     if _percentages(view).get(revision, 0) != 0 or not view.gateway_converged:
         return Wait(f"the route does not yet show 0 % for version {challenger.version}")
     spec = StableSpec.of(stable)
-    model = model_of(view.predictor, stable.storage_uri, spec.configured_version, spec.sha256)
-    body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model}}}
+    before = Model(stable.storage_uri, spec.configured_version, spec.sha256, spec.runtime)
+    body = {"spec": {"predictor": {"canaryTrafficPercent": 0, "model": model_of(view.predictor, before)}}}
     return Patch(body, f"the spec names version {stable.version} again", {"left": revision})
 
 

@@ -8,7 +8,6 @@ is torn down before the gateway has shown a share of 0 for a while.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -19,12 +18,8 @@ from content_arena.components.canary_rollout.plan.state import Challenger, Stabl
 from content_arena.components.shared.errors import ArenaError, InputError
 
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
-#: Environment variable with the version that a predictor puts into its answers.
-VERSION_VARIABLE = "CONTENT_ARENA_MODEL_VERSION"
-#: Environment variable with the SHA-256 of the bundle that a predictor may serve.
-SHA256_VARIABLE = "CONTENT_ARENA_EXPECTED_SHA256"
 #: Fields of the recorded spec that were added later. They are written only if they are set.
-_LATER = ("strategy", "left", "kept", "sha256")
+_LATER = ("strategy", "left", "kept", "sha256", "runtime")
 
 
 class TrafficError(ArenaError):
@@ -171,6 +166,7 @@ class StableSpec:
         kept: Name of the variant that the last promotion has kept at 0 %; empty if there was none when the rollout
             began, and in Knative mode.
         sha256: Value of CONTENT_ARENA_EXPECTED_SHA256; empty if it was not set.
+        runtime: Name of its ServingRuntime; empty if KServe chose one.
     """
 
     name: str
@@ -183,6 +179,7 @@ class StableSpec:
     left: str = ""
     kept: str = ""
     sha256: str = ""
+    runtime: str = ""
 
     @classmethod
     def of(cls, stable: Stable) -> Self:
@@ -284,49 +281,3 @@ def mode_of(service: Json) -> str:
             f"the Gateway API) or Knative; set the annotation {MODE_ANNOTATION}, status.deploymentMode shows the mode"
         )
     return names[found]
-
-
-def storage_uri(predictor: Json) -> str:
-    """Where a predictor's bundle is; empty if its spec has no address."""
-    return predictor.get("model", {}).get("storageUri") or ""
-
-
-def configured_version(predictor: Json) -> str | None:
-    """The version that a predictor is configured to answer with; None if it is configured with none."""
-    return _variable(predictor, VERSION_VARIABLE)
-
-
-def configured_sha256(predictor: Json) -> str:
-    """The SHA-256 of the bundle that a predictor is configured to serve; empty if it may serve any."""
-    return _variable(predictor, SHA256_VARIABLE) or ""
-
-
-def _variable(predictor: Json, name: str) -> str | None:
-    for variable in predictor.get("model", {}).get("env") or []:
-        if variable["name"] == name:
-            value: str | None = variable.get("value")
-            return value
-    return None
-
-
-def version_of(predictor: Json) -> str:
-    """The version that a predictor serves: the configured one, or else the last part of its bundle's address."""
-    return configured_version(predictor) or storage_uri(predictor).rstrip("/").rpartition("/")[2]
-
-
-def model_of(predictor: Json, uri: str, version: str | None, sha256: str) -> Json:
-    """Returns ``storageUri`` and ``env`` of a predictor's model with another bundle; keeps all other variables.
-
-    Args:
-        predictor: The predictor whose variables are kept.
-        uri: Where the bundle is.
-        version: The version to answer with; None to leave that to the predictor.
-        sha256: SHA-256 that the bundle has to have; empty if it is not known. That of the bundle before never stays.
-    """
-    env = copy.deepcopy(predictor.get("model", {}).get("env") or [])
-    env = [variable for variable in env if variable["name"] not in (VERSION_VARIABLE, SHA256_VARIABLE)]
-    if version is not None:
-        env.append({"name": VERSION_VARIABLE, "value": version})
-    if sha256:
-        env.append({"name": SHA256_VARIABLE, "value": sha256})
-    return {"storageUri": uri, "env": env or None}

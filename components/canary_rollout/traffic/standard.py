@@ -41,6 +41,7 @@ from content_arena.components.canary_rollout.traffic.capacity import (
 from content_arena.components.canary_rollout.traffic.kept import (
     former,
     kept_entry,
+    kept_runtime_differs,
     let_go,
     own_limits,
     pods_of,
@@ -58,9 +59,13 @@ from content_arena.components.canary_rollout.traffic.mode import (
     TrafficError,
     View,
     Wait,
+)
+from content_arena.components.canary_rollout.traffic.model import (
+    Model,
     configured_sha256,
     configured_version,
     model_of,
+    runtime_of,
     storage_uri,
     version_of,
 )
@@ -102,6 +107,7 @@ class Standard:
             max_replicas=predictor.get("maxReplicas"),
             configured_version=configured_version(predictor),
             sha256=configured_sha256(predictor),
+            runtime=runtime_of(predictor),
             pods=view.ready_pods.get(serving, 0),
         )
         if kept is not None and before is not None:
@@ -116,12 +122,16 @@ class Standard:
 
     def shares(self, view: View, stable: Stable, challenger: Challenger) -> Shares:
         """What users get."""
-        shares = weights(view.route)
+        shares, spec = weights(view.route), StableSpec.of(stable)
         own = workload(view.name, challenger.name)
         canary = canary_of(view, challenger)
-        wanted = canary["predictor"].get("minReplicas", 1) if canary else least_pods(StableSpec.of(stable))
+        wanted = canary["predictor"].get("minReplicas", 1) if canary else least_pods(spec)
         ready = view.ready_pods.get(own, 0) >= wanted
-        if canary:
+        if canary is None:
+            # Pods that are left of an entry that was just removed are none of this rollout's.
+            ready = ready and has_taken_over(view, challenger)
+        else:
+            ready = ready and not kept_runtime_differs(view, spec, challenger)
             ready = ready and any(
                 status["name"] == challenger.name and status["ready"]
                 for status in view.service.get("status", {}).get("canaryStatuses") or []
@@ -218,7 +228,7 @@ def _require_canary_support(view: View, kept: Json | None = None) -> None:
 
 def _shift(view: View, now: Shares, goal: Goal, spec: StableSpec, challenger: Challenger) -> Step:
     """Adds pods to stable, then to the canary, then moves traffic."""
-    if challenger.name != spec.kept:
+    if challenger.name != spec.kept or kept_runtime_differs(view, spec, challenger):
         gone = without_kept(view, spec, pods=1)
         if gone is not None:
             return gone
@@ -262,14 +272,14 @@ def _promote(view: View, now: Shares, spec: StableSpec, challenger: Challenger, 
     if now.challenger != 100 or not now.ready or not view.gateway_converged:
         return Wait(f"the route does not yet show all traffic at a ready {challenger.name}{standing(view)}")
     predictor = {"name": challenger.name, **replicas_for_all_traffic(spec)}
-    predictor["model"] = model_of(view.predictor, challenger.storage_uri, challenger.version, challenger.sha256)
+    predictor["model"] = model_of(view.predictor, Model.of(challenger))
     canaries = other_canaries(view, challenger.name)
     if kept is None:
         body = {"spec": {"predictor": predictor, "canary": canaries}}
         return Patch(body, f"{challenger.name} becomes stable")
     pods = full_pods(spec)
     body = {"spec": {"predictor": predictor | raised(spec, pods), "canary": [
-        *(canaries or []), entry_of(view, kept, 0, pods)
+        *(canaries or []), entry_of(view, kept, 0, pods, challenger.runtime)
     ]}}  # fmt: skip
     return Patch(body, f"{challenger.name} becomes stable, {kept.name} keeps its pods at 0 %")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ from content_arena.pipelines.cli.rollout.options import (
     PaceOptions,
     ProcessOptions,
     RegistryOptions,
+    RuntimeOption,
     StorageUriOption,
     Target,
 )
@@ -72,6 +74,7 @@ def start(
     mlflow: RegistryOptions,
     version: Annotated[str, typer.Argument(help="Version or alias in the registry.")] = "challenger",
     storage_uri: StorageUriOption = None,
+    runtime: RuntimeOption = None,
     kserve_version: KServeVersionOption = None,
     settings: SettingsOption = None,
     dry_run: Annotated[
@@ -91,9 +94,8 @@ def start(
     from content_arena.components.canary_rollout import launch
 
     parameters, registry = plan.parameters, mlflow.open()
-    request = launch.RolloutRequest(
-        challenger(version, storage_uri, registry), parameters, override.text, kserve_version
-    )
+    rolled_out = replace(challenger(version, storage_uri, registry), runtime=runtime or "")
+    request = launch.RolloutRequest(rolled_out, parameters, override.text, kserve_version)
     overrides = measuring.overrides
     overrides["limits"] = {**(settings or RunSettings()).rollout.get("limits", {}), **overrides["limits"]}
     if dry_run:

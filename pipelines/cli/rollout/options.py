@@ -29,6 +29,14 @@ KServeVersionOption = Annotated[
         "0.21, or if it is not known, only Knative mode can roll out."
     ),
 ]
+RuntimeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="ServingRuntime that its pods run by, if the bundle needs that of another release; a promotion moves the "
+        "service to it, and a rollback returns to the one before. That of what serves if not given.",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ OPTIONS = {
     "probe_texts": "probe_texts",
     "probe_budget": "probe_budget",
     "kserve_version": "kserve_version",
+    "runtime": "runtime",
     "absolute_bounds": "absolute_bounds",
 }
 

@@ -8,6 +8,8 @@ from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 
 TWO = Challenger("2", "s3://models/content-filter/2")
+#: The same, by the runtime of another release.
+NEXT = replace(TWO, runtime="next")
 STEPS = (1, 25, 50, 100)
 SETTLE = 5
 
@@ -15,10 +17,11 @@ SETTLE = 5
 class Rollout:
     """Takes one step a second; ``kill`` replaces the process by one with nothing in memory."""
 
-    def __init__(self, world, challenger=TWO):
+    def __init__(self, world, challenger=TWO, before=None):
+        """``before``: what served before the last promotion, if that kept it."""
         self.world, self.challenger = world, challenger
         self.kill()
-        self.stable = self.mover.mode.stable(self.mover.read())
+        self.stable = self.mover.mode.stable(self.mover.read(), before)
 
     def kill(self):
         self.mover = Mover(ApiServer(self.world), "filter", SETTLE, clock=lambda: self.world.now)

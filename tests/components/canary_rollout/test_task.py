@@ -17,7 +17,7 @@ from tests.components.canary_rollout.stand_in import standard_world
 from tests.components.canary_rollout.stand_in.api_server import ApiServer
 from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE, Served
 
-JOB = RolloutJob(ServiceRef("filter", "arena"), RolloutSettings(), None, "en")
+JOB = RolloutJob(ServiceRef("filter", "arena"), RolloutSettings(runtime="next"), None, "en")
 
 
 @pytest.fixture
@@ -74,6 +74,7 @@ def done_with(artifacts, tmp_path, monkeypatch):
         return at(Phase.PROMOTED)
 
     def start(service, registry, request, options):
+        assert request.challenger.runtime == "next"
         done.append((f"start {request.challenger.version}", options))
         return at(Phase.PROMOTED)
 

@@ -7,9 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from content_arena.components.canary_rollout.kube import service_creation
 from content_arena.components.canary_rollout.kube.client import AwayError
 from content_arena.components.promotion import first_service
 from content_arena.components.registry import tags
+from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import InputError
 from tests.import_graph import ROOT
@@ -44,6 +46,19 @@ def champion(version=7):
     return RegisteredVersion(version, "0" * 64, 0, tags={tags.STORAGE_URI: f"s3://models/content-filter/{version}/"})
 
 
+def test_its_runtime_is_that_of_the_release():
+    def runtime(template):
+        return first_service.manifest(template, "content-filter", champion())["spec"]["predictor"]["model"].get(
+            "runtime"
+        )
+
+    assert runtime(TEMPLATE | {"runtime": "content-arena-9"}) == "content-arena-9"
+    # A template of before has it in its manifest.
+    of_before = {"patch-00.yaml": "spec: {predictor: {model: {runtime: content-arena}}}"}
+    assert runtime(TEMPLATE | of_before) == "content-arena"
+    assert runtime(TEMPLATE) is None
+
+
 def test_it_is_created_once_from_the_address_that_was_published():
     cluster = Cluster()
     (line,) = first_service.ensure(cluster, "content-filter", champion())
@@ -59,6 +74,25 @@ def test_it_is_created_once_from_the_address_that_was_published():
     assert predictor["storageContainerName"] == "content-arena"
     assert first_service.ensure(cluster, "content-filter", champion(8)) == []
     assert len(cluster.made) == 1
+
+
+def test_after_a_restore_a_command_creates_it_for_the_champion_that_is_there(monkeypatch, capsys):
+    cluster, aliases = Cluster(), {"champion": champion()}
+    monkeypatch.setattr(Registry, "__init__", lambda self, uri: None)
+    monkeypatch.setattr(Registry, "aliases", lambda self: aliases)
+    monkeypatch.setattr(service_creation, "ServiceCreationClient", lambda namespace: cluster)
+    monkeypatch.delenv(first_service.SERVICE, raising=False)
+    assert first_service.main() == 2
+    assert "CONTENT_ARENA_SERVICE is not set" in capsys.readouterr().err
+    monkeypatch.setenv(first_service.SERVICE, "arena/content-filter")
+    assert first_service.main() == 0
+    assert len(cluster.made) == 1
+    assert "is created, from s3://models/content-filter/7/" in capsys.readouterr().out
+    assert first_service.main() == 0
+    assert "is there already" in capsys.readouterr().out
+    aliases.clear()
+    assert first_service.main() == 2
+    assert "no champion that was published" in capsys.readouterr().err
 
 
 def test_where_gitops_owns_it_the_manifest_is_printed_and_nothing_created():

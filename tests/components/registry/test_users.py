@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sqlite3
+
 import pytest
 import requests
 
@@ -162,3 +166,27 @@ def test_a_password_is_not_in_what_is_printed_of_a_user():
     assert "what-the" not in repr(users.from_environment(ENVIRONMENT))
     with pytest.raises(InputError, match="STAGES_USERNAME and STAGES_PASSWORD"):
         users.from_environment({})
+
+
+def test_users_whose_secrets_are_lost_are_made_anew_by_the_steps_of_the_readme(tmp_path, monkeypatch, as_user):
+    """Their passwords come back with a database that is restored."""
+    settings = MANIFESTS / "base/arena/mlflow/basic_auth.ini"
+    with mlflow_server.with_users(tmp_path, settings) as url:
+        log_in(monkeypatch, "admin", mlflow_server.ADMIN_PASSWORD)
+        users.ensure(url, users.from_environment(ENVIRONMENT))
+        as_user("stages")
+        Tracking(url, "before").log("train", {"loss": 0.5})
+    (statements,) = re.findall(r"'(delete from user_role_assignments;[^']*)'", (MANIFESTS / "README.md").read_text())
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as opened:
+        opened.executescript(statements)
+    new = {name: f"new-{value}" if name.endswith("PASSWORD") else value for name, value in ENVIRONMENT.items()}
+    with mlflow_server.with_users(tmp_path, settings, "the-new-administrators-own") as url:
+        log_in(monkeypatch, "admin", "the-new-administrators-own")
+        users.ensure(url, users.from_environment(new))
+        log_in(monkeypatch, "stages", new["STAGES_PASSWORD"])
+        again = Tracking(url, "before")
+        again.log("train", {"loss": 0.25})
+        assert again.client.get_run(again.run_id).data.metrics["train.loss"] == 0.25
+        as_user("stages")
+        with pytest.raises(ArenaError, match="does not know the user stages"):
+            Registry(url).versions()

@@ -11,7 +11,11 @@ import requests
 import yaml
 
 from content_arena.components.registry.registry import Registry
+from content_arena.components.shared import tracking
 from tests.manifests.forwarding import forwarded
+from tests.manifests.node.elsewhere import backup_server
+from tests.manifests.node.elsewhere import name_it as elsewhere_is_named
+from tests.manifests.readme import commands
 from tests.manifests.rendering import NAMESPACE, kubectl
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
@@ -111,6 +115,51 @@ def test_removed_and_applied_again_the_data_is_there(champion, predictor, overla
     kubectl("rollout", "restart", "deployment/predictor", IN)
     kubectl("rollout", "status", "deployment/predictor", IN, "--timeout=10m")
     assert versions_that_answer() == {f"sha-{champion.digest[:12]}"}
+
+
+def test_a_deleted_namespace_comes_back_by_the_steps_of_the_readme(champion, overlay, manifests, note):
+    """KServe's controller is not needed: its definition takes the InferenceService."""
+    with backup_server(manifests):
+        elsewhere_is_named(manifests)
+        before = kept(manifests)
+        kubectl("apply", "--kustomize", str(manifests.root / "jobs/backup"))
+        kubectl("create", "job", "--from=cronjob/backup", "backup-now", IN)
+        kubectl("wait", "--for=condition=complete", "job/backup-now", IN, "--timeout=30m")
+        kubectl("delete", "namespace", NAMESPACE, "--timeout=10m")
+
+        started = time.monotonic()
+        kubectl("create", "namespace", NAMESPACE)
+        kubectl("apply", "--kustomize", str(manifests.root / "secrets"))
+        elsewhere_is_named(manifests)
+        kubectl("apply", "--kustomize", overlay)
+        everything_is_ready()
+        over = commands("Restoring over what is there")
+        # Without KServe's controller nothing becomes Ready.
+        lines = commands("After the namespace was deleted").splitlines()
+        script = over + "\n".join(line for line in lines if "condition=Ready" not in line)
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=manifests.root.parent, capture_output=True, text=True, timeout=3600
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        assert kept(manifests) == before
+        note(f"a deleted namespace came back in {time.monotonic() - started:.0f} s")
+    try:
+        (service,) = json.loads(kubectl("get", "inferenceservices", IN, "--output=json"))["items"]
+        uri = service["spec"]["predictor"]["model"]["storageUri"]
+        assert uri == champion.storage_uri
+    finally:
+        kubectl("delete", "inferenceservices", "--all", IN)
+
+
+def kept(manifests):
+    """The champion, and what every run has logged."""
+    with forwarded("service/mlflow", 5000, NAMESPACE) as url, logged_in(manifests):
+        champion = Registry(url).aliases()[Registry.CHAMPION]
+        client = tracking.connect(url)
+        experiments = [each.experiment_id for each in client.search_experiments()]
+        runs = {run.info.run_id: run.data.metrics for run in client.search_runs(experiments)}
+    assert runs
+    return champion.version, champion.digest, runs
 
 
 def revisions(overlay):

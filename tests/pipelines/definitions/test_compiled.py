@@ -6,10 +6,12 @@ from kfp import compiler
 
 from content_arena.components.canary_rollout.kube.kubeconfig import TOKEN_VARIABLE
 from content_arena.components.corpus_preparation.databases import PASSWORD, USER
+from content_arena.components.shared import tracking_login
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines.definitions import arena, battle, retrain
 from content_arena.pipelines.definitions.placement import Placement, RolloutPlacement
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES, STAGES
+from tests.import_graph import ROOT
 
 GPU = Placement(shards=3, gpu_stages=GPU_STAGES, checkpoint_claim="arena-checkpoints", labels={"team": "trust"})
 ROLLOUT = Placement(
@@ -117,6 +119,25 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
         if task in ("prepare-corpus", "bootstrap-champion"):
             wanted.add("arena-forget")
         assert names == wanted, task
+
+
+@every_pipeline
+def test_every_task_has_mlflows_login_by_reference_and_under_the_names_that_its_client_reads(compiled, name):
+    example = (ROOT / "manifests/secrets/arena-mlflow.example.env").read_text()
+    given = {line.split()[0] for line in example.splitlines() if not line.startswith("#")}
+    assert compiled[name].settings.keys() == compiled[name].containers.keys()
+    for task, setting in compiled[name].settings.items():
+        (secret,) = [
+            each
+            for each in setting["secretAsEnv"]
+            if each["secretNameParameter"]["runtimeValue"]["constant"] == "arena-mlflow"
+        ]
+        login = {tracking_login.USERNAME, tracking_login.PASSWORD}
+        assert {pair["envVar"]: pair["secretKey"] for pair in secret["keyToEnv"]} == {each: each for each in login}
+        assert login <= given
+        # An MLflow without a login needs no Secret; one with it refuses, and says that both variables are not set.
+        assert secret["optional"] is True
+        assert not login & {each["name"] for each in compiled[name].containers[task].get("env", [])}, task
 
 
 @pytest.mark.parametrize("task", ["roll-out", "close-run"])

@@ -37,7 +37,7 @@ EVERYTHING = {
         "start_seconds": 6.0, "move_seconds": 7.0, "deadline_seconds": 800.0,
         "keep_seconds": 9.0,
         "approvals": [100], "limits": {"psi": 0.4}, "prometheus": "http://there", "probe_texts": 9, "probe_budget": 10,
-        "kserve_version": "0.21", "absolute_bounds": True,
+        "kserve_version": "0.21", "runtime": "next", "absolute_bounds": True,
     },
 }  # fmt: skip
 

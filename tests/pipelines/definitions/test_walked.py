@@ -89,6 +89,7 @@ def test_images_and_gpu_nodes_are_those_of_the_cluster(compile_to, tmp_path):
     path.write_text(
         "# another cluster\nCOMPONENT_IMAGE=r.example.com/c:9\nCOMPONENT_IMAGE_CUDA=r.example.com/c:9-cuda\n"
         "GPU_LABEL=accelerator\nGPU_LABEL_VALUE=l4\nGPU_TAINT=gpu\nSTORAGE_CLASS=fast\n"
+        "SERVING_RUNTIMES=content-arena-9 content-arena-8\n"
     )
     packages = compile_to("--gpu", "train_qlora", "--cluster-settings", str(path))
     executors = Driver(packages["retrain"], "run-1", Cluster()).executors
@@ -99,6 +100,7 @@ def test_images_and_gpu_nodes_are_those_of_the_cluster(compile_to, tmp_path):
     settings = executors["train-qlora"][1]
     assert settings["nodeSelector"]["labels"] == {"accelerator": "l4"}
     assert [one["key"] for one in settings["tolerations"]] == ["gpu"]
+    assert walked(packages["retrain"]).inputs("roll-out").parameters["runtime"] == "content-arena-9"
 
 
 def test_the_settings_of_the_manifests_can_be_read_and_a_missing_value_is_named(tmp_path):

@@ -18,7 +18,8 @@ from tests.components.canary_rollout.stand_in.objects import Stored, copied_to_p
 
 def service() -> Json:
     env = [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}]
-    model = {"modelFormat": {"name": "content-arena"}, "storageUri": "s3://models/content-filter/1", "env": env}
+    model = {"modelFormat": {"name": "content-arena"}, "runtime": "content-arena",
+             "storageUri": "s3://models/content-filter/1", "env": env}  # fmt: skip
     metadata = {"name": "filter", "annotations": {"serving.kserve.io/deploymentMode": "Knative"}}
     return {"metadata": metadata, "spec": {"predictor": {"minReplicas": 1, "model": model}}}
 

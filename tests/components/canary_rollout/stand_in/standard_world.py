@@ -27,7 +27,8 @@ class _Pod:
 
 def service(min_replicas: int = 2, name: str = "v1") -> Json:
     env = [{"name": "OTHER", "value": "kept"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}]
-    model = {"modelFormat": {"name": "content-arena"}, "storageUri": "s3://models/content-filter/1", "env": env}
+    model = {"modelFormat": {"name": "content-arena"}, "runtime": "content-arena",
+             "storageUri": "s3://models/content-filter/1", "env": env}  # fmt: skip
     predictor = {"name": name, "minReplicas": min_replicas, "maxReplicas": 6, "model": model,
                  "storageContainerName": STORAGE_CONTAINER}  # fmt: skip
     metadata = {"name": "filter", "annotations": {"serving.kserve.io/deploymentMode": "Standard"}}

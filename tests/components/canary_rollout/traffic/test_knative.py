@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from content_arena.components.canary_rollout.plan.state import Challenger
 from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal, TrafficError, Wait
-from tests.components.canary_rollout.moves import SETTLE, STEPS, TWO, Rollout
+from tests.components.canary_rollout.moves import NEXT, SETTLE, STEPS, TWO, Rollout
 from tests.components.canary_rollout.stand_in.knative_world import KnativeWorld, service
 
 ONE = "s3://models/content-filter/1"
@@ -98,15 +98,16 @@ def test_users_who_are_sent_to_the_revision_before_stables_come_back_to_stable()
 lags = st.fixed_dictionaries(
     {"start": st.integers(0, 6), "status_lag": st.integers(0, 3), "gateway_lag": st.integers(0, SETTLE - 1)}
 )
+challengers = st.sampled_from([TWO, NEXT])
 #: For each step: a pause in seconds, and whether the process is killed.
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
 @settings(max_examples=60)
-@given(lags, seconds, st.sampled_from([1, 25, 50, 100]), st.booleans())
-def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, last, is_broken):
+@given(lags, seconds, st.sampled_from([1, 25, 50, 100]), st.booleans(), challengers)
+def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, last, is_broken, challenger):
     world = KnativeWorld(service(), **lag, broken=[TWO.storage_uri] if is_broken else [])
-    rollout = Rollout(world)
+    rollout = Rollout(world, challenger)
     goals = iter([Goal(Aim.STAGED), *(Goal(Aim.SHIFTED, step) for step in STEPS if step <= last)])
     goal = next(goals)
     for pause, is_killed in days:
@@ -125,10 +126,10 @@ def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, la
 
 
 @settings(max_examples=30)
-@given(lags, seconds)
-def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
+@given(lags, seconds, challengers)
+def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days, challenger):
     world = KnativeWorld(service(), **lag)
-    rollout = Rollout(world)
+    rollout = Rollout(world, challenger)
     rollout.through(*STEPS)
     for pause, is_killed in days:
         rollout.once(Goal(Aim.PROMOTED))
@@ -136,6 +137,7 @@ def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
         if is_killed:
             rollout.kill()
     rollout.to(Goal(Aim.PROMOTED))
+    assert world.stored.value["spec"]["predictor"]["model"]["runtime"] == (challenger.runtime or "content-arena")
     assert (world.lost, most(world)) == (0, (100, 100))
 
 

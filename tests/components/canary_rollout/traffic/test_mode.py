@@ -5,11 +5,7 @@ from content_arena.components.canary_rollout.traffic.knative import Knative
 from content_arena.components.canary_rollout.traffic.mode import (
     StableSpec,
     View,
-    configured_sha256,
-    configured_version,
     mode_of,
-    model_of,
-    version_of,
 )
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
@@ -41,36 +37,6 @@ def test_the_mode_is_found_from_the_service(annotation, status, mode):
 def test_any_other_mode_is_refused(annotation, found):
     with pytest.raises(InputError, match=f"deployment mode {found}"):
         mode_of(service(annotation))
-
-
-def predictor(*env):
-    return {"model": {"storageUri": "s3://models/content-filter/7/", "env": list(env)}}
-
-
-def test_the_version_is_configured_or_the_end_of_the_bundles_address():
-    variable = {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "8"}
-    assert version_of(predictor(variable)) == "8"
-    assert version_of(predictor()) == "7"
-    assert configured_version(predictor()) is None
-
-
-def test_another_bundle_keeps_the_other_variables_and_changes_no_original():
-    given = predictor({"name": "A", "value": "1"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "7"})
-    assert model_of(given, "s3://x", "9", "") == {
-        "storageUri": "s3://x",
-        "env": [{"name": "A", "value": "1"}, {"name": "CONTENT_ARENA_MODEL_VERSION", "value": "9"}],
-    }
-    assert configured_version(given) == "7"
-    assert model_of(predictor(), "s3://x", None, "") == {"storageUri": "s3://x", "env": None}
-
-
-def test_another_bundle_has_its_own_digest_or_none():
-    given = predictor({"name": "CONTENT_ARENA_EXPECTED_SHA256", "value": "a" * 64})
-    assert configured_sha256(given) == "a" * 64
-    assert configured_sha256(predictor()) == ""
-    other = model_of(given, "s3://x", None, "b" * 64)
-    assert other["env"] == [{"name": "CONTENT_ARENA_EXPECTED_SHA256", "value": "b" * 64}]
-    assert model_of(given, "s3://x", None, "")["env"] is None
 
 
 def test_the_stable_spec_is_recorded_under_the_same_keys_as_before():

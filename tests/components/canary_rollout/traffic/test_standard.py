@@ -9,7 +9,7 @@ from content_arena.components.canary_rollout.traffic.mode import Aim, Done, Goal
 from content_arena.components.canary_rollout.traffic.mover import fingerprint
 from content_arena.components.canary_rollout.traffic.routes import weights
 from content_arena.components.canary_rollout.traffic.standard import Standard
-from tests.components.canary_rollout.moves import SETTLE, STEPS, TWO, Rollout
+from tests.components.canary_rollout.moves import NEXT, SETTLE, STEPS, TWO, Rollout
 from tests.components.canary_rollout.stand_in.standard_world import StandardWorld, service
 
 
@@ -129,17 +129,18 @@ def test_a_name_is_taken_again_once_the_status_no_longer_lists_it():
 lags = st.fixed_dictionaries(
     {"start": st.integers(0, 6), "route_lag": st.integers(0, 4), "gateway_lag": st.integers(0, SETTLE - 1)}
 )
+challengers = st.sampled_from([TWO, NEXT])
 #: For each step: a pause in seconds, and whether the process is killed.
 seconds = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60)
 
 
 @settings(max_examples=60)
-@given(lags, seconds, st.integers(1, 4), st.sampled_from([1, 25, 50, 100]))
-def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, min_replicas, last):
+@given(lags, seconds, st.integers(1, 4), st.sampled_from([1, 25, 50, 100]), challengers)
+def test_nothing_is_lost_however_slow_the_cluster_and_often_killed(lag, days, min_replicas, last, challenger):
     """On the way up and on the way back."""
     given_service = service(min_replicas)
     world = StandardWorld(given_service, **lag)
-    rollout = Rollout(world)
+    rollout = Rollout(world, challenger)
     goals = iter([Goal(Aim.STAGED), *(Goal(Aim.SHIFTED, step) for step in STEPS if step <= last)])
     goal = next(goals)
     for pause, is_killed in days:
@@ -168,10 +169,10 @@ def test_a_share_that_is_withdrawn_at_once_loses_nothing(route_lag, pause):
 
 
 @settings(max_examples=30)
-@given(lags, seconds)
-def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
+@given(lags, seconds, challengers)
+def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days, challenger):
     world = StandardWorld(service(), **lag)
-    rollout = Rollout(world)
+    rollout = Rollout(world, challenger)
     rollout.through(*STEPS)
     for pause, is_killed in days:
         rollout.once(Goal(Aim.PROMOTED))
@@ -179,6 +180,7 @@ def test_a_promotion_that_is_killed_is_finished_by_the_next(lag, days):
         if is_killed:
             rollout.kill()
     rollout.to(Goal(Aim.PROMOTED))
+    assert world.stored.value["spec"]["predictor"]["model"]["runtime"] == (challenger.runtime or "content-arena")
     assert promoted(world) == ("v2", TWO.storage_uri, None)
     assert world.lost == 0
 

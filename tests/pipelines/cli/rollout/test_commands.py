@@ -33,6 +33,22 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(cluster):
     assert [patch["percent"] for patch in plan["patches"]][-1] == 100
 
 
+def test_a_challenger_may_need_another_runtime(cluster, tmp_path):
+    file = tmp_path / "arena.toml"
+    file.write_text('[rollout]\nruntime = "next"\n')
+    for given in (["--runtime", "next"], ["--settings", file]):
+        code, plan = answer(*START, "--dry-run", *given)
+        assert (code, plan["runtime"]) == (0, "next")
+        models = [
+            entry["predictor"]["model"]
+            for patch in plan["patches"]
+            for entry in patch["body"]["spec"].get("canary") or []
+        ]
+        assert {model["runtime"] for model in models} == {"next"}
+    # That of what serves is no other one.
+    assert answer(*START, "--dry-run", "--runtime", "content-arena")[1]["runtime"] is None
+
+
 @pytest.mark.parametrize("option", [[], ["--dry-run"]])
 def test_an_older_kserve_is_refused_in_standard_mode_unless_its_version_is_given(option, cluster):
     cluster.api.storage_initializer = "kserve/storage-initializer:v0.20.0"
