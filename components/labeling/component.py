@@ -31,16 +31,17 @@ def label_attacks(
         review_tasks: The same as tasks for Label Studio, JSON.
         corpus_labels: JSON: texts of the corpus whose labels are probably wrong, by id, and sources that label
             otherwise than the rest.
-        metrics: n_labelled, n_review, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
+        metrics: n_labelled, n_review, n_judged, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
-        settings: Settings by section; [labeling] is read.
+        settings: Settings by section; [labeling] and [llm] are read.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
     """
     from pathlib import Path
 
     from content_arena.components.labeling import labeling
     from content_arena.components.labeling.settings import LabelingSettings
+    from content_arena.components.shared.chat import ChatSettings
     from content_arena.components.shared.settings import read
 
     figures = labeling.label_attacks(
@@ -50,6 +51,7 @@ def label_attacks(
         lang=lang,
         pipeline_run=pipeline_run,
         settings=read("label_attacks", LabelingSettings, settings),
+        chat=read("label_attacks", ChatSettings, settings),
         tracking_uri=tracking_uri or None,
     )
     for name, value in figures.items():

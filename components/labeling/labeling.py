@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from content_arena.components.labeling import quality, queue, review
-from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL, settled, waiting
+from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL, Said, settled, waiting
+from content_arena.components.labeling.judge import Judge, JudgeVoter
 from content_arena.components.labeling.quality import CorpusLabels
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.shared import kept_answers, records
-from content_arena.components.shared.stage import log, stage
+from content_arena.components.shared.chat import ChatSettings
+from content_arena.components.shared.stage import log, note, stage
 from content_arena.components.shared.tracking import Tracking
 
 STAGE = "label_attacks"
@@ -48,6 +52,7 @@ def label_attacks(
     pipeline_run: str,
     tracking_uri: str | None = None,
     settings: LabelingSettings = LabelingSettings(),  # noqa: B008 - frozen
+    chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Labels attacks, keeps them in MLflow for every later training, and queues doubtful ones for review.
 
@@ -61,15 +66,17 @@ def label_attacks(
         pipeline_run: Id of the pipeline run.
         tracking_uri: MLflow server; the environment's if None.
         settings: How sure a label has to be.
+        chat: How an LLM is asked, if one judges.
 
     Returns:
-        n_labelled, n_review, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
+        n_labelled, n_review, n_judged, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
     """
     attacks = records.read(records.Attack, attacks_path)
     tracking = Tracking(tracking_uri, pipeline_run)
     said = settled(kept_answers.read(tracking.client))
     log(STAGE, f"labelling {len(attacks)} attacks; people said what {len(said.texts)} texts are")
     labelled = review.label(attacks, min_confidence=settings.min_confidence, said=said)
+    labelled, n_judged = _judged(labelled, said, settings, chat)
     records.write(records.LabelledAttack, labelled, written.labelled)
     doubtful = waiting(labelled, said).assign(battle=pipeline_run)
     for path, write in ((written.review, queue.spreadsheet), (written.tasks, queue.label_studio)):
@@ -82,6 +89,7 @@ def label_attacks(
     metrics = {
         "n_labelled": float(len(labelled)),
         "n_review": float(len(doubtful)),
+        "n_judged": float(n_judged),
         "n_by_people": float(labelled["label_source"].isin([PERSON, PERSON_OF_ORIGINAL]).sum()),
         "mean_confidence": float(labelled["label_confidence"].mean()),
         "n_doubtful_labels": float(len(corpus_labels.doubtful)),
@@ -93,6 +101,23 @@ def label_attacks(
     for line in _findings(corpus_labels):
         log(STAGE, line)
     return metrics
+
+
+def _judged(
+    labelled: pd.DataFrame, said: Said, settings: LabelingSettings, chat: ChatSettings
+) -> tuple[pd.DataFrame, int]:
+    """Adds an LLM's votes on texts that wait for a person, those first that a person is asked about first.
+
+    Returns:
+        The table, and how many texts have its vote.
+    """
+    if not settings.judged_texts:
+        return labelled, 0
+    texts = queue.one_per_text(waiting(labelled, said)).head(settings.judged_texts)["perturbed_text"].tolist()
+    judge = Judge.open(chat)
+    votes = judge.verdicts(texts)
+    note(STAGE, judge.summary(len(texts)))
+    return review.with_votes(labelled, JudgeVoter(votes)), sum(vote == vote for vote in votes.values())
 
 
 def _findings(found: CorpusLabels) -> Iterator[str]:

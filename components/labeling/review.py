@@ -65,3 +65,18 @@ def label(
         ],
     )
     return applied(labelled, said)
+
+
+def with_votes(labelled: pd.DataFrame, voter: Voter) -> pd.DataFrame:
+    """Labelled attacks with the votes of one more voter, which has no weight: no label changes.
+
+    Args:
+        labelled: Rows of LabelledAttack.
+        voter: Abstains where its vote is NaN.
+    """
+    added = voter.vote(labelled).tolist()
+    votes = [
+        json.dumps(json.loads(votes) | {voter.name: round(vote, 4)}) if vote == vote else votes
+        for votes, vote in zip(labelled["votes"], added, strict=True)
+    ]
+    return labelled.assign(votes=votes)

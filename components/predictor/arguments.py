@@ -23,6 +23,8 @@ from content_arena.components.predictor.sources import EXPECTED_SHA256_VARIABLE,
 
 #: Default of the option that names a second bundle.
 SHADOW_VARIABLE = "CONTENT_ARENA_SHADOW"
+#: Default of the option that bounds the cache of scores.
+CACHE_VARIABLE = "CONTENT_ARENA_CACHE"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class ServeOptions:
         deadline: Seconds until a request has a 504, from when its body was read.
         expected_sha256: SHA-256 (hex) that the bundle has to have; None for any.
         shadow: A second bundle that scores users' texts off the request path; None for none.
+        cache: Windows (of up to 128 tokens) whose scores are kept; 0 for none.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +47,7 @@ class ServeOptions:
     deadline: float = DEADLINE_SECONDS
     expected_sha256: str | None = None
     shadow: BundleSource | None = None
+    cache: int = 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,6 +91,13 @@ def parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=DEADLINE_SECONDS,
         help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
+    )
+    made.add_argument(
+        "--cache",
+        type=_size,
+        default=os.environ.get(CACHE_VARIABLE) or 0,
+        help="windows (a text has one, a long one several) whose scores are kept for the next request that has them "
+        f"(default: ${CACHE_VARIABLE}, else 0)",
     )
     _add_door_options(made)
     made.add_argument(
@@ -159,6 +170,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"got {number}, wanted at least 1")
+    return number
+
+
+def _size(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"got {number}, wanted at least 0")
     return number
 
 

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.predictor import metrics
+from content_arena.components.predictor.jobs import Job
 from content_arena.components.predictor.judgement import Judgement, confidence
 from content_arena.components.predictor.limits import Limits
-from content_arena.components.predictor.scheduler import Job, Scheduler
+from content_arena.components.predictor.scheduler import Scheduler
 from content_arena.components.shared.errors import ArenaError, BundleError
 from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH

@@ -38,6 +38,7 @@ class Limits:
         deadline: Seconds until a request whose body was read and unpacked has an answer.
         body_seconds: Seconds that a body may take to arrive, and again to be unpacked if it is packed.
         held_bytes: Bytes of large bodies in memory, over all requests.
+        cached_windows: Windows whose scores are kept for the next request that has them; 0 for none.
     """
 
     text_tokens: int = 8_192
@@ -46,3 +47,4 @@ class Limits:
     deadline: float = DEADLINE_SECONDS
     body_seconds: float = 10.0
     held_bytes: int = 64 * MIB
+    cached_windows: int = 0

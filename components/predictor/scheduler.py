@@ -1,8 +1,10 @@
 """Scores the texts of many requests in turn, so that a short request does not wait behind a long one.
 
 A request's work is cut into steps that take a fraction of a second: a few texts are read and tokenised, or a batch of
-windows is scored. As many threads as the filter has sessions take step after step, of the request with the least work
-left. Taking turns would be fair too, but under load all long requests would miss their deadline together. An eighth of
+windows is scored. As many threads as the filter has take step after step, of the request with the fewest batches left,
+and of two with as many, of the older. A batch is filled up with what other requests have of about the same length.
+Tokens are not compared: among requests of one batch each, the longest would wait until there are no others.
+Taking turns would be fair too, but under load all long requests would miss their deadline together. An eighth of
 the work is done for the oldest request: it comes to an end, whatever arrives. It is a share of the work and not of the
 steps: a step of a long request takes up to twenty times as long as one of a short request.
 Source: Schrage 1968, shortest remaining processing time.
@@ -16,31 +18,27 @@ import itertools
 import operator
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.predictor.cache import ScoreCache
+from content_arena.components.predictor.jobs import Job, Part, company
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import RequestError
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.windows import Window
+from content_arena.components.shared.windows import BATCH_TOKENS, Window
 
 #: A step reads texts until they have this many characters.
 _READ_CHARACTERS = 4_096
-#: Tokens of a batch, padding included: more are no faster, and make others wait. A window of 128 tokens took 33 ms of a
-#: core, alone and in batches of 2, 3 and 4.
-_BATCH_TOKENS = 256
 #: One part of so many of the work is done for the oldest request.
 _PARTS = 8
-#: Requests above this many tokens leave a quarter of the queue to the smaller ones.
+#: Requests above this many tokens leave a quarter of the queue to the smaller ones, and are not read before their turn.
 _SMALL_REQUEST_TOKENS = 512
-#: Characters of a token, to estimate a request's cost before it was read.
-_CHARACTERS_PER_TOKEN = 4
-_WORK, _AGE = operator.attrgetter("left", "number"), operator.attrgetter("number")
+_WORK, _AGE = operator.attrgetter("n_steps", "number"), operator.attrgetter("number")
 
 
 class OverloadedError(ArenaError):
@@ -55,50 +53,14 @@ class ClosingError(ArenaError):
     """The server ends before the request is finished (HTTP 503)."""
 
 
-class Job:
-    """The texts of one request on their way.
-
-    Attributes:
-        result: float32[n, columns], the scores of :meth:`ContentFilter.score_all`, once they are there; cancel it to
-            give the job up.
-        seconds: Time that its steps took so far, without waiting.
-        left: Tokens that are not scored yet; an estimate until all texts are read.
-        number: Jobs that came later have higher ones.
-    """
-
-    def __init__(self, texts: Sequence[str], most: int, columns: int = 1) -> None:
-        """Takes checked texts; they are charged as ``most`` tokens at most until they are read."""
-        self.texts = texts
-        self.result: Future[npt.NDArray[np.float32]] = Future()
-        self.seconds = 0.0
-        self.charge = min(most, sum(2 + len(text) // _CHARACTERS_PER_TOKEN for text in texts))
-        self.left = self.charge
-        self.number = 0
-        self.n_read = 0
-        self.n_tokens = 0
-        self.windows: list[Window] = []
-        self.batches: deque[list[Window]] = deque()
-        self.n_at_work = 0
-        self.scores = np.zeros((len(texts), columns), dtype=np.float32)
-
-    @property
-    def is_read(self) -> bool:
-        """Whether all texts are cut into windows."""
-        return self.n_read == len(self.texts)
-
-    @property
-    def next_tokens(self) -> int:
-        """Tokens of its next step; of one that reads texts, those of the batch that may follow at once."""
-        return sum(len(window.ids) for window in self.batches[0]) if self.batches else min(self.left, _BATCH_TOKENS)
-
-
 class Scheduler:
     """Threads that score jobs."""
 
     def __init__(self, content_filter: ContentFilter, limits: Limits) -> None:
-        """Starts a thread for each of the filter's sessions."""
+        """Starts as many threads as the filter has."""
         self._filter = content_filter
         self._limits = limits
+        self._cache = ScoreCache(limits.cached_windows)
         self._capacity = limits.queue_tokens * content_filter.threads
         #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
         self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
@@ -180,61 +142,87 @@ class Scheduler:
             step()
 
     def _next_step(self) -> Callable[[], None] | None:
-        """The next step of the job whose turn it is; None if there is nothing to do."""
-        while self._waiting:
-            job = self._next_job()
-            self._waiting.remove(job)
-            if not job.result.done():
-                return self._take_batch(job) if job.is_read else functools.partial(self._read, job)
-        return None
+        """What is to be done next; None if there is nothing to do.
+
+        Small requests are read as soon as a thread is free, so that there are many to make a batch of.
+        """
+        self._waiting = {job for job in self._waiting if not job.result.done()}
+        if unread := self._small_unread():
+            self._waiting.difference_update(unread)
+            return functools.partial(self._read, unread)
+        if not self._waiting:
+            return None
+        job = self._next_job()
+        self._waiting.remove(job)
+        return self._take_batch(job) if job.is_read else functools.partial(self._read, [job])
+
+    def _small_unread(self) -> list[Job]:
+        found: list[Job] = []
+        n_characters = 0
+        for job in sorted((job for job in self._waiting if not job.is_read), key=_AGE):
+            if job.charge <= _SMALL_REQUEST_TOKENS and n_characters < _READ_CHARACTERS:
+                n_characters += sum(map(len, job.texts[job.n_read :]))
+                found.append(job)
+        return found
 
     def _next_job(self) -> Job:
-        """The waiting job with the least work left, or the oldest, if that has its part coming."""
+        """The waiting job with the least batches left, or the oldest, if that has its part coming."""
         oldest, least = min(self._waiting, key=_AGE), min(self._waiting, key=_WORK)
         if oldest is least:
             return oldest
         if self._credit >= (cost := oldest.next_tokens):
             self._credit -= cost
             return oldest
-        self._credit = min(_BATCH_TOKENS, self._credit + least.next_tokens / (_PARTS - 1))
+        self._earn(least.next_tokens)
         return least
+
+    def _earn(self, tokens: int) -> None:
+        """Gives the oldest job its part of work that is done for others."""
+        self._credit = min(BATCH_TOKENS, self._credit + tokens / (_PARTS - 1))
 
     def _queue(self, job: Job) -> None:
         self._waiting.add(job)
         self._changed.notify()
 
     def _take_batch(self, job: Job) -> Callable[[], None]:
-        batch = job.batches.popleft()
-        job.n_at_work += 1
-        job.left -= sum(len(window.ids) for window in batch)
-        if job.batches:
-            self._queue(job)
-        return functools.partial(self._score, job, batch)
+        """The next batch of a job, filled up with those of others."""
+        parts = [job.take()]
+        oldest = min(self._waiting, key=_AGE, default=job)
+        for other in company(parts[0], self._waiting, self._filter.batch_size):
+            if oldest.number < job.number and other is not oldest:
+                self._earn(other.next_tokens)
+            parts.append(other.take())
+            self._waiting.remove(other)
+        for part in parts:
+            if part.job.batches:
+                self._queue(part.job)
+        return functools.partial(self._score, parts)
 
-    def _read(self, job: Job) -> None:
-        """Reads some of a job's texts; after the last of them, its first batch is scored at once."""
+    def _read(self, jobs: Sequence[Job]) -> None:
+        """Reads jobs, of a long one a part."""
+        for job in jobs:
+            try:
+                self._read_one(job)
+            except Exception as error:  # Whatever it is, it is the answer to this request, and no other's.
+                _fail(job, error)
+        with self._changed:
+            # This thread takes one of the steps that there are now; on a quiet server there is no other.
+            self._changed.notify(max(0, sum(job.n_steps for job in jobs) - 1))
+
+    def _read_one(self, job: Job) -> None:
         start = time.perf_counter()
-        try:
-            job.windows += self._windows(job)
-        except Exception as error:  # Whatever it is, it is the answer to this request, and no other's.
-            _fail(job, error)
-            return
+        job.windows += self._windows(job)
+        known = self._cache.get(job.windows) if job.is_read else []
         job.seconds += time.perf_counter() - start
-        try:
-            with self._changed:
-                if job.result not in self._jobs:  # It was given up meanwhile.
-                    return
-                if not job.is_read:
-                    self._queue(job)
-                    return
-                self._charge(job, job.n_tokens, held=job.charge)
-                job.left = job.n_tokens
-                job.batches.extend(_batches(job.windows, self._filter.batch_size))
-                first = self._take_batch(job)
-        except OverloadedError as error:
-            _fail(job, error)
-            return
-        first()
+        with self._changed:
+            if job.result not in self._jobs:  # It was given up meanwhile.
+                return
+            if not job.is_read or job.divide(self._filter.batch_size, known):
+                if job.is_read:
+                    self._charge(job, job.left, held=job.charge)
+                self._waiting.add(job)
+                return
+        _finish(job)
 
     def _windows(self, job: Job) -> list[Window]:
         begin = end = job.n_read
@@ -258,33 +246,35 @@ class Scheduler:
         job.n_read = end
         return [window._replace(text_index=begin + window.text_index) for window in windows]
 
-    def _score(self, job: Job, batch: list[Window]) -> None:
+    def _score(self, parts: Sequence[Part]) -> None:
+        windows = [window for part in parts for window in part.windows]
         start = time.perf_counter()
         try:
-            scores = self._filter.score_windows(batch)
+            scores = self._filter.score_windows(windows)
         except Exception as error:  # ONNX Runtime has many classes of errors.
-            _fail(job, error)
+            if len(parts) == 1:
+                _fail(parts[0].job, error)
+                return
+            for part in parts:  # It is the answer to one of these requests, and not to the others.
+                self._score([part])
             return
-        seconds = time.perf_counter() - start
+        seconds = (time.perf_counter() - start) / len(windows)
+        self._cache.put(windows, scores)
+        ends = itertools.accumulate(len(part.windows) for part in parts)
+        finished: list[Job] = []
         with self._changed:
-            job.seconds += seconds
-            np.maximum.at(job.scores, [window.text_index for window in batch], scores)
-            job.n_at_work -= 1
-            is_finished = not job.batches and not job.n_at_work
-        if is_finished:
-            with contextlib.suppress(InvalidStateError):
-                job.result.set_result(job.scores)
+            for part, end in zip(parts, ends, strict=True):
+                n = len(part.windows)
+                if part.job.put(part.windows, scores[end - n : end], seconds * n):
+                    finished.append(part.job)
+        for job in finished:
+            _finish(job)
 
 
-def _batches(windows: list[Window], most: int) -> list[list[Window]]:
-    """Batches of windows of about the same length, the shortest first."""
-    batches: list[list[Window]] = []
-    for window in sorted(windows, key=lambda window: len(window.ids)):
-        size = len(window.ids)
-        if not batches or len(batches[-1]) >= most or (len(batches[-1]) + 1) * size > _BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(window)
-    return batches
+def _finish(job: Job) -> None:
+    # The job may have been given up meanwhile.
+    with contextlib.suppress(InvalidStateError):
+        job.result.set_result(job.scores)
 
 
 def _fail(job: Job, error: Exception) -> None:

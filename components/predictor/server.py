@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 from content_arena.components.predictor.adapters.options import NO_ADAPTERS, AdapterOptions
 from content_arena.components.predictor.arguments import ServeOptions, door_options, parser
@@ -68,7 +69,7 @@ def serve(
     options = options or ServeOptions()
     host = options.host
     with _signals() as hang_up, _bind(host, options.port) as listener:
-        with _hidden_arguments():
+        with _light_kserve():
             from content_arena.components.predictor import startup
             from content_arena.components.predictor.adapters.catalogue import Adapters
             from content_arena.components.predictor.request_log import configure_json
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     deadline=given.deadline,
                     expected_sha256=checked_sha256(given.expected_sha256),
                     shadow=source_of(given.shadow) if given.shadow else None,
+                    cache=given.cache,
                 ),
                 door=Door.of(door_options(given)),
                 adapters=AdapterOptions.of(given.api_adapters, given.suggestions),
@@ -144,13 +146,23 @@ def _port_error(host: str, port: int, error: Exception) -> InputError:
 
 
 @contextlib.contextmanager
-def _hidden_arguments() -> Iterator[None]:
-    """Hides sys.argv, which kserve parses when it is first imported."""
+def _light_kserve() -> Iterator[None]:
+    """For the first import of kserve: hides sys.argv, which it parses, and its client of Kubernetes.
+
+    The client, which a server has no use for, imports the package kubernetes: 46 MB of memory and 0.4 s of a processor.
+    """
+    client = ModuleType("kserve.api.kserve_client")
+    client.KServeClient = object  # type: ignore[attr-defined]
+    is_first = "kserve" not in sys.modules
     arguments, sys.argv = sys.argv, sys.argv[:1]
+    if is_first:
+        sys.modules[client.__name__] = client
     try:
         yield
     finally:
         sys.argv = arguments
+        if is_first:
+            del sys.modules[client.__name__]  # Whoever imports it from now on gets the real one.
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import numpy as np
 from content_arena.components.predictor import metrics
 from content_arena.components.predictor.judgement import Judgement
 from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.windows import batches
 
 logger = logging.getLogger("kserve.content_arena")
 
@@ -164,9 +165,9 @@ class Shadow:
             windows = self._filter.windows([text])
             if not self._pause(start):
                 return None
-            for begin in range(0, len(windows), self._filter.batch_size):
+            for batch in batches(windows, self._filter.batch_size):
                 start = time.perf_counter()
-                of_batch = self._filter.score_windows(windows[begin : begin + self._filter.batch_size])
+                of_batch = self._filter.score_windows(batch)
                 scores[index] = np.maximum(scores[index], of_batch[:, 0].max())
                 if not self._pause(start):
                     return None

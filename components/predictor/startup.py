@@ -24,7 +24,7 @@ def loaded(source: BundleSource, options: ServeOptions) -> tuple[ContentFilterMo
     Raises:
         ArenaError: A bundle cannot be served; nothing is left behind.
     """
-    limits = Limits(deadline=options.deadline)
+    limits = Limits(deadline=options.deadline, cached_windows=options.cache)
     loader = Loader(source, limits, options.threads, options.expected_sha256)
     shadow = Shadow(_shadow_filter(options.shadow)) if options.shadow else None
     try:

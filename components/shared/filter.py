@@ -22,13 +22,13 @@ from content_arena.components.shared.cpus import available_cpus
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.ngrams import ngram_ids, padded
 from content_arena.components.shared.reading import Reading
-from content_arena.components.shared.windows import Window, cut, limit
+from content_arena.components.shared.windows import Window, batches, cut, limit
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-#: Texts a thread scores at once.
+#: Most windows that a thread scores at once.
 BATCH_SIZE = 8
 #: Characters that are tokenised before any of them is scored: it bounds the memory for windows.
 _SLICE_CHARACTERS = 1 << 20
@@ -58,7 +58,7 @@ class ContentFilter:
             bundle: An opened bundle.
             version: Registry version to answer with; the first 12 digits of the bundle's SHA-256 if None.
             threads: Batches that are scored in parallel; the number of CPUs this process may use if None (see cpus.py).
-            batch_size: Texts a thread scores at once.
+            batch_size: Most windows that a thread scores at once.
 
         Raises:
             BundleError: The tokenizer or the model cannot be read, or the model lacks the bundle's attributes.
@@ -117,8 +117,8 @@ class ContentFilter:
         scores = np.zeros((len(texts), 1 + len(self.attributes)), dtype=np.float32)
         for begin, end in _slices(texts):
             windows = self.windows(texts[begin:end])
-            batches = [windows[i : i + self.batch_size] for i in range(0, len(windows), self.batch_size)]
-            for batch, batch_scores in zip(batches, self._pool.map(self.score_windows, batches), strict=True):
+            divided = batches(windows, self.batch_size)
+            for batch, batch_scores in zip(divided, self._pool.map(self.score_windows, divided), strict=True):
                 np.maximum.at(scores, [begin + window.text_index for window in batch], batch_scores)
         return scores
 

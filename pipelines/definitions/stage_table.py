@@ -43,7 +43,7 @@ class Stage:
         publishes: Whether it writes bundles to object storage and needs its credentials.
         reads_data: Whether it reads the users' data and needs the credentials of object storage and databases.
         needs_hub: Whether it may load from the Hugging Face hub and needs the token.
-        asks_llm: Whether it may have an LLM write attacks, and needs the LLM's address and key.
+        asks_llm: Whether it may have an LLM write or judge attacks, and needs the LLM's address and key.
         probes: Whether it sends probes to the predictor and needs the token for them.
         rolls_out: Whether it changes what serves, and needs the token of the account that may.
         knows_forgotten: Whether it leaves out or refuses forgotten texts, and needs the key to recognise them.
@@ -115,7 +115,9 @@ DECIDE_RETRAINING = Stage(
     resources=_LIGHT,
     in_generation=False,
 )
-LABEL_ATTACKS = Stage(name="label_attacks", title="Label attacks", package="labeling", resources=_READING)
+LABEL_ATTACKS = Stage(
+    name="label_attacks", title="Label attacks", package="labeling", resources=_READING, asks_llm=True
+)
 TRAIN_QLORA = Stage(
     name="train_qlora",
     title="Train challenger",

@@ -6,7 +6,16 @@ import argparse
 
 from tests.benchmarks import report
 
-NAMES = ("corpus_rows", "battle_throughput", "search_curves", "training_throughput", "stage_seconds")
+NAMES = (
+    "corpus_rows",
+    "battle_throughput",
+    "search_curves",
+    "deepwordbug",
+    "training_throughput",
+    "serving",
+    "serving_costs",
+    "stage_seconds",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,7 +26,16 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     report.pin()
     # Imported here: numerical libraries count the cores when they are imported.
-    from tests.benchmarks import battle_throughput, corpus_rows, search_curves, stage_seconds, training_throughput
+    from tests.benchmarks import (
+        battle_throughput,
+        corpus_rows,
+        deepwordbug,
+        search_curves,
+        serving,
+        serving_costs,
+        stage_seconds,
+        training_throughput,
+    )
 
     if "corpus_rows" in given.only:
         corpus_rows.run(quick=given.quick)
@@ -25,8 +43,14 @@ def main(arguments: list[str] | None = None) -> None:
         battle_throughput.run(quick=given.quick)
     if "search_curves" in given.only:
         search_curves.run(quick=given.quick)
+    if "deepwordbug" in given.only:
+        deepwordbug.run(quick=given.quick)
     if "training_throughput" in given.only:
         training_throughput.run(quick=given.quick)
+    if "serving" in given.only:
+        serving.run(quick=given.quick)
+    if "serving_costs" in given.only:
+        serving_costs.run(quick=given.quick)
     if "stage_seconds" in given.only and not given.quick:
         stage_seconds.run()
 

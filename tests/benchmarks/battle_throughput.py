@@ -151,11 +151,16 @@ def run(quick: bool = False) -> None:
         compare_over_http(bundle, samples.head(_TEXTS_OVER_HTTP), repetitions)
 
 
-def make_bundle(folder: Path) -> None:
-    """Writes corpus.parquet and bundle/: one epoch on the embedded corpus, exported to int8.
+def make_bundle(folder: Path, epochs: int = 1, ngrams: bool = True) -> None:
+    """Writes corpus.parquet and bundle/: trained on the embedded corpus, exported to int8.
 
     Speed does not depend on how good the model is, so parity, which one epoch may miss, is not asked for: a miss would
     change the arithmetic.
+
+    Args:
+        folder: Where to write.
+        epochs: Of the training.
+        ngrams: Whether the model has character n-grams beside its encoder.
     """
     from content_arena.components.qlora_training import dataset, export, trainer
     from content_arena.components.qlora_training.settings import TrainingSettings
@@ -164,7 +169,7 @@ def make_bundle(folder: Path) -> None:
         warnings.simplefilter("ignore")
         prepare("embedded", "en", folder / "corpus.parquet")
         table = dataset.training_table(records.read(records.Sample, folder / "corpus.parquet"), [], ())
-        settings = TrainingSettings(base_model="all-MiniLM-L6-v2", device="cpu", epochs=1)
+        settings = TrainingSettings(base_model="all-MiniLM-L6-v2", device="cpu", epochs=epochs, ngrams=ngrams)
         trained = trainer.train(table, settings, folder / "checkpoints")
         validation = table[table["split"] == "validation"]
         with mock.patch.object(export, "MIN_AGREEMENT", 0.0):

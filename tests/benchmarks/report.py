@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -32,12 +33,12 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._cores = sorted(os.sched_getaffinity(0))
-        self._busy, self._own, self._started = self._busy_seconds(), _own_seconds(), time.perf_counter()
+        self._busy, self._own, self._started = self._busy_seconds(), own_seconds(), time.perf_counter()
 
     def share(self) -> float:
         """Busy core-seconds that were not ours / core-seconds gone by, in [0, 1]."""
         gone = (time.perf_counter() - self._started) * len(self._cores)
-        foreign = self._busy_seconds() - self._busy - (_own_seconds() - self._own)
+        foreign = self._busy_seconds() - self._busy - (own_seconds() - self._own)
         return min(1.0, max(0.0, foreign / gone)) if gone > 0 else 0.0
 
     def _busy_seconds(self) -> float:
@@ -51,11 +52,22 @@ class Measured:
 
     Attributes:
         rates: What was measured.
+        per_cpu_second: The same with the seconds that this process and its children computed instead of those gone by:
+            others' work changes it less, and cores that a side leaves idle do not count.
         others: Share of the cores that other processes took meanwhile, see :class:`Neighbours`.
     """
 
     rates: list[float] = field(default_factory=list)
+    per_cpu_second: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
+
+    def times(self, factors: Sequence[float]) -> Measured:
+        """The same turns in another unit, of which a turn's factor makes one of this."""
+        return Measured(
+            [rate * factor for rate, factor in zip(self.rates, factors, strict=True)],
+            [rate * factor for rate, factor in zip(self.per_cpu_second, factors, strict=True)],
+            self.others,
+        )
 
 
 def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, Measured]:
@@ -72,11 +84,12 @@ def take_turns(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
     for turn in range(repetitions):
         # The order is reversed every other turn, so that what one side leaves behind (caches, heat) affects all others.
         for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
-            neighbours = Neighbours()
+            neighbours, started, own = Neighbours(), time.perf_counter(), own_seconds()
             rate = sides[name]()
             measured[name].rates.append(rate)
+            measured[name].per_cpu_second.append(rate * (time.perf_counter() - started) / (own_seconds() - own))
             measured[name].others.append(neighbours.share())
-            note = f"{rate:.1f}, others took {measured[name].others[-1]:.0%}"
+            note = f"{_digits(rate)}, others took {measured[name].others[-1]:.0%}"
             print(f"  turn {turn + 1}/{repetitions}, {name}: {note}", file=sys.stderr, flush=True)
     return measured
 
@@ -93,16 +106,36 @@ def show(measured: Mapping[str, Measured], ours: str, unit: str) -> None:
     """
     width = max(map(len, measured))
     for name, side in measured.items():
-        line = f"  {name:<{width}}  {median(side.rates):8.1f} {unit} ({min(side.rates):.1f} to {max(side.rates):.1f})"
+        middle, least, most = (_digits(each(side.rates)) for each in (median, min, max))
+        line = f"  {name:<{width}}  {middle:>8} {unit} ({least} to {most})"
         if name != ours:
-            ratios = [a / b for a, b in zip(measured[ours].rates, side.rates, strict=True)]
+            ratios = _ratios(measured[ours].rates, side.rates)
             line += f"; ours is {median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+            ratios = _ratios(measured[ours].per_cpu_second, side.per_cpu_second)
+            line += f", by CPU time {median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line)
     others = [share for side in measured.values() for share in side.others]
     verdict = "" if max(others) <= QUIET else ": too much to trust the ratios, measure again when the machine is quiet"
     print(f"  other processes took {min(others):.0%} to {max(others):.0%} of the cores meanwhile{verdict}", flush=True)
 
 
-def _own_seconds() -> float:
-    """CPU seconds of this process and of its finished children."""
-    return sum(os.times()[:4])
+def own_seconds() -> float:
+    """CPU seconds of this process and of all its children, finished or not."""
+    return tree_seconds(psutil.Process())
+
+
+def tree_seconds(process: psutil.Process) -> float:
+    """CPU seconds of a process and of all its children, finished or not; 0 of those that are gone meanwhile."""
+    seconds = 0.0
+    for member in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            seconds += sum(member.cpu_times()[:4])
+    return seconds
+
+
+def _digits(rate: float) -> str:
+    return f"{rate:.1f}" if rate >= 10 else f"{rate:.3f}"
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(ours, theirs, strict=True)]

@@ -46,13 +46,14 @@ class Prompt:
 
 
 @functools.cache
-def load(name: str) -> Prompt:
+def load(name: str, folder: Path = _FOLDER) -> Prompt:
     """The prompt of a file.
 
     Args:
         name: Such as ``llm_paraphrase.1``.
+        folder: Where prompts lie; that of the attacks if not given.
     """
-    content = (_FOLDER / f"{name}.toml").read_bytes()
+    content = (folder / f"{name}.toml").read_bytes()
     found = tomllib.loads(content.decode())
     return Prompt(
         version=f"{name}-{hashlib.sha256(content).hexdigest()[:8]}",

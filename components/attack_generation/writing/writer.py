@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
@@ -36,7 +35,7 @@ class Writer:
             say: Called now and then with how far it is.
         """
         self._chat, self._kept, self._say = chat, kept, say
-        self._parameters = json.dumps({"max_tokens": settings.max_tokens, "temperature": settings.temperature})
+        self._parameters = settings.sampling()
         self._lock = threading.Lock()
         self._asked: dict[Question, Future[Mapping[str, str]]] = {}
         self._due = time.monotonic() + _INTERVAL

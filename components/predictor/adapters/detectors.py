@@ -1,12 +1,13 @@
 """The detectors API of FMS Guardrails: ``POST /api/v1/text/contents``, and ``GET /health``.
 
 It follows docs/api/openapi_detector_api.yaml of foundation-model-stack/fms-guardrails-orchestrator. A text that is
-toxic has one detection over its whole length, any other text has none.
+toxic has one detection over its whole length, any other text has none. A request that asks for attributes gets a
+detection for each that a text has, toxic or not; others do not, because a client may block on any detection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,6 +20,8 @@ from content_arena.components.predictor.protocol import RequestError
 PATHS = ("/api/v1/text/contents", "/health")
 #: What a detection is called, and the kind of detector.
 DETECTION, DETECTION_TYPE = "toxic", "toxicity"
+#: The kind of a detection that is named after an attribute.
+ATTRIBUTE_TYPE = "attribute"
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class Contents:
 
     Attributes:
         texts: They may be empty.
-        threshold: Least score of a detection; the bundle's own if None.
+        threshold: Least score of a toxic text's detection; the bundle's own if None.
+        wants_attributes: Whether attributes are detected too.
     """
 
     texts: list[str]
     threshold: float | None
+    wants_attributes: bool = False
 
 
 def error_body(status: HTTPStatus, text: str) -> dict[str, object]:
@@ -43,7 +48,7 @@ def read_contents(payload: object) -> Contents:
     """The texts of a request.
 
     Raises:
-        AdapterError: No list of strings, or a threshold that is none (HTTP 422).
+        AdapterError: No list of strings, or a parameter that is none (HTTP 422).
     """
     if not isinstance(payload, dict):
         raise _invalid('the body must be a JSON object like {"contents": ["a text"]}')
@@ -53,12 +58,15 @@ def read_contents(payload: object) -> Contents:
     parameters = payload.get("detector_params", {})
     if not isinstance(parameters, dict):
         raise _invalid("detector_params must be an object")
+    wants_attributes = parameters.get("attributes", False)
+    if not isinstance(wants_attributes, bool):
+        raise _invalid("detector_params.attributes must be true or false")
     threshold = parameters.get("threshold")
     if threshold is None:
-        return Contents(texts, None)
+        return Contents(texts, None, wants_attributes)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise _invalid("detector_params.threshold must be a number from 0 to 1")
-    return Contents(texts, float(threshold))
+    return Contents(texts, float(threshold), wants_attributes)
 
 
 def _invalid(text: str) -> AdapterError:
@@ -91,10 +99,11 @@ class _Detectors:
             async with self._scorer.payload(request) as payload:
                 contents = read_contents(payload)
                 scored = await self._score(contents.texts, request)
+                attributes = self._scorer.attributes if contents.wants_attributes else {}
         except RequestError as error:
             raise _invalid(str(error)) from None
-        found = [_detections(text, one, contents) for text, one in zip(contents.texts, scored, strict=True)]
-        return answer(found)
+        texts = zip(contents.texts, scored, strict=True)
+        return answer([list(_detections(text, one, contents.threshold, attributes)) for text, one in texts])
 
     async def _score(self, texts: Sequence[str], request: Request) -> list[Scored | None]:
         """What is said of each text; None for one that is empty."""
@@ -102,19 +111,17 @@ class _Detectors:
         return [next(scored) if text.strip() else None for text in texts]
 
 
-def _detections(text: str, scored: Scored | None, contents: Contents) -> list[dict[str, object]]:
+def _detections(
+    text: str, scored: Scored | None, threshold: float | None, attributes: Mapping[str, float]
+) -> Iterator[dict[str, object]]:
     if scored is None:
-        return []
-    is_detected = scored.is_toxic if contents.threshold is None else scored.score >= contents.threshold
-    if not is_detected:
-        return []
-    return [
-        {
-            "start": 0,
-            "end": len(text),
-            "text": text,
-            "detection": DETECTION,
-            "detection_type": DETECTION_TYPE,
-            "score": scored.score,
-        }
-    ]
+        return
+    if scored.is_toxic if threshold is None else scored.score >= threshold:
+        yield _detection(text, DETECTION, DETECTION_TYPE, scored.score)
+    for name, least in attributes.items():
+        if scored.attributes[name] >= least:
+            yield _detection(text, name.lower(), ATTRIBUTE_TYPE, scored.attributes[name])
+
+
+def _detection(text: str, name: str, kind: str, score: float) -> dict[str, object]:
+    return {"start": 0, "end": len(text), "text": text, "detection": name, "detection_type": kind, "score": score}

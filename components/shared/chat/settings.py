@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +31,10 @@ class ChatSettings:
     max_tokens: int = 1024
     timeout_seconds: float = 60.0
     at_once: int = 8
+
+    def sampling(self) -> str:
+        """What an answer depends on, as JSON: answers are kept under it."""
+        return json.dumps({"max_tokens": self.max_tokens, "temperature": self.temperature})
 
     def __post_init__(self) -> None:
         # Written so that NaN fails.

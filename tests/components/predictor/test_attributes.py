@@ -63,7 +63,7 @@ def client_of(model):
     repository = ModelRepository()
     repository.update(model)
     app = FastAPI()
-    Adapters(AdapterOptions(("perspective", "openai"))).register(app, FilterDataPlane(repository), model)
+    Adapters(AdapterOptions(("perspective", "openai", "fms"))).register(app, FilterDataPlane(repository), model)
     return TestClient(app)
 
 
@@ -161,3 +161,26 @@ def test_openai_has_the_categories_that_mean_the_same(client, expected):
     assert toxic["category_applied_input_types"]["harassment/threatening"] == []
     assert toxic["categories"]["hate"] is (expected[0]["IDENTITY_ATTACK"] >= SCORED["IDENTITY_ATTACK"])
     assert [benign["categories"][name] for name in ("toxicity", "harassment", "hate")] == [False] * 3
+
+
+def test_fms_detects_attributes_where_they_are_asked_for(client, expected, without):
+    def detected(client, **parameters):
+        asked = {"contents": TEXTS, "detector_params": parameters}
+        answer = client.post("/api/v1/text/contents", json=asked, headers={"detector-id": "any"})
+        assert answer.status_code == 200
+        return [{(one["detection"], one["detection_type"]) for one in found} for found in answer.json()]
+
+    toxic = ("toxic", "toxicity")
+    assert detected(client) == [{toxic}, set()]
+    assert detected(client, attributes=True) == [
+        {(name.lower(), "attribute") for name, least in SCORED.items() if row[name] >= least} | also
+        for row, also in zip(expected, [{toxic}, set()], strict=True)
+    ]
+    assert ("identity_attack", "attribute") in detected(client, attributes=True)[0]
+    assert detected(client_of(without), attributes=True) == [{toxic}, set()]
+
+
+def test_fms_refuses_a_wish_that_is_no_wish(client):
+    asked = {"contents": TEXTS, "detector_params": {"attributes": "all"}}
+    answer = client.post("/api/v1/text/contents", json=asked, headers={"detector-id": "any"})
+    assert (answer.status_code, answer.json()["message"]) == (422, "detector_params.attributes must be true or false")

@@ -143,7 +143,7 @@ def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
     sizes = []
     score = held.score_windows
     held.score_windows = lambda batch: sizes.append(sum(len(window.ids) for window in batch)) or score(batch)
-    # Batches of 256 tokens, one window of 32 after the other, beside batches of 4.
+    # Batches of 256 tokens, one window of 32 after the other, beside batches of at most eight short requests of 4.
     jobs = [scheduler.submit(["idiot " * 200] * 40)]
     assert held.at_work.wait(20)
     jobs += [scheduler.submit(["you idiot"]) for _ in range(1_000)]
@@ -154,10 +154,54 @@ def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
     jobs[0].result.cancel()
     scheduler.close()
     scheduler.join()
-    last_short = len(sizes) - 1 - sizes[::-1].index(4)
-    of_huge = sum(size for size in sizes[1:last_short] if size > 4)
+    last_short = max(place for place, size in enumerate(sizes) if size <= 32)
+    of_huge = sum(size for size in sizes[1:last_short] if size > 32)
     assert of_huge <= 1_000 * 4 / 7 + largest
     assert of_huge >= 1_000 * 4 / 7 - largest
+
+
+def test_short_requests_share_batches_in_the_order_they_came_in(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    sizes, finished = [], []
+    score = held.score_windows
+    held.score_windows = lambda batch: sizes.append(len(batch)) or score(batch)
+    jobs = [scheduler.submit(["you idiot"])]
+    assert held.at_work.wait(20)
+    # One window of 27 tokens among those of 4, with which it shares no batch.
+    for name, text in [*[("short", "you idiot")] * 16, ("longer", "idiot " * 25), *[("short", "you idiot")] * 64]:
+        jobs.append(scheduler.submit([text]))
+        jobs[-1].result.add_done_callback(lambda _, name=name: finished.append(name))
+    held.let_go.set()
+    for job in jobs:
+        job.result.result(20)
+    scheduler.close()
+    scheduler.join()
+    assert sorted(sizes) == [1, 1, *[8] * 10]
+    assert finished.index("longer") == 16
+
+
+def test_a_text_that_the_model_fails_on_spoils_no_other_request(tiny_bundle):
+    held = HeldFilter(tiny_bundle, threads=1)
+    scheduler = Scheduler(held, Limits())
+    score = held.score_windows
+
+    def fails(batch):
+        if any(window.text == "you scum" for window in batch):
+            raise RuntimeError
+        return score(batch)
+
+    jobs = [scheduler.submit(["nice day"])]
+    assert held.at_work.wait(20)
+    held.score_windows = fails
+    jobs += [scheduler.submit([text]) for text in ("you idiot", "you scum", "nice day")]
+    held.let_go.set()
+    results = [job.result.exception(20) or job.result.result().item() for job in jobs]
+    scheduler.close()
+    scheduler.join()
+    assert isinstance(results[2], RuntimeError)
+    assert results[1] > 0.5
+    assert results[3] == pytest.approx(results[0], abs=1e-6)
 
 
 def test_every_unfinished_job_is_told_when_the_queue_closes(tiny_bundle):

@@ -156,7 +156,10 @@ def test_our_arguments_are_none_of_kserves(tiny_bundle):
         "import content_arena.components.shared.errors as e\n"
         "try: serve(source_of(sys.stdin.readline().strip()), ServeOptions(port=0))\n"
         "except e.BundleError as error: print(error)\n"
-        "assert 'kserve' in sys.modules and sys.argv[1:] == ['--workers', 'none', '--protocol', 'x']"
+        "assert 'kserve' in sys.modules and sys.argv[1:] == ['--workers', 'none', '--protocol', 'x']\n"
+        "assert 'kubernetes' not in sys.modules, 'it takes memory, and a server does not need it'\n"
+        "from kserve.api.kserve_client import KServeClient\n"
+        "assert KServeClient.__module__ == 'kserve.api.kserve_client'"
     )
     result = subprocess.run([sys.executable, "-c", program], input="/none", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

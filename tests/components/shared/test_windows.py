@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from content_arena.components.shared.windows import WINDOW_STRIDE, cut, limit
+from content_arena.components.shared.windows import BATCH_TOKENS, WINDOW_STRIDE, Window, batches, cut, limit
 
 LENGTH = 24
 
@@ -41,3 +41,13 @@ def test_windows_overlap_and_name_their_text(tokenizer):
     long = sorted((w.text for w in windows if w.text_index == 1), key=lambda part: int(part.split()[0][1:]))
     assert long[0].split()[-WINDOW_STRIDE:] == long[1].split()[:WINDOW_STRIDE]
     assert {word for part in long for word in part.split()} == set(words)
+
+
+@given(st.lists(st.integers(1, 2 * BATCH_TOKENS), max_size=40), st.integers(1, 9))
+def test_batches_hold_every_window_once_within_their_bounds(sizes, most):
+    windows = [Window(index, [0] * size, "") for index, size in enumerate(sizes)]
+    made = batches(windows, most)
+    assert sorted(window.text_index for batch in made for window in batch) == list(range(len(sizes)))
+    assert [len(window.ids) for batch in made for window in batch] == sorted(sizes)
+    assert all(len(batch) <= most for batch in made)
+    assert all(len(batch) == 1 or len(batch) * len(batch[-1].ids) <= BATCH_TOKENS for batch in made)

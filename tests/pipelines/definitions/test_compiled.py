@@ -110,7 +110,7 @@ def test_secrets_come_by_reference_to_the_stages_that_need_them(compiled, name):
             wanted.add("arena-data")
         if task in ("prepare-corpus", "bootstrap-champion", "train-qlora"):
             wanted.add("arena-hub")
-        if task.startswith(("generate-attacks", "evaluate-challenger")):
+        if task.startswith(("generate-attacks", "evaluate-challenger", "label-attacks")):
             wanted.add("arena-llm")
         if task == "roll-out":
             wanted.add("arena-probe")

@@ -28,7 +28,7 @@ EVERYTHING = {
     },
     "evaluation": {"latency_texts": 7, "examples": 3},
     "llm": {"temperature": 0.2, "max_tokens": 99, "timeout_seconds": 9.0, "at_once": 3},
-    "labeling": {"min_confidence": 0.9, "doubtful_labels": 5},
+    "labeling": {"min_confidence": 0.9, "doubtful_labels": 5, "judged_texts": 6},
     "promotion": {"guard": "elsewhere.csv", "require_guard": True},
     "retraining": {"max_evasion": 0.5, "max_age_days": 1.0},
     "rollout": {
