@@ -31,7 +31,7 @@ def load_quantised(settings: TrainingSettings) -> PreTrainedModel:
         InputError: The base model cannot be loaded.
     """
     import torch
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
     from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig, set_seed
 
     # PyTorch would start a thread for each CPU of the machine, whatever this container's quota.
@@ -82,6 +82,7 @@ def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Peft
     from peft import PeftModel, get_peft_model, prepare_model_for_kbit_training
 
     base = prepare_model_for_kbit_training(load_quantised(settings), use_gradient_checkpointing=settings.on_cuda())
+    model: PeftModel
     if adapter is None:
         model = get_peft_model(base, _lora(base, settings))
     else:
@@ -92,7 +93,7 @@ def build_model(settings: TrainingSettings, adapter: Path | None = None) -> Peft
 
 
 def _lora(base: PreTrainedModel, settings: TrainingSettings) -> LoraConfig:
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
     from peft import LoraConfig, TaskType
 
     # Every linear layer that is in 4 bits, as Dettmers et al. do; their adapters match full fine-tuning only so.
