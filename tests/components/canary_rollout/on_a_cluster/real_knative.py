@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from content_arena.components.canary_rollout.traffic.mode import SHA256_VARIABLE
+from content_arena.components.canary_rollout.traffic.model import SHA256_VARIABLE
 from content_arena.components.registry import tags
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.store import Store
