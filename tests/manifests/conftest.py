@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.manifests.rendering import Renderer, kubectl
 
 _STORAGE_CONTAINER = Path(__file__).with_name("cluster-storage-container-crd.yaml")
+_CRDS = ("inferenceservices.serving.kserve.io", "podmonitors.monitoring.coreos.com")
 RESTRICTED = {
     "app.kubernetes.io/part-of": "content-arena",
     "pod-security.kubernetes.io/enforce": "restricted",
@@ -37,14 +39,12 @@ def cluster(manifests: Renderer) -> None:
     asked = subprocess.run(["kubectl", "version", "--request-timeout=5s"], capture_output=True, text=True)
     if asked.returncode:
         pytest.skip(f"needs a cluster that answers at KUBECONFIG: {asked.stderr.strip().splitlines()[-1]}")
-    served = kubectl("api-resources", "--output=name")
-    missing = [
-        name
-        for name in ("inferenceservices.serving.kserve.io", "podmonitors.monitoring.coreos.com")
-        if name not in served
-    ]
-    if missing:
-        pytest.skip(f"needs these CRDs in the cluster of KUBECONFIG: {', '.join(missing)}")
+    # The API server serves a CRD some seconds after it was applied.
+    deadline = time.monotonic() + 20
+    while missing := [name for name in _CRDS if name not in (served := kubectl("api-resources", "--output=name"))]:
+        if time.monotonic() > deadline:
+            pytest.skip(f"needs these CRDs in the cluster of KUBECONFIG: {', '.join(missing)}")
+        time.sleep(1)
     if "clusterstoragecontainers.serving.kserve.io" not in served:
         kubectl("apply", "--server-side", f"--filename={_STORAGE_CONTAINER}")
         kubectl("wait", "--for=condition=Established", f"--filename={_STORAGE_CONTAINER}", "--timeout=30s")
