@@ -8,8 +8,8 @@ text is asked about once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,11 +61,11 @@ class Judge:
         """The LLM's name."""
         return self._chat.model
 
-    def verdicts(self, texts: Sequence[str]) -> dict[str, float]:
+    def verdicts(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Votes by text, without those that it gave no verdict on.
 
         Args:
-            texts: Different texts; as many are asked about at a time as the LLM takes.
+            texts: What each text was made from, by text; as many are asked about at a time as the LLM takes.
 
         Raises:
             ChatError: The LLM cannot be asked.
@@ -75,19 +75,22 @@ class Judge:
         try:
             new = [question for question in questions if self._kept.get(question) is None]
             # An answer is kept as soon as it comes: what is asked again after a failure is only the rest.
-            for question, answer in zip(new, pool.map(self._ask, new), strict=True):
+            asked = {pool.submit(self._ask, question): question for question in new}
+            for future in as_completed(asked):
+                question, answer = asked[future], future.result()
                 # A broken connection says nothing about the text: the next run asks again.
                 if answer.problem == BROKEN:
                     self.without_verdict[BROKEN] += 1
                 else:
-                    self._kept.add(question, answer)
+                    self._kept.add(question, answer, texts[question.original_text])
         finally:
             pool.shutdown(cancel_futures=True)
         self.n_replayed += len(questions) - len(new)
         answers = [(question, self._kept.get(question)) for question in questions]
         found = {question.original_text: answer for question, answer in answers if answer is not None}
         self.without_verdict += Counter(answer.problem for answer in found.values() if answer.problem)
-        return {text: _VOTES[answer.texts[_FIELD]] for text, answer in found.items() if not answer.problem}
+        said = {text: answer.texts.get(_FIELD, "") for text, answer in found.items() if not answer.problem}
+        return {text: _VOTES[verdict] for text, verdict in said.items() if verdict in _VOTES}
 
     def summary(self, n_texts: int) -> str:
         """What it did, in one line for people."""

@@ -113,7 +113,8 @@ def _judged(
     """
     if not settings.judged_texts:
         return labelled, 0
-    texts = queue.one_per_text(waiting(labelled, said)).head(settings.judged_texts)["perturbed_text"].tolist()
+    asked = queue.one_per_text(waiting(labelled, said)).head(settings.judged_texts)
+    texts = dict(zip(asked["perturbed_text"], asked["original_text"], strict=True))
     judge = Judge.open(chat)
     votes = judge.verdicts(texts)
     note(STAGE, judge.summary(len(texts)))

@@ -68,6 +68,7 @@ class Scheduler:
         self._numbers = itertools.count()
         self._n_tokens = 0
         self._credit = 0.0  # Tokens that the oldest request may have now, though others have less work left.
+        self._has_read = False  # Whether the last step read small requests.
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [
@@ -144,11 +145,15 @@ class Scheduler:
     def _next_step(self) -> Callable[[], None] | None:
         """What is to be done next; None if there is nothing to do.
 
-        Small requests are read as soon as a thread is free, so that there are many to make a batch of.
+        Small requests are read as soon as a thread is free, so that there are many to make a batch of. But after they
+        were read a batch is scored, if there is one: a flood of requests would else be read and never scored.
         """
         self._waiting = {job for job in self._waiting if not job.result.done()}
-        if unread := self._small_unread():
+        is_for_scoring = self._has_read and any(job.batches for job in self._waiting)
+        self._has_read = False
+        if not is_for_scoring and (unread := self._small_unread()):
             self._waiting.difference_update(unread)
+            self._has_read = True
             return functools.partial(self._read, unread)
         if not self._waiting:
             return None
@@ -159,18 +164,23 @@ class Scheduler:
     def _small_unread(self) -> list[Job]:
         found: list[Job] = []
         n_characters = 0
-        for job in sorted((job for job in self._waiting if not job.is_read), key=_AGE):
-            if job.charge <= _SMALL_REQUEST_TOKENS and n_characters < _READ_CHARACTERS:
+        for job in sorted(filter(_is_small_unread, self._waiting), key=_AGE):
+            if n_characters < _READ_CHARACTERS:
                 n_characters += sum(map(len, job.texts[job.n_read :]))
                 found.append(job)
         return found
 
     def _next_job(self) -> Job:
-        """The waiting job with the least batches left, or the oldest, if that has its part coming."""
-        oldest, least = min(self._waiting, key=_AGE), min(self._waiting, key=_WORK)
+        """Of the waiting jobs but the small unread ones that with the least batches left, or the oldest.
+
+        The oldest has its turn if it has its part coming.
+        """
+        jobs = [job for job in self._waiting if not _is_small_unread(job)]
+        oldest, least = min(jobs, key=_AGE), min(jobs, key=_WORK)
         if oldest is least:
             return oldest
-        if self._credit >= (cost := oldest.next_tokens):
+        # A window may have more tokens than a batch.
+        if self._credit >= (cost := min(oldest.next_tokens, BATCH_TOKENS)):
             self._credit -= cost
             return oldest
         self._earn(least.next_tokens)
@@ -269,6 +279,10 @@ class Scheduler:
                     finished.append(part.job)
         for job in finished:
             _finish(job)
+
+
+def _is_small_unread(job: Job) -> bool:
+    return not job.is_read and job.charge <= _SMALL_REQUEST_TOKENS
 
 
 def _finish(job: Job) -> None:

@@ -67,13 +67,21 @@ class KeptAnswers:
         """The answer; None if the question was not asked."""
         return self._answers.get(question)
 
-    def add(self, question: Question, answer: Answer) -> None:
-        """Keeps an answer."""
+    def add(self, question: Question, answer: Answer, original: str | None = None) -> None:
+        """Keeps an answer.
+
+        Args:
+            question: What was asked.
+            answer: What came.
+            original: What the question's text was made from, if it is no text of a corpus itself: with it, ``arena data
+                forget`` finds the line.
+        """
         self._answers[question] = answer
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(question) | {"texts": dict(answer.texts), "problem": answer.problem})
+        made_from = {} if original is None else {"original": original}
+        line = json.dumps(asdict(question) | made_from | {"texts": dict(answer.texts), "problem": answer.problem})
         # One write, and a line of its own also behind an unfinished one.
         with self._path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n" if file.tell() == 0 else f"\n{line}\n")

@@ -35,7 +35,7 @@ def llm(running, monkeypatch, tmp_path):
 
 
 def test_a_text_is_judged_once_and_without_its_original(llm):
-    texts = ["toxic you f00l", "Benign. hello", "unclear xx", "perhaps so"]
+    texts = dict.fromkeys(["toxic you f00l", "Benign. hello", "unclear xx", "perhaps so"], "you fool")
     judge = Judge.open(ChatSettings(temperature=0.9))
     verdicts = judge.verdicts(texts)
     assert verdicts.pop("unclear xx") != verdicts.get("unclear xx")  # NaN: it abstains
@@ -46,7 +46,7 @@ def test_a_text_is_judged_once_and_without_its_original(llm):
         "stand-in was asked about 4 texts that wait for a person; 1 got no verdict: of another shape 1"
     )
     later = Judge.open(ChatSettings(temperature=0.9))
-    assert later.verdicts(texts[:2]) == verdicts
+    assert later.verdicts(dict(list(texts.items())[:2])) == verdicts
     assert len(llm.bodies) == 4
     assert "about 2 of them in an earlier run" in later.summary(2)
 
@@ -54,13 +54,13 @@ def test_a_text_is_judged_once_and_without_its_original(llm):
 def test_a_broken_answer_is_asked_for_again_and_a_refused_key_is_an_error(llm):
     answer, llm.answer = llm.answer, lambda body: Response('{"choices": [')
     judge = Judge.open(ChatSettings())
-    assert judge.verdicts(["toxic you"]) == {}
+    assert judge.verdicts({"toxic you": "you"}) == {}
     assert "1 got no verdict: connection broke 1" in judge.summary(1)
     llm.answer = lambda body: error(401)
     with pytest.raises(ChatError, match="CONTENT_ARENA_LLM_API_KEY"):
-        Judge.open(ChatSettings()).verdicts(["toxic you"])
+        Judge.open(ChatSettings()).verdicts({"toxic you": "you"})
     llm.answer = answer
-    assert Judge.open(ChatSettings()).verdicts(["toxic you"]) == {"toxic you": 1.0}
+    assert Judge.open(ChatSettings()).verdicts({"toxic you": "you"}) == {"toxic you": 1.0}
 
 
 def test_its_votes_stand_beside_the_others_and_change_no_label():

@@ -137,6 +137,27 @@ def test_the_shortest_goes_first_and_the_oldest_is_not_forgotten(tiny_bundle, n_
     assert (finished[-1] == "huge") == (n_short == 1)
 
 
+def test_a_flood_of_requests_is_scored_and_not_only_read(tiny_bundle):
+    content_filter = ContentFilter(tiny_bundle, threads=1)
+    windows, score, flood, n_before = content_filter.windows, content_filter.score_windows, [], []
+
+    def read(texts):
+        # While a request is read, the next one comes.
+        if len(flood) < 100:
+            flood.append(scheduler.submit(["you idiot"]))
+        return windows(texts)
+
+    content_filter.windows = read
+    content_filter.score_windows = lambda batch: n_before.append(len(flood)) or score(batch)
+    scheduler = Scheduler(content_filter, Limits())
+    scheduler.submit(["you idiot"]).result.result(20)
+    for job in flood:
+        job.result.result(20)
+    assert n_before[0] < 5
+    scheduler.close()
+    scheduler.join()
+
+
 def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
     scheduler = Scheduler(held, Limits())
