@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import psutil
@@ -139,3 +141,19 @@ def _digits(rate: float) -> str:
 
 def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
+def command(name: str, run: Callable[[bool, Path | None], None], arguments: Sequence[str] | None = None) -> None:
+    """The command line of a benchmark for a bundle that is there already.
+
+    Args:
+        name: Of the module.
+        run: Measures and prints; takes whether to be quick, and the bundle's folder.
+        arguments: Those of the process if None.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m tests.benchmarks.{name}")
+    parser.add_argument("--bundle", type=Path, help="folder of a trained bundle; trains one if not given")
+    parser.add_argument("--quick", action="store_true", help="one turn of two seconds")
+    given = parser.parse_args(arguments)
+    pin()
+    run(given.quick, given.bundle)

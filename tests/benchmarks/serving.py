@@ -16,7 +16,6 @@ within 1 ms of the engine.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
 import os
@@ -198,15 +197,5 @@ def _ratio(ours: float, other: float) -> float:
     return ours / other if other else float("nan")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line, for a bundle that is there already."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.serving")
-    parser.add_argument("--bundle", type=Path, help="folder of a trained bundle; trains one if not given")
-    parser.add_argument("--quick", action="store_true", help="one turn of two seconds")
-    given = parser.parse_args(arguments)
-    report.pin()
-    run(given.quick, given.bundle)
-
-
 if __name__ == "__main__":
-    main()
+    report.command("serving", run)

@@ -9,8 +9,6 @@ measured on a stream in which a text's frequency falls with its rank (Zipf's law
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -89,16 +87,5 @@ def _zipf(bodies: Sequence[bytes]) -> list[bytes]:
     return [bodies[index] for index in drawn]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line, for a bundle that is there already."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.serving_costs")
-    parser.add_argument("--bundle", type=Path, help="folder of a trained bundle; trains one if not given")
-    parser.add_argument("--quick", action="store_true", help="one turn of two seconds")
-    given = parser.parse_args(arguments)
-    report.pin()
-    run(given.quick, given.bundle)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    report.command("serving_costs", run)

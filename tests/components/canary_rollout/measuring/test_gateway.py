@@ -3,7 +3,7 @@
 import shutil
 import time
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
@@ -15,6 +15,7 @@ from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.measuring.gateway import with_gateway
 from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 from tests.background import serve
+from tests.components.canary_rollout.measuring.exposition import Exposition
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, Pods, pod, view
 from tests.manifests.monitoring.conftest import scraping
 
@@ -27,23 +28,17 @@ LINE = (
 )
 
 
-class Envoy(BaseHTTPRequestHandler):
+class Envoy(Exposition):
     """The endpoints of two variants, of another service's pod, and of another namespace's."""
 
     errors: ClassVar[dict[str, int]] = {}
 
-    def do_GET(self):
+    def lines(self):
         lines = ["# TYPE envoy_cluster_endpoint_rq_error counter"]
         for address, errors in self.errors.items():
             route = "elsewhere/filter" if address.startswith("10.9.") else "arena/filter"
             lines.append(LINE.format(route=route, address=address, errors=errors))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write("\n".join([*lines, ""]).encode())
-
-    def log_message(self, *_):
-        pass
+        return lines
 
 
 def at(address, name):

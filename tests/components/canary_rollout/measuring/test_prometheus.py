@@ -15,6 +15,7 @@ from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.measuring.prometheus import Prometheus
 from content_arena.components.shared.errors import InputError
 from tests.background import serve
+from tests.components.canary_rollout.measuring.exposition import Exposition
 from tests.components.canary_rollout.variants_under_test import CHALLENGER, MODE, STABLE, Pods, call, pod, view
 from tests.components.predictor.conftest import running
 from tests.manifests.monitoring.conftest import scraping
@@ -126,25 +127,18 @@ def test_a_pod_that_answers_users_and_is_not_scraped_is_inconclusive_unless_it_i
     assert ("zzzzz" in counted.checks[1].reason) == (verdict is Verdict.INCONCLUSIVE)
 
 
-class Restarting(BaseHTTPRequestHandler):
+class Restarting(Exposition):
     """Metrics of a process that answers a user between two scrapes."""
 
     started, answers = 1_000.0, 100
 
-    def do_GET(self):
+    def lines(self):
         Restarting.answers += 1
         path = "/v1/models/{model_name}:predict"
-        lines = [
+        return [
             f"process_start_time_seconds {self.started}",
             f'content_arena_api_requests_total{{path="{path}",status="200",model_version="2"}} {self.answers}',
         ]
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write("\n".join([*lines, ""]).encode())
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.mark.slow
