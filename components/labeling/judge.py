@@ -20,7 +20,7 @@ from content_arena.components.attack_generation.writing import prompts
 from content_arena.components.attack_generation.writing.kept import Answer, KeptAnswers, Question
 from content_arena.components.labeling.voters import Votes
 from content_arena.components.shared.chat import Chat, ChatSettings, NoAnswerError, open_chat
-from content_arena.components.shared.chat.request import BROKEN, OTHER_SHAPE
+from content_arena.components.shared.chat.request import BROKEN, OTHER_SHAPE, listed
 from content_arena.components.shared.home import llm_file
 
 _PROMPT, _FIELD = "llm_judge.1", "verdict"
@@ -98,8 +98,7 @@ class Judge:
         if self.n_replayed:
             line += f", about {self.n_replayed:,} of them in an earlier run"
         if self.without_verdict:
-            problems = ", ".join(f"{problem} {n:,}" for problem, n in self.without_verdict.most_common())
-            line += f"; {self.without_verdict.total():,} got no verdict: {problems}"
+            line += f"; {self.without_verdict.total():,} got no verdict: {listed(self.without_verdict)}"
         return line
 
     def _ask(self, question: Question) -> Answer:

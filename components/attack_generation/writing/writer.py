@@ -13,7 +13,7 @@ from content_arena.components.attack_generation.writing.kept import Answer, Kept
 from content_arena.components.attack_generation.writing.prompts import Prompt
 from content_arena.components.shared.chat import Chat, ChatSettings, NoAnswerError, open_chat
 from content_arena.components.shared.chat.packaged import PackagedLlm
-from content_arena.components.shared.chat.request import BROKEN
+from content_arena.components.shared.chat.request import BROKEN, listed
 from content_arena.components.shared.home import llm_file
 
 #: Seconds between two lines about how far it is.
@@ -98,8 +98,7 @@ class Writer:
         if self.n_replayed:
             line += f", {self.n_replayed:,} of them in an earlier run"
         if self.not_written:
-            problems = ", ".join(f"{problem} {n:,}" for problem, n in self.not_written.most_common())
-            line += f"; {self.n_not_written:,} were not written, and are no attacks: {problems}"
+            line += f"; {self.n_not_written:,} were not written, and are no attacks: {listed(self.not_written)}"
         return line
 
     def _answer(self, prompt: Prompt, question: Question) -> Mapping[str, str]:

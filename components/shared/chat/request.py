@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,6 +40,11 @@ class NoAnswerError(Exception):
 #: Why there is no answer. After a broken connection it may come when the LLM is asked again.
 REFUSED, EMPTY, CUT_OFF, OTHER_SHAPE, BROKEN = "refused", "empty", "cut off", "of another shape", "connection broke"
 REASONS = (REFUSED, EMPTY, CUT_OFF, OTHER_SHAPE, BROKEN)
+
+
+def listed(problems: Counter[str]) -> str:
+    """How many answers had which problem, for people; the most frequent first."""
+    return ", ".join(f"{problem} {n:,}" for problem, n in problems.most_common())
 
 
 @dataclass(frozen=True)
