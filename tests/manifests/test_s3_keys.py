@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,8 +14,8 @@ import requests
 
 from content_arena.components.shared.object_copy import copied, main
 from content_arena.components.shared.store import client
-from tests.conftest import free_ports, weed
 from tests.manifests.rendering import Renderer, find
+from tests.seaweedfs import PORTS, SeaweedFS
 
 BUCKETS = ("mlflow", "models")
 #: What each key may do in each bucket.
@@ -32,7 +29,7 @@ MAY = {
 }
 
 
-class Server:
+class Server(SeaweedFS):
     """SeaweedFS with the arguments of the StatefulSet, but for ports and folders."""
 
     scheme = "http"
@@ -41,36 +38,13 @@ class Server:
         stateful_set = find(manifests.objects("overlays/kind"), "StatefulSet", "seaweedfs")
         (container,) = stateful_set["spec"]["template"]["spec"]["containers"]
         self.identities = manifests.root / "secrets" / "arena-s3-identities.json"
-        self.port, self.metrics, *others = free_ports(5)
-        own = {
-            "-dir": folder, "-s3.config": self.identities, "-s3.port": self.port, "-metricsPort": self.metrics,
-            **dict(zip(("-master.port", "-volume.port", "-filer.port"), others, strict=True)),
-        }  # fmt: skip
+        own = {"-dir", "-s3.config", "-metricsPort", *PORTS}
         kept = [argument for argument in container["args"] if argument.partition("=")[0] not in own]
-        with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [weed(), *kept, *more, *(f"{name}={value}" for name, value in own.items())],
-                stdout=log, stderr=log, cwd=folder, start_new_session=True,
-            )  # fmt: skip
-        self.url, self._log = f"{self.scheme}://127.0.0.1:{self.port}", folder / "log"
-
-    def wait(self, path: str, seconds: float = 120, ca: Path | None = None) -> None:
-        """Waits until a probe of the StatefulSet succeeds."""
-        deadline = time.monotonic() + seconds
-        while not self._answers(path, ca):
-            assert self._process.poll() is None, self._log.read_text()[-2000:]
-            assert time.monotonic() < deadline, "the S3 server did not start"
-            time.sleep(0.2)
-
-    def _answers(self, path: str, ca: Path | None) -> bool:
-        try:
-            return requests.get(f"{self.url}{path}", timeout=5, verify=str(ca) if ca else True).status_code == 200
-        except requests.RequestException:
-            return False
+        super().__init__(folder, (*kept, *more, f"-s3.config={self.identities}"), ["-metricsPort"], self.scheme)
 
     def listening(self) -> set[int]:
         """Ports that more than the pod itself can reach."""
-        launched = psutil.Process(self._process.pid)
+        launched = psutil.Process(self.process.pid)
         found = [each for process in (launched, *launched.children(recursive=True)) for each in process.connections()]
         return {each.laddr.port for each in found if each.status == "LISTEN" and each.laddr.ip != "127.0.0.1"}
 
@@ -83,10 +57,6 @@ class Server:
             "AWS_ACCESS_KEY_ID": keys["accessKey"],
             "AWS_SECRET_ACCESS_KEY": keys["secretKey"],
         }
-
-    def close(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +128,9 @@ def test_nobody_is_let_in_without_a_key(server: Server):
 
 def test_only_s3_and_the_metrics_are_open(server: Server):
     """The other servers of SeaweedFS ask for no key. S3's own control port is 10,000 above, closed by NetworkPolicy."""
-    assert server.listening() == {server.port, server.port + 10_000, server.metrics}
-    assert "SeaweedFS_" in requests.get(f"http://127.0.0.1:{server.metrics}/metrics", timeout=5).text
+    s3, metrics = (server.ports[name] for name in ("-s3.port", "-metricsPort"))
+    assert server.listening() == {s3, s3 + 10_000, metrics}
+    assert "SeaweedFS_" in requests.get(f"http://127.0.0.1:{metrics}/metrics", timeout=5).text
 
 
 # The copy from another server.

@@ -103,7 +103,7 @@ def server(
     (data := folder / "data").mkdir()
     started = Encrypted(manifests, data, server_arguments(encrypted, ca))
     try:
-        started.wait("/readyz", ca=ca)
+        started.wait(ca=ca)
         yield started, ca
     finally:
         started.close()
@@ -155,4 +155,5 @@ def test_a_server_of_another_ca_is_refused_with_what_to_do(server, tmp_path, mon
 
 def test_nothing_else_of_the_server_is_open(server):
     started, _ = server
-    assert started.listening() == {started.port, started.port + 10_000, started.metrics}
+    s3, metrics = (started.ports[name] for name in ("-s3.port", "-metricsPort"))
+    assert started.listening() == {s3, s3 + 10_000, metrics}

@@ -18,10 +18,10 @@ from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.tracking import Tracking
 from content_arena.components.shared.tracking_login import PASSWORD, USERNAME, advice
-from tests.conftest import free_ports
 from tests.manifests.postgresql_server import running
 from tests.manifests.rendering import Object, Renderer, find, kubectl
 from tests.manifests.test_tls import Encrypted, authority, server_arguments
+from tests.ports import free_ports
 
 ADMIN = {USERNAME: "admin", PASSWORD: "the-administrators-own"}
 #: What a client without the CA has: the public ones.
@@ -102,7 +102,7 @@ def mlflow(
     (data := folder / "data").mkdir()
     storage = Encrypted(manifests, data, server_arguments(encrypted, ca))
     try:
-        storage.wait("/readyz", ca=ca)
+        storage.wait(ca=ca)
         buckets = os.environ | storage.environment("admin") | {"SSL_CERT_FILE": str(ca)}
         store = [sys.executable, "-m", "content_arena.components.shared.store", "make-buckets", "mlflow"]
         subprocess.run(store, env=buckets, check=True)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,13 +17,12 @@ from typing import Any
 
 import jwt
 import pytest
-import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.s3_credentials import CredentialsError, credentials
 from content_arena.components.shared.store import Store, StoreError
-from tests.conftest import free_ports, weed
+from tests.seaweedfs import SeaweedFS
 
 ADMIN = {"AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "admin-secret"}
 ROLE = "arn:aws:iam::role/stages"
@@ -98,35 +95,19 @@ def server(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     identities = [{"name": "admin", "credentials": [keys], "actions": ["Admin"]}]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     (folder / "iam.json").write_text(json.dumps(roles(issuer)))
-    port, *others = free_ports(4)
-    command = [
-        weed(), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
-        f"-s3.iam.config={folder / 'iam.json'}", f"-s3.port={port}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        *(f"-{name}.port={other}" for name, other in zip(("master", "volume", "filer"), others, strict=True)),
-        "-volume.max=50", "-master.volumeSizeLimitMB=8",
-    ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
+    storage = SeaweedFS(
+        folder,
+        (
+            "server", "-ip=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}",
+            f"-s3.iam.config={folder / 'iam.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        ),
+    )  # fmt: skip
     try:
-        _wait(f"{url}/readyz")
-        Store.from_environment({"S3_ENDPOINT_URL": url, **ADMIN}).make_buckets(["models", "mlflow"])
-        yield url
+        storage.wait()
+        Store.from_environment({"S3_ENDPOINT_URL": storage.url, **ADMIN}).make_buckets(["models", "mlflow"])
+        yield storage.url
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            if requests.get(url, timeout=5).ok:
-                return
-        except requests.RequestException:
-            pass
-        assert time.monotonic() < deadline, f"{url} does not answer"
-        time.sleep(0.2)
+        storage.close()
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import time
 
 import pytest
 
-from tests.conftest import free_ports
 from tests.manifests.nodes import kserve_runs, ready_node_with
 from tests.manifests.readme import first_hour
 from tests.manifests.rendering import MANIFESTS, NAMESPACE, Renderer, find, kubectl, pods
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 

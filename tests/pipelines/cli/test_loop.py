@@ -26,8 +26,9 @@ from content_arena.components.attack_generation.victims import open_victim
 from content_arena.components.registry.registry import Registry
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.definitions.stage_table import GENERATION
-from tests.conftest import free_ports, is_ok
+from tests.conftest import is_ok
 from tests.pipelines.command import ARENA, SMALL, arena, environment, wait_until
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
