@@ -32,6 +32,7 @@ from starlette.requests import ClientDisconnect
 from content_arena.components.predictor import administration, endpoints, openapi, protocol
 from content_arena.components.predictor.access import AccessMiddleware
 from content_arena.components.predictor.adapters.catalogue import Adapters
+from content_arena.components.predictor.admission import OverloadedError
 from content_arena.components.predictor.boundary import BoundaryMiddleware
 from content_arena.components.predictor.door import Door
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
@@ -39,7 +40,7 @@ from content_arena.components.predictor.model import ContentFilterModel, Deadlin
 from content_arena.components.predictor.probe_token import ProbeToken
 from content_arena.components.predictor.reload import Reloader, ReloadError, ReloadingError
 from content_arena.components.predictor.request_log import RequestLog
-from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, RequestTooLargeError
+from content_arena.components.predictor.scheduler import ClosingError, RequestTooLargeError
 from content_arena.components.predictor.traffic import TrafficMiddleware
 from content_arena.components.predictor.upgrades import UpgradeIgnoringProtocol
 

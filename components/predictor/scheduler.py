@@ -6,7 +6,8 @@ and of two with as many, of the older. A batch is filled up with what other requ
 Tokens are not compared: among requests of one batch each, the longest would wait until there are no others.
 Taking turns would be fair too, but under load all long requests would miss their deadline together. An eighth of
 the work is done for the oldest request: it comes to an end, whatever arrives. It is a share of the work and not of the
-steps: a step of a long request takes up to twenty times as long as one of a short request.
+steps: a step of a long request takes up to twenty times as long as one of a short request. Large requests are not read
+before their turn.
 Source: Schrage 1968, shortest remaining processing time.
 """
 
@@ -24,6 +25,7 @@ from concurrent.futures import Future, InvalidStateError
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.predictor.admission import Admission, is_small
 from content_arena.components.predictor.cache import ScoreCache
 from content_arena.components.predictor.jobs import Job, Part, company
 from content_arena.components.predictor.limits import Limits
@@ -36,13 +38,7 @@ from content_arena.components.shared.windows import BATCH_TOKENS, Window
 _READ_CHARACTERS = 4_096
 #: One part of so many of the work is done for the oldest request.
 _PARTS = 8
-#: Requests above this many tokens leave a quarter of the queue to the smaller ones, and are not read before their turn.
-_SMALL_REQUEST_TOKENS = 512
 _WORK, _AGE = operator.attrgetter("n_steps", "number"), operator.attrgetter("number")
-
-
-class OverloadedError(ArenaError):
-    """Too much is waiting; the client can try again later (HTTP 429)."""
 
 
 class RequestTooLargeError(ArenaError):
@@ -61,12 +57,11 @@ class Scheduler:
         self._filter = content_filter
         self._limits = limits
         self._cache = ScoreCache(limits.cached_windows)
-        self._capacity = limits.queue_tokens * content_filter.threads
+        self._admission = Admission(limits.queue_tokens * content_filter.threads)
         #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
         self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
         self._waiting: set[Job] = set()  # Jobs with a step to take.
         self._numbers = itertools.count()
-        self._n_tokens = 0
         self._credit = 0.0  # Tokens that the oldest request may have now, though others have less work left.
         self._has_read = False  # Whether the last step read small requests.
         self._closed = False
@@ -92,7 +87,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise ClosingError("the server is about to end")
-            self._charge(job, job.charge, held=0)
+            self._admission.admit(job.charge)
             self._jobs[job.result] = job
             job.number = next(self._numbers)
             self._queue(job)
@@ -118,20 +113,9 @@ class Scheduler:
         for thread in self._threads:
             thread.join()
 
-    def _charge(self, job: Job, tokens: int, held: int) -> None:
-        """Sets what a job takes of the queue; ``held`` is what it takes already.
-
-        A job that turns out to cost no more than it was accepted for stays, however full the queue is.
-        """
-        room = self._capacity if tokens <= _SMALL_REQUEST_TOKENS else self._capacity * 3 // 4
-        total = self._n_tokens - held + tokens
-        if tokens > held and total > room:
-            raise OverloadedError("too many texts are waiting")
-        self._n_tokens, job.charge = total, tokens
-
     def _forget(self, result: Future[npt.NDArray[np.float32]]) -> None:
         with self._changed:
-            self._n_tokens -= self._jobs.pop(result).charge
+            self._admission.leave(self._jobs.pop(result).charge)
 
     def _work(self) -> None:
         while True:
@@ -229,7 +213,8 @@ class Scheduler:
                 return
             if not job.is_read or job.divide(self._filter.batch_size, known):
                 if job.is_read:
-                    self._charge(job, job.left, held=job.charge)
+                    self._admission.admit(job.left, held=job.charge)
+                    job.charge = job.left
                 self._waiting.add(job)
                 return
         _finish(job)
@@ -282,7 +267,7 @@ class Scheduler:
 
 
 def _is_small_unread(job: Job) -> bool:
-    return not job.is_read and job.charge <= _SMALL_REQUEST_TOKENS
+    return not job.is_read and is_small(job.charge)
 
 
 def _finish(job: Job) -> None:

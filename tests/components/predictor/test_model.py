@@ -15,11 +15,12 @@ from kserve.model_repository import ModelRepository
 
 from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
+from content_arena.components.predictor.admission import OverloadedError
 from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
 from content_arena.components.predictor.engine import Engine, ScoreError
 from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.scheduler import ClosingError, OverloadedError, Scheduler
+from content_arena.components.predictor.scheduler import ClosingError, Scheduler
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.filter import ContentFilter
 
@@ -52,8 +53,8 @@ def query(n):
 
 def test_refuses_when_too_much_waits_and_recovers(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
-    # Each text has four tokens: two words, and one at each end.
-    model = models.ContentFilterModel(Engine(held, Limits(queue_tokens=40)))
+    # Each text has four tokens: two words, and one at each end. Small requests have a quarter of the queue.
+    model = models.ContentFilterModel(Engine(held, Limits(queue_tokens=160)))
 
     async def scenario():
         first = asyncio.create_task(model.predict(query(8)))
@@ -81,7 +82,7 @@ def test_a_score_that_is_no_number_is_an_error_not_benign(tiny_bundle):
 
 def test_a_job_given_up_frees_its_place(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
-    scheduler = Scheduler(held, Limits(queue_tokens=40))
+    scheduler = Scheduler(held, Limits(queue_tokens=160))
     first, second = (scheduler.submit(["you idiot"] * 5) for _ in range(2))
     assert held.at_work.wait(20)
     with pytest.raises(OverloadedError):
@@ -103,10 +104,10 @@ def test_an_accepted_job_that_turns_out_cheaper_is_not_refused_after_it_was_read
     assert held.at_work.wait(20)
     # Estimated as 700 tokens, which is less than three quarters of the queue; it has 600. Small jobs fill the rest.
     large = scheduler.submit(["idiot idiot idiot idiot"] * 100)
-    small = scheduler.submit(["you idiot"] * 70)
+    small = scheduler.submit(["you idiot"] * 60)
     assert large.charge == 700
     held.let_go.set()
-    assert [len(job.result.result(20)) for job in (first, small, large)] == [1, 70, 100]
+    assert [len(job.result.result(20)) for job in (first, small, large)] == [1, 60, 100]
     assert large.n_tokens == 600
     scheduler.close()
     scheduler.join()
