@@ -2,7 +2,7 @@
 
 ``json.loads`` makes 25 bytes of memory and more of every byte of ``[],[],[],...``, and holds Python's global lock until
 it has finished. So a large body is looked through first, in steps, and is parsed only if it has no more values than a
-request can have, and no string longer than a text.
+request can have, and no string longer than a text. Its start is looked through before the rest has arrived.
 """
 
 from __future__ import annotations
@@ -41,8 +41,20 @@ def check_json(body: bytes) -> None:
     Raises:
         BodyError: Too many values, or a string that is no text.
     """
-    if len(body) <= SMALL_BODY_BYTES:
-        return
+    if len(body) > SMALL_BODY_BYTES:
+        _look_through(body, is_whole=True)
+
+
+def check_start(start: bytes) -> None:
+    """See :func:`check_json`, for a large body of which the start is there: the rest need not arrive.
+
+    Raises:
+        BodyError: The start alone has too many values, or a string that is no text.
+    """
+    _look_through(start, is_whole=False)
+
+
+def _look_through(body: bytes, is_whole: bool) -> None:
     n_values = 0
     for match in _VALUE.finditer(body):
         start, end = match.span()
@@ -52,7 +64,8 @@ def check_json(body: bytes) -> None:
         n_values += 1
         if n_values > MAX_JSON_VALUES:
             raise BodyError(f"the body has more than {MAX_JSON_VALUES} values, a request has at most 256 texts")
-        if first == b'"' and (match[1] is None or end - start > _LONGEST_STRING + 2):
+        is_cut = match[1] is None and (is_whole or end < len(body) - 1)  # The start may end within an escape.
+        if first == b'"' and (is_cut or end - start > _LONGEST_STRING + 2):
             raise BodyError(f"the body has a string without an end or of more than {MAX_TEXT_LENGTH} characters")
 
 

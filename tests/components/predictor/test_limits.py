@@ -160,6 +160,14 @@ def test_slow_senders_take_bounded_memory_and_leave_room_for_others(server):
     wait_for(lambda: server.predict(data=b" " * (15 * MIB) + IDIOT).status_code == 200)
 
 
+def test_a_large_body_that_is_no_request_is_answered_before_it_is_there(slow):
+    with socket.create_connection(("127.0.0.1", slow.port), timeout=30) as client:
+        head = b"POST /v1/models/content-filter:predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (15 * MIB)
+        client.sendall(head + b"[" + b"[]," * (MIB // 24))
+        assert client.recv(65_536).startswith(b"HTTP/1.1 400")
+    assert slow.predict(data=IDIOT).status_code == 200
+
+
 def test_a_body_that_never_ends_is_given_up(slow):
     with socket.create_connection(("127.0.0.1", slow.port), timeout=30) as client:
         head = b"POST /v1/models/content-filter:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
