@@ -7,6 +7,10 @@ battle) and as the attacker wrote them. Goal: 0.95 of the bare loop on the texts
 
 The same battle is also fought with one text a query, in this process and against a server in a process of its own: the
 batches of a battle should make it 1.9 and 8 times as fast.
+
+    python -m tests.benchmarks.battle_throughput --bundle FOLDER
+
+measures on a filter that exists.
 """
 
 from __future__ import annotations
@@ -133,18 +137,22 @@ class BareLoop:
         return 1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1]))
 
 
-def run(quick: bool = False) -> None:
+def run(quick: bool = False, given: Path | None = None) -> None:
     """Measures and prints.
 
     Args:
         quick: Fewer texts and repetitions.
+        given: Folder of a trained bundle; None trains one for an epoch.
     """
     per_label, repetitions = (60, 3) if quick else (250, 5)
     with tempfile.TemporaryDirectory() as folder:
-        # In a process of its own: a battle's process holds no torch and none of its threads.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            pool.submit(make_bundle, Path(folder)).result()
-        bundle = bundles.load(Path(folder) / "bundle")
+        if given is None:
+            # In a process of its own: a battle's process holds no torch and none of its threads.
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                pool.submit(make_bundle, Path(folder)).result()
+        else:
+            prepare("embedded", "en", Path(folder) / "corpus.parquet")
+        bundle = bundles.load(given or Path(folder) / "bundle")
         corpus = records.read(records.Sample, Path(folder) / "corpus.parquet")
         samples = battle.sample_texts(corpus, "train", per_label, seed=0)
         compare(bundle, samples, repetitions)
@@ -248,3 +256,7 @@ def compare_over_http(bundle: bundles.Bundle, samples: pd.DataFrame, repetitions
         measured = report.take_turns(sides, repetitions)
     print(f"Battle throughput over HTTP: {len(samples)} texts; goal 8 times as fast as one text a query")
     report.show(measured, _OURS, "texts/s")
+
+
+if __name__ == "__main__":
+    report.command("battle_throughput", run)

@@ -43,12 +43,12 @@ def test_a_text_is_judged_once_and_without_its_original(llm):
     assert sorted(map(data_of, llm.bodies), key=str) == sorted(({"text": text} for text in texts), key=str)
     assert {body["temperature"] for body in llm.bodies} == {0.0}
     assert judge.summary(4) == (
-        "stand-in was asked about 4 texts that wait for a person; 1 got no verdict: of another shape 1"
+        "stand-in judged 3 of 4 texts that wait for a person; 1 got no verdict: of another shape 1"
     )
     later = Judge.open(ChatSettings(temperature=0.9))
     assert later.verdicts(dict(list(texts.items())[:2])) == verdicts
     assert len(llm.bodies) == 4
-    assert "about 2 of them in an earlier run" in later.summary(2)
+    assert "judged 2 of 2 texts that wait for a person, 2 of them in an earlier run" in later.summary(2)
 
 
 def test_a_broken_answer_is_asked_for_again_and_a_refused_key_is_an_error(llm):
@@ -91,7 +91,7 @@ def test_the_stage_asks_about_texts_that_wait_and_no_more_than_it_is_told(llm, t
     assert label(1)["n_judged"] == 1
     assert label(9)["n_judged"] == 2
     assert len(llm.bodies) == 2
-    assert "stand-in was asked about 2 texts that wait for a person, about 1 of them" in capsys.readouterr().out
+    assert "stand-in judged 2 of 2 texts that wait for a person, 1 of them in an earlier run" in capsys.readouterr().out
     votes = records.read(records.LabelledAttack, written.labelled).set_index("perturbed_text")["votes"].map(json.loads)
     assert {text: found.get("llm_judge") for text, found in votes.items()} == {
         "toxic one": 1.0, "benign two": 0.0, "toxic three": None,
