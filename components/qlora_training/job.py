@@ -13,8 +13,8 @@ import pandas as pd
 
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.qlora_training import attribute_head, base_models, dataset, export, mean_pooling, trainer
-from content_arena.components.qlora_training.comparison import compare_on
 from content_arena.components.qlora_training.settings import TrainingSettings
+from content_arena.components.qlora_training.threshold_texts import compare_on
 from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -68,7 +69,8 @@ def build(definition: Definition, placement: Placement) -> BaseComponent:
         ],
         return_annotation=None,
     )
-    made: BaseComponent = dsl.pipeline(
-        name=definition.name, display_name=definition.title, description=definition.description
-    )(function)
+    make = dsl.pipeline(name=definition.name, display_name=definition.title, description=definition.description)
+    # For every setting of a task KFP looks up the source of every function on the stack: a new thread has a short one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        made: BaseComponent = thread.submit(make, function).result()
     return made

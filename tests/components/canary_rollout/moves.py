@@ -50,3 +50,17 @@ class Rollout:
 
     def shares(self):
         return self.mover.mode.shares(self.mover.read(), self.stable, self.challenger)
+
+
+def naive(world, *patches):
+    """Patches a world's service with one body after the other, without a look at the cluster; returns the world."""
+    for body in patches:
+        world.stored.patch(body)
+        world.tick(20)
+    return world
+
+
+def entry(percent):
+    """A patch that gives version 2 a share as a canary."""
+    model = {"name": "kserve-container", "storageUri": TWO.storage_uri}
+    return {"spec": {"canary": [{"trafficPercent": percent, "predictor": {"name": "v2", "model": model}}]}}

@@ -12,7 +12,8 @@ import requests
 from content_arena.components.metrics_exporter import snapshot
 from content_arena.components.registry import users
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import database, tracking, tracking_login
+from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared import database, records, tracking, tracking_login
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG
 from content_arena.components.shared.tracking import Tracking
@@ -29,9 +30,14 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Where the server keeps its database ``mlflow.db``."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
     """A server whose database is older than its users, as after an upgrade; yields its URL."""
-    folder = tmp_path_factory.mktemp("mlflow")
     older = tracking.connect(database.uri_of(folder / "mlflow.db"))
     of_arena = older.create_experiment(tracking.EXPERIMENT, artifact_location="mlflow-artifacts:/1")
     older.create_run(of_arena, tags={PIPELINE_RUN_TAG: "before"})
@@ -82,14 +88,26 @@ def test_a_wrong_password_is_named_and_not_shown(server, monkeypatch):
 
 
 def test_the_stages_write(server, as_user, make_bundle):
+    """REST checks what a database takes as it is, and artifacts are proxied."""
     as_user("stages")
     run, registry = Tracking(server, "run"), Registry(server)
     run.log("train", {"loss": 0.5})
     run.log_page("page.html", "a page")
-    version = registry.register(make_bundle("first", weights_seed=1), run.run_id)
-    registry.promote(version.version, None)
-    assert registry.download(version.version).is_dir()
+    first = registry.register(make_bundle("first", weights_seed=1), run.run_id)
+    registry.promote(first.version, None)
+    second = registry.register(make_bundle("second", weights_seed=2), run.run_id)
+    registry.promote(second.version, first.version)
+    assert bundles.load(registry.download(second.version)).spec.digest == second.digest
+    assert registry.rollback("a test") == (second.version, first.version)
+    assert registry.reconcile() == []
     run.finish("FINISHED")
+
+
+def test_labelled_attacks_are_remembered(server, as_user):
+    as_user("stages")
+    Tracking(server, "battle").log_labelled("en", records.LabelledAttack.empty())
+    (found,) = Tracking(server, "later").earlier_labelled("en")
+    assert list(found.columns) == list(records.LabelledAttack.empty().columns)
 
 
 def test_they_go_on_with_what_was_there_before_the_users(server, as_user):
@@ -168,23 +186,26 @@ def test_a_password_is_not_in_what_is_printed_of_a_user():
         users.from_environment({})
 
 
-def test_users_whose_secrets_are_lost_are_made_anew_by_the_steps_of_the_readme(tmp_path, monkeypatch, as_user):
-    """Their passwords come back with a database that is restored."""
-    settings = MANIFESTS / "base/arena/mlflow/basic_auth.ini"
-    with mlflow_server.with_users(tmp_path, settings) as url:
-        log_in(monkeypatch, "admin", mlflow_server.ADMIN_PASSWORD)
-        users.ensure(url, users.from_environment(ENVIRONMENT))
-        as_user("stages")
-        Tracking(url, "before").log("train", {"loss": 0.5})
+def test_users_whose_secrets_are_lost_are_made_anew_by_the_steps_of_the_readme(
+    server, folder, tmp_path, monkeypatch, as_user
+):
+    """Their passwords come back with a database that is restored, here a copy of the server's."""
+    as_user("stages")
+    Tracking(server, "restored").log("train", {"loss": 0.5})
     (statements,) = re.findall(r"'(delete from user_role_assignments;[^']*)'", (MANIFESTS / "README.md").read_text())
-    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as opened:
-        opened.executescript(statements)
+    with (
+        contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as original,
+        contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as restored,
+    ):
+        original.backup(restored)
+        restored.executescript(statements)
     new = {name: f"new-{value}" if name.endswith("PASSWORD") else value for name, value in ENVIRONMENT.items()}
-    with mlflow_server.with_users(tmp_path, settings, "the-new-administrators-own") as url:
-        log_in(monkeypatch, "admin", "the-new-administrators-own")
+    settings, administrator = MANIFESTS / "base/arena/mlflow/basic_auth.ini", "the-new-administrators-own"
+    with mlflow_server.with_users(tmp_path, settings, administrator) as url:
+        log_in(monkeypatch, "admin", administrator)
         users.ensure(url, users.from_environment(new))
         log_in(monkeypatch, "stages", new["STAGES_PASSWORD"])
-        again = Tracking(url, "before")
+        again = Tracking(url, "restored")
         again.log("train", {"loss": 0.25})
         assert again.client.get_run(again.run_id).data.metrics["train.loss"] == 0.25
         as_user("stages")

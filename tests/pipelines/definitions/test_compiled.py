@@ -17,10 +17,11 @@ GPU = Placement(shards=3, gpu_stages=GPU_STAGES, checkpoint_claim="arena-checkpo
 ROLLOUT = Placement(
     rollout=RolloutPlacement(service="content-filter", steps=(0, 100), approvals=(100,), limits={"psi": 0.4})
 )
+#: Built by the fixture: a worker that runs other tests imports this module too.
 BUILDS = {
-    "arena-rollout-cpu": arena.build(ROLLOUT), "retrain-rollout-cpu": retrain.build(ROLLOUT),
-    "arena": arena.build(GPU), "retrain": retrain.build(GPU), "battle": battle.build(GPU),
-    "arena-cpu": arena.build(), "retrain-cpu": retrain.build(), "battle-cpu": battle.build(),
+    "arena-rollout-cpu": (arena, ROLLOUT), "retrain-rollout-cpu": (retrain, ROLLOUT),
+    "arena": (arena, GPU), "retrain": (retrain, GPU), "battle": (battle, GPU),
+    "arena-cpu": (arena, Placement()), "retrain-cpu": (retrain, Placement()), "battle-cpu": (battle, Placement()),
 }  # fmt: skip
 #: Every stage by the name that KFP gives its task; a new stage of a generation needs no change here.
 STAGE_OF = {stage.name.replace("_", "-"): stage for stage in STAGES}
@@ -47,9 +48,9 @@ class Compiled:
 def compiled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compiled")
     found = {}
-    for name, pipeline in BUILDS.items():
-        compiler.Compiler().compile(pipeline, str(folder / f"{name}.yaml"))
-        found[name] = Compiled(*yaml.safe_load_all((folder / f"{name}.yaml").read_text()))
+    for name, (pipeline, placement) in BUILDS.items():
+        compiler.Compiler().compile(pipeline.build(placement), str(folder / f"{name}.yaml"))
+        found[name] = Compiled(*yaml.load_all((folder / f"{name}.yaml").read_text(), Loader=yaml.CSafeLoader))
     return found
 
 
