@@ -117,6 +117,7 @@ def _review(user: str, verb: str, resource: str, namespace: str) -> Object:
 SERVICE = "inferenceservices.serving.kserve.io"
 ROLLOUT = [
     *((verb, SERVICE) for verb in ("get", "patch")),
+    ("list", "servingruntimes.serving.kserve.io"),
     ("get", "httproutes.gateway.networking.k8s.io"),
     ("list", "pods"),
     ("get", "pods/log"),
@@ -178,7 +179,8 @@ def test_applied_twice_and_removed_without_the_data(manifests: Renderer, namespa
         "storageClassName: standard", "storageClassName: of-no-volume"
     )
     # Not what belongs to the whole cluster; the tests of the guards apply the policies under other names.
-    of_cluster = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ClusterStorageContainer")
+    of_cluster = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ClusterStorageContainer",
+                  "ClusterRole", "ClusterRoleBinding")  # fmt: skip
     objects = [item for item in yaml.safe_load_all(text) if item["kind"] not in of_cluster]
     assert applied("--filename=-", given=as_text(objects)).returncode == 0
     before = _generations(namespace)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 ARENA = [sys.executable, "-c", "from content_arena.pipelines.cli.app import main; main()"]
 #: Floors that a loop so small can reach.
-NO_FLOORS = ["--settings", str(Path(__file__).with_name("small.toml"))]
+SETTINGS = Path(__file__).with_name("small.toml")
+NO_FLOORS = ["--settings", str(SETTINGS)]
 SMALL = ["--max-texts", "240", "--texts", "16", "--budget", "2", "--epochs", "1", "--device", "cpu", *NO_FLOORS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass, replace
 
@@ -9,12 +10,13 @@ from content_arena.components.canary_rollout.controller.options import ServiceRe
 from content_arena.components.canary_rollout.controller.pace import SYSTEM_CLOCK, Clock
 from content_arena.components.canary_rollout.controller.record import Record
 from content_arena.components.canary_rollout.kube import kserve_version
-from content_arena.components.canary_rollout.kube.client import AwayError, RolloutClient
+from content_arena.components.canary_rollout.kube.client import AwayError, ClusterError, Json, RolloutClient
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Stable, State, start
 from content_arena.components.canary_rollout.traffic.mode import MODE_ANNOTATION, Mode, StableSpec, TrafficError
+from content_arena.components.canary_rollout.traffic.model import chosen_runtime
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from content_arena.components.canary_rollout.traffic.standard import Standard
 from content_arena.components.shared.errors import InputError
@@ -66,22 +68,57 @@ def first_state(request: RolloutRequest, name: str, stable: Stable, now: float) 
     return replace(state, reason=reason, undo=request.undo)
 
 
-def with_runtime_if_another(request: RolloutRequest, stable: Stable) -> RolloutRequest:
-    """The request, whose challenger names a runtime only if that is another one than what serves has.
+def with_runtime_if_another(request: RolloutRequest, stable: Stable, service: Json) -> RolloutRequest:
+    """The request, whose challenger names a runtime only if that is another one than what serves runs by.
+
+    Args:
+        request: What to roll out.
+        stable: What serves.
+        service: Its InferenceService. Where its spec names no runtime, KServe has chosen one.
 
     Raises:
         InputError: What serves names no runtime, so nothing could bring its own back.
     """
-    challenger, serving = request.challenger, StableSpec.of(stable).runtime
-    if challenger.runtime in ("", serving):
+    challenger, named = request.challenger, StableSpec.of(stable).runtime
+    running = named or chosen_runtime(service)
+    if challenger.runtime in ("", running):
         return replace(request, challenger=replace(challenger, runtime=""))
-    if not serving:
+    if not named:
+        patch = {"spec": {"predictor": {"model": {"runtime": running or "NAME"}}}}
+        name, namespace = service["metadata"]["name"], service["metadata"].get("namespace", "NAMESPACE")
+        otherwise = "" if request.undo else ", or leave --runtime (rollout.runtime) out"
         raise InputError(
             f"version {challenger.version} is to run by the runtime {challenger.runtime}, and the service names none "
-            "that a rollback could return to: name its own in spec.predictor.model.runtime (status.servingRuntimeName "
-            "shows it), or leave --runtime (rollout.runtime) out"
+            f"that a rollback could return to: name the one that it runs by, `kubectl -n {namespace} patch "
+            f"inferenceservice {name} --type=merge --patch '{json.dumps(patch)}'`, and try again{otherwise}"
         )
     return request
+
+
+def refuse_missing_runtime(client: RolloutClient, challenger: Challenger) -> None:
+    """Checks that the runtime that a challenger names exists. Goes on where this account may not see that.
+
+    Raises:
+        InputError: There is no such runtime.
+        AwayError: The API server does not answer.
+    """
+    there: list[str] = []
+    if not challenger.runtime:
+        return
+    try:
+        for of_cluster in (False, True):
+            there += client.serving_runtimes(of_cluster=of_cluster)
+            if challenger.runtime in there:
+                return
+    except AwayError:
+        raise
+    except ClusterError as error:
+        LOG.warning("whether there is a runtime %s can not be told: %s", challenger.runtime, error)
+        return
+    raise InputError(
+        f"version {challenger.version} is to run by the runtime {challenger.runtime}, and there is no ServingRuntime "
+        f"or ClusterServingRuntime of that name: there is {', '.join(sorted(set(there))) or 'none at all'}"
+    )
 
 
 def refuse_unfinished(record: Record) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from content_arena.components.canary_rollout.controller.beginning import (
     RolloutRequest,
+    refuse_missing_runtime,
     refuse_old_kserve,
     refuse_unfinished,
     with_runtime_if_another,
@@ -83,7 +84,8 @@ def dry_run(
     refuse_unfinished(record)
     refuse_old_kserve(cluster, mover.mode, request)
     stable = mover.mode.stable(view, kept_by(record.state))
-    request = with_runtime_if_another(request, stable)
+    request = with_runtime_if_another(request, stable, view.service)
+    refuse_missing_runtime(cluster, request.challenger)
     challenger = request.challenger
     start("dry-run", challenger, stable, request.parameters, 0.0)
     registry.check(challenger.version, stable.version, request.override, dry_run=True)

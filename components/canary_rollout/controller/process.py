@@ -73,8 +73,8 @@ def start(service_ref: ServiceRef, registry: RolloutRegistry, request: RolloutRe
         The state at the end, or where the rollout was left.
 
     Raises:
-        InputError: There is no such service, it cannot have a canary, KServe is too old for one, or a rollout is under
-            way already.
+        InputError: There is no such service, it cannot have a canary, KServe is too old for one, the challenger's
+            runtime does not exist, or a rollout is under way already.
         HeldError: Another process runs a rollout of the service.
         Stopped: Ctrl-C or SIGTERM ended this process.
     """

@@ -16,6 +16,7 @@ from content_arena.components.canary_rollout.controller.beginning import (
     RolloutRequest,
     first_state,
     new_name,
+    refuse_missing_runtime,
     refuse_unfinished,
     with_runtime_if_another,
 )
@@ -87,6 +88,7 @@ class Rollout:
             pace: How often the loop runs, and how long it waits for the API server.
             clock: The time.
         """
+        self._cluster = cluster
         self._moves = RecordedMoves(mover, RecordStore(cluster, service), assert_leadership)
         self._measurer, self._registry, self._recorder = measurer, registry, recorder
         self._pace, self._clock = pace, clock
@@ -111,14 +113,15 @@ class Rollout:
 
         Raises:
             InputError: A rollout is under way, the challenger already serves, the registry refuses it, or it is to run
-                by another runtime and the service names none to return to.
+                by another runtime, which does not exist, or the service names none to return to.
             TrafficError: The service is in the middle of another change, or cannot have a canary.
         """
         view = self._moves.mover.read()
         record = self._moves.records.read(view.service)
         refuse_unfinished(record)
         stable = self._moves.mover.mode.stable(view, kept_by(record.state))
-        request = with_runtime_if_another(request, stable)
+        request = with_runtime_if_another(request, stable, view.service)
+        refuse_missing_runtime(self._cluster, request.challenger)
         challenger = request.challenger
         state = first_state(request, name or new_name(challenger), stable, self._clock.now())
         state = replace(state, fingerprint=fingerprint(view.service), measuring=measuring or {})

@@ -14,10 +14,11 @@ from content_arena.components.canary_rollout.controller.options import RunOption
 from content_arena.components.canary_rollout.controller.record import RecordStore
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
+from content_arena.components.canary_rollout.log import LOG
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.canary_rollout.plan.state import Challenger, Phase, State
 from content_arena.components.canary_rollout.traffic.kept import former
-from content_arena.components.canary_rollout.traffic.model import version_of
+from content_arena.components.canary_rollout.traffic.model import chosen_runtime, runtime_of, version_of
 from content_arena.components.shared.errors import InputError
 
 _PLAN = Parameters(steps=(0, 100), bake_seconds=0.0, warmup_seconds=0.0, min_requests=0, inconclusive_limit=0)
@@ -29,8 +30,8 @@ class UndoRequest:
 
     Attributes:
         reason: Why, and who asks.
-        previous: The version to bring back; the one that served before by the record of the last rollout if None. If
-            it is that one, it comes back with the runtime that it had.
+        previous: The version to bring back; the one that served before by the record of the last rollout if None. It
+            comes back with the runtime that this record has of it, and otherwise runs by that of what serves.
         kserve_version: KServe's version, such as ``0.21``; as its configuration in the cluster tells if None.
 
     Raises:
@@ -71,15 +72,26 @@ def undo(service_ref: ServiceRef, registry: RolloutRegistry, request: UndoReques
         previous = _previous(last, version_of(service["spec"]["predictor"]))
     else:
         previous = with_own_runtime(request.previous, last)
+    if not previous.runtime:
+        runtime = runtime_of(service["spec"]["predictor"]) or chosen_runtime(service) or "the one that KServe chooses"
+        LOG.info(
+            "version %s will run by the runtime of what serves, %s: none is recorded for it", previous.version, runtime
+        )
     wanted = RolloutRequest(previous, _PLAN, kserve_version=request.kserve_version, undo=request.reason)
     return process.start(service_ref, registry, wanted, options)
 
 
 def with_own_runtime(previous: Challenger, last: State | None) -> Challenger:
     """A version with the runtime that it had when it last served, as far as the record of the last rollout tells."""
-    if last is None or previous.runtime or last.stable.storage_uri != previous.storage_uri:
+    if last is None or previous.runtime:
         return previous
-    return replace(previous, runtime=former(last.stable).runtime)
+    before = former(last.stable)
+    if last.stable.storage_uri == previous.storage_uri:
+        return replace(previous, runtime=before.runtime)
+    if last.storage_uri == previous.storage_uri:
+        # Where the record names none for the challenger, it had that of the version beside it.
+        return replace(previous, runtime=last.runtime or before.runtime)
+    return previous
 
 
 def _previous(last: State | None, serving: str) -> Challenger:

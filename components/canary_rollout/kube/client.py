@@ -93,6 +93,14 @@ class RolloutClient(Protocol):
         """Number of ready pods of each Deployment of an InferenceService, by the Deployment's name."""
         ...
 
+    def serving_runtimes(self, *, of_cluster: bool = False) -> list[str]:
+        """Names of the ServingRuntimes here; empty if there are none.
+
+        Args:
+            of_cluster: List the ClusterServingRuntimes instead, which every namespace may use.
+        """
+        ...
+
     def autoscalers(self, service: str) -> dict[str, str]:
         """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""
         ...

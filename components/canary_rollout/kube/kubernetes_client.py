@@ -36,6 +36,8 @@ class _Resource(NamedTuple):
 
 
 _SERVICES = _Resource("serving.kserve.io", "v1beta1", "inferenceservices")
+_RUNTIMES = _Resource("serving.kserve.io", "v1alpha1", "servingruntimes")
+_CLUSTER_RUNTIMES = _Resource("serving.kserve.io", "v1alpha1", "clusterservingruntimes")
 _ROUTES = _Resource("gateway.networking.k8s.io", "v1", "httproutes")
 _DEPLOYMENTS = _Resource("apps", "v1", "deployments")
 _AUTOSCALERS = _Resource("autoscaling", "v2", "horizontalpodautoscalers")
@@ -131,6 +133,27 @@ class KubernetesClient:
             label_selector=f"serving.kserve.io/inferenceservice={service}",
         )
         return {item["metadata"]["name"]: item.get("status", {}).get("readyReplicas", 0) for item in found["items"]}
+
+    def serving_runtimes(self, *, of_cluster: bool = False) -> list[str]:
+        """Names of the ServingRuntimes here, or of the ClusterServingRuntimes."""
+        try:
+            if of_cluster:
+                found: Json = self._call(
+                    f"GET {_CLUSTER_RUNTIMES.plural}",
+                    self._objects.list_cluster_custom_object,
+                    _CLUSTER_RUNTIMES.group,
+                    _CLUSTER_RUNTIMES.version,
+                    _CLUSTER_RUNTIMES.plural,
+                )
+            else:
+                found = self._call(
+                    f"GET {self._place(_RUNTIMES)}",
+                    self._objects.list_namespaced_custom_object,
+                    *self._address(_RUNTIMES),
+                )
+        except MissingError:
+            return []
+        return [item["metadata"]["name"] for item in found["items"]]
 
     def autoscalers(self, service: str) -> dict[str, str]:
         """Name of the Deployment that each HorizontalPodAutoscaler of an InferenceService scales, by its own name."""

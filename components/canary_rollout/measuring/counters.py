@@ -22,6 +22,8 @@ REQUESTS = "content_arena_api_requests_total"
 LATENCIES = "content_arena_api_request_duration_seconds_bucket"
 FLAGGED = "content_arena_model_flagged_total"
 SCORES = "content_arena_model_score_bucket"
+#: Counts the probes of a rollout, which no other metric counts.
+PROBES = "content_arena_probe_requests_total"
 #: The labels that a window needs. All other labels are summed over.
 LABELS = {
     REQUESTS: ("path", "status", "model_version"),

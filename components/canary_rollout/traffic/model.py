@@ -35,6 +35,12 @@ def runtime_of(predictor: Json) -> str:
     return predictor.get("model", {}).get("runtime") or ""
 
 
+def chosen_runtime(service: Json) -> str:
+    """Name of the runtime that KServe says it has chosen for a service; empty if it does not say."""
+    status = service.get("status", {})
+    return status.get("servingRuntimeName") or status.get("clusterServingRuntimeName") or ""
+
+
 def _variable(predictor: Json, name: str) -> str | None:
     for variable in predictor.get("model", {}).get("env") or []:
         if variable["name"] == name:

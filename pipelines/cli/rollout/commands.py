@@ -196,7 +196,8 @@ def _dry_run(
     from content_arena.components.canary_rollout import launch
     from content_arena.pipelines.cli.rollout import tables
 
-    plan = launch.dry_run(where, options.rollout_registry(registry, where), request, overrides)
+    with launch.lines_to(console.status):
+        plan = launch.dry_run(where, options.rollout_registry(registry, where), request, overrides)
     if as_json:
         print(json.dumps(plan.as_dict()))
     else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -17,13 +18,16 @@ from tests.manifests.node.elsewhere import backup_server
 from tests.manifests.node.elsewhere import name_it as elsewhere_is_named
 from tests.manifests.readme import commands
 from tests.manifests.rendering import NAMESPACE, kubectl
+from tests.pipelines.command import SETTINGS
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 IN = f"--namespace={NAMESPACE}"
 KEEP = "--selector=content-arena/keep!=true"
-#: The whole embedded corpus with the usual epochs, so that the first champion reaches the floors.
-SMALL = ["--texts=16", "--budget=2", "--json"]
+#: A training of a minute or two. Its settings have no floors, which so small a champion would not reach.
+SMALL = [
+    "--max-texts=240", "--epochs=1", "--texts=16", "--budget=2", f"--settings=/etc/arena/{SETTINGS.name}", "--json",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +51,24 @@ def champion(overlay, node, manifests, note):
     """The version that `arena run` registered in a Job, although PostgreSQL and SeaweedFS were away meanwhile."""
     job = manifests.root / "small-run"
     job.mkdir()
-    patch = [{"op": "add", "path": "/spec/template/spec/containers/0/args", "value": SMALL}]
+    shutil.copy(SETTINGS, job)
+    container = "/spec/template/spec/containers/0"
+    mount = {"name": "settings", "mountPath": "/etc/arena", "readOnly": True}
+    patch = [
+        {"op": "add", "path": f"{container}/args", "value": SMALL},
+        {"op": "add", "path": f"{container}/volumeMounts/-", "value": mount},
+        {
+            "op": "add",
+            "path": "/spec/template/spec/volumes/-",
+            "value": {"name": "settings", "configMap": {"name": "small-run"}},
+        },
+    ]
     kustomization = {
+        "namespace": NAMESPACE,
         "resources": ["../jobs/arena-run"],
+        "configMapGenerator": [
+            {"name": "small-run", "files": [SETTINGS.name], "options": {"disableNameSuffixHash": True}}
+        ],
         "patches": [{"target": {"kind": "Job"}, "patch": json.dumps(patch)}],
     }
     (job / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))

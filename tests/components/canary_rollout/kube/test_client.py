@@ -107,6 +107,7 @@ def test_missing_objects(cluster):
     assert cluster.ready_pods("filter") == {}
     assert cluster.pods("app=isvc.filter-v2-predictor") == []
     assert cluster.previous_logs("none", "none") == ""
+    assert cluster.serving_runtimes() == []
 
 
 def kubeconfig(tmp_path, change):
@@ -197,7 +198,7 @@ def served(tmp_path, monkeypatch):
 
 def test_every_client_has_the_same_methods():
     methods = [name for name in vars(RolloutClient) if not name.startswith("_")]
-    assert len(methods) == 15
+    assert len(methods) == 16
     for client in (KubernetesClient, ApiServer):
         for name in methods:
             assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(RolloutClient, name)), name
@@ -210,6 +211,14 @@ def test_autoscalers_of_the_service_are_listed_and_deleted(served):
     client.delete_autoscaler("filter-v1-predictor")
     assert server.api.world.hpas == set()
     client.delete_autoscaler("filter-v1-predictor")
+
+
+def test_runtimes_are_listed_in_the_namespace_and_in_the_cluster(served):
+    server, client = served
+    for of_cluster in (False, True):
+        assert (
+            client.serving_runtimes(of_cluster=of_cluster) == server.api.serving_runtimes(of_cluster=of_cluster) != []
+        )
 
 
 def test_a_patch_is_a_merge_patch_that_names_its_writer(served):

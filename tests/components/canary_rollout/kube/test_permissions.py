@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from content_arena.components.canary_rollout.kube.client import ClusterError
 from content_arena.components.canary_rollout.kube.kubernetes_client import KubernetesClient
 from tests.components.canary_rollout.kube.test_client import kubeconfig, load_from
 from tests.components.canary_rollout.stand_in import standard_world
+from tests.manifests.guards import eventually
 from tests.manifests.rendering import kubectl
 
-ROLE = yaml.safe_load(
-    (Path(__file__).parents[4] / "manifests/base/arena/access/rollout-role.yaml").read_text(encoding="utf-8")
-)
+_ACCESS = Path(__file__).parents[4] / "manifests/base/arena/access"
+ROLE = yaml.safe_load((_ACCESS / "rollout-role.yaml").read_text(encoding="utf-8"))
+CLUSTER_ROLE = yaml.safe_load((_ACCESS / "rollout-cluster-role.yaml").read_text(encoding="utf-8"))
 GRANTS = [
     (rule["apiGroups"][0], resource, verb) for rule in ROLE["rules"] for resource in rule["resources"]
     for verb in rule["verbs"]
@@ -63,6 +65,7 @@ def calls(cluster):
         ("serving.kserve.io", "inferenceservices", "patch"): lambda: cluster.patch_service(
             "filter", {"spec": {"predictor": {"minReplicas": 2}}}, "1"
         ),
+        ("serving.kserve.io", "servingruntimes", "list"): lambda: cluster.serving_runtimes(),
         ("", "configmaps", "create"): lambda: cluster.create_config_map(RECORD),
         ("", "configmaps", "get"): lambda: cluster.config_map("rollout-content-filter"),
         ("", "configmaps", "patch"): lambda: cluster.patch_config_map("rollout-content-filter", {"data": {}}, "1"),
@@ -128,6 +131,22 @@ def test_every_permission_is_needed(rollout, grant):
     assert refused(calls(rollout(without(grant)))[grant])
 
 
+def test_runtimes_of_the_whole_cluster_need_the_cluster_role(rollout):
+    # The client's account takes the place of the administrator in KUBECONFIG.
+    admin = f"--kubeconfig={os.environ['KUBECONFIG']}"
+    cluster = rollout(ROLE)
+    assert refused(lambda: cluster.serving_runtimes(of_cluster=True))
+    name = f"rollout-{cluster.namespace}"
+    try:
+        kubectl("create", "--filename=-", admin, given=yaml.safe_dump(CLUSTER_ROLE | {"metadata": {"name": name}}))
+        user = f"--user=system:serviceaccount:{cluster.namespace}:rollout"
+        kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", user, admin)
+        # The API server sees new rights a moment later.
+        eventually(lambda: not refused(lambda: cluster.serving_runtimes(of_cluster=True)), "runtimes may be listed")
+    finally:
+        kubectl("delete", "clusterrole,clusterrolebinding", name, "--ignore-not-found", admin)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -143,6 +162,7 @@ def test_every_permission_is_needed(rollout, grant):
         ("DELETE", "api/v1/namespaces/{}/pods/a"),
         ("GET", "apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/filter"),
         ("PATCH", "apis/apps/v1/namespaces/{}/deployments/a"),
+        ("DELETE", "apis/serving.kserve.io/v1alpha1/namespaces/{}/servingruntimes/a"),
     ],
 )
 def test_everything_else_is_refused(rollout, method, path):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -101,6 +102,15 @@ def test_both_variants_are_counted_over_the_window_and_nothing_else(scene):
 
 
 @pytest.mark.slow
+def test_an_expression_may_be_longer_than_an_address(scene):
+    """Prometheus takes an address of at most a megabyte, and gateways one of some kilobytes."""
+    url, *_ = scene
+    named = "|".join(f"filter-v1-predictor-5d4f-{number:05d}" for number in range(45_000))
+    many = replace(CHAMPION, pod_names=f"{CHAMPION.pod_names}|{named}")
+    assert Prometheus(url, "arena", PODS).rate(many, time.time()).per_second >= 0
+
+
+@pytest.mark.slow
 def test_a_namespace_that_is_not_scraped_is_inconclusive_and_named(scene):
     counted = Prometheus(scene[0], "elsewhere", PODS).count(scene[1], time.time(), CHAMPION, THEIRS)
     assert [check.verdict for check in counted.checks] == [Verdict.INCONCLUSIVE] * 2
@@ -173,9 +183,11 @@ def api():
     reply = {"status": 200, "body": b"{}", "queries": []}
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_POST(self):
             reply["queries"].append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(reply["status"])
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
             self.wfile.write(reply["body"])
 
@@ -196,8 +208,9 @@ def api():
         (503, b"", "HTTP 503"),
         (422, json.dumps({"status": "error", "error": "too many samples"}).encode(), "too many samples"),
         (200, b"[]", "nothing"),
+        (301, b"", r"redirects \(HTTP 301\): give its new address"),
     ],
-    ids=["a page", "not ready", "refused", "nonsense"],
+    ids=["a page", "not ready", "refused", "nonsense", "another address"],
 )
 def test_an_unusable_answer_is_named_without_the_password(api, status, body, message):
     api["status"], api["body"] = status, body
@@ -205,7 +218,7 @@ def test_an_unusable_answer_is_named_without_the_password(api, status, body, mes
         Prometheus(api["url"], "arena", PODS).count(0.0, 10.0, CHAMPION, THEIRS)
     assert "Prometheus at 127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
-    assert api["queries"][0].startswith("/prometheus/api/v1/query?")
+    assert api["queries"] == ["/prometheus/api/v1/query"]
 
 
 def test_an_unavailable_prometheus_is_named():

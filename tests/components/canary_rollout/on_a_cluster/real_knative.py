@@ -28,7 +28,7 @@ from tests.components.canary_rollout.on_a_cluster.service_under_test import SERV
 from tests.components.canary_rollout.on_a_cluster.storage import Storage, uri
 from tests.components.canary_rollout.on_a_cluster.users import Users
 from tests.manifests.forwarding import forwarded
-from tests.manifests.rendering import Renderer, kubectl, of_kind, services
+from tests.manifests.rendering import Renderer, kubectl, of_kind, services, serving_runtime
 
 _GATEWAY = ("--namespace=envoy-gateway-system", "-l=gateway.envoyproxy.io/owning-gateway-name=kserve-ingress-gateway")
 _PORT = 80
@@ -41,8 +41,8 @@ _STORAGE = (
     "arena-s3-identities", "arena-settings",
 )  # fmt: skip
 _STORAGE_KINDS = ("ServiceAccount", "Secret", "ConfigMap", "Service", "StatefulSet", "Job")
-_PREDICTOR = ("arena-predictor", "arena-s3-predictor", "content-arena", "predictor")
-_PREDICTOR_KINDS = ("ServiceAccount", "Secret", "ServingRuntime", "PodDisruptionBudget")
+_PREDICTOR = ("arena-predictor", "arena-s3-predictor", "predictor")
+_PREDICTOR_KINDS = ("ServiceAccount", "Secret", "PodDisruptionBudget")
 
 
 class Bucket(Storage):
@@ -96,7 +96,8 @@ def platform(manifests: Renderer, namespace: str) -> Iterator[Platform]:
         kubectl("wait", "--for=condition=complete", "job/s3-buckets", f"--namespace={namespace}", "--timeout=10m")
         with forwarded("service/s3", 9000, namespace) as url:
             store = Store.from_environment(_keys(namespace) | {"S3_ENDPOINT_URL": url})
-            yield Platform(_named(of_kind(rendered, *_PREDICTOR_KINDS), *_PREDICTOR), template, store, gateway)
+            objects = [serving_runtime(rendered), *_named(of_kind(rendered, *_PREDICTOR_KINDS), *_PREDICTOR)]
+            yield Platform(objects, template, store, gateway)
     finally:
         kubectl("delete", "--ignore-not-found", "--filename=-", given=shared)
 

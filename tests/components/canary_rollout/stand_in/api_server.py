@@ -29,6 +29,7 @@ class ApiServer:
         self.world, self.kill_at, self.is_written = world, kill_at, is_written
         self.writes, self.away_until = 0, 0
         self._late: Callable[[], Json] | None = None
+        self.runtimes = {"namespace": ["content-arena", "next"], "cluster": ["kserve-sklearnserver"]}
         self.events: list[Json] = []
         self.leases: dict[str, Json] = {}
         self.config_maps: dict[str, Stored] = {}
@@ -48,6 +49,10 @@ class ApiServer:
     def ready_pods(self, service: str) -> dict[str, int]:
         self._answer()
         return self.world.ready_pods(service)
+
+    def serving_runtimes(self, *, of_cluster: bool = False) -> list[str]:
+        self._answer()
+        return list(self.runtimes["cluster" if of_cluster else "namespace"])
 
     def autoscalers(self, service: str) -> dict[str, str]:
         self._answer()

@@ -92,6 +92,10 @@ class Served:
             case "GET", ["deployments"]:
                 ready = api.ready_pods(SERVICE)
                 return {"items": [{"metadata": {"name": n}, "status": {"readyReplicas": k}} for n, k in ready.items()]}
+            case "GET", ["servingruntimes"]:
+                return _listed(api.serving_runtimes())
+            case "GET", ["clusterservingruntimes"]:
+                return _listed(api.serving_runtimes(of_cluster=True))
             case "GET", ["horizontalpodautoscalers"]:
                 owners = [{"kind": "InferenceService", "name": SERVICE}]
                 scaled = api.autoscalers(SERVICE).items()
@@ -137,6 +141,9 @@ class Served:
                 url = urlsplit(self.path)
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 namespace, *parts = url.path.partition("/namespaces/")[2].split("/")
+                if not parts:
+                    # An object of the whole cluster.
+                    namespace, parts = NAMESPACE, [url.path.rpartition("/")[2]]
                 status, found = 200, None
                 if parts[0] in served.forbidden:
                     message = f'{parts[0]} is forbidden: User "me" cannot {self.command.lower()} resource "{parts[0]}"'
@@ -171,3 +178,7 @@ class Served:
                 pass
 
         return Handler
+
+
+def _listed(names: list[str]) -> dict[str, Any]:
+    return {"items": [{"metadata": {"name": name}} for name in names]}

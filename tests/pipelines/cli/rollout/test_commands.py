@@ -45,6 +45,13 @@ def test_a_challenger_may_need_another_runtime(cluster, tmp_path):
             for entry in patch["body"]["spec"].get("canary") or []
         ]
         assert {model["runtime"] for model in models} == {"next"}
+    there = "content-arena, kserve-sklearnserver, next"
+    for option in ([], ["--dry-run"]):
+        is_refused(rollout(*START, "--runtime", "nxt", *option), "there is no ServingRuntime", there)
+    assert (cluster.api.writes, cluster.state) == (0, None)
+    cluster.forbidden.add("clusterservingruntimes")
+    result = rollout(*START, "--dry-run", "--runtime", "nxt")
+    assert (result.exit_code, "whether there is a runtime nxt can not be told" in result.stderr) == (0, True)
     # That of what serves is no other one.
     assert answer(*START, "--dry-run", "--runtime", "content-arena")[1]["runtime"] is None
 
@@ -137,6 +144,15 @@ def test_an_undo_brings_back_what_served_before(cluster):
     assert (predictor["name"], predictor["model"]["storageUri"]) == ("v0", "s3://models/content-filter/0")
     assert cluster.api.world.lost == 0
     is_refused(rollout(*EVERY["undo"]), "what served before it is not known", "arena rollout undo VERSION")
+
+
+def test_an_undo_to_a_version_whose_runtime_is_not_recorded_says_which_one_it_takes(cluster):
+    uri = "s3://models/content-filter/0"
+    undo = ["undo", "0", "--storage-uri", uri, *EVERY["undo"][1:]]
+    result = rollout(*undo)
+    assert result.exit_code == 0, result.output
+    assert "version 0 will run by the runtime of what serves, content-arena: none is recorded for it" in result.stderr
+    assert cluster.api.service(SERVICE)["spec"]["predictor"]["model"]["storageUri"] == uri
 
 
 def test_an_undo_needs_a_reason_and_a_version_where_none_is_recorded(cluster):
