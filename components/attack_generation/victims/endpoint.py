@@ -29,6 +29,8 @@ _REPEATS = 40
 _LONGEST_WAIT_SECONDS = 60.0
 #: Requests at a time to a filter that takes one text a request.
 _AT_ONCE = 8
+#: A request has too many texts: to be read at all, or to be answered in time.
+_TOO_MUCH = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT)
 #: Answers asked for again when a battle is resumed, and how far such an answer may be from the one before.
 _ASKED_AGAIN, _SAME_WITHIN = 4, 0.05
 _READING = "say how to read it with --map"
@@ -42,7 +44,8 @@ class EndpointVictim:
     between the highest score of a text that was not flagged and the lowest score of one that was. It then agrees with
     all verdicts so far. For other servers it is the argument ``threshold``.
 
-    A server that is too busy (429, or 503 with ``Retry-After``) is asked again, after the time that it names.
+    A server that is too busy (429, or 503 with ``Retry-After``) is asked again, after the time that it names. One that
+    finds a request too large (413), or did not finish it in time (504), is asked about half as many texts.
     """
 
     def __init__(
@@ -142,7 +145,7 @@ class EndpointVictim:
         except requests.RequestException as error:
             # The library's own error names the URL with its parameters, and is kept out of every log.
             raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from None
-        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
+        if response.status_code in _TOO_MUCH and len(batch) > 1:
             half = len(batch) // 2
             return self._ask(batch[:half]) + self._ask(batch[half:])
         if response.status_code != 200:
@@ -184,6 +187,8 @@ class EndpointVictim:
                 ": it does not take such a request; --map and --request say what is asked, --header adds what it wants "
                 "(a detector of FMS wants 'detector-id: NAME')"
             )
+        if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
+            return " for one text: it is too slow, so try later or give it more replicas"
         if repeats := n_repeats(response):
             return f", and was asked {repeats} times more: it is too busy, so try later or give it more replicas"
         return ""

@@ -124,7 +124,9 @@ class ChatApi:
                 f"{said} again and again: lower at_once of [llm], try later, or look at the account's quota"
             )
         if status == HTTPStatus.BAD_REQUEST:
-            raise ChatError(f"{said}: does {self.model} take the temperature and max_tokens of [llm]?")
+            raise ChatError(
+                f"{said}: is {MODEL_VARIABLE} a model there, and does it take the temperature and max_tokens of [llm]?"
+            )
         raise ChatError(f"{said} instead of a chat, also when asked again: look at the server's log")
 
     def _read(self, response: requests.Response, request: Request) -> dict[str, str]:
