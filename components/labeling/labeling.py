@@ -69,7 +69,8 @@ def label_attacks(
         chat: How an LLM is asked, if one judges.
 
     Returns:
-        n_labelled, n_review, n_judged, n_by_people, mean_confidence, n_doubtful_labels, n_odd_sources.
+        n_labelled, n_review, n_judged, n_by_people, n_doubtful_labels, n_odd_sources, and mean_confidence if there are
+        attacks.
     """
     attacks = records.read(records.Attack, attacks_path)
     tracking = Tracking(tracking_uri, pipeline_run)
@@ -91,10 +92,11 @@ def label_attacks(
         "n_review": float(len(doubtful)),
         "n_judged": float(n_judged),
         "n_by_people": float(labelled["label_source"].isin([PERSON, PERSON_OF_ORIGINAL]).sum()),
-        "mean_confidence": float(labelled["label_confidence"].mean()),
         "n_doubtful_labels": float(len(corpus_labels.doubtful)),
         "n_odd_sources": float(len(corpus_labels.odd_sources)),
     }
+    if len(labelled):
+        metrics["mean_confidence"] = float(labelled["label_confidence"].mean())
     tracking.log_labelled(lang, labelled)
     tracking.log(STAGE, metrics)
     log(STAGE, f"{len(labelled) - n_left_out} to train on, {len(doubtful)} wait for a person (`arena review list`)")

@@ -39,3 +39,16 @@ def test_a_battle_is_labelled_and_the_word_of_people_counts(tmp_path, corpus, ca
     assert "source 'odd' labels otherwise than the rest" in capsys.readouterr().out
     (kept,) = Tracking(uri, "later").earlier_labelled("en")
     pd.testing.assert_series_equal(kept["label"], table["label"].reset_index(drop=True))
+
+
+def test_a_battle_without_an_attack_has_no_mean_confidence(tmp_path, corpus):  # noqa: F811
+    records.write(records.Attack, records.Attack.empty(), tmp_path / "attacks")
+    records.write(records.Sample, corpus, tmp_path / "corpus")
+    figures = labeling.label_attacks(
+        tmp_path / "attacks", tmp_path / "corpus", labeling.Outputs(*(tmp_path / name for name in "abcd")), lang="en",
+        pipeline_run="run", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        settings=LabelingSettings(doubtful_labels=0),
+    )  # fmt: skip
+    assert figures == dict.fromkeys(
+        ("n_labelled", "n_review", "n_judged", "n_by_people", "n_doubtful_labels", "n_odd_sources"), 0.0
+    )

@@ -85,7 +85,7 @@ def test_a_server_that_is_away_is_named(chat):
         (error(404, code="model_not_found"), r"HTTP 404 \(code model_not_found\)"),
         (error(429, code="insufficient_quota"), "insufficient_quota.* again and again"),
         (error(400, param="temperature", code="unsupported_value"), r"unsupported_value, param temperature.*\[llm\]"),
-        (error(400, code="you wrote: one two", param="one two"), "HTTP 400: does"),
+        (error(400, code="you wrote: one two", param="one two"), "HTTP 400: is CONTENT_ARENA_LLM_MODEL a model there"),
         (Response("<html>log in</html>", media_type="text/html"), "web page"),
         (Response(status_code=302, headers={"location": "/login"}), "HTTP 302"),
         ({"predictions": [1]}, "no chat completion"),
