@@ -96,7 +96,7 @@ def task(installation, cli, probes, tmp_path):
             "namespace": installation.namespace, "pipeline_run": "run-1", "lang": "en", "steps": [0, 100],
             "bake_seconds": 6.0, "min_requests": 381, "limits": LIMITS, "approvals": [],
             "prometheus": "", "settings": {"rollout": {"kserve_version": installation.kserve_version}},
-            "models_uri": "", "tracking_uri": installation.registry,
+            "models_uri": "", "runtime": "", "tracking_uri": installation.registry,
         }  # fmt: skip
         return Task(roll_out, tmp_path / name, cli, probes, **(usual | values))
 
