@@ -31,7 +31,7 @@ NOT_QUICK := tests/images tests/manifests tests/pipelines/cli tests/pipelines/ex
 	tests/components/attack_generation/test_readme.py tests/components/attack_generation/test_victims.py \
 	tests/components/canary_rollout/measuring/test_measurer.py tests/components/canary_rollout/measuring/test_probes.py \
 	tests/components/metrics_exporter tests/components/predictor tests/components/promotion tests/components/registry \
-	tests/components/shared/test_store.py tests/components/shared/test_relocation.py \
+	tests/components/shared/storage tests/components/shared/mlflow_tracking \
 	tests/components/qlora_training/test_training.py tests/test_doors.py
 
 # What `make test-cluster` runs, one after the other. `make test` with KUBECONFIG runs these and all other rollouts.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from content_arena.components.shared import figures
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Measured
 
 _VALUES = {"score": 0.9, "ms": 2.0, "share": 0.1}

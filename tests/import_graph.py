@@ -18,7 +18,7 @@ class Import:
     """One import of one module.
 
     Attributes:
-        importer: Module that holds the statement, ``components.shared.store`` for ``content_arena.components...``.
+        importer: Module that holds the statement: ``components.shared.stage`` for ``content_arena.components...``.
         imported: A module of the project, named the same way, or the full name of one of another package.
         line: Where the statement is.
         ours: The imported module is part of the project.

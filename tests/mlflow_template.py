@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from content_arena.components.shared import tracking
+from content_arena.components.shared.mlflow_tracking import tracking
 
 
 @contextmanager

@@ -58,20 +58,20 @@ SETTINGS = (
 #: Where a third-party package may be imported: package, then what it is kept to. A package stands for its modules.
 HOMES = {
     "kubernetes": ("components.canary_rollout.kube", "pipelines.execution"),
-    "mlflow": ("components.shared.tracking", "components.registry"),
+    "mlflow": ("components.shared.mlflow_tracking.tracking", "components.registry"),
     "minio": (
-        "components.shared.store",
-        "components.shared.object_copy",
-        "components.shared.s3_credentials",
-        "components.shared.backup",
+        "components.shared.storage.store",
+        "components.shared.storage.object_copy",
+        "components.shared.storage.s3_credentials",
+        "components.shared.storage.backup",
     ),
-    "boto3": ("components.shared.store",),
+    "boto3": ("components.shared.storage.store",),
     "requests": (
         "components.shared.chat",
-        "components.shared.reachable",
+        "components.shared.mlflow_tracking.reachable",
         "components.shared.busy_servers",
         "components.attack_generation.victims",
-        "components.corpus_preparation.sources",
+        "components.corpus_preparation.tables.sources",
         "components.canary_rollout.measuring",
         "components.predictor",
     ),
@@ -85,7 +85,7 @@ HOMES |= dict.fromkeys(("httpx", "aiohttp", "urllib.request", "http.client"), HO
 
 _PIPELINES_REACH_IN = {
     # For good.
-    ("pipelines.cli.versions", "components.predictor.door"): "`arena serve` runs the server in this process",
+    ("pipelines.cli.versions", "components.predictor.middleware.door"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.arguments"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.sources"): "`arena serve` runs the server in this process",
@@ -112,20 +112,20 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.data", "components.qlora_training.encoders"): "the default encoder of a language",
     (
         "pipelines.cli.local_runs",
-        "components.corpus_preparation.databases",
+        "components.corpus_preparation.tables.databases",
     ): "an address with a password is refused at once",
     (
         "pipelines.cli.local_runs",
-        "components.corpus_preparation.formats",
+        "components.corpus_preparation.tables.formats",
     ): "a file that cannot be read is refused at once",
     ("pipelines.cli.run", "components.corpus_preparation.guard"): "a guard set that is required and is not there",
     (
         "pipelines.cli.local_runs",
-        "components.corpus_preparation.sources",
+        "components.corpus_preparation.tables.sources",
     ): "an address with a password is refused at once",
     (
         "pipelines.cli.local_runs",
-        "components.corpus_preparation.reading_options",
+        "components.corpus_preparation.tables.reading_options",
     ): "unusable options are refused at once",
     ("pipelines.cli.run", "components.qlora_training.base_models"): "an unknown base model is refused at once",
     ("pipelines.cli.run", "components.qlora_training.encoders"): "the default encoder of a language",

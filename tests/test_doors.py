@@ -16,10 +16,10 @@ from content_arena.components.promotion import close_run as exit_stage
 from content_arena.components.registry import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
-from content_arena.components.shared import object_copy, store
 from content_arena.components.shared import stage as stages
 from content_arena.components.shared.errors import RegistryError
 from content_arena.components.shared.home import home_folder
+from content_arena.components.shared.storage import object_copy, store
 from content_arena.pipelines.cli import error_log
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.definitions.stage_table import STAGES

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from content_arena.components.qlora_training import attribute_head
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.canonical import CANONICAL_VERSION
-from content_arena.components.shared.reader.lexicon import Lexicon
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.text.canonical import CANONICAL_VERSION
+from content_arena.components.shared.text.reader.lexicon import Lexicon
 
 #: Adds this much to the toxic logit of a text of that word alone (special tokens included in the mean).
 TOXIC_WORDS = {"idiot": 24.0, "moron": 22.0, "stupid": 18.0, "hate": 16.0, "trash": 14.0, "scum": 26.0, "바보": 24.0}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from content_arena.components.attack_generation.search import LadderSearch, Target
 from content_arena.components.attack_generation.victims import CachedVictim
-from content_arena.components.shared.readability import MIN_READABILITY, readability
+from content_arena.components.shared.text.readability import MIN_READABILITY, readability
 
 _COLUMNS = ["base_id", "strategy", "label", "rung", "original_text", "perturbed_text"]
 

@@ -14,11 +14,11 @@ from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check
 from content_arena.components.shared import records
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.readability import ORIGINAL_LABEL, WRITTEN
 from content_arena.components.shared.records import sha256_of
+from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.text.canonical import canonicalise
+from content_arena.components.shared.text.readability import ORIGINAL_LABEL, WRITTEN
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from content_arena.components.shared import records
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import Progress, log, note, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "generate_attacks"
 GATHER = "gather_attacks"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.attack_generation.reach import reached
-from content_arena.components.shared.readability import MIN_READABILITY, readability
+from content_arena.components.shared.text.readability import MIN_READABILITY, readability
 
 
 def judged(attacks: pd.DataFrame, read: Callable[[str], str] | None = None) -> pd.DataFrame:

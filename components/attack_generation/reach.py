@@ -19,8 +19,8 @@ import pandas as pd
 from content_arena.components.attack_generation import strategies
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.strategies import Strategy
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.records import sha256_of
+from content_arena.components.shared.text.canonical import canonicalise
 
 #: A strategy is undone if the canonicaliser undoes this share of its edits or more.
 UNDONE_SHARE = 0.95

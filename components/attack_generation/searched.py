@@ -27,8 +27,8 @@ from content_arena.components.attack_generation.victims.orientation import Check
 from content_arena.components.attack_generation.writing.ahead import in_threads
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.readability import WRITTEN
 from content_arena.components.shared.records import sha256_of
+from content_arena.components.shared.text.readability import WRITTEN
 
 #: The family that stands in the attacks of a search, which mix strategies.
 FAMILY = "search"

@@ -27,8 +27,8 @@ from content_arena.components.registry.publish import publish_after
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import log, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "roll_out"
 _WITHOUT_SERVICE = (

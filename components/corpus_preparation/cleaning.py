@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from content_arena.components.corpus_preparation.encodings import is_undecodable
-from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
-from content_arena.components.shared.canonical import canonicaliser
+from content_arena.components.corpus_preparation.duplicates.near_duplicates import near_duplicates
+from content_arena.components.corpus_preparation.tables.encodings import is_undecodable
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
-from content_arena.components.shared.masking import mask
+from content_arena.components.shared.text.canonical import canonicaliser
+from content_arena.components.shared.text.masking import mask
 
 # Texts are compared and named in the canonical form of version 1, whatever version the models are trained with. A text
 # thus keeps its id and its split, so that filters of different versions can be compared on the same test split.
@@ -58,7 +58,7 @@ def clean(
 
     In this order: undecodable (a lone surrogate), too_long (over 5,000 characters, before or after masking), empty (the
     canonical text is empty), contradictory_label (all texts of a comparison key that has both labels), exact_duplicate
-    (texts with the key and label of an earlier one), near_duplicate (see near_duplicates.py; all but the first).
+    (texts with the key and label of an earlier one), near_duplicate (see duplicates/; all but the first).
     Near-duplicates with *different* labels are kept: a filter learns most from pairs such as "I will hurt you" and "I
     won't hurt you".
 

@@ -10,10 +10,10 @@ import pandas as pd
 from content_arena.components.corpus_preparation.cleaning import REASONS, clean
 from content_arena.components.corpus_preparation.dropped_rows import DroppedRows
 from content_arena.components.corpus_preparation.ingest import Ingested
-from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.quality_rules import MIN_TEXTS_PER_CLASS
-from content_arena.components.corpus_preparation.quality_rules import dropped as dropped_line
+from content_arena.components.corpus_preparation.quality.rules import MIN_TEXTS_PER_CLASS
+from content_arena.components.corpus_preparation.quality.rules import dropped as dropped_line
 from content_arena.components.corpus_preparation.splits import assign_splits, name_texts, sample_texts
+from content_arena.components.corpus_preparation.tables.parameters import named
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.stage import Progress, log, note
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from content_arena.components.shared.masking import mask
+from content_arena.components.shared.text.masking import mask
 
 #: Examples kept for each reason, and their length in characters.
 N_EXAMPLES, EXAMPLE_LENGTH = 3, 160

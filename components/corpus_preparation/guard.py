@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import databases, ingest
+from content_arena.components.corpus_preparation import ingest
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
-from content_arena.components.corpus_preparation.columns import Columns
-from content_arena.components.corpus_preparation.formats import read_columns
-from content_arena.components.corpus_preparation.near_duplicates import near_to
-from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.duplicates.near_duplicates import near_to
 from content_arena.components.corpus_preparation.splits import name_texts
+from content_arena.components.corpus_preparation.tables import databases
+from content_arena.components.corpus_preparation.tables.columns import Columns
+from content_arena.components.corpus_preparation.tables.formats import read_columns
+from content_arena.components.corpus_preparation.tables.parameters import named
+from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.library_errors import without_credentials
 from content_arena.components.shared.records import GUARD, LABELS

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import databases, formats, sources
-from content_arena.components.corpus_preparation.columns import Columns
-from content_arena.components.corpus_preparation.encodings import is_undecodable
-from content_arena.components.corpus_preparation.hub import HUB_PREFIX, read_hub
-from content_arena.components.corpus_preparation.label_columns import (
+from content_arena.components.corpus_preparation.tables import databases, formats, sources
+from content_arena.components.corpus_preparation.tables.columns import Columns
+from content_arena.components.corpus_preparation.tables.encodings import is_undecodable
+from content_arena.components.corpus_preparation.tables.hub import HUB_PREFIX, read_hub
+from content_arena.components.corpus_preparation.tables.label_columns import (
     find_label_columns,
     read_label_columns,
     unread_harms,
 )
-from content_arena.components.corpus_preparation.labels import parts_of, shown
-from content_arena.components.corpus_preparation.named_columns import listed, one_of, the_one
-from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.tables.labels import parts_of, shown
+from content_arena.components.corpus_preparation.tables.named_columns import listed, one_of, the_one
+from content_arena.components.corpus_preparation.tables.parameters import named
+from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.languages import language_code, language_name
+from content_arena.components.shared.text.languages import language_code, language_name
 
 EMBEDDED = "embedded"
 CORPUS_FOLDER = Path(__file__).with_name("corpus")

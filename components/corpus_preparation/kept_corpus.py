@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet as parquet
 
-from content_arena.components.corpus_preparation import sources
 from content_arena.components.corpus_preparation.cleaning import comparison_key
-from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.tables import sources
+from content_arena.components.corpus_preparation.tables.parameters import named
+from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from content_arena.components.corpus_preparation import quality_page
 from content_arena.components.corpus_preparation.cleaning import imported_key
 from content_arena.components.corpus_preparation.dividing import NAME, Drawing, as_it_stands, divide
 from content_arena.components.corpus_preparation.dropped_rows import DroppedRows
 from content_arena.components.corpus_preparation.guard import apart_from, read_guard
 from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.corpus_preparation.kept_corpus import read_kept
-from content_arena.components.corpus_preparation.parameters import named
-from content_arena.components.corpus_preparation.quality import Quality, Restore, Steps, measure
-from content_arena.components.corpus_preparation.quality_rules import MIN_TEXTS_PER_CLASS, stops, warnings
-from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.quality import page as quality_page
+from content_arena.components.corpus_preparation.quality.measures import Quality, Restore, Steps, measure
+from content_arena.components.corpus_preparation.quality.rules import MIN_TEXTS_PER_CLASS, stops, warnings
 from content_arena.components.corpus_preparation.settings import CorpusSettings
-from content_arena.components.shared import forgotten as lists
+from content_arena.components.corpus_preparation.tables.parameters import named
+from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.forgotten import ForgottenTexts
+from content_arena.components.shared.mlflow_tracking import forgotten as lists
+from content_arena.components.shared.mlflow_tracking.forgotten import ForgottenTexts
 from content_arena.components.shared.stage import log, note, stage
 
 #: Makes, from the divided corpus, what restores the words of a text; None where there is no Reader for it.

@@ -8,7 +8,7 @@ from collections import Counter
 
 from confusable_homoglyphs import categories
 
-from content_arena.components.shared.masking import EMAIL_MASK, HANDLE_MASK, PHONE_MASK
+from content_arena.components.shared.text.masking import EMAIL_MASK, HANDLE_MASK, PHONE_MASK
 
 #: Of a text without letters: numbers, emoji, punctuation.
 NO_LETTERS = "no letters"

@@ -22,10 +22,10 @@ from content_arena.components.corpus_versions.search import Fetched, Hits
 from content_arena.components.corpus_versions.versions import CorpusVersion
 from content_arena.components.corpus_versions.wanted import Wanted
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import forgotten as lists
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.forgotten import Erasure, ForgottenTexts
 from content_arena.components.shared.library_errors import during
+from content_arena.components.shared.mlflow_tracking import forgotten as lists
+from content_arena.components.shared.mlflow_tracking.forgotten import Erasure, ForgottenTexts
 
 
 @dataclass(frozen=True)

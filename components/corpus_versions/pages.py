@@ -1,8 +1,8 @@
 """Takes texts out of the HTML pages of the arena.
 
-Pages show texts in elements of the class "hostile", written by :mod:`content_arena.components.shared.display`: marked,
-and with signs for what cannot be seen. Nothing else on a page comes from a text. An attacked text stands beside its
-original, in one element of the class "texts": both leave, since the one can be guessed from the other.
+Pages show texts in elements of the class "hostile", written by :mod:`content_arena.components.shared.pages.display`:
+marked, and with signs for what cannot be seen. Nothing else on a page comes from a text. An attacked text stands beside
+its original, in one element of the class "texts": both leave, since the one can be guessed from the other.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import tracking
 from content_arena.components.shared.atomic import UNFINISHED, replacing
 from content_arena.components.shared.library_errors import during
-from content_arena.components.shared.store import Store
+from content_arena.components.shared.mlflow_tracking import tracking
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.storage.store import Store
 
 
 class Copy(Protocol):

@@ -15,8 +15,8 @@ from content_arena.components.corpus_versions.places import Copy
 from content_arena.components.corpus_versions.wanted import ID_FIELDS, ORIGINAL_FIELDS, Wanted, key_of
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.masking import mask
-from content_arena.components.shared.tracking import REGRESSIONS
+from content_arena.components.shared.mlflow_tracking.tracking import REGRESSIONS
+from content_arena.components.shared.text.masking import mask
 
 
 @dataclass(frozen=True)

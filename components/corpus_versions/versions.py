@@ -16,13 +16,14 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.corpus_versions.wanted import key_of
-from content_arena.components.shared import forgotten as lists
-from content_arena.components.shared import records, tracking
+from content_arena.components.shared import records
 from content_arena.components.shared.atomic import replacing
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.forgotten import ForgottenTexts
 from content_arena.components.shared.library_errors import during, without_credentials
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import forgotten as lists
+from content_arena.components.shared.mlflow_tracking import tracking
+from content_arena.components.shared.mlflow_tracking.forgotten import ForgottenTexts
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 FOLDER, FILE = "corpus", "corpus.parquet"
 _SHA256 = "content_arena.corpus_sha256"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from content_arena.components.corpus_preparation.cleaning import imported_key
 from content_arena.components.corpus_preparation.dropped_rows import EXAMPLE_LENGTH
 from content_arena.components.corpus_preparation.splits import id_of
-from content_arena.components.shared.reading import Reading
+from content_arena.components.shared.scoring.reading import Reading
 
 #: Columns of tables, and fields of documents, that hold texts.
 TEXT_FIELDS = frozenset({"text", "original_text", "perturbed_text", "original", "perturbed"})

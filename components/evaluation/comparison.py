@@ -15,10 +15,10 @@ from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Measurements
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.evaluation.statistics import Trials
-from content_arena.components.shared.evaluation_record import Evaluation, Example, StrategyComparison
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.model_evaluation import ModelEvaluation
-from content_arena.components.shared.text_sets import RegressionSuite
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation, Example, StrategyComparison
+from content_arena.components.shared.evaluations.model_evaluation import ModelEvaluation
+from content_arena.components.shared.evaluations.text_sets import RegressionSuite
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
 
 _CLASSES = ["benign", "toxic"]
 

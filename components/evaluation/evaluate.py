@@ -28,16 +28,17 @@ from content_arena.components.evaluation.comparison import Battles
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import evaluation_record, records
+from content_arena.components.shared import records
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations import evaluation_record
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations.model_evaluation import ModelEvaluation
 from content_arena.components.shared.figures import NOT_MEASURED
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.metric_names import EvasionBy
-from content_arena.components.shared.model_evaluation import ModelEvaluation
+from content_arena.components.shared.mlflow_tracking.metric_names import EvasionBy
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.scoring.filter import ContentFilter
 from content_arena.components.shared.stage import Progress, log, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "evaluate_challenger"
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from content_arena.components.evaluation.report_verdict import verdict_section
 from content_arena.components.registry.verdict import PromotionVerdict
-from content_arena.components.shared import display
 from content_arena.components.shared.figures import FIGURES
-from content_arena.components.shared.templates import template
+from content_arena.components.shared.pages import display
+from content_arena.components.shared.pages.templates import template
 
 
 class TrainedWith(Protocol):

@@ -8,10 +8,10 @@ import pandas as pd
 
 from content_arena.components.evaluation.metrics import Scored
 from content_arena.components.shared import records
-from content_arena.components.shared.attributes import is_known, truth
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.model_evaluation import AttributeFigures
-from content_arena.components.shared.text_sets import GuardSet
+from content_arena.components.shared.evaluations.model_evaluation import AttributeFigures
+from content_arena.components.shared.evaluations.text_sets import GuardSet
+from content_arena.components.shared.scoring.attributes import is_known, truth
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 _HASHED = ["sample_id", "text", "label"]
 

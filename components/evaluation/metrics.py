@@ -19,8 +19,8 @@ from content_arena.components.attack_generation.outcomes import benign_perturbed
 from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.statistics import NO_TRIALS, Trials, cluster_bootstrap, wilson
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluations.model_evaluation import Histogram, RocCurve
 from content_arena.components.shared.figures import NOTHING, Measured, Rate
-from content_arena.components.shared.model_evaluation import Histogram, RocCurve
 
 Scores = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from content_arena.components.corpus_preparation.columns import Columns
-from content_arena.components.corpus_preparation.formats import check_is_file, read_columns
-from content_arena.components.corpus_preparation.named_columns import listed, one_of, the_one
+from content_arena.components.corpus_preparation.tables.columns import Columns
+from content_arena.components.corpus_preparation.tables.formats import check_is_file, read_columns
+from content_arena.components.corpus_preparation.tables.named_columns import listed, one_of, the_one
 from content_arena.components.shared.errors import InputError
 
 #: Usual names of the columns, in order of preference.

@@ -15,11 +15,12 @@ from markupsafe import Markup
 from content_arena.components.evaluation import charts
 from content_arena.components.evaluation.report_verdict import Context, Models, verdict_section
 from content_arena.components.registry.verdict import PromotionVerdict
-from content_arena.components.shared import display, figures
-from content_arena.components.shared.evaluation_record import Evaluation, Example, StrategyComparison
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation, Example, StrategyComparison
+from content_arena.components.shared.evaluations.model_evaluation import ModelEvaluation
 from content_arena.components.shared.figures import Figure, Measured, Rate, Unit
-from content_arena.components.shared.model_evaluation import ModelEvaluation
-from content_arena.components.shared.templates import template
+from content_arena.components.shared.pages import display
+from content_arena.components.shared.pages.templates import template
 
 MODELS = ("champion", "challenger")
 #: A latency differs by up to this much from run to run: one hundred texts on a machine that other processes use too.

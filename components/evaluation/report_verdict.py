@@ -9,8 +9,8 @@ from content_arena.components.registry.floors import ADVICE, FloorResult
 from content_arena.components.registry.gates import Gate, GateResult, default_margin
 from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.shared import figures
+from content_arena.components.shared.evaluations.model_evaluation import ModelEvaluation
 from content_arena.components.shared.figures import NOT_MEASURED, Figure
-from content_arena.components.shared.model_evaluation import ModelEvaluation
 
 #: What a part of the template is filled with.
 Context = dict[str, Any]

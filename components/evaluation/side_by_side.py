@@ -44,7 +44,7 @@ from content_arena.components.evaluation.side_by_side_record import (
 from content_arena.components.evaluation.statistics import Trials, mcnemar, paired_difference, wilson
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 Flags = npt.NDArray[np.bool_]
 #: Texts that a filter is asked about before its pace is taken: the first ones are slower.

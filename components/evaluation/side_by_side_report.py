@@ -10,9 +10,9 @@ from content_arena.components.evaluation import plots
 from content_arena.components.evaluation.plots import Line, Point
 from content_arena.components.evaluation.side_by_side_record import Difference, Pair, Side, SideBySide
 from content_arena.components.evaluation.statistics import Discordance
-from content_arena.components.shared import display
 from content_arena.components.shared.figures import NOT_MEASURED, Rate
-from content_arena.components.shared.templates import template
+from content_arena.components.shared.pages import display
+from content_arena.components.shared.pages.templates import template
 
 #: What a part of the template is filled with.
 Context = dict[str, Any]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from content_arena.components.shared import records
-from content_arena.components.shared.readability import MIN_READABILITY, is_rewritten, of_pair, readability
+from content_arena.components.shared.text.readability import MIN_READABILITY, is_rewritten, of_pair, readability
 
 #: In ``label_source`` of an attack whose label comes from people.
 PERSON = "person"

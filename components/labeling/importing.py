@@ -11,7 +11,7 @@ from content_arena.components.labeling.answers import contradicted, settled
 from content_arena.components.labeling.returned import Returned
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.readability import is_rewritten
+from content_arena.components.shared.text.readability import is_rewritten
 
 #: Places that an error names.
 _SHOWN = 5

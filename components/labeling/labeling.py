@@ -13,10 +13,11 @@ from content_arena.components.labeling.answers import PERSON, PERSON_OF_ORIGINAL
 from content_arena.components.labeling.judge import Judge, JudgeVoter
 from content_arena.components.labeling.quality import CorpusLabels
 from content_arena.components.labeling.settings import LabelingSettings
-from content_arena.components.shared import kept_answers, records
+from content_arena.components.shared import records
 from content_arena.components.shared.chat import ChatSettings
+from content_arena.components.shared.mlflow_tracking import kept_answers
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import log, note, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "label_attacks"
 

@@ -11,7 +11,7 @@ import pandas as pd
 from content_arena.components.labeling.answers import NOTHING_SAID, Said, applied
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import STANDARD, Voter
-from content_arena.components.shared.readability import MIN_READABILITY, is_rewritten, readability
+from content_arena.components.shared.text.readability import MIN_READABILITY, is_rewritten, readability
 
 
 def label(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.shared.readability import is_twin, readability
+from content_arena.components.shared.text.readability import is_twin, readability
 
 Votes = npt.NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from content_arena.components.metrics_exporter.sources import (
     SYSTEM,
     TRAINED,
 )
-from content_arena.components.shared.metric_names import of_stage, stage_timed_by
+from content_arena.components.shared.mlflow_tracking.metric_names import of_stage, stage_timed_by
 
 if TYPE_CHECKING:
     # See refresh.py.

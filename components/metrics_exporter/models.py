@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from content_arena.components.metrics_exporter.families import Rows, gauge, is_name, scaled
 from content_arena.components.metrics_exporter.sources import BATTLE_EVASION, EVALUATION_EVASION, VICTIM
 from content_arena.components.shared import figures
-from content_arena.components.shared.metric_names import EvasionBy
+from content_arena.components.shared.mlflow_tracking.metric_names import EvasionBy
 
 if TYPE_CHECKING:
     # See refresh.py.

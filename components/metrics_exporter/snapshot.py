@@ -15,9 +15,9 @@ from content_arena.components.registry import tags
 from content_arena.components.registry.gates import GateResult
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared import database, tracking
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG
+from content_arena.components.shared.mlflow_tracking import database, tracking
+from content_arena.components.shared.mlflow_tracking.metric_names import PIPELINE_RUN_TAG
 
 Item_co = TypeVar("Item_co", covariant=True)
 Item = TypeVar("Item")
@@ -94,7 +94,8 @@ class Reader:
         """Connects to nothing yet.
 
         Args:
-            tracking_uri: An MLflow server or database, see :func:`content_arena.components.shared.tracking.connect`.
+            tracking_uri: An MLflow server or database, see
+                :func:`content_arena.components.shared.mlflow_tracking.tracking.connect`.
             clock: Unix time in seconds.
         """
         self._uri = tracking_uri

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from content_arena.components.predictor.adapters.options import NAMES, SUGGESTIONS_VARIABLE, VARIABLE
-from content_arena.components.predictor.door import (
+from content_arena.components.predictor.limits import DEADLINE_SECONDS
+from content_arena.components.predictor.middleware.door import (
     API_KEYS_FILE_VARIABLE,
     API_KEYS_VARIABLE,
     LOG_FORMAT_VARIABLE,
@@ -18,7 +19,6 @@ from content_arena.components.predictor.door import (
     PROBE_TOKEN_VARIABLE,
     DoorOptions,
 )
-from content_arena.components.predictor.limits import DEADLINE_SECONDS
 from content_arena.components.predictor.sources import EXPECTED_SHA256_VARIABLE, BundleSource
 
 #: Default of the option that names a second bundle.

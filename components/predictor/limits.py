@@ -35,7 +35,7 @@ class Limits:
             most 46, if a character is one token at most and reading does not make it longer.
         request_tokens: Most tokens in the windows of a request's texts: 256 windows of 128 tokens.
         queue_tokens: Tokens that may wait or be at work, for every thread: about what a core scores by the deadline. A
-            quarter is for small requests (see admission.py).
+            quarter is for small requests (see scoring/admission.py).
         deadline: Seconds until a request whose body was read and unpacked has an answer.
         body_seconds: Seconds that a body may take to arrive, and again to be unpacked if it is packed.
         held_bytes: Bytes of large bodies in memory, over all requests.

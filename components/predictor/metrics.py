@@ -18,7 +18,7 @@ from content_arena.components.predictor.probe_token import PROBE_HEADER
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-    from content_arena.components.predictor.judgement import Judgement
+    from content_arena.components.predictor.scoring.judgement import Judgement
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -169,8 +169,9 @@ def is_probe(headers: Mapping[str, str] | None) -> bool:
     """Whether a request comes from a rollout and not from a user.
 
     Args:
-        headers: By lower-case name, as :class:`~content_arena.components.predictor.traffic.TrafficMiddleware` leaves
-            them: only a probe still has the header. None if there are none.
+        headers: By lower-case name, as
+            :class:`~content_arena.components.predictor.middleware.traffic.TrafficMiddleware` leaves them: only a
+            probe still has the header. None if there are none.
     """
     return headers is not None and PROBE_HEADER in headers
 

@@ -17,13 +17,13 @@ from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, Predicto
 from kserve.protocol.dataplane import DataPlane
 
 from content_arena.components.predictor import metrics, protocol
-from content_arena.components.predictor.engine import Engine, in_reading_thread
-from content_arena.components.predictor.explanation import Occlusion
-from content_arena.components.predictor.judgement import INPUTS, OUTPUTS, TensorSpec, v1_answer, v2_answer
 from content_arena.components.predictor.limits import Limits
-from content_arena.components.predictor.scheduler import RequestTooLargeError
-from content_arena.components.predictor.shadow import Shadow
-from content_arena.components.predictor.traffic import note_version
+from content_arena.components.predictor.middleware.traffic import note_version
+from content_arena.components.predictor.scoring.engine import Engine, in_reading_thread
+from content_arena.components.predictor.scoring.explanation import Occlusion
+from content_arena.components.predictor.scoring.judgement import INPUTS, OUTPUTS, TensorSpec, v1_answer, v2_answer
+from content_arena.components.predictor.scoring.scheduler import RequestTooLargeError
+from content_arena.components.predictor.scoring.shadow import Shadow
 from content_arena.components.shared.errors import ArenaError
 
 MODEL_NAME = "content-filter"
@@ -54,7 +54,7 @@ class Query:
 
 
 class ContentFilterModel(Model):
-    """Scores texts in threads (see scheduler.py), so that the event loop can answer health probes and metrics.
+    """Scores texts in threads (see scoring/scheduler.py), so that the event loop can answer health probes and metrics.
 
     Its engine can be replaced while requests are with it: each of them is answered by the one that it began with.
     """

@@ -19,9 +19,9 @@ from kserve.errors import InvalidInput
 from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from pydantic import ValidationError
 
-from content_arena.components.predictor.bodies import BodyError, check_json
-from content_arena.components.predictor.judgement import ATTRIBUTES, OUTPUTS, READ_AS
 from content_arena.components.predictor.limits import MAX_INSTANCES
+from content_arena.components.predictor.middleware.bodies import BodyError, check_json
+from content_arena.components.predictor.scoring.judgement import ATTRIBUTES, OUTPUTS, READ_AS
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
 
 _LENGTH = struct.Struct("<I")

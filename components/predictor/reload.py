@@ -14,15 +14,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 
-from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.model import ContentFilterModel
-from content_arena.components.predictor.scheduler import ClosingError
+from content_arena.components.predictor.scoring.engine import Engine
+from content_arena.components.predictor.scoring.scheduler import ClosingError
 from content_arena.components.predictor.sources import BundleSource, Located, opened
-from content_arena.components.shared.bundle import Bundle
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import ContentFilter
 from content_arena.components.shared.library_errors import during
+from content_arena.components.shared.scoring.bundle import Bundle
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 logger = logging.getLogger("kserve.content_arena")
 

@@ -18,8 +18,8 @@ from types import ModuleType
 
 from content_arena.components.predictor.adapters.options import NO_ADAPTERS, AdapterOptions
 from content_arena.components.predictor.arguments import ServeOptions, door_options, parser
-from content_arena.components.predictor.door import OPEN, Door
 from content_arena.components.predictor.hang_up import HangUp
+from content_arena.components.predictor.middleware.door import OPEN, Door
 from content_arena.components.predictor.sources import BundleSource, checked_sha256, source_of
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
@@ -72,8 +72,8 @@ def serve(
         with _light_kserve():
             from content_arena.components.predictor import startup
             from content_arena.components.predictor.adapters.catalogue import Adapters
-            from content_arena.components.predictor.request_log import configure_json
-            from content_arena.components.predictor.rest import FilterServer
+            from content_arena.components.predictor.middleware.request_log import configure_json
+            from content_arena.components.predictor.rest.server import FilterServer
 
         if door.logs_json:
             configure_json()
@@ -170,7 +170,8 @@ def _signals() -> Iterator[HangUp]:
     """Makes SIGTERM end the process while the model loads (process 1 of a container ignores it otherwise).
 
     SIGHUP has its handler, which is yielded, from here on. While it serves,
-    :mod:`content_arena.components.predictor.rest` handles the other signals. Afterwards the old handlers are restored.
+    :mod:`content_arena.components.predictor.rest.server` handles the other signals. Afterwards the old handlers are
+    restored.
     """
     hang_up = HangUp()
     if threading.current_thread() is not threading.main_thread():

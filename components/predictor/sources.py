@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import BundleError, InputError
+from content_arena.components.shared.scoring import bundle as bundles
 
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
@@ -114,7 +114,8 @@ def source_of(address: str, version: str | None = None, alias: str | None = None
     if _ANY_URI.match(address):
         raise InputError(
             f"{address} is not served: name a folder, models:/content-filter@ALIAS or models:/content-filter/VERSION. "
-            "`python -m content_arena.components.shared.store download` puts a bundle from object storage into a folder"
+            "`python -m content_arena.components.shared.storage.store download` puts a bundle from object storage into "
+            "a folder"
         )
     return FolderSource(Path(address), version, alias)
 
@@ -161,7 +162,7 @@ def _registry() -> Registry:
     """
     try:
         from content_arena.components.registry.registry import Registry
-        from content_arena.components.shared import tracking  # noqa: F401 - what the registry needs
+        from content_arena.components.shared.mlflow_tracking import tracking  # noqa: F401 - what the registry needs
     except ModuleNotFoundError as error:
         raise InputError(
             f"a models:/ address needs MLflow, and {error.name} is not installed: pip install 'content-arena[stages]', "

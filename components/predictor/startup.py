@@ -6,14 +6,14 @@ import logging
 import threading
 
 from content_arena.components.predictor.arguments import ServeOptions
-from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.model import ContentFilterModel
 from content_arena.components.predictor.reload import Loader, Reloader
-from content_arena.components.predictor.shadow import Shadow
+from content_arena.components.predictor.scoring.engine import Engine
+from content_arena.components.predictor.scoring.shadow import Shadow
 from content_arena.components.predictor.sources import BundleSource, opened
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 logger = logging.getLogger("kserve.content_arena")
 

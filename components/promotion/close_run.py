@@ -8,8 +8,8 @@ from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.library_errors import during
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import log, note, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "close_run"
 #: MLflow's status for each state of a KFP run. A run that a person terminated is still RUNNING when its exit handler

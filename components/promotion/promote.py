@@ -15,11 +15,11 @@ from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import evaluation_record
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations import evaluation_record
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking, seconds_since_start
+from content_arena.components.shared.scoring import bundle as bundles
 from content_arena.components.shared.stage import log, note, stage
-from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 STAGE = "promote_challenger"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from content_arena.components.attack_generation.reach import reached
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.records import sha256_of
+from content_arena.components.shared.text.canonical import canonicalise
 
 #: Most attacks of one battle on one text.
 ATTACKS_PER_TEXT = 2

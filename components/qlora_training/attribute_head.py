@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.attributes import ATTRIBUTES, is_known, truth
-from content_arena.components.shared.cpus import available_cpus
-from content_arena.components.shared.filter import ATTRIBUTES_OUTPUT, BATCH_SIZE, ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.attributes import ATTRIBUTES, is_known, truth
+from content_arena.components.shared.scoring.cpus import available_cpus
+from content_arena.components.shared.scoring.filter import ATTRIBUTES_OUTPUT, BATCH_SIZE, ContentFilter
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto

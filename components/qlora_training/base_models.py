@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.qlora_training.encoders import EMBEDDED, MULTILINGUAL
 from content_arena.components.qlora_training.multilingual import conversion
-from content_arena.components.shared.canonical import CanonicalText
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.text.canonical import CanonicalText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -12,12 +12,12 @@ from content_arena.components.corpus_preparation.guard import apart_from
 from content_arena.components.qlora_training.attacked_texts import balanced, few_per_text
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.reader import hangul_lexicon
-from content_arena.components.shared.reader import lexicon as lexicons
-from content_arena.components.shared.reader.reader import Reader
-from content_arena.components.shared.reading import Reading, ReadText
+from content_arena.components.shared.scoring.reading import Reading, ReadText
+from content_arena.components.shared.text.canonical import canonicalise
+from content_arena.components.shared.text.reader import hangul_lexicon
+from content_arena.components.shared.text.reader import lexicon as lexicons
+from content_arena.components.shared.text.reader.reader import Reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -119,7 +119,7 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
     Args:
         corpus: Rows of Sample.
         vocabulary: Tokens of the tokenizer with their ids.
-        edit_price: See :class:`content_arena.components.shared.reader.lexicon.Lexicon`.
+        edit_price: See :class:`content_arena.components.shared.text.reader.lexicon.Lexicon`.
 
     Returns:
         The lexicon; None if it has too few words in Latin letters or too few pieces in Hangul, the only scripts whose

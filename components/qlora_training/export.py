@@ -35,12 +35,12 @@ from content_arena.components.qlora_training.thresholds import (
     leading_thresholds,
 )
 from content_arena.components.qlora_training.trainer import Trained
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
-from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
-from content_arena.components.shared.ngrams import NGRAM_VERSION
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import NGRAM_INPUT, ContentFilter
+from content_arena.components.shared.scoring.ngrams import NGRAM_VERSION
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 
 if TYPE_CHECKING:
     import torch

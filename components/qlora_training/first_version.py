@@ -13,9 +13,9 @@ from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.registry.floors import ADVICE, Floor, judge_floors
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import figures
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.qlora_training import attribute_head, base_models, dataset, export, mean_pooling, trainer
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.qlora_training.threshold_texts import compare_on
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.scoring import bundle as bundles
 from content_arena.components.shared.stage import log
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The n-gram branch: a linear model of hashed n-grams beside the encoder, and its fusion with the encoder's logit.
 
-The encoder reads words. What attacks leave of a word, the n-grams (shared/ngrams.py) still hold. The linear model is
-fitted on the training split, and the two weights of the fusion on the validation split, where neither model knows the
-texts: on its own training texts the encoder is so sure that a fusion would listen to nothing else.
+The encoder reads words. What attacks leave of a word, the n-grams (shared/scoring/ngrams.py) still hold. The linear
+model is fitted on the training split, and the two weights of the fusion on the validation split, where neither model
+knows the texts: on its own training texts the encoder is so sure that a fusion would listen to nothing else.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from content_arena.components.shared.ngrams import BUCKETS, ngram_ids
-from content_arena.components.shared.reading import ReadText
+from content_arena.components.shared.scoring.ngrams import BUCKETS, ngram_ids
+from content_arena.components.shared.scoring.reading import ReadText
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +95,7 @@ def layer(branch: NgramBranch) -> torch.nn.Module:
     """The branch as a layer of the exported model.
 
     Its inputs are the encoder's logits float32[n, 2] (benign, toxic) and ids int64[n, width] (see
-    :func:`content_arena.components.shared.ngrams.padded`); it returns the fused logits float32[n, 2].
+    :func:`content_arena.components.shared.scoring.ngrams.padded`); it returns the fused logits float32[n, 2].
     """
     import torch
 

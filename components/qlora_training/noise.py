@@ -12,9 +12,9 @@ from random import Random
 
 import pandas as pd
 
-from content_arena.components.shared.canonical import CanonicalText
-from content_arena.components.shared.reader.reader import Reader
-from content_arena.components.shared.reading import ReadText
+from content_arena.components.shared.scoring.reading import ReadText
+from content_arena.components.shared.text.canonical import CanonicalText
+from content_arena.components.shared.text.reader.reader import Reader
 
 #: Least and greatest share of the characters that are hurt; each text gets a share of its own between them.
 RATES = (0.02, 0.12)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from content_arena.components.qlora_training import base_models, mean_pooling
 from content_arena.components.qlora_training.arithmetic import training_dtype
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.shared.cpus import available_cpus
+from content_arena.components.shared.scoring.cpus import available_cpus
 
 if TYPE_CHECKING:
     import torch

@@ -13,9 +13,9 @@ from content_arena.components.qlora_training import dataset, ngram_branch
 from content_arena.components.qlora_training.arithmetic import training_dtype
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.trainer import Trained
-from content_arena.components.shared.ngrams import ngram_ids, padded
-from content_arena.components.shared.reading import ReadText
-from content_arena.components.shared.windows import Window, cut, limit
+from content_arena.components.shared.scoring.ngrams import ngram_ids, padded
+from content_arena.components.shared.scoring.reading import ReadText
+from content_arena.components.shared.scoring.windows import Window, cut, limit
 
 _BATCH_SIZE = 32
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from content_arena.components.qlora_training.encoders import AUTO, learning_rate, named
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.reader.lexicon import EDIT_PRICE
+from content_arena.components.shared.text.reader.lexicon import EDIT_PRICE
 
 DEVICES = ("auto", "cpu", "cuda")
 

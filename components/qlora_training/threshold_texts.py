@@ -17,8 +17,8 @@ from content_arena.components.attack_generation import battle, reach
 from content_arena.components.attack_generation.search import LadderSearch, Target
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.qlora_training.thresholds import Comparison
-from content_arena.components.shared.bundle import Bundle
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.bundle import Bundle
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 def compare_on(corpus: pd.DataFrame, strategies: Sequence[Strategy], champion: Bundle, seed: int) -> Comparison:

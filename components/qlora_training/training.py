@@ -24,11 +24,12 @@ from content_arena.components.registry.floors import floors_from
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import kept_answers, records
+from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.mlflow_tracking import kept_answers
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking, seconds_since_start
+from content_arena.components.shared.scoring import bundle as bundles
 from content_arena.components.shared.stage import log, stage
-from content_arena.components.shared.tracking import Tracking, seconds_since_start
 
 TRAIN = "train_qlora"
 BOOTSTRAP = "bootstrap_champion"

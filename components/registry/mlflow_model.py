@@ -16,7 +16,7 @@ class ContentFilterModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Opens the bundle among the model's artifacts."""
-        from content_arena.components.shared.filter import ContentFilter
+        from content_arena.components.shared.scoring.filter import ContentFilter
 
         self._filter = ContentFilter.open(context.artifacts["bundle"])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.library_errors import during
-from content_arena.components.shared.store import Store
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.storage.store import Store
 
 #: Environment variable with the folder of the published versions, for callers without a parameter.
 MODELS_URI = "CONTENT_ARENA_MODELS_URI"

@@ -16,10 +16,10 @@ from typing import ClassVar
 from content_arena.components.registry import tags
 from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import tracking
 from content_arena.components.shared.errors import BundleError, InputError, RefusedError, RegistryError
 from content_arena.components.shared.library_errors import naming, reason
+from content_arena.components.shared.mlflow_tracking import tracking
+from content_arena.components.shared.scoring import bundle as bundles
 
 MODEL_NAME = "content-filter"
 #: Longest reason that is kept in a tag, in characters.
@@ -36,7 +36,7 @@ class Registry:
     STORAGE_URI: ClassVar[str] = tags.STORAGE_URI
 
     def __init__(self, tracking_uri: str | None = None, *, follow_moves: bool = True) -> None:
-        """Connects; see :func:`content_arena.components.shared.tracking.connect`."""
+        """Connects; see :func:`content_arena.components.shared.mlflow_tracking.tracking.connect`."""
         self.client = tracking.connect(tracking_uri, follow_moves=follow_moves)
         self.uri = str(self.client.tracking_uri)
 

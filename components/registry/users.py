@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from content_arena.components.registry.registry import MODEL_NAME
-from content_arena.components.shared import reachable, tracking
 from content_arena.components.shared.errors import InputError, exit_code_of
 from content_arena.components.shared.library_errors import during
+from content_arena.components.shared.mlflow_tracking import reachable, tracking
 
 if TYPE_CHECKING:
     from mlflow.server.auth.client import AuthServiceClient

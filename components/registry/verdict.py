@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from content_arena.components.registry.floors import FloorResult
 from content_arena.components.registry.gates import GateResult
 from content_arena.components.shared.documents import Fields, Json
-from content_arena.components.shared.text_sets import GuardSet
+from content_arena.components.shared.evaluations.text_sets import GuardSet
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.policy import Decision, Observation, Policy, decide
 from content_arena.components.shared import records
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import log, stage
-from content_arena.components.shared.tracking import Tracking
 
 STAGE = "decide_retraining"
 _SECONDS_A_DAY = 86_400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: File in the home with the key by which forgotten texts are recognised, see forgotten.py.
+#: File in the home with the key by which forgotten texts are recognised, see mlflow_tracking/forgotten.py.
 KEY_FILE = "forget.key"
 #: Environment variable with that key, as hexadecimal digits; it wins over the file.
 KEY_VARIABLE = "CONTENT_ARENA_FORGET_KEY"

@@ -15,8 +15,8 @@ from content_arena.components.attack_generation.settings import (
     SEARCHES,
     Reading,
 )
-from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import ArenaError, InputError
+from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import console, local_runs, standard_input, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
-from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import compare_tables, console, local_runs, standard_input
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
@@ -189,7 +189,7 @@ def _strategies(lang: str, attack: AttackSettings) -> Sequence[Any]:
 def _corpus(corpus: CorpusOptions, home: ArenaHome) -> pd.DataFrame:
     """The texts as a run would read and divide them."""
     from content_arena.components.corpus_preparation.prepare import examine
-    from content_arena.components.shared import forgotten
+    from content_arena.components.shared.mlflow_tracking import forgotten
 
     data = local_runs.absolute(corpus.data, corpus.query)
     given = local_runs.reading(corpus)

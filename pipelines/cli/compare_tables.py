@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from content_arena.components.shared import display
 from content_arena.components.shared.figures import NOT_MEASURED, Rate
+from content_arena.components.shared.pages import display
 
 if TYPE_CHECKING:
     from content_arena.components.evaluation.side_by_side_record import Difference, Pair, Side, SideBySide

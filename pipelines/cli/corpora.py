@@ -83,7 +83,7 @@ def restore(
     and has another HASH; how many were forgotten and when is said, and never what they were.
     """
     from content_arena.components.corpus_versions import versions
-    from content_arena.components.shared import forgotten
+    from content_arena.components.shared.mlflow_tracking import forgotten
 
     registry = registry_here()
     version = versions.find(registry.client, digest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from content_arena.components.shared import reachable
+from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import corpora
 from content_arena.pipelines.cli.console import out, status
 from content_arena.pipelines.cli.grouped import grouped
@@ -80,8 +80,8 @@ def check(
     """
     from content_arena.components.corpus_preparation.prepare import examine
     from content_arena.components.corpus_preparation.settings import CorpusSettings
-    from content_arena.components.shared import forgotten
     from content_arena.components.shared import settings as documents
+    from content_arena.components.shared.mlflow_tracking import forgotten
 
     home = ArenaHome.from_environment()
     limits = documents.make(CorpusSettings, settings.settings if settings else None)
@@ -158,7 +158,7 @@ def _reader_of(base_model: str, lang: str, settings: RunSettings | None) -> Make
         from content_arena.components.qlora_training.settings import TrainingSettings
         from content_arena.components.shared import settings as documents
         from content_arena.components.shared.errors import InputError
-        from content_arena.components.shared.reader.reader import Reader
+        from content_arena.components.shared.text.reader.reader import Reader
 
         try:
             vocabulary = base_models.load_tokenizer(encoders.named(base_model, lang), lang).get_vocab()

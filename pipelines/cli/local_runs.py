@@ -76,7 +76,7 @@ def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
 
 def reading(corpus: CorpusOptions) -> dict[str, str]:
     """The options that say how the data is to be read, as parameters of a pipeline; those that are given."""
-    from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+    from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 
     names = ("text_column", "label_column", "label_columns", "label_map", "quoting", "encoding", "query")
     given = {name: value for name in names if (value := getattr(corpus, name))}
@@ -96,7 +96,7 @@ def absolute(data: str, query: str | None = None, parameter: str = "data") -> st
     Raises:
         InputError: There is no such file, or the address cannot be used.
     """
-    from content_arena.components.corpus_preparation import databases, formats, sources
+    from content_arena.components.corpus_preparation.tables import databases, formats, sources
 
     # The stage would refuse it as well, seconds later.
     databases.check(data, query, parameter)
@@ -115,7 +115,7 @@ def absolute(data: str, query: str | None = None, parameter: str = "data") -> st
 
 def file_of(data: str, query: str | None) -> str:
     """The data, or the file of its database."""
-    from content_arena.components.corpus_preparation import databases
+    from content_arena.components.corpus_preparation.tables import databases
 
     path = databases.file_of(data) if query else None
     return data if path is None else str(path.expanduser())

@@ -17,7 +17,7 @@ from content_arena.pipelines.execution.home import registry_here
 if TYPE_CHECKING:
     from content_arena.components.evaluation.old_scores import OldScores
     from content_arena.components.evaluation.score_map import Comparison, Moved, ScoreMap
-    from content_arena.components.shared.bundle import Bundle
+    from content_arena.components.shared.scoring.bundle import Bundle
 
 #: The one attribute that a bundle has a score for.
 TOXICITY = "TOXICITY"
@@ -71,7 +71,7 @@ def perspective(
     """
     from content_arena.components.evaluation.old_scores import read_old_scores
     from content_arena.components.evaluation.score_map import check_enough
-    from content_arena.components.shared import bundle as bundles
+    from content_arena.components.shared.scoring import bundle as bundles
 
     registry = registry_here()
     version = registry.resolve(alias)
@@ -111,7 +111,7 @@ def _migrated(bundle: Bundle, old: OldScores, cutoffs: list[float]) -> _Migratio
     from scipy.stats import spearmanr
 
     from content_arena.components.evaluation import score_map
-    from content_arena.components.shared.filter import ContentFilter
+    from content_arena.components.shared.scoring.filter import ContentFilter
 
     content_filter = ContentFilter(bundle)
     try:

@@ -17,7 +17,7 @@ from content_arena.components.attack_generation.selection import FAMILIES, built
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.qlora_training.settings import DEVICES
-from content_arena.components.shared.languages import require_code
+from content_arena.components.shared.text.languages import require_code
 from content_arena.pipelines.definitions.addresses import DATA_SECRET, FIRST_SERVICE, S3_ENDPOINT, S3_SECRET
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.definitions.settings_file import RunSettings, load

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from content_arena.components.labeling.answers import Said
     from content_arena.components.labeling.importing import Imported
     from content_arena.components.shared.figures import Rate
-    from content_arena.components.shared.tracking import Client, LabelledBattle
+    from content_arena.components.shared.mlflow_tracking.tracking import Client, LabelledBattle
 
 #: Ids that are shown to people.
 _SHOWN = 10
@@ -188,7 +188,7 @@ def bring_back(
     from content_arena.components.labeling.answers import settled
     from content_arena.components.labeling.importing import matched
     from content_arena.components.labeling.returned import read
-    from content_arena.components.shared import kept_answers
+    from content_arena.components.shared.mlflow_tracking import kept_answers
 
     client = registry_here().client
     returned = read(file)
@@ -219,8 +219,9 @@ def _queue(client: Client) -> _Queue:
     import pandas as pd
 
     from content_arena.components.labeling.answers import applied, settled, waiting
-    from content_arena.components.shared import kept_answers, records
-    from content_arena.components.shared.tracking import labelled_battles
+    from content_arena.components.shared import records
+    from content_arena.components.shared.mlflow_tracking import kept_answers
+    from content_arena.components.shared.mlflow_tracking.tracking import labelled_battles
 
     battles = list(labelled_battles(client))
     answers = kept_answers.read(client)

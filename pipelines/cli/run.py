@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import local_runs, standard_input, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions
@@ -126,7 +126,7 @@ def _has_gpu(device: str) -> bool:
 def _one_generation(home: ArenaHome, arguments: dict[str, Any], engine: Engine) -> dict[str, Any]:
     """Runs the arena once; returns what ``--json`` answers."""
     from content_arena.components.registry.verdict import PromotionVerdict
-    from content_arena.components.shared import evaluation_record
+    from content_arena.components.shared.evaluations import evaluation_record
     from content_arena.pipelines.definitions import arena
     from content_arena.pipelines.execution.stage_log import StageRefusedError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.shared.errors import InputError, RefusedError
-from content_arena.components.shared.languages import require_code
+from content_arena.components.shared.text.languages import require_code
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from content_arena.components.registry.floors import ADVICE
-from content_arena.components.shared.display import printable
 from content_arena.components.shared.figures import NOT_MEASURED, in_percent
+from content_arena.components.shared.pages.display import printable
 
 if TYPE_CHECKING:
     from content_arena.components.registry.verdict import RecordedVerdict

@@ -199,7 +199,7 @@ def serve(
     """
     from content_arena.components.predictor.adapters.options import AdapterOptions
     from content_arena.components.predictor.arguments import ServeOptions
-    from content_arena.components.predictor.door import Door, DoorOptions
+    from content_arena.components.predictor.middleware.door import Door, DoorOptions
 
     adapters = AdapterOptions.of(api_adapters, suggestions)
     from content_arena.components.predictor.server import Serving

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from content_arena.components.shared import database, reachable
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import LLM_FOLDER, home_folder
+from content_arena.components.shared.mlflow_tracking import database, reachable
 
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry

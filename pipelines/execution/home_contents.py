@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from content_arena.components.shared import database
 from content_arena.components.shared.home import KEY_FILE
 from content_arena.components.shared.library_errors import during
-from content_arena.components.shared.relocation import ARTIFACTS
+from content_arena.components.shared.mlflow_tracking import database
+from content_arena.components.shared.mlflow_tracking.relocation import ARTIFACTS
 from content_arena.pipelines.execution import battles
 from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome, registry_at
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.corpus_versions import places
 from content_arena.components.corpus_versions.places import RUNS, Copy, FileCopy, Folder
-from content_arena.components.shared import database
 from content_arena.components.shared.home import KEY_FILE
 from content_arena.components.shared.library_errors import during
-from content_arena.components.shared.relocation import ARTIFACTS
+from content_arena.components.shared.mlflow_tracking import database
+from content_arena.components.shared.mlflow_tracking.relocation import ARTIFACTS
 from content_arena.pipelines.execution import battles
 from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome
 
 if TYPE_CHECKING:
-    from content_arena.components.shared.tracking import Client
+    from content_arena.components.shared.mlflow_tracking.tracking import Client
 
 #: Folder of bundles among the artifacts: their words cannot be taken out, and nothing else of a text is in them.
 _MODELS = "models"

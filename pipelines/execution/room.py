@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.relocation import ARTIFACTS
+from content_arena.components.shared.mlflow_tracking.relocation import ARTIFACTS
 from content_arena.pipelines.execution.home import ArenaHome
 from content_arena.pipelines.execution.home_contents import size_of
 

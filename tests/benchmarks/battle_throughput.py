@@ -37,10 +37,10 @@ from tokenizers import Tokenizer
 from content_arena.components.attack_generation import battle, strategies
 from content_arena.components.attack_generation.victims import EndpointVictim, Victim
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
-from content_arena.components.shared.filter import NGRAM_INPUT, ContentFilter
-from content_arena.components.shared.ngrams import ngram_ids, padded
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import NGRAM_INPUT, ContentFilter
+from content_arena.components.shared.scoring.ngrams import ngram_ids, padded
 from tests.benchmarks import report
 from tests.components.predictor.conftest import running
 

@@ -9,9 +9,9 @@ TextAttack needs older releases of what the arena stands on, so it has an enviro
     CONTENT_ARENA_TEXTATTACK_PYTHON=FOLDER/bin/python python -m tests.benchmarks --only deepwordbug
 
 TextAttack is measured twice. With its own wrapper it runs the model in torch, padded to 512 tokens. With our engine
-every question goes through a pipe to :class:`~content_arena.components.shared.filter.ContentFilter`, as a battle's does
-without the pipe. A success is a text below the filter's threshold. The query about the unchanged text counts on all
-sides.
+every question goes through a pipe to :class:`~content_arena.components.shared.scoring.filter.ContentFilter`, as a
+battle's does without the pipe. A success is a text below the filter's threshold. The query about the unchanged text
+counts on all sides.
 
 Goals: 40 times as many texts a second as its own wrapper, 1.4 times as many queries a second as it asks of our engine,
 and its success rate with half its queries.
@@ -47,9 +47,9 @@ from content_arena.components.attack_generation.outcomes import got_past, judged
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.evaluation.statistics import wilson
 from content_arena.components.qlora_training import mean_pooling
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.benchmarks import report
 from tests.benchmarks.battle_throughput import make_bundle
 

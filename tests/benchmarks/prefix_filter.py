@@ -26,7 +26,7 @@ Hashes = NDArray[np.uint64]
 
 
 def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> NDArray[np.bool_]:
-    """As ``near_duplicates`` of ``components/corpus_preparation/near_duplicates.py``."""
+    """As ``near_duplicates`` of ``components/corpus_preparation/duplicates/near_duplicates.py``."""
     marked = np.zeros(len(texts), dtype=bool)
     index = _Index(texts, threshold)
     for row in range(len(texts)):

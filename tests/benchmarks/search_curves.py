@@ -26,10 +26,10 @@ from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.settings import SEARCHES
 from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.evaluation import metrics, plots
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared import records
 from content_arena.components.shared.figures import Rate
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 BUDGETS = (5, 10, 20, 50)
 _STYLE = (

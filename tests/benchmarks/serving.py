@@ -28,8 +28,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.benchmarks import report
 from tests.benchmarks.load import Figures, Load, bodies_of, put
 from tests.benchmarks.servers import PREDICT, embedded_texts, in_a_process, serving, trained

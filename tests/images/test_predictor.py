@@ -13,8 +13,8 @@ from docker.types import Mount
 from content_arena.components.registry.publish import publish
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.images import COMPONENT_IMAGE
-from content_arena.components.shared.store import Store
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.storage.store import Store
 from tests import containers
 from tests.containers import ROOT
 
@@ -105,7 +105,7 @@ def test_it_serves_what_the_component_image_downloads(published, s3, bundle_fold
     """As the init container of the plain Deployment does."""
     code, log = containers.finished(
         containers.require(COMPONENT_IMAGE),
-        entrypoint=["python", "-m", "content_arena.components.shared.store"],
+        entrypoint=["python", "-m", "content_arena.components.shared.storage.store"],
         command=["download", published, "/mnt/models"],
         environment=s3,
         mounts=[Mount("/mnt/models", str(bundle_folder), type="bind")],

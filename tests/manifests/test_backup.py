@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from content_arena.components.shared.backup import Backups, main
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.store import Store, StoreError, client
+from content_arena.components.shared.storage.backup import Backups, main
+from content_arena.components.shared.storage.store import Store, StoreError, client
 from tests.manifests.postgresql_server import psql, running
 from tests.manifests.rendering import Renderer, pods
 from tests.manifests.test_s3_keys import Server

@@ -12,8 +12,8 @@ import psutil
 import pytest
 import requests
 
-from content_arena.components.shared.object_copy import copied, main
-from content_arena.components.shared.store import client
+from content_arena.components.shared.storage.object_copy import copied, main
+from content_arena.components.shared.storage.store import client
 from tests.manifests.rendering import Renderer, find
 from tests.seaweedfs import PORTS, SeaweedFS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from content_arena.components.shared.store import Store, StoreError
+from content_arena.components.shared.storage.store import Store, StoreError
 from tests.manifests.rendering import MANIFESTS, Object, Renderer, find, kubectl, of_kind, pods
 from tests.manifests.test_s3_keys import Server
 
@@ -125,7 +125,7 @@ def test_mlflows_s3_client_trusts_the_ca_too(server, tmp_path):
     script = """
 import os, sys
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
-from content_arena.components.shared.store import Store
+from content_arena.components.shared.storage.store import Store
 Store.from_environment(os.environ).make_buckets(["mlflow"])
 repository = S3ArtifactRepository("s3://mlflow/tls")
 repository.log_artifact(sys.argv[1])

@@ -14,9 +14,9 @@ import pytest
 import requests
 import yaml
 
-from content_arena.components.shared import reachable
 from content_arena.components.shared.errors import ArenaError, InputError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import reachable
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.tracking_login import PASSWORD, USERNAME, advice
 from tests.manifests.postgresql_server import running
 from tests.manifests.rendering import Object, Renderer, find, kubectl
@@ -104,7 +104,7 @@ def mlflow(
     try:
         storage.wait(ca=ca)
         buckets = os.environ | storage.environment("admin") | {"SSL_CERT_FILE": str(ca)}
-        store = [sys.executable, "-m", "content_arena.components.shared.store", "make-buckets", "mlflow"]
+        store = [sys.executable, "-m", "content_arena.components.shared.storage.store", "make-buckets", "mlflow"]
         subprocess.run(store, env=buckets, check=True)
         yield from _served(encrypted, folder, ca, postgresql | storage.environment("mlflow"))
     finally:

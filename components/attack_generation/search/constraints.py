@@ -13,7 +13,7 @@ from typing import Protocol
 from rapidfuzz.distance import Levenshtein
 
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
-from content_arena.components.shared.readability import MIN_READABILITY, of_pair
+from content_arena.components.shared.text.readability import MIN_READABILITY, of_pair
 
 
 class Constraint(Protocol):
@@ -52,7 +52,7 @@ class EditShare:
 
 @dataclass(frozen=True)
 class Readable:
-    """A person can still read the original in it: see :mod:`content_arena.components.shared.readability`."""
+    """A person can still read the original in it: see :mod:`content_arena.components.shared.text.readability`."""
 
     def allows(self, original: str, perturbed: str) -> bool:
         """See :class:`Constraint`."""

@@ -27,7 +27,7 @@ from content_arena.components.attack_generation.strategies.leet_sub import LeetS
 from content_arena.components.attack_generation.strategies.slang_respell import SlangRespell
 from content_arena.components.attack_generation.strategies.space_join import SpaceJoin
 from content_arena.components.attack_generation.strategies.wild_respell import WildRespell
-from content_arena.components.shared import hangul
+from content_arena.components.shared.text import hangul
 
 # Words are respelt before letters are changed, and joined last: each one still finds what it edits.
 _KOREAN: tuple[Strategy, ...] = (KoSlang(), KoLiaison(), KoYamin(), KoPhonemeSub(), KoCoda(), EmojiWords(),

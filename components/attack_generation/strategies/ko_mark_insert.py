@@ -9,7 +9,7 @@ from random import Random
 
 from content_arena.components.attack_generation.strategies.base import Span, Strategy
 from content_arena.components.attack_generation.strategies.words import edit_words
-from content_arena.components.shared import hangul
+from content_arena.components.shared.text import hangul
 
 #: 1 is what people put in most often.
 _MARKS = "1111!!..~^*@2/-_ㅡㅣ"

@@ -44,7 +44,7 @@ def open_victim(
         BundleError: The bundle is broken.
     """
     from content_arena.components.registry.registry import Registry
-    from content_arena.components.shared.filter import ContentFilter
+    from content_arena.components.shared.scoring.filter import ContentFilter
 
     check(spec, reading)
     if is_url(spec):

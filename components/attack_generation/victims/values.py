@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from content_arena.components.attack_generation.victims.base import Answer
-from content_arena.components.corpus_preparation.labels import meaning_of
+from content_arena.components.corpus_preparation.tables.labels import meaning_of
 
 #: Words of moderation services that no data set uses as a label.
 _FLAGGED = frozenset({"unsafe", "flagged", "flag", "blocked", "block", "rejected", "reject", "deny", "label_1"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.chat.request import REFUSED
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+from content_arena.components.shared.text.canonical import canonicalise
 
 UNCHANGED, TOO_LONG = "unchanged", "too long"
 #: How LLMs begin to decline, in English and Korean.

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from content_arena.components.canary_rollout.plan.parameters import Parameters
-from content_arena.components.shared import display
+from content_arena.components.shared.pages import display
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.plan.state import Phase, State
 from content_arena.components.canary_rollout.reporting.history import Record
 from content_arena.components.canary_rollout.reporting.timeline_figures import Axis, Figure, figures
-from content_arena.components.shared import display
-from content_arena.components.shared.templates import template
+from content_arena.components.shared.pages import display
+from content_arena.components.shared.pages.templates import template
 
 T = TypeVar("T")
 #: Height of the picture of shares, in pixels, and where its lanes are.

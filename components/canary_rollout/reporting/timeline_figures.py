@@ -10,8 +10,8 @@ from typing import Any
 from content_arena.components.canary_rollout.analysis.check import Check
 from content_arena.components.canary_rollout.analysis.verdict import Verdict
 from content_arena.components.canary_rollout.reporting.history import Record
-from content_arena.components.shared import display
 from content_arena.components.shared.figures import NOT_MEASURED
+from content_arena.components.shared.pages import display
 
 HEIGHT = 72.0
 #: Room at both ends in percent of the width, so that marks and numbers are not cut.

@@ -11,12 +11,12 @@ from fastapi import Request
 from kserve.errors import ModelNotReady
 
 from content_arena.components.predictor.adapters import spans
-from content_arena.components.predictor.boundary import LARGE_BODIES
-from content_arena.components.predictor.judgement import ATTRIBUTES
 from content_arena.components.predictor.limits import MAX_INSTANCES, SMALL_BODY_BYTES
+from content_arena.components.predictor.middleware.boundary import LARGE_BODIES
+from content_arena.components.predictor.middleware.traffic import facts_of
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError, parse_json
-from content_arena.components.predictor.traffic import facts_of
+from content_arena.components.predictor.scoring.judgement import ATTRIBUTES
 
 
 @dataclass(frozen=True)

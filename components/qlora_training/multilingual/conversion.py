@@ -24,7 +24,7 @@ from content_arena.components.qlora_training.encoders import MULTILINGUAL
 from content_arena.components.qlora_training.multilingual import packed, pooling, pruning, tokenizing
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.home import home_folder
-from content_arena.components.shared.reading import Reading
+from content_arena.components.shared.scoring.reading import Reading
 
 if TYPE_CHECKING:
     import torch

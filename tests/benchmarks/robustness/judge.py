@@ -23,11 +23,11 @@ import pandas as pd
 from content_arena.components.attack_generation.reach import UNDONE_SHARE
 from content_arena.components.evaluation import separation
 from content_arena.components.evaluation.separation import ALLOWED_RISE
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.readability import MIN_READABILITY, readability
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader, Steps
-from content_arena.components.shared.reading import Reading
+from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.scoring.reading import Reading
+from content_arena.components.shared.text.readability import MIN_READABILITY, readability
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader, Steps
 
 STEPS = {
     "none": None,

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 @dataclass(frozen=True)

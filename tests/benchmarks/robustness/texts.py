@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.corpus_preparation.cleaning import clean
+from content_arena.components.corpus_preparation.duplicates.near_duplicates import near_duplicates
 from content_arena.components.corpus_preparation.ingest import ingest
-from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
 from content_arena.components.corpus_preparation.prepare import MIN_TEXTS_PER_CLASS
 from content_arena.components.corpus_preparation.splits import name_texts, sample_texts
 

@@ -16,9 +16,9 @@ import onnxruntime as ort
 from mosec import Server, Worker
 from tokenizers import Tokenizer
 
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.filter import NGRAM_INPUT
-from content_arena.components.shared.ngrams import ngram_ids, padded
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import NGRAM_INPUT
+from content_arena.components.shared.scoring.ngrams import ngram_ids, padded
 
 #: As many texts as the predictor scores at once, mosec's own default for the wait, and a process for each core.
 PROCESSES, BATCH_SIZE, WAIT_MILLISECONDS = 2, 8, 10

@@ -8,9 +8,9 @@ from content_arena.components.attack_generation import battle, strategies
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.shared import records
-from content_arena.components.shared.canonical import canonicaliser
 from content_arena.components.shared.errors import InputError, VictimError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.text.canonical import canonicaliser
 
 TEXTS = [
     ("you are a stupid idiot", "toxic"),

@@ -13,7 +13,7 @@ from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ README = Path(__file__).parents[3] / "components" / "attack_generation" / "READM
 FIGHT = """
 import random
 from content_arena.components.attack_generation import strategies
-from content_arena.components.shared.canonical import canonicalise
+from content_arena.components.shared.text.canonical import canonicalise
 
 assert [strategy.name for strategy in strategies.select("en", ["cut"])] == ["cut"]
 cut = strategies.installed()["cut"]

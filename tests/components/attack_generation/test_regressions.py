@@ -8,7 +8,7 @@ import pytest
 
 from content_arena.components.attack_generation import generate, regressions
 from content_arena.components.shared import records
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 
 def attacks(n, **changes):

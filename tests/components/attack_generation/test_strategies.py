@@ -16,12 +16,12 @@ from content_arena.components.attack_generation.search import LadderSearch, Targ
 from content_arena.components.attack_generation.selection import HELPERS, Selection, built_in_names
 from content_arena.components.attack_generation.strategies import FAMILIES
 from content_arena.components.attack_generation.strategies.base import Strategy
-from content_arena.components.shared.canonical import canonicalise, canonicaliser
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader
-from content_arena.components.shared.reading import Reading
+from content_arena.components.shared.scoring.reading import Reading
+from content_arena.components.shared.text.canonical import canonicalise, canonicaliser
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 
 ALL = strategies.installed()
 EXAMPLE = {"en": "You are such a complete Idiot, just stop it please", "ko": "너는 정말 바보 멍청이 같은 녀석이야"}

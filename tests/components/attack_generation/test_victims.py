@@ -7,7 +7,7 @@ import pytest
 
 from content_arena.components.attack_generation.victims import EndpointVictim, open_victim
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.components.attack_generation.filters import serving
 
 TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]

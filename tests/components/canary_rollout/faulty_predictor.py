@@ -9,7 +9,7 @@ import sys
 import time
 
 from content_arena.components.predictor import server
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 windows, calls = ContentFilter.windows, itertools.count()
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.corpus_preparation.cleaning import clean, comparison_key
-from content_arena.components.shared.masking import mask
+from content_arena.components.shared.text.masking import mask
 
 WORDS = [
     "the",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from content_arena.components import corpus_preparation
-from content_arena.components.corpus_preparation.near_duplicates import near_duplicates
+from content_arena.components.corpus_preparation.duplicates.near_duplicates import near_duplicates
 
 FOLDER = Path(corpus_preparation.__file__).with_name("corpus")
 FILES = sorted(FOLDER.glob("*.jsonl"))

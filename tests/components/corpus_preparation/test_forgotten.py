@@ -11,7 +11,7 @@ from content_arena.components.corpus_preparation.cleaning import imported_key
 from content_arena.components.corpus_preparation.prepare import examine, prepare
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.forgotten import Erasure, ForgottenTexts
+from content_arena.components.shared.mlflow_tracking.forgotten import Erasure, ForgottenTexts
 
 WORDS = ["river", "stone", "cloud", "garden", "window", "silver", "quiet", "market", "signal", "bridge", "copper"]
 

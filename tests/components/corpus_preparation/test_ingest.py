@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from content_arena.components.corpus_preparation.ingest import ingest
-from content_arena.components.corpus_preparation.reading_options import ReadingOptions
+from content_arena.components.corpus_preparation.tables.reading_options import ReadingOptions
 from content_arena.components.shared.errors import InputError
 
 ROWS = [

@@ -15,9 +15,10 @@ from content_arena.components.corpus_versions import pages
 from content_arena.components.corpus_versions.cutting import ERASED, DamagedError, cut
 from content_arena.components.corpus_versions.wanted import Wanted, key_of
 from content_arena.components.labeling import queue
-from content_arena.components.shared import display, records
+from content_arena.components.shared import records
+from content_arena.components.shared.pages import display
 from tests.components.labeling.battles import battle
-from tests.components.shared.test_tracking import labelled
+from tests.components.shared.mlflow_tracking.test_tracking import labelled
 
 TEXT = "You are a <lukewarm> potato & nothing else"
 OTHER = "The lukewarm potato is on the table"

@@ -5,7 +5,7 @@ import pytest
 from content_arena.components.corpus_versions import search
 from content_arena.components.corpus_versions.places import FileCopy
 from content_arena.components.shared import records
-from content_arena.components.shared.tracking import REGRESSIONS
+from content_arena.components.shared.mlflow_tracking.tracking import REGRESSIONS
 from tests.components.attack_generation.test_regressions import attacks
 
 

@@ -11,8 +11,9 @@ from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.evaluation.evaluate import evaluate_challenger
 from content_arena.components.registry import tags
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import evaluation_record, records
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared import records
+from content_arena.components.shared.evaluations import evaluation_record
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests import llm_server
 
 WORDS = ["stupid idiot", "trash", "scum", "moron", "nice day", "good book", "warm house", "my friend"]

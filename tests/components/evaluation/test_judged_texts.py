@@ -6,8 +6,8 @@ import pytest
 from content_arena.components.evaluation import metrics
 from content_arena.components.evaluation.judged_texts import JudgedTexts
 from content_arena.components.evaluation.metrics import Scored
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.model_evaluation import AttributeFigures
+from content_arena.components.shared.evaluations.model_evaluation import AttributeFigures
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 ROWS = [
     ("1", "you idiot", "toxic", "test"), ("2", "a nice day", "benign", "test"), ("3", "scum", "toxic", "train"),

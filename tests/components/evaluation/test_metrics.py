@@ -10,7 +10,7 @@ import pytest
 from content_arena.components.attack_generation import outcomes
 from content_arena.components.evaluation import battle_figures, metrics
 from content_arena.components.shared import figures
-from content_arena.components.shared.model_evaluation import RocCurve
+from content_arena.components.shared.evaluations.model_evaluation import RocCurve
 
 SCORES = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0], dtype=np.float32)
 GOLD = np.array([True, True, True, False, False, False])

@@ -16,7 +16,7 @@ from content_arena.components.registry.verdict import PromotionVerdict
 from content_arena.components.registry.version import RegisteredVersion
 from content_arena.components.shared import figures
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Exported, Figure, GateRule
 from content_arena.pipelines.cli import tables
 from tests.evaluations import evaluation

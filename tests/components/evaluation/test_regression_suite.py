@@ -9,8 +9,8 @@ from content_arena.components.evaluation.evaluate import evaluate_challenger
 from content_arena.components.evaluation.settings import EvaluationSettings
 from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import evaluation_record
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.evaluations import evaluation_record
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.components.evaluation.test_evaluate import corpus
 
 FEW = Selection(("char_split", "char_typo", "leet_sub", "space_join"))

@@ -17,9 +17,10 @@ from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry import gates
 from content_arena.components.registry.floors import ADVICE, floors_from, judge_floors
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
-from content_arena.components.shared import display, figures
-from content_arena.components.shared.evaluation_record import Evaluation
+from content_arena.components.shared import figures
+from content_arena.components.shared.evaluations.evaluation_record import Evaluation
 from content_arena.components.shared.figures import Rate
+from content_arena.components.shared.pages import display
 from tests.evaluations import evaluation, example, rate, strategy
 
 _VOID = {"meta", "br"}

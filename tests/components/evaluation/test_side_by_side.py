@@ -12,7 +12,7 @@ from content_arena.components.evaluation import contenders, side_by_side, side_b
 from content_arena.components.evaluation.contenders import Named
 from content_arena.components.evaluation.side_by_side import Contender, Setting
 from content_arena.components.shared.errors import InputError, VictimError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests import llm_server
 from tests.components.evaluation.test_report import Page
 

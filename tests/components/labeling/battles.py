@@ -4,7 +4,7 @@ import pandas as pd
 
 from content_arena.components.labeling import review
 from content_arena.components.shared import records
-from tests.components.shared.test_tracking import labelled
+from tests.components.shared.mlflow_tracking.test_tracking import labelled
 
 
 def battle(*texts, before=0.05, gold="toxic"):

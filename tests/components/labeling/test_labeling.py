@@ -7,8 +7,9 @@ import pandas as pd
 
 from content_arena.components.labeling import labeling
 from content_arena.components.labeling.settings import LabelingSettings
-from content_arena.components.shared import kept_answers, records
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared import records
+from content_arena.components.shared.mlflow_tracking import kept_answers
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.components.labeling.battles import battle
 from tests.components.labeling.test_quality import corpus  # noqa: F401 - a fixture
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from content_arena.components.labeling import review
 from content_arena.components.labeling.voters import GoldVoter
-from content_arena.components.shared.readability import MIN_READABILITY, readability
+from content_arena.components.shared.text.readability import MIN_READABILITY, readability
 
 
 def attacks(original="you are an idiot", perturbed="you are an idi0t", gold="toxic", before=0.9, after=0.1):

@@ -9,7 +9,7 @@ from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import RecordedVerdict
 from content_arena.components.shared.figures import FIGURES
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.evaluations import typical
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -7,9 +7,9 @@ import pytest
 from content_arena.components.metrics_exporter.collector import families
 from content_arena.components.metrics_exporter.snapshot import Reader, Snapshot
 from content_arena.components.registry.gates import DEFAULT_GATES
-from content_arena.components.shared import database
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import database
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests import mlflow_server
 
 DAY = 86_400

@@ -4,8 +4,9 @@ import functools
 import sys
 import time
 
-from content_arena.components.predictor import limits, rest, server, startup
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.predictor import limits, server, startup
+from content_arena.components.predictor.rest import server as rest
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 score_windows = ContentFilter.score_windows
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.predictor.access import AccessMiddleware
-from content_arena.components.predictor.api_keys import ApiKeys
-from content_arena.components.predictor.door import (
+from content_arena.components.predictor.middleware.access import AccessMiddleware
+from content_arena.components.predictor.middleware.api_keys import ApiKeys
+from content_arena.components.predictor.middleware.door import (
     API_KEYS_FILE_VARIABLE,
     API_KEYS_VARIABLE,
     LOG_SALT_VARIABLE,
@@ -17,7 +17,7 @@ from content_arena.components.predictor.door import (
     Door,
     DoorOptions,
 )
-from content_arena.components.predictor.rates import Rate, RateLimiter
+from content_arena.components.predictor.middleware.rates import Rate, RateLimiter
 from content_arena.components.shared.errors import InputError
 
 BOT, GAME = "bot-key-0123456789", "game=key=0123456789"

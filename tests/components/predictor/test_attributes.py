@@ -10,10 +10,10 @@ from kserve.protocol.infer_type import RequestedOutput
 
 from content_arena.components.predictor.adapters.catalogue import Adapters
 from content_arena.components.predictor.adapters.options import AdapterOptions
-from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.predictor.scoring.engine import Engine
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 from ...tiny_bundle import make_tiny_bundle
 

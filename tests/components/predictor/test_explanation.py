@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kserve import InferenceRESTClient, RESTConfig
 
-from content_arena.components.predictor.explanation import MAX_PARTS, Occlusion
-from content_arena.components.predictor.spans import spans
-from content_arena.components.shared.reader.lexicon import Lexicon
-from content_arena.components.shared.reader.reader import Reader
-from content_arena.components.shared.reading import Reading
+from content_arena.components.predictor.scoring.explanation import MAX_PARTS, Occlusion
+from content_arena.components.predictor.scoring.spans import spans
+from content_arena.components.shared.scoring.reading import Reading
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS
 
 from .conftest import running

@@ -8,7 +8,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 WORDS = ["idiot", "nice", "day", "stupid", "weather", "바보", "friend", "you"]
 

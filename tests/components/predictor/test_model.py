@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kserve.model_repository import ModelRepository
 
-from content_arena.components.predictor import endpoints
 from content_arena.components.predictor import model as models
-from content_arena.components.predictor.admission import OverloadedError
-from content_arena.components.predictor.boundary import LARGE_BODIES, BoundaryMiddleware
-from content_arena.components.predictor.engine import Engine, ScoreError
-from content_arena.components.predictor.judgement import confidence
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.scheduler import ClosingError, Scheduler
+from content_arena.components.predictor.middleware.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.rest import endpoints
+from content_arena.components.predictor.scoring.admission import OverloadedError
+from content_arena.components.predictor.scoring.engine import Engine, ScoreError
+from content_arena.components.predictor.scoring.judgement import confidence
+from content_arena.components.predictor.scoring.scheduler import ClosingError, Scheduler
 from content_arena.components.shared.errors import BundleError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 class HeldFilter(ContentFilter):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import requests
 
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 TEXTS = ["you idiot", "nice day today", "Stupid book!", "안녕 바보", "i\u200bd\u200biot \U0001f600 \x00", "the weather"]
 SECRET = "hunter2-secret"

@@ -17,14 +17,14 @@ import requests
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from content_arena.components.predictor import administration
-from content_arena.components.predictor.engine import Engine
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.model import ContentFilterModel, Query
 from content_arena.components.predictor.reload import Loader, Reloader, ReloadError, ReloadingError
-from content_arena.components.predictor.scheduler import ClosingError
+from content_arena.components.predictor.rest import administration
+from content_arena.components.predictor.scoring.engine import Engine
+from content_arena.components.predictor.scoring.scheduler import ClosingError
 from content_arena.components.predictor.sources import FolderSource
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.tiny_bundle import make_tiny_bundle
 
 from .conftest import running

@@ -61,7 +61,7 @@ def test_nothing_is_announced_that_is_not_served(tiny_bundle, make_bundle, taken
     with pytest.raises(BundleError, match="warm-up"):
         serve(FolderSource(make_bundle(bias=float("nan")).path), ANY_PORT, announce=announced.append)
     assert announced == []
-    monkeypatch.setattr("content_arena.components.predictor.rest.FilterServer.run", lambda *_: None)
+    monkeypatch.setattr("content_arena.components.predictor.rest.server.FilterServer.run", lambda *_: None)
     serve(FolderSource(tiny_bundle.path), ANY_PORT, announce=announced.append)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", announced[0].url)
     assert (announced[0].version, announced[0].threshold) == (f"sha-{tiny_bundle.spec.digest[:12]}", 0.5)
@@ -177,7 +177,7 @@ def test_serving_imports_no_training_libraries():
 
 
 def test_the_shared_modules_it_needs_import_no_tables():
-    names = ("bundle", "filter", "canonical", "errors", "hangul", "limits")
+    names = ("scoring.filter", "text.canonical", "text.hangul", "errors", "limits")
     program = (
         "import sys, importlib\n"
         f"for name in {names}: importlib.import_module('content_arena.components.shared.' + name)\n"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from content_arena.components.predictor.judgement import Judgement
+from content_arena.components.predictor.scoring.judgement import Judgement
+from content_arena.components.predictor.scoring.shadow import Shadow, ShadowLimits
 from content_arena.components.predictor.server import main
-from content_arena.components.predictor.shadow import Shadow, ShadowLimits
 from content_arena.components.predictor.sources import FolderSource
 from content_arena.components.predictor.startup import ShadowRenewal
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 from .conftest import running
 from .test_limits import wait_for

@@ -14,8 +14,8 @@ from content_arena.components.predictor.sources import (
     opened,
     source_of,
 )
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import BundleError, InputError, RegistryError
+from content_arena.components.shared.scoring import bundle as bundles
 
 from .test_server import assert_one_line, run
 

@@ -8,7 +8,7 @@ import pytest
 from content_arena.components.promotion.promote import Rules, promote_challenger
 from content_arena.components.registry.gates import DEFAULT_GATES
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.evaluations import evaluation
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from content_arena.components.qlora_training import attribute_head
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 from ...tiny_bundle import BENIGN_WORDS, TOXIC_WORDS, WINDOW_WORDS
 

@@ -6,8 +6,8 @@ from importlib.resources import files
 import pytest
 
 from content_arena.components.qlora_training import base_models
-from content_arena.components.shared.canonical import canonicalise
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.text.canonical import canonicalise
 
 
 def corpus(lang):

@@ -9,7 +9,7 @@ from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.qlora_training import job, training
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.tiny_bundle import BENIGN_WORDS
 
 TOXIC_WORDS = ("idiot", "moron", "stupid", "hate", "trash", "scum")

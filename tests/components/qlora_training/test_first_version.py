@@ -9,7 +9,7 @@ from content_arena.components.qlora_training import first_version
 from content_arena.components.registry.floors import DEFAULT_FLOORS, floors_from
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.errors import RegistryError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 TOXIC = ["you are an idiot", "they are scum", "i hate you", "the moron", "my stupid friend", "trash"]
 BENIGN = ["have a nice day", "the weather is warm", "read the book", "thank you", "good music today", "my garden"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from content_arena.components.qlora_training import ngram_branch
-from content_arena.components.shared.ngrams import BUCKETS, ngram_ids, padded
+from content_arena.components.shared.scoring.ngrams import BUCKETS, ngram_ids, padded
 
 TOXIC = [f"you {word} {who}" for word in ("stupid", "pathetic", "worthless") for who in ("fool", "moron", "clown")]
 BENIGN = [f"what a {word} {what}" for word in ("lovely", "sunny", "gentle") for what in ("morning", "garden", "song")]

@@ -8,7 +8,7 @@ from content_arena.components.attack_generation import strategies
 from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.qlora_training.threshold_texts import compare_on
 from content_arena.components.shared import records
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.tiny_bundle import make_tiny_bundle
 
 

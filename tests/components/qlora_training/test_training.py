@@ -15,10 +15,10 @@ from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.qlora_training import export, quantised_model, reference, thresholds, trainer, training
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.ngrams import NGRAM_VERSION
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.scoring.ngrams import NGRAM_VERSION
 
 SETTINGS = TrainingSettings(base_model=EMBEDDED, device="cpu", epochs=2, batch_size=8, max_length=32)
 SUBJECTS = ["the harbour", "my sister", "this recipe", "the referee", "our bus", "that film", "the server", "a goat"]

@@ -3,7 +3,7 @@
 import pytest
 
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from content_arena.components.promotion.close_run import close_run
 from content_arena.components.registry.publish import publish, publish_after
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared.store import Store
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.storage.store import Store
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from content_arena.components.registry import bundles_kept, gates
 from content_arena.components.registry.registry import MODEL_NAME, Registry
 from content_arena.components.registry.verdict import RecordedVerdict
-from content_arena.components.shared import bundle as bundles
 from content_arena.components.shared.errors import RefusedError, RegistryError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.scoring import bundle as bundles
 
 
 def test_versions_and_generations_count_up_and_a_bundle_is_registered_once(registry, register, tiny_bundle, uri):

@@ -12,11 +12,12 @@ import requests
 from content_arena.components.metrics_exporter import snapshot
 from content_arena.components.registry import users
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared import database, records, tracking, tracking_login
+from content_arena.components.shared import records, tracking_login
 from content_arena.components.shared.errors import ArenaError, InputError
-from content_arena.components.shared.metric_names import PIPELINE_RUN_TAG
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import database, tracking
+from content_arena.components.shared.mlflow_tracking.metric_names import PIPELINE_RUN_TAG
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.scoring import bundle as bundles
 from tests import mlflow_server
 from tests.manifests.rendering import MANIFESTS
 

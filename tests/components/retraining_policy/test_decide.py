@@ -9,8 +9,8 @@ from content_arena.components.registry.registry import Registry
 from content_arena.components.retraining_policy.decide import decide_retraining
 from content_arena.components.retraining_policy.policy import Policy
 from content_arena.components.shared import records
-from content_arena.components.shared.filter import ContentFilter
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.scoring.filter import ContentFilter
 
 RUN = "run"
 

@@ -16,7 +16,7 @@ from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.qlora_training import dataset
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 
 VERSION_0 = Path(__file__).parent / "fixtures" / "labelled_attacks_version_0.parquet"
 

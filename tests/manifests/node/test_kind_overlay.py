@@ -12,7 +12,7 @@ import requests
 import yaml
 
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import tracking
+from content_arena.components.shared.mlflow_tracking import tracking
 from tests.manifests.forwarding import forwarded
 from tests.manifests.node.elsewhere import backup_server
 from tests.manifests.node.elsewhere import name_it as elsewhere_is_named

@@ -14,7 +14,7 @@ from content_arena.components.registry import gates
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.sync import RegistrySync
 from content_arena.components.registry.verdict import RecordedVerdict
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 from tests.components.canary_rollout.rollouts import at
 
@@ -142,7 +142,7 @@ def test_a_port_in_use(registry, register):
 
 
 def test_a_version_is_served_with_another_as_its_shadow(registry, register, monkeypatch):
-    from content_arena.components.predictor import rest
+    from content_arena.components.predictor.rest import server as rest
 
     registry.promote(register(1), None)
     register(2)

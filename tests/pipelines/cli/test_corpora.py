@@ -24,12 +24,13 @@ from content_arena.components.corpus_preparation.prepare import prepare
 from content_arena.components.corpus_versions import places, versions
 from content_arena.components.labeling import review
 from content_arena.components.registry.registry import MODEL_NAME, Registry
-from content_arena.components.shared import database, forgotten, records
+from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import database, forgotten
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution import home_copies
-from tests.components.shared.test_tracking import labelled
+from tests.components.shared.mlflow_tracking.test_tracking import labelled
 
 WORDS = ["river", "stone", "cloud", "garden", "window", "silver", "quiet", "market", "signal", "bridge", "copper"]
 #: The text that somebody wants to be forgotten; e-mail addresses are masked when it is read.

@@ -14,8 +14,8 @@ from content_arena.components.registry.floors import ADVICE, judge_floors
 from content_arena.components.registry.registry import Registry
 from content_arena.components.registry.verdict import PromotionVerdict, RecordedVerdict
 from content_arena.components.registry.version import RegisteredVersion
-from content_arena.components.shared.text_sets import GuardSet
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.evaluations.text_sets import GuardSet
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.pipelines.cli import local_runs, tables
 from content_arena.pipelines.cli import run as commands
 from content_arena.pipelines.cli.app import app

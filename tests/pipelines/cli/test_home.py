@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.components.registry.registry import Registry
-from content_arena.components.shared import database
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import database
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution import home_contents
 from content_arena.pipelines.execution.home import ArenaHome
-from tests.components.shared.test_tracking import labelled
+from tests.components.shared.mlflow_tracking.test_tracking import labelled
 from tests.pipelines.command import arena as arena_process
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from content_arena.components.labeling import answers
 from content_arena.components.registry.registry import MODEL_NAME, Registry
-from content_arena.components.shared import database, forgotten, kept_answers
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking import database, forgotten, kept_answers
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.pipelines.cli.app import app
 from tests.components.labeling.battles import battle
 

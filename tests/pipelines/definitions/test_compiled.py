@@ -5,7 +5,7 @@ import yaml
 from kfp import compiler
 
 from content_arena.components.canary_rollout.kube.kubeconfig import TOKEN_VARIABLE
-from content_arena.components.corpus_preparation.databases import PASSWORD, USER
+from content_arena.components.corpus_preparation.tables.databases import PASSWORD, USER
 from content_arena.components.shared import tracking_login
 from content_arena.components.shared.images import COMPONENT_IMAGE
 from content_arena.pipelines.definitions import arena, battle, retrain

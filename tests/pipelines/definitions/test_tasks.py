@@ -11,8 +11,8 @@ import pytest
 
 from content_arena.components.registry.registry import Registry
 from content_arena.components.shared.images import COMPONENT_IMAGE
-from content_arena.components.shared.store import Store
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.storage.store import Store
 from tests import containers, mlflow_server
 from tests.pipelines.backend.driver import Driver, TaskFailedError, TerminatedError
 from tests.pipelines.backend.launcher import Launcher

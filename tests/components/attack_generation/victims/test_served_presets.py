@@ -8,7 +8,7 @@ from content_arena.components.attack_generation.victims.dialects import PRESETS
 from content_arena.components.attack_generation.victims.journal import Journal
 from content_arena.components.attack_generation.victims.logins import Login
 from content_arena.components.shared.errors import VictimError
-from content_arena.components.shared.filter import ContentFilter
+from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.components.attack_generation import faulty_proxy
 from tests.components.predictor.conftest import running
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS

@@ -17,7 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: Modules that take seconds to import. The predictor's own modules hold metrics, which a fork must not share in use.
-_PRELOADED = ["content_arena.components.predictor.rest", "content_arena.components.shared.filter", __name__]
+_PRELOADED = [
+    "content_arena.components.predictor.rest.server",
+    "content_arena.components.shared.scoring.filter",
+    __name__,
+]
 _DIE_WITH_PARENT = 1
 
 
@@ -37,7 +41,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, fau
     os.environ.update(environment)
     sys.argv = ["predictor"]
     from content_arena.components.predictor import server
-    from content_arena.components.shared.filter import ContentFilter
+    from content_arena.components.shared.scoring.filter import ContentFilter
     from tests.components.canary_rollout import faulty_predictor
 
     kind, _, value = fault.partition("=")

@@ -21,8 +21,8 @@ import yaml
 
 from content_arena.components.canary_rollout.traffic.model import SHA256_VARIABLE
 from content_arena.components.registry import tags
-from content_arena.components.shared import bundle as bundles
-from content_arena.components.shared.store import Store
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.storage.store import Store
 from tests.components.canary_rollout.on_a_cluster.api import Json
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.storage import Storage, uri

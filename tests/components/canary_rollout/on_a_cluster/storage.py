@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from content_arena.components.shared import bundle as bundles
+from content_arena.components.shared.scoring import bundle as bundles
 from tests.tiny_bundle import make_tiny_bundle
 
 _BUCKET = "s3://models/content-filter"

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from content_arena.components.canary_rollout.component import roll_out
 from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.promotion.component import close_run
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import LIMITS
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE

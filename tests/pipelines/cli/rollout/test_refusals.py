@@ -2,7 +2,7 @@
 
 import pytest
 
-from content_arena.components.shared.tracking import Tracking
+from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.components.canary_rollout.stand_in.served import NAMESPACE, SERVICE
 from tests.pipelines.cli.rollout.commands import EVERY, START, WHERE, is_refused, rollout
 

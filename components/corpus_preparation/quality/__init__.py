@@ -1,0 +1,1 @@
+"""The quality of labelled texts: measured, judged, shown."""

@@ -1,0 +1,1 @@
+"""Tables of labelled texts, from wherever and in whatever format they are."""

@@ -1,0 +1,1 @@
+"""KServe's REST server, its endpoints, and those for who runs it."""

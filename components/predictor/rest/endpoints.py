@@ -1,0 +1,127 @@
+"""The endpoints that score texts.
+
+kserve's own read a V2 body into Python's objects on the event loop before any of our code sees it. These do the same
+work, but a large body is checked and parsed in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import ORJSONResponse
+from kserve.constants.constants import PredictorProtocol
+from kserve.errors import ModelNotReady
+from kserve.protocol.rest.v2_datamodels import InferenceResponse
+from starlette.exceptions import HTTPException
+
+from content_arena.components.predictor import protocol
+from content_arena.components.predictor.limits import SMALL_BODY_BYTES
+from content_arena.components.predictor.middleware.boundary import LARGE_BODIES
+from content_arena.components.predictor.middleware.traffic import facts_of
+from content_arena.components.predictor.model import DeadlineError, FilterDataPlane
+
+V1_PATH = "/v1/models/{model_name}:predict"
+V2_PATH = "/v2/models/{model_name}/infer"
+
+EXPLAIN_PATH = "/v1/models/{model_name}:explain"
+
+_NOT_OFFERED = ("/v2/models/{model_name}/versions/{model_version}/infer",)
+
+T = TypeVar("T")
+
+
+def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs: bool = False) -> None:
+    """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon.
+
+    Args:
+        app: The application.
+        dataplane: What decodes, scores and encodes.
+        deadline: Seconds until a request whose body was read has an answer; else it is a :class:`DeadlineError`.
+        logs: Whether requests are logged: what was scored is noted for the log then.
+    """
+    endpoints = _Endpoints(dataplane, deadline, logs)
+    app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
+    app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
+    app.add_api_route(EXPLAIN_PATH, endpoints.explain, methods=["POST"], response_model=None)
+    # kserve reads the body before it finds that a model cannot do this.
+    for path in _NOT_OFFERED:
+        app.add_api_route(path, _not_offered, methods=["POST"])
+    for path in (V1_PATH, EXPLAIN_PATH):
+        app.add_api_route(path, _post_only, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+
+async def _not_offered() -> None:
+    raise NotImplementedError
+
+
+async def _post_only() -> None:
+    raise HTTPException(405, headers={"Allow": "POST"})
+
+
+class _Endpoints:
+    def __init__(self, dataplane: FilterDataPlane, deadline: float, logs: bool) -> None:
+        self._dataplane = dataplane
+        self._deadline = deadline
+        self._logs = logs
+
+    async def predict(self, model_name: str, request: Request) -> Response:
+        """V1."""
+        body, headers = await self._begin(model_name, request)
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+            answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        self._note(request, payload)
+        content, _ = self._dataplane.encode(model_name, answer, headers, {})
+        return ORJSONResponse(content)
+
+    async def infer(self, model_name: str, request: Request) -> Response:
+        """V2, as JSON or with the binary data extension."""
+        body, headers = await self._begin(model_name, request)
+        v2 = PredictorProtocol.REST_V2.value
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
+            answer, _ = await self._dataplane.infer(model_name, payload, headers)
+        self._note(request, payload)
+        content, answer_headers = self._dataplane.encode(model_name, answer, headers, {})
+        if isinstance(content, bytes):
+            return Response(content, headers=answer_headers, media_type="application/octet-stream")
+        return ORJSONResponse(InferenceResponse.model_validate(content).model_dump())
+
+    async def explain(self, model_name: str, request: Request) -> Response:
+        """V1, with what was read and what each word contributes."""
+        body, headers = await self._begin(model_name, request)
+        async with self._in_time():
+            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+            answer = await self._dataplane.explained(model_name, payload, headers)
+        self._note(request, payload)
+        return ORJSONResponse(answer)
+
+    def _note(self, request: Request, payload: object) -> None:
+        """Notes what was scored, if it is logged."""
+        if self._logs and (facts := facts_of(request.scope)):
+            facts.texts = protocol.texts_of(payload)
+            facts.instances = len(facts.texts)
+
+    async def _begin(self, model_name: str, request: Request) -> tuple[bytes, dict[str, str]]:
+        if not await self._dataplane.model_ready(model_name, True):
+            raise ModelNotReady(model_name)
+        return await request.body(), dict(request.headers)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Ends what takes longer than the deadline; waiting for other large bodies counts too."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except TimeoutError:
+            raise DeadlineError("the texts were not scored in time") from None
+
+
+async def _parsed(size: int, parse: Callable[[], T]) -> T:
+    if size <= SMALL_BODY_BYTES:
+        return parse()
+    return await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse)

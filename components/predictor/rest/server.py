@@ -1,0 +1,261 @@
+"""kserve's REST server with other error answers, logs and administration endpoints.
+
+kserve answers an error with ``str(exception)`` and logs its traceback, and both can quote users' texts. It logs two
+lines per request, and lets any client load and unload models. Here every error has a fixed text and a status, only
+faults of the server are logged, without messages, and the model cannot be unloaded. Loading it again is in
+administration.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from kserve import ModelServer, errors
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.server import RESTServer
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from content_arena.components.predictor import openapi, protocol
+from content_arena.components.predictor.adapters.catalogue import Adapters
+from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
+from content_arena.components.predictor.middleware.access import AccessMiddleware
+from content_arena.components.predictor.middleware.boundary import BoundaryMiddleware
+from content_arena.components.predictor.middleware.door import Door
+from content_arena.components.predictor.middleware.request_log import RequestLog
+from content_arena.components.predictor.middleware.traffic import TrafficMiddleware
+from content_arena.components.predictor.middleware.upgrades import UpgradeIgnoringProtocol
+from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.probe_token import ProbeToken
+from content_arena.components.predictor.reload import Reloader, ReloadError, ReloadingError
+from content_arena.components.predictor.rest import administration, endpoints
+from content_arena.components.predictor.scoring.admission import OverloadedError
+from content_arena.components.predictor.scoring.scheduler import ClosingError, RequestTooLargeError
+
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+
+def _answer(status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Handler:
+    async def handle(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({"error": text}, status, headers)
+
+    return handle
+
+
+async def _bad_request(_: Request, error: Exception) -> JSONResponse:
+    # Only our own messages are known not to quote users.
+    text = str(error) if isinstance(error, protocol.RequestError) else "the request cannot be read"
+    return JSONResponse({"error": text}, HTTPStatus.BAD_REQUEST)
+
+
+async def _invalid_body(_: Request, error: RequestValidationError) -> JSONResponse:
+    return JSONResponse({"error": protocol.describe(error.errors())}, HTTPStatus.BAD_REQUEST)
+
+
+async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, error.headers)
+
+
+async def _not_reloaded(_: Request, error: ReloadError) -> JSONResponse:
+    # Whoever may ask for a reload may know why it failed; no request is quoted.
+    return JSONResponse({"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+async def _too_large(_: Request, error: RequestTooLargeError) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+_NOT_READY = _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
+# kserve answers 501 here, but a 5xx is the server's fault and counts as an error in a canary analysis.
+_NOT_OFFERED = _answer(HTTPStatus.NOT_FOUND, "not offered by this server")
+_HANDLERS: dict[type[Exception], Any] = {
+    errors.InvalidInput: _bad_request,
+    RequestValidationError: _invalid_body,
+    HTTPException: _http_error,
+    ClientDisconnect: _answer(HTTPStatus.BAD_REQUEST, "the client left"),
+    errors.ModelNotFound: _answer(HTTPStatus.NOT_FOUND, "no such model"),
+    NotImplementedError: _NOT_OFFERED,
+    errors.UnsupportedProtocol: _NOT_OFFERED,
+    errors.ModelNotReady: _NOT_READY,
+    errors.ServerNotReady: _NOT_READY,
+    errors.ServerNotLive: _NOT_READY,
+    RequestTooLargeError: _too_large,
+    ReloadError: _not_reloaded,
+    ReloadingError: _answer(HTTPStatus.CONFLICT, "a bundle is being loaded already", {"Retry-After": "1"}),
+    OverloadedError: _answer(HTTPStatus.TOO_MANY_REQUESTS, "too many texts are waiting", {"Retry-After": "1"}),
+    DeadlineError: _answer(HTTPStatus.GATEWAY_TIMEOUT, "the texts were not scored in time"),
+    ClosingError: _answer(
+        HTTPStatus.SERVICE_UNAVAILABLE, "the server is about to end", {"Retry-After": "1", "Connection": "close"}
+    ),
+}
+
+
+class _FixedRepository(ModelRepositoryExtension):
+    """Refuses what kserve's repository endpoints allow any client; :mod:`.administration` stands before them."""
+
+    async def load(self, model_name: str) -> None:
+        """Refused."""
+        raise NotImplementedError
+
+    async def unload(self, model_name: str) -> None:
+        """Refused."""
+        raise NotImplementedError
+
+
+class _DrainingServer(uvicorn.Server):
+    """Ends the requests that are not finished some seconds after SIGTERM, with an answer."""
+
+    def __init__(self, config: uvicorn.Config, model: ContentFilterModel, reloader: Reloader) -> None:
+        super().__init__(config)
+        self._model = model
+        self._reloader = reloader
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens."""
+        await super().startup(sockets)
+        self._reloader.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes the port and waits for the requests in flight."""
+        self._reloader.close()
+        timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._model.close_queue)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+
+class _FilterREST(RESTServer):
+    """kserve's routes behind our middlewares and error answers."""
+
+    def __init__(self, server: FilterServer, dataplane: FilterDataPlane, model: ContentFilterModel) -> None:
+        super().__init__(
+            "kserve.model_server:app",
+            dataplane,
+            _FixedRepository(server.registered_models),
+            server.http_port,
+            grace_period=server.grace_period,
+            timeout_keep_alive=server.timeout_keep_alive,
+        )
+        self._filter_dataplane = dataplane
+        self._model, self._reloader = model, server.reloader
+        self._door, self._adapters = server.door, server.adapters
+        self.config.http = UpgradeIgnoringProtocol
+        self._server = _DrainingServer(self.config, model, self._reloader)
+
+    def _register_endpoints(self, app: FastAPI) -> None:
+        deadline, logs = self._model.limits.deadline, self._door.logs_json
+        endpoints.register(app, self._filter_dataplane, deadline, logs=logs)
+        administration.register(app, self._reloader, keyed=self._door.keys is not None)
+        openapi.register(app, lambda: self._model.version, keyed=self._door.keys is not None)
+        self._adapters.register(app, self._filter_dataplane, self._model)
+        # kserve logs which optional endpoints it lacks packages for; this server does not need them.
+        kserve_logger = logging.getLogger("kserve")
+        level = kserve_logger.level
+        kserve_logger.setLevel(logging.WARNING)
+        try:
+            super()._register_endpoints(app)
+        finally:
+            kserve_logger.setLevel(level)
+
+    def _add_middlewares(self, app: FastAPI) -> None:
+        # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
+        app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
+        door = self._door
+        probe_token = ProbeToken(door.probe_token)
+        if door.keys:
+            app.add_middleware(
+                AccessMiddleware,
+                keys=door.keys,
+                model_name=self._model.name,
+                rate=door.rate,
+                admits_probes=probe_token.is_set,
+                key_finders=self._adapters.key_finders,
+            )
+        # Outside of the layer that asks for keys: its refusals get each API's form too.
+        self._adapters.add_layer(app)
+        log = RequestLog(hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
+        app.add_middleware(TrafficMiddleware, version=lambda: self._model.version, probe_token=probe_token, log=log)
+
+    def _add_exception_handlers(self, app: FastAPI) -> None:
+        for kind, handler in _HANDLERS.items():
+            app.add_exception_handler(kind, handler)
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until SIGTERM or SIGINT, then finishes the requests in flight and returns."""
+        server = self._server
+
+        def leave(*_: object) -> None:
+            server.should_exit = True
+
+        # uvicorn handles the first two while it serves, and raises them again afterwards; the process has to survive.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, leave)
+            signal.signal(signal.SIGINT, leave)
+        # No access log: the metrics have the same information, and a URL can contain a user's text.
+        access = logging.getLogger("uvicorn.access")
+        access.handlers.clear()
+        access.propagate = False
+        # About kserve's response class, at the first request of every route.
+        warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+        # A full collection stops every thread. What is loaded by now stays, so none looks at it again: during a reload
+        # they took 50 ms of a core instead of 245.
+        gc.collect()
+        gc.freeze()
+        super().run(sockets)
+
+
+class FilterServer(ModelServer):
+    """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
+
+    def __init__(
+        self,
+        model: ContentFilterModel,
+        port: int,
+        adapters: Adapters,
+        door: Door,
+        reloader: Reloader,
+    ) -> None:
+        """Registers a loaded model; nothing is served before :meth:`run`.
+
+        Args:
+            model: What scores.
+            port: Of the socket that is served on.
+            adapters: Which APIs are served beside KServe's.
+            door: Who may come in, and what is logged.
+            reloader: Takes over another bundle.
+        """
+        super().__init__(
+            http_port=port,
+            enable_grpc=False,
+            enable_docs_url=False,
+            enable_latency_logging=False,
+            grace_period=DRAIN_SECONDS + FAREWELL_SECONDS,
+        )
+        self.dataplane = self._filter_dataplane = FilterDataPlane(self.registered_models)
+        self.register_model(model)
+        self._model = model
+        self.door, self.adapters, self.reloader = door, adapters, reloader
+
+    def run(self, listener: socket.socket) -> None:
+        """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.
+
+        kserve's ``start`` is not used: it binds the port only now, and unloads the model on SIGQUIT while it serves.
+
+        Raises:
+            OSError: The socket cannot be listened on.
+        """
+        _FilterREST(self, self._filter_dataplane, self._model).run([listener])

@@ -1,0 +1,282 @@
+"""Scores the texts of many requests in turn, so that a short request does not wait behind a long one.
+
+A request's work is cut into steps that take a fraction of a second: a few texts are read and tokenised, or a batch of
+windows is scored. As many threads as the filter has take step after step, of the request with the fewest batches left,
+and of two with as many, of the older. A batch is filled up with what other requests have of about the same length.
+Tokens are not compared: among requests of one batch each, the longest would wait until there are no others.
+Taking turns would be fair too, but under load all long requests would miss their deadline together. An eighth of
+the work is done for the oldest request: it comes to an end, whatever arrives. It is a share of the work and not of the
+steps: a step of a long request takes up to twenty times as long as one of a short request. Large requests are not read
+before their turn.
+Source: Schrage 1968, shortest remaining processing time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import operator
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+
+import numpy as np
+import numpy.typing as npt
+
+from content_arena.components.predictor.limits import Limits
+from content_arena.components.predictor.protocol import RequestError
+from content_arena.components.predictor.scoring.admission import Admission, is_small
+from content_arena.components.predictor.scoring.cache import ScoreCache
+from content_arena.components.predictor.scoring.jobs import Job, Part, company
+from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.scoring.windows import BATCH_TOKENS, Window
+
+#: A step reads texts until they have this many characters.
+_READ_CHARACTERS = 4_096
+#: One part of so many of the work is done for the oldest request.
+_PARTS = 8
+_WORK, _AGE = operator.attrgetter("n_steps", "number"), operator.attrgetter("number")
+
+
+class RequestTooLargeError(ArenaError):
+    """The texts are too much work for one request (HTTP 413)."""
+
+
+class ClosingError(ArenaError):
+    """The server ends before the request is finished (HTTP 503)."""
+
+
+class Scheduler:
+    """Threads that score jobs."""
+
+    def __init__(self, content_filter: ContentFilter, limits: Limits) -> None:
+        """Starts as many threads as the filter has."""
+        self._filter = content_filter
+        self._limits = limits
+        self._cache = ScoreCache(limits.cached_windows)
+        self._admission = Admission(limits.queue_tokens * content_filter.threads)
+        #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
+        self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
+        self._waiting: set[Job] = set()  # Jobs with a step to take.
+        self._numbers = itertools.count()
+        self._credit = 0.0  # Tokens that the oldest request may have now, though others have less work left.
+        self._has_read = False  # Whether the last step read small requests.
+        self._closed = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"score-{i}", daemon=True) for i in range(content_filter.threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, texts: Sequence[str]) -> Job:
+        """Queues the texts of a request.
+
+        The job's result is a :class:`RequestError` if a text is too much work, a :class:`RequestTooLargeError` if all
+        texts together are, an :class:`OverloadedError` if the queue has no room for what they turned out to be, and a
+        :class:`ClosingError` if the server ended first.
+
+        Raises:
+            OverloadedError: The queue is full.
+            ClosingError: The server is about to end.
+        """
+        job = Job(texts, self._limits.request_tokens, 1 + len(self._filter.attributes))
+        with self._changed:
+            if self._closed:
+                raise ClosingError("the server is about to end")
+            self._admission.admit(job.charge)
+            self._jobs[job.result] = job
+            job.number = next(self._numbers)
+            self._queue(job)
+        job.result.add_done_callback(self._forget)
+        return job
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are as many jobs as threads, or more."""
+        return len(self._jobs) >= len(self._threads)
+
+    def close(self) -> None:
+        """Gives up what is not finished, and ends the threads after their present step."""
+        with self._changed:
+            self._closed = True
+            unfinished = list(self._jobs.values())
+            self._changed.notify_all()
+        for job in unfinished:
+            _fail(job, ClosingError("the server ended before the texts were scored"))
+
+    def join(self) -> None:
+        """Waits for the threads; :meth:`close` first."""
+        for thread in self._threads:
+            thread.join()
+
+    def _forget(self, result: Future[npt.NDArray[np.float32]]) -> None:
+        with self._changed:
+            self._admission.leave(self._jobs.pop(result).charge)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while (step := self._next_step()) is None:
+                    if self._closed:
+                        return
+                    self._changed.wait()
+            step()
+
+    def _next_step(self) -> Callable[[], None] | None:
+        """What is to be done next; None if there is nothing to do.
+
+        Small requests are read as soon as a thread is free, so that there are many to make a batch of. But after they
+        were read a batch is scored, if there is one: a flood of requests would else be read and never scored.
+        """
+        self._waiting = {job for job in self._waiting if not job.result.done()}
+        is_for_scoring = self._has_read and any(job.batches for job in self._waiting)
+        self._has_read = False
+        if not is_for_scoring and (unread := self._small_unread()):
+            self._waiting.difference_update(unread)
+            self._has_read = True
+            return functools.partial(self._read, unread)
+        if not self._waiting:
+            return None
+        job = self._next_job()
+        self._waiting.remove(job)
+        return self._take_batch(job) if job.is_read else functools.partial(self._read, [job])
+
+    def _small_unread(self) -> list[Job]:
+        found: list[Job] = []
+        n_characters = 0
+        for job in sorted(filter(_is_small_unread, self._waiting), key=_AGE):
+            if n_characters < _READ_CHARACTERS:
+                n_characters += sum(map(len, job.texts[job.n_read :]))
+                found.append(job)
+        return found
+
+    def _next_job(self) -> Job:
+        """Of the waiting jobs but the small unread ones that with the least batches left, or the oldest.
+
+        The oldest has its turn if it has its part coming.
+        """
+        jobs = [job for job in self._waiting if not _is_small_unread(job)]
+        oldest, least = min(jobs, key=_AGE), min(jobs, key=_WORK)
+        if oldest is least:
+            return oldest
+        # A window may have more tokens than a batch.
+        if self._credit >= (cost := min(oldest.next_tokens, BATCH_TOKENS)):
+            self._credit -= cost
+            return oldest
+        self._earn(least.next_tokens)
+        return least
+
+    def _earn(self, tokens: int) -> None:
+        """Gives the oldest job its part of work that is done for others."""
+        self._credit = min(BATCH_TOKENS, self._credit + tokens / (_PARTS - 1))
+
+    def _queue(self, job: Job) -> None:
+        self._waiting.add(job)
+        self._changed.notify()
+
+    def _take_batch(self, job: Job) -> Callable[[], None]:
+        """The next batch of a job, filled up with those of others."""
+        parts = [job.take()]
+        oldest = min(self._waiting, key=_AGE, default=job)
+        for other in company(parts[0], self._waiting, self._filter.batch_size):
+            if oldest.number < job.number and other is not oldest:
+                self._earn(other.next_tokens)
+            parts.append(other.take())
+            self._waiting.remove(other)
+        for part in parts:
+            if part.job.batches:
+                self._queue(part.job)
+        return functools.partial(self._score, parts)
+
+    def _read(self, jobs: Sequence[Job]) -> None:
+        """Reads jobs, of a long one a part."""
+        for job in jobs:
+            try:
+                self._read_one(job)
+            except Exception as error:  # Whatever it is, it is the answer to this request, and no other's.
+                _fail(job, error)
+        with self._changed:
+            # This thread takes one of the steps that there are now; on a quiet server there is no other.
+            self._changed.notify(max(0, sum(job.n_steps for job in jobs) - 1))
+
+    def _read_one(self, job: Job) -> None:
+        start = time.perf_counter()
+        job.windows += self._windows(job)
+        known = self._cache.get(job.windows) if job.is_read else []
+        job.seconds += time.perf_counter() - start
+        with self._changed:
+            if job.result not in self._jobs:  # It was given up meanwhile.
+                return
+            if not job.is_read or job.divide(self._filter.batch_size, known):
+                if job.is_read:
+                    self._admission.admit(job.left, held=job.charge)
+                    job.charge = job.left
+                self._waiting.add(job)
+                return
+        _finish(job)
+
+    def _windows(self, job: Job) -> list[Window]:
+        begin = end = job.n_read
+        n_characters = 0
+        while end < len(job.texts) and n_characters < _READ_CHARACTERS:
+            n_characters += len(job.texts[end])
+            end += 1
+        windows = self._filter.windows(job.texts[begin:end])
+        sizes = [0] * (end - begin)
+        for window in windows:
+            sizes[window.text_index] += len(window.ids)
+        for index, size in enumerate(sizes, begin):
+            if size > self._limits.text_tokens:
+                most = self._limits.text_tokens
+                raise RequestError(f"instance {index} has {size} tokens when it is read, at most {most} are allowed")
+        job.n_tokens += sum(sizes)
+        if job.n_tokens > self._limits.request_tokens:
+            raise RequestTooLargeError(
+                f"the texts have more than {self._limits.request_tokens} tokens: send fewer in one request"
+            )
+        job.n_read = end
+        return [window._replace(text_index=begin + window.text_index) for window in windows]
+
+    def _score(self, parts: Sequence[Part]) -> None:
+        windows = [window for part in parts for window in part.windows]
+        start = time.perf_counter()
+        try:
+            scores = self._filter.score_windows(windows)
+        except Exception as error:  # ONNX Runtime has many classes of errors.
+            if len(parts) == 1:
+                _fail(parts[0].job, error)
+                return
+            for part in parts:  # It is the answer to one of these requests, and not to the others.
+                self._score([part])
+            return
+        seconds = (time.perf_counter() - start) / len(windows)
+        self._cache.put(windows, scores)
+        ends = itertools.accumulate(len(part.windows) for part in parts)
+        finished: list[Job] = []
+        with self._changed:
+            for part, end in zip(parts, ends, strict=True):
+                n = len(part.windows)
+                if part.job.put(part.windows, scores[end - n : end], seconds * n):
+                    finished.append(part.job)
+        for job in finished:
+            _finish(job)
+
+
+def _is_small_unread(job: Job) -> bool:
+    return not job.is_read and is_small(job.charge)
+
+
+def _finish(job: Job) -> None:
+    # The job may have been given up meanwhile.
+    with contextlib.suppress(InvalidStateError):
+        job.result.set_result(job.scores)
+
+
+def _fail(job: Job, error: Exception) -> None:
+    # The job may have been given up meanwhile.
+    with contextlib.suppress(InvalidStateError):
+        job.result.set_exception(error)

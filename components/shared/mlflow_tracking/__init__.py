@@ -1,0 +1,1 @@
+"""What the arena keeps in MLflow, and how it is reached."""

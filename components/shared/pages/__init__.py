@@ -1,0 +1,1 @@
+"""HTML pages: their frame, and how they show figures and texts."""

@@ -1,0 +1,1 @@
+"""The bundle, and the filter that scores texts with it."""

@@ -1,0 +1,67 @@
+"""How a model reads a text: canonicalised, masked, and with its words restored.
+
+Serving, training, attacking and evaluation use this module, so that a model gets the same text in each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.text.canonical import (
+    CANONICAL_VERSION,
+    Canonicaliser,
+    CanonicalText,
+    canonicaliser,
+)
+from content_arena.components.shared.text.masking import HANDLE_MASK, mask
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
+
+#: What a :class:`Reading` returns: a canonical text, masked, with its words restored if there is a Reader. Code that
+#: tokenises texts asks for this type.
+ReadText = NewType("ReadText", CanonicalText)
+
+#: Bundles with this canonicaliser were trained to be served without masking.
+_UNMASKED = "1"
+# A handle's mask with a word directly behind it: the word is no part of the handle.
+_JOINED_MASK = re.compile(rf"{HANDLE_MASK}(?=[^\W_])")
+
+
+class Reading:
+    """Turns the text that a user wrote into the text that a model gets.
+
+    Attributes:
+        canonicalise: The canonicaliser of the model's version. An edit that it undoes does not reach the model.
+        reader: Restores words; None for a model without a lexicon.
+    """
+
+    def __init__(self, version: str = CANONICAL_VERSION, reader: Reader | None = None) -> None:
+        """Makes a reading from a version of the canonicaliser and, if the model has one, a Reader.
+
+        Raises:
+            BundleError: There is no such version.
+        """
+        self.canonicalise: Canonicaliser = canonicaliser(version)
+        self.reader = reader
+        self._masks = version != _UNMASKED
+
+    @classmethod
+    def of(cls, bundle: bundles.Bundle) -> Reading:
+        """The reading that a bundle's model was trained with.
+
+        Raises:
+            BundleError: Its lexicon can not be read.
+        """
+        path = bundle.lexicon_path
+        return cls(bundle.spec.canonical_version, Reader(Lexicon.load(path)) if path else None)
+
+    def __call__(self, text: str) -> ReadText:
+        """Returns the text for the tokenizer."""
+        read: str = self.canonicalise(text)
+        if self._masks:
+            read = mask(_JOINED_MASK.sub(f"{HANDLE_MASK} ", read))
+        if self.reader:
+            read = self.reader.read(read)
+        return ReadText(CanonicalText(read))

@@ -1,0 +1,1 @@
+"""Texts: what people and filters read in them."""
