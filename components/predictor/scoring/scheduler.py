@@ -115,7 +115,9 @@ class Scheduler:
 
     def _forget(self, result: Future[npt.NDArray[np.float32]]) -> None:
         with self._changed:
-            self._admission.leave(self._jobs.pop(result).charge)
+            job = self._jobs.pop(result)
+            self._admission.leave(job.charge)
+            self._waiting.discard(job)  # It may have been given up.
 
     def _work(self) -> None:
         while True:
@@ -132,7 +134,6 @@ class Scheduler:
         Small requests are read as soon as a thread is free, so that there are many to make a batch of. But after they
         were read a batch is scored, if there is one: a flood of requests would else be read and never scored.
         """
-        self._waiting = {job for job in self._waiting if not job.result.done()}
         is_for_scoring = self._has_read and any(job.batches for job in self._waiting)
         self._has_read = False
         if not is_for_scoring and (unread := self._small_unread()):
