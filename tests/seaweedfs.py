@@ -17,8 +17,9 @@ import requests
 from tests.ports import free_ports
 
 #: What keeps a server small. By default it takes no object any more when a hundredth of the disk is left: tests write
-#: little, and a full disk is none of their subjects.
-SMALL = ("-master.volumeSizeLimitMB=8", "-volume.max=200", "-volume.minFreeSpace=16MiB")
+#: little, and a full disk is none of their subjects. Each bucket takes seven volumes with its first object: files that
+#: grow from nothing, of which a server for all tests of a session needs many.
+SMALL = ("-master.volumeSizeLimitMB=8", "-volume.max=100000", "-volume.minFreeSpace=16MiB")
 #: Each of its servers has a port.
 PORTS = ("-s3.port", "-master.port", "-volume.port", "-filer.port")
 
