@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -64,10 +65,20 @@ def own(objects: list[Object], guard: str, namespace: str) -> list[Object]:
     return [policy, binding]
 
 
+def serving_runtimes() -> list[str]:
+    """Names of the runtimes that a rollout may set: first that of this release."""
+    lines = (MANIFESTS / "components/cluster-settings/cluster.env").read_text().splitlines()
+    (value,) = [line.partition("=")[2] for line in lines if line.startswith("SERVING_RUNTIMES=")]
+    return value.split()
+
+
 def of_rollouts(namespace: str) -> str:
-    """The guard of rollouts and its binding to one namespace, as YAML; nothing is rendered for it."""
+    """The guard of rollouts and its binding to one namespace, as YAML; only the list of runtimes is put in."""
     paths = (MANIFESTS / "base/arena/access" / f"rollout-guard-{part}.yaml" for part in ("policy", "binding"))
-    return yaml.safe_dump_all(own([yaml.safe_load(path.read_text()) for path in paths], "rollout-guard", namespace))
+    policy, binding = (yaml.safe_load(path.read_text()) for path in paths)
+    (variable,) = [each for each in policy["spec"]["variables"] if each["name"] == "runtimes"]
+    variable["expression"] = re.sub(r"^'[^']*'", f"'{' '.join(serving_runtimes())}'", variable["expression"])
+    return yaml.safe_dump_all(own([policy, binding], "rollout-guard", namespace))
 
 
 def guards(objects: list[Object]) -> list[str]:

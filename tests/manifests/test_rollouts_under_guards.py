@@ -20,8 +20,8 @@ from content_arena.components.canary_rollout.traffic.mode import Aim, Goal
 from content_arena.components.canary_rollout.traffic.mover import Mover
 from tests.components.canary_rollout.moves import TWO, Rollout
 from tests.components.canary_rollout.stand_in import knative_world, standard_world
-from tests.manifests.guards import Caller, account, eventually, installed
-from tests.manifests.rendering import MANIFESTS, Object, Renderer
+from tests.manifests.guards import Caller, account, eventually, installed, serving_runtimes
+from tests.manifests.rendering import Object, Renderer
 
 SERVICE = "filter"
 KIND = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
@@ -96,13 +96,6 @@ STORIES = [
 ]  # fmt: skip
 
 
-def next_runtime() -> str:
-    """That of this release; the simulated service has that of version 0.1.0."""
-    lines = (MANIFESTS / "components/cluster-settings/cluster.env").read_text().splitlines()
-    (value,) = [line.partition("=")[2] for line in lines if line.startswith("SERVING_RUNTIMES=")]
-    return value.split()[0]
-
-
 @pytest.mark.parametrize("changes_runtime", [False, True], ids=["", "to the runtime of this release"])
 @pytest.mark.parametrize(("mode", "story"), STORIES)
 def test_what_a_rollout_writes_is_taken(
@@ -112,7 +105,7 @@ def test_what_a_rollout_writes_is_taken(
         recorded = Recorded(standard_world.StandardWorld(standard_world.service(min_replicas=3)))
     else:
         recorded = Recorded(knative_world.KnativeWorld(knative_world.service()))
-    story(Rollout(recorded.simulated, replace(TWO, runtime=next_runtime() if changes_runtime else "")))
+    story(Rollout(recorded.simulated, replace(TWO, runtime=serving_runtimes()[0] if changes_runtime else "")))
     admin, rollout = callers
     metadata = {key: recorded.given["metadata"][key] for key in ("name", "annotations")}
     admin.create("inferenceservices", KIND | {"metadata": metadata, "spec": recorded.given["spec"]})

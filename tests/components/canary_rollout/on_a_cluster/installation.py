@@ -15,10 +15,14 @@ from tests.components.canary_rollout.on_a_cluster.knative import KnativeKServe
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.standard import RouteFollower, StandardKServe
 from tests.components.canary_rollout.on_a_cluster.users import Users
-from tests.manifests.guards import of_rollouts
+from tests.manifests.guards import of_rollouts, serving_runtimes
 from tests.manifests.rendering import MANIFESTS, kubectl
 
 _PREDICTOR = MANIFESTS / "base/arena/predictor"
+#: The runtime of this release, and that of the one before, which a service still has after an upgrade of the suite.
+RUNTIME, RUNTIME_BEFORE, *_ = serving_runtimes()
+#: By this argument pods of the runtime before are told from others.
+ARGUMENT_BEFORE = "--threads=1"
 
 
 class Installation(ServiceUnderTest):
@@ -35,18 +39,18 @@ class Installation(ServiceUnderTest):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(namespace, folder, mode, storage.Storage(folder / "models"))
         self.storage.put("1", **champion)
-        runtime = yaml.safe_load((_PREDICTOR / "serving-runtime.yaml").read_text())
         self.gateway = Gateway(folder / "gateway")
         self.pods = pods(namespace, self.storage, folder)
         if mode == "Standard":
             follower = RouteFollower(namespace, SERVICE, self.gateway)
-            kserve = StandardKServe(namespace, SERVICE, runtime, self.pods, follower.dropped)
+            kserve = StandardKServe(namespace, SERVICE, self.pods, follower.dropped)
             controllers = [kserve.reconcile_once, follower.reconcile_once]
         else:
-            controllers = [KnativeKServe(namespace, SERVICE, runtime, self.pods, self.gateway).reconcile_once]
+            controllers = [KnativeKServe(namespace, SERVICE, self.pods, self.gateway).reconcile_once]
         refusals.install(namespace)
         kubectl("label", "namespace", namespace, "app.kubernetes.io/part-of=content-arena")
         kubectl("apply", "--filename=-", given=of_rollouts(namespace))
+        self._create_runtimes()
         self._create()
         self._loops = [Loop(reconcile_once) for reconcile_once in (*controllers, self.pods.reconcile_once)]
 
@@ -91,12 +95,20 @@ class Installation(ServiceUnderTest):
         users.stop()
         return 200 in users.statuses()
 
+    def _create_runtimes(self) -> None:
+        """Creates the runtime of this release, and that of the release before."""
+        body = yaml.safe_load((_PREDICTOR / "serving-runtime.yaml").read_text())
+        self.api.create("servingruntimes", body | {"metadata": {"name": RUNTIME}})
+        body["spec"]["containers"][0]["args"].append(ARGUMENT_BEFORE)
+        self.api.create("servingruntimes", body | {"metadata": {"name": RUNTIME_BEFORE}})
+
     def _create(self) -> None:
         body = yaml.safe_load((_PREDICTOR / "inference-service.yaml").read_text())
         body["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] = self.mode
         predictor = body["spec"]["predictor"]
         # What promotion puts in.
         predictor["model"] |= {
+            "runtime": RUNTIME_BEFORE,
             "storageUri": "s3://models/content-filter/1/",
             "env": [{"name": "CONTENT_ARENA_MODEL_VERSION", "value": "1"}],
         }

@@ -39,9 +39,10 @@ class KnativeKServe:
     """Reconciles one service, and configures the gateway."""
 
     def __init__(
-        self, namespace: str, service: str, runtime: Json, runs: workloads.PodRunner, gateway: Gateway
+        self, namespace: str, service: str, runs: workloads.PodRunner, gateway: Gateway
     ) -> None:  # fmt: skip
-        self._api, self._service, self._runtime, self._gateway = Api(namespace), service, runtime, gateway
+        self._api, self._service, self._gateway = Api(namespace), service, gateway
+        self._runtimes = workloads.Runtimes(self._api)
         self._template = runs.template
         self._revisions: list[_Revision] = []
         self._rolled_out = RolledOut()
@@ -97,7 +98,7 @@ class KnativeKServe:
             own = {"app": revision.name, "component": "predictor", _REVISION_LABEL: revision.name}
             labels = revision.predictor.get("labels", {}) | own | {workloads.SERVICE_LABEL: self._service}
             name = f"{revision.name}-deployment"
-            pods = self._template(revision.predictor, self._runtime, labels)
+            pods = self._template(revision.predictor, self._runtimes.of(revision.predictor), labels)
             for port in pods["spec"]["containers"][0]["ports"]:
                 port["name"] = "user-port"
             owner = workloads.owner_of(service)

@@ -28,10 +28,10 @@ class StandardKServe:
     """Reconciles one service."""
 
     def __init__(
-        self, namespace: str, service: str, runtime: Json, runs: workloads.PodRunner,
-        dropped: Callable[[str, float], None],
+        self, namespace: str, service: str, runs: workloads.PodRunner, dropped: Callable[[str, float], None]
     ) -> None:  # fmt: skip
-        self._api, self._service, self._runtime, self._dropped = Api(namespace), service, runtime, dropped
+        self._api, self._service, self._dropped = Api(namespace), service, dropped
+        self._runtimes = workloads.Runtimes(self._api)
         self._template = runs.template
         self._route: Json = {}
         self._route_at = 0.0
@@ -47,7 +47,7 @@ class StandardKServe:
         wanted = standard.reconcile(service, {name: workloads.ready(item) for name, item in deployments.items()})
         for name, predictor in self._predictors(service).items():
             labels = self._labels(name, predictor)
-            pods = workloads.with_metadata_of(service, self._template(predictor, self._runtime, labels))
+            pods = workloads.with_metadata_of(service, self._template(predictor, self._runtimes.of(predictor), labels))
             owner, strategy = workloads.owner_of(service), workloads.strategy_of(predictor)
             workloads.apply(self._api, deployments.get(name), name, wanted.pods[name], labels, pods, owner, strategy)
             if name not in services:

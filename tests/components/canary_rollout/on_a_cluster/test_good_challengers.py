@@ -8,7 +8,9 @@ import pytest
 from content_arena.components.canary_rollout.plan.parameters import Parameters
 from content_arena.components.shared import records
 from tests.components.canary_rollout.on_a_cluster import outcomes
+from tests.components.canary_rollout.on_a_cluster.installation import ARGUMENT_BEFORE, RUNTIME, RUNTIME_BEFORE
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import EVADED
+from tests.components.canary_rollout.on_a_cluster.workloads import is_ready
 from tests.components.canary_rollout.variants_under_test import corpus
 
 pytestmark = pytest.mark.slow
@@ -28,13 +30,26 @@ def test_a_good_challenger_is_promoted_and_no_answer_is_lost(installation, cli):
     assert {"RolloutStarted", "RolloutShifting", "RolloutMove", "RolloutPromoted"} <= outcomes.events(cli)
 
 
-def test_a_promotion_is_taken_back_and_no_answer_is_lost(installation, cli):
+def test_an_undo_takes_back_the_challenger_and_the_runtime_of_its_release(installation, cli):
     installation.storage.put("2")
-    assert cli.run().code == 0, cli.output
+    process = cli.begin(runtime=RUNTIME)
+    cli.wait_for_phase("baking", 1, process)
+    assert (runs_as_before(installation, "1"), runs_as_before(installation, "2")) == ({True}, {False})
+    assert process.wait() == 0, cli.output
     outcomes.is_promoted(cli)
+    assert installation.service()["spec"]["predictor"]["model"]["runtime"] == RUNTIME
+    assert runs_as_before(installation, "2") == {False}
     assert cli.run("undo", reason="complaints").code == 0, cli.output
     outcomes.is_undone(cli, "complaints")
+    assert installation.service()["spec"]["predictor"]["model"]["runtime"] == RUNTIME_BEFORE
+    assert runs_as_before(installation, "1") == {True}
     assert outcomes.count_answers(cli) == {}
+
+
+def runs_as_before(installation, version):
+    """Whether the ready pods of a version are of the runtime before: True, False or both."""
+    pods = filter(is_ready, installation.pods_of(version))
+    return {ARGUMENT_BEFORE in pod["spec"]["containers"][0]["args"] for pod in pods}
 
 
 @pytest.mark.parametrize("mode", ["Standard"], indirect=True)

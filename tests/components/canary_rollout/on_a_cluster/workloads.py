@@ -34,6 +34,22 @@ class PodRunner(Protocol):
         ...
 
 
+class Runtimes:
+    """The ServingRuntimes of a namespace, which a test creates before its service and never changes."""
+
+    def __init__(self, api: Api) -> None:
+        self._api, self._known = api, dict[str, Json]()
+
+    def of(self, predictor: Json) -> Json:
+        """The runtime that a predictor names; the tests' services always name one."""
+        name = predictor["model"]["runtime"]
+        if name not in self._known:
+            found = self._api.get("servingruntimes", name)
+            assert found, f"no ServingRuntime {name}"
+            self._known[name] = found
+        return self._known[name]
+
+
 def strategy_of(predictor: Json) -> Json:
     """The strategy of a predictor's Deployment; KServe's default where it names none."""
     rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
