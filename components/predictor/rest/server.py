@@ -36,6 +36,7 @@ from content_arena.components.predictor.middleware.access import AccessMiddlewar
 from content_arena.components.predictor.middleware.boundary import BoundaryMiddleware
 from content_arena.components.predictor.middleware.door import Door
 from content_arena.components.predictor.middleware.request_log import RequestLog
+from content_arena.components.predictor.middleware.tarpit import TarpitMiddleware
 from content_arena.components.predictor.middleware.traffic import TrafficMiddleware
 from content_arena.components.predictor.middleware.upgrades import UpgradeIgnoringProtocol
 from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
@@ -189,6 +190,7 @@ class _FilterREST(RESTServer):
         self._adapters.add_layer(app)
         log = RequestLog(hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
         app.add_middleware(TrafficMiddleware, version=lambda: self._model.version, probe_token=probe_token, log=log)
+        app.add_middleware(TarpitMiddleware)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
         for kind, handler in _HANDLERS.items():

@@ -1,0 +1,56 @@
+"""The ASGI layer that answers a refused large request a moment later.
+
+To refuse a large body costs the event loop some milliseconds. A client that tries again at once, over a few
+connections, would take most of it: on two cores one such client left the others half of the server's capacity. One that
+has to wait for each refusal sends no more than one request a second over each connection.
+Source: the tarpit of T. Liston's LaBrea (2001), which holds connections of worms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from content_arena.components.predictor.limits import KIB
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: No request of up to 512 tokens has as many bytes: of those, which are refused when too many come, none waits.
+LARGE_BYTES = 16 * KIB
+#: As long as ``Retry-After`` asks for.
+REFUSAL_SECONDS = 1.0
+
+
+class TarpitMiddleware:
+    """Delays the start of a 4xx answer to a body that is large, or does not say its length.
+
+    It stands outside of what measures the time that requests take.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float = REFUSAL_SECONDS) -> None:
+        """Wraps ``app``; ``seconds`` is the delay."""
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+        if scope["type"] != "http" or not _may_be_large(scope):
+            await self._app(scope, receive, send)
+            return
+
+        async def delayed(message: Message) -> None:
+            if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
+                await asyncio.sleep(self._seconds)
+            await send(message)
+
+        await self._app(scope, receive, delayed)
+
+
+def _may_be_large(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return not value.isdigit() or int(value) > LARGE_BYTES
+        if name == b"transfer-encoding":
+            return True
+    return False
