@@ -4,6 +4,7 @@ Needs KServe's controller beside the node that ``conftest.py`` of this folder de
 Only texts and battle are fewer than a user's: every other step is the default.
 """
 
+import base64
 import json
 import os
 import re
@@ -13,7 +14,11 @@ import subprocess
 import time
 
 import pytest
+import requests
+import yaml
 
+from tests.manifests.forwarding import forwarded
+from tests.manifests.guards import eventually
 from tests.manifests.nodes import kserve_runs, ready_node_with
 from tests.manifests.readme import first_hour
 from tests.manifests.rendering import MANIFESTS, NAMESPACE, Renderer, find, kubectl, pods
@@ -22,6 +27,24 @@ from tests.ports import free_ports
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 IN = f"--namespace={NAMESPACE}"
+MODELS = "/api/2.0/mlflow/registered-models/search"
+ASKS_WITHOUT_AND_WITH_LOGIN = f"""
+import os, requests
+login = os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]
+for auth in (None, login):
+    print(requests.get(os.environ["MLFLOW_TRACKING_URI"] + "{MODELS}", auth=auth, timeout=60).status_code)
+"""
+MLFLOW_HOST = "mlflow.example.com"
+MLFLOW_ROUTE = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "metadata": {"name": "mlflow", "namespace": NAMESPACE},
+    "spec": {
+        "parentRefs": [{"name": "kserve-ingress-gateway", "namespace": "kserve"}],
+        "hostnames": [MLFLOW_HOST],
+        "rules": [{"backendRefs": [{"name": "mlflow", "port": 5000}]}],
+    },
+}
 SMALL = "command: [arena, run, --max-texts=1500, --texts=16, --budget=2]"
 _LAST_COMPONENT = "  - ../../components/cluster-settings\n"
 #: Seconds for all commands of the README together; the training takes most of them.
@@ -135,6 +158,39 @@ def test_applied_again_the_service_stays_as_it_is(answer, checkout):
     before = kubectl(*generation)
     kubectl("apply", "--kustomize", str(checkout.root / "manifests/overlays/kind"))
     assert kubectl(*generation) == before
+
+
+def test_a_stages_pod_needs_mlflows_login(answer, manifests: Renderer):
+    job = find(manifests.objects("jobs/arena-run"), "Job", "arena-run")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    job["metadata"]["name"], container["command"] = "mlflow-login", ["python", "-c", ASKS_WITHOUT_AND_WITH_LOGIN]
+    kubectl("apply", "--filename=-", given=yaml.safe_dump(job))
+    try:
+        kubectl("wait", "--for=condition=complete", "job/mlflow-login", IN, "--timeout=3m")
+        assert kubectl("logs", "job/mlflow-login", IN).split() == ["401", "200"]
+    finally:
+        kubectl("delete", "job", "mlflow-login", IN)
+
+
+def test_mlflow_asks_for_its_login_through_the_gateway_too(answer):
+    hosts = 'jsonpath={..env[?(@.name=="MLFLOW_SERVER_ALLOWED_HOSTS")].value}'
+    known = kubectl("get", "deployment", "mlflow", IN, f"--output={hosts}")
+    kubectl("set", "env", "deployment/mlflow", f"MLFLOW_SERVER_ALLOWED_HOSTS={known},{MLFLOW_HOST}", IN)
+    kubectl("rollout", "status", "deployment/mlflow", IN, "--timeout=5m")
+    kubectl("apply", "--filename=-", given=yaml.safe_dump(MLFLOW_ROUTE))
+    secret = json.loads(kubectl("get", "secret", "arena-mlflow", IN, "--output=json"))["data"]
+    login = tuple(base64.b64decode(secret[f"MLFLOW_TRACKING_{part}"]).decode() for part in ("USERNAME", "PASSWORD"))
+    label = "gateway.envoyproxy.io/owning-gateway-name=kserve-ingress-gateway"
+    of_gateway = ("--namespace=envoy-gateway-system", f"--selector={label}", "--output=name")
+    with forwarded(kubectl("get", "service", *of_gateway).strip(), 80, "envoy-gateway-system") as url:
+
+        def status(auth=None):
+            headers = {"Host": MLFLOW_HOST}
+            return requests.get(url + MODELS, headers=headers, auth=auth, timeout=60).status_code
+
+        # The gateway learns of a route a moment after it was made: 404 until then.
+        eventually(lambda: status() != 404, "the gateway has the route")
+        assert [status(), status(("arena", "wrong")), status(login)] == [401, 401, 200]
 
 
 def _state():

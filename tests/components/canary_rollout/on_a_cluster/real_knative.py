@@ -108,7 +108,7 @@ class RealKnative(ServiceUnderTest):
     def __init__(self, namespace: str, folder: Path, shared: Platform) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(namespace, folder, "Knative", Bucket(folder / "models", shared.store, self._register))
-        self._gateway = shared.gateway
+        self._gateway, self._objects = shared.gateway, shared.objects
         champion = self.storage.put("1")
         self._apply(shared.objects)
         self._apply([_serving(champion, shared.template)])
@@ -125,6 +125,18 @@ class RealKnative(ServiceUnderTest):
     def close(self) -> None:
         if hasattr(self, "users"):
             self.users.stop()
+
+    def add_runtime(self, name: str, argument: str) -> None:
+        """Creates the ServingRuntime of another release, whose container has one more argument."""
+        body = copy.deepcopy(serving_runtime(self._objects))
+        body["metadata"]["name"] = name
+        body["spec"]["containers"][0]["args"].append(argument)
+        self._apply([body])
+
+    def arguments(self) -> dict[str, list[str]]:
+        """The container's arguments in the latest revision of each version."""
+        found = {item["metadata"]["name"]: item["spec"]["containers"][0]["args"] for item in self.api.list("revisions")}
+        return {version: found[name] for name, version in sorted(self.revisions().items())}
 
     def revisions(self) -> dict[str, str]:
         """The version of each revision there has been, by its name."""

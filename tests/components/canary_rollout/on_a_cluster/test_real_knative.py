@@ -12,6 +12,7 @@ from tests.components.canary_rollout.on_a_cluster.full_node import full_node
 from tests.components.canary_rollout.on_a_cluster.real_knative import RealKnative, platform
 from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE
 from tests.manifests.conftest import RESTRICTED
+from tests.manifests.guards import serving_runtimes
 from tests.manifests.nodes import kserve_runs, ready_node_with
 from tests.manifests.rendering import NAMESPACE, Renderer, find, kubectl, pods
 
@@ -99,6 +100,25 @@ def test_good_challengers_are_promoted_one_after_the_other(installation, outside
     assert installation.users.versions(begin).keys() == {"2", "3"}
     loses_nothing(outsider)
     assert served_by(installation) == ["1", "2", "3"]
+
+
+def test_an_undo_takes_back_the_challenger_and_the_runtime_of_its_release(installation, outsider):
+    runtime, other = serving_runtimes()[:2]
+    installation.add_runtime(other, "--threads=1")
+    installation.storage.put("2")
+    process = outsider.run(runtime=other, **PATIENT)
+    assert process.code == 0, outsider.output
+    outcomes.is_promoted(outsider)
+    assert installation.service()["spec"]["predictor"]["model"]["runtime"] == other
+    assert outsider.run("undo", reason="complaints").code == 0, outsider.output
+    outcomes.is_undone(outsider, "complaints")
+    assert installation.service()["spec"]["predictor"]["model"]["runtime"] == runtime
+    assert {version: "--threads=1" in its for version, its in installation.arguments().items()} == {
+        "1": False,
+        "2": True,
+    }
+    loses_nothing(outsider)
+    assert served_by(installation) == ["1", "2", "1"]
 
 
 def test_one_that_users_find_out_about_is_rolled_back_at_ten_per_cent(installation, outsider):
