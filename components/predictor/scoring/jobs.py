@@ -1,9 +1,9 @@
-"""What is to be scored: the texts of one request on their way, and the batches that are made of several requests."""
+"""What is to be scored: the texts of one request on their way."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -12,9 +12,6 @@ import numpy.typing as npt
 
 from content_arena.components.shared.scoring.windows import BATCH_TOKENS, Window, batches
 
-#: Windows of different requests go together if they differ by no more tokens. A batch costs some 10 tokens of work
-#: beside that on its tokens (all-MiniLM-L6-v2 in int8), so that a window with more padding is better off alone.
-_PADDING = 8
 #: Characters of a token, to estimate a request's cost before it was read.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -112,36 +109,10 @@ class Part(NamedTuple):
     windows: list[Window]
 
 
-def company(first: Part, others: Iterable[Job], most: int) -> list[Job]:
-    """The jobs whose next batches are scored together with a part, those that need the least padding first.
-
-    A batch costs more than its tokens do: eight windows of 20 tokens took 1.4 times as long one by one.
-
-    Args:
-        first: What is scored in any case.
-        others: Jobs, of which those that are read count.
-        most: Windows of the batch.
-    """
-    width = _width(first.windows)
-    near = [
-        (abs(_width(job.batches[0]) - width), job.number, job)
-        for job in others
-        if job.batches and abs(_width(job.batches[0]) - width) <= _PADDING
-    ]
-    found: list[Job] = []
-    n = len(first.windows)
-    for _, _, job in sorted(near):
-        wider, more = max(width, _width(job.batches[0])), n + len(job.batches[0])
-        if more <= most and more * wider <= BATCH_TOKENS:
-            found.append(job)
-            width, n = wider, more
-    return found
-
-
 def _size(windows: Sequence[Window]) -> int:
     return sum(len(window.ids) for window in windows)
 
 
-def _width(batch: Sequence[Window]) -> int:
+def width(batch: Sequence[Window]) -> int:
     """Tokens of the longest window of a batch, which is its last."""
     return len(batch[-1].ids)

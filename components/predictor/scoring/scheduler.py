@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import operator
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,9 +26,10 @@ import numpy.typing as npt
 
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import RequestError
-from content_arena.components.predictor.scoring.admission import Admission, is_small
+from content_arena.components.predictor.scoring.admission import Admission
 from content_arena.components.predictor.scoring.cache import ScoreCache
-from content_arena.components.predictor.scoring.jobs import Job, Part, company
+from content_arena.components.predictor.scoring.jobs import Job, Part
+from content_arena.components.predictor.scoring.waiting import Waiting
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.scoring.filter import ContentFilter
 from content_arena.components.shared.scoring.windows import BATCH_TOKENS, Window
@@ -38,7 +38,6 @@ from content_arena.components.shared.scoring.windows import BATCH_TOKENS, Window
 _READ_CHARACTERS = 4_096
 #: One part of so many of the work is done for the oldest request.
 _PARTS = 8
-_WORK, _AGE = operator.attrgetter("n_steps", "number"), operator.attrgetter("number")
 
 
 class RequestTooLargeError(ArenaError):
@@ -60,7 +59,7 @@ class Scheduler:
         self._admission = Admission(limits.queue_tokens * content_filter.threads)
         #: By their results, and not the other way round: a finished job refers to no scheduler, nor to itself.
         self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
-        self._waiting: set[Job] = set()  # Jobs with a step to take.
+        self._waiting = Waiting()
         self._numbers = itertools.count()
         self._credit = 0.0  # Tokens that the oldest request may have now, though others have less work left.
         self._has_read = False  # Whether the last step read small requests.
@@ -134,34 +133,20 @@ class Scheduler:
         Small requests are read as soon as a thread is free, so that there are many to make a batch of. But after they
         were read a batch is scored, if there is one: a flood of requests would else be read and never scored.
         """
-        is_for_scoring = self._has_read and any(job.batches for job in self._waiting)
+        is_for_scoring = self._has_read and self._waiting.has_batches
         self._has_read = False
-        if not is_for_scoring and (unread := self._small_unread()):
-            self._waiting.difference_update(unread)
+        if not is_for_scoring and (unread := self._waiting.take_unread(_READ_CHARACTERS)):
             self._has_read = True
             return functools.partial(self._read, unread)
-        if not self._waiting:
+        found = self._waiting.oldest_and_least()
+        if found is None:
             return None
-        job = self._next_job()
-        self._waiting.remove(job)
+        job = self._turn_of(*found)
+        self._waiting.discard(job)
         return self._take_batch(job) if job.is_read else functools.partial(self._read, [job])
 
-    def _small_unread(self) -> list[Job]:
-        found: list[Job] = []
-        n_characters = 0
-        for job in sorted(filter(_is_small_unread, self._waiting), key=_AGE):
-            if n_characters < _READ_CHARACTERS:
-                n_characters += sum(map(len, job.texts[job.n_read :]))
-                found.append(job)
-        return found
-
-    def _next_job(self) -> Job:
-        """Of the waiting jobs but the small unread ones that with the least batches left, or the oldest.
-
-        The oldest has its turn if it has its part coming.
-        """
-        jobs = [job for job in self._waiting if not _is_small_unread(job)]
-        oldest, least = min(jobs, key=_AGE), min(jobs, key=_WORK)
+    def _turn_of(self, oldest: Job, least: Job) -> Job:
+        """That with the least work left, or the oldest if it has its part coming."""
         if oldest is least:
             return oldest
         # A window may have more tokens than a batch.
@@ -182,12 +167,11 @@ class Scheduler:
     def _take_batch(self, job: Job) -> Callable[[], None]:
         """The next batch of a job, filled up with those of others."""
         parts = [job.take()]
-        oldest = min(self._waiting, key=_AGE, default=job)
-        for other in company(parts[0], self._waiting, self._filter.batch_size):
+        oldest = self._waiting.oldest() or job
+        for other in self._waiting.take_company(parts[0], self._filter.batch_size):
             if oldest.number < job.number and other is not oldest:
                 self._earn(other.next_tokens)
             parts.append(other.take())
-            self._waiting.remove(other)
         for part in parts:
             if part.job.batches:
                 self._queue(part.job)
@@ -265,10 +249,6 @@ class Scheduler:
                     finished.append(part.job)
         for job in finished:
             _finish(job)
-
-
-def _is_small_unread(job: Job) -> bool:
-    return not job.is_read and is_small(job.charge)
 
 
 def _finish(job: Job) -> None:
