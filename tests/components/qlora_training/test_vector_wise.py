@@ -16,10 +16,10 @@ MATRICES = {name: RANDOM.normal(size=(INPUTS, OUTPUTS)).astype(np.float32) for n
 TOKENS = RANDOM.normal(size=(2, 5, INPUTS)).astype(np.float32)
 
 
-def graph():
+def graph(matrices=MATRICES):
     """Two matrices on the same tokens, and a linear layer on the first token of each text."""
     head = RANDOM.normal(size=(INPUTS, 2)).astype(np.float32)
-    constants = [numpy_helper.from_array(value, name) for name, value in {**MATRICES, "head": head}.items()]
+    constants = [numpy_helper.from_array(value, name) for name, value in {**matrices, "head": head}.items()]
     constants.append(numpy_helper.from_array(np.array(0, dtype=np.int64), "first"))
     nodes = [helper.make_node("MatMul", ["tokens", name], [f"{name}s"], name=name) for name in MATRICES]
     nodes += [
@@ -80,6 +80,20 @@ def test_no_token_changes_the_product_of_another(rows, chosen):
     together, alone = queries(rows[None]), queries(rows[None, chosen : chosen + 1])
     np.testing.assert_array_equal(together[0, chosen], alone[0, 0])
     assert np.isfinite(together).all()
+
+
+@given(arrays.arrays(np.float32, (INPUTS, 4), elements=st.floats(-100, 100, width=32)))
+def test_two_products_fit_into_16_bits(matrix):
+    """Some processors add the products of neighbours in 16 bits; a rounded activation is 255 at most."""
+    weights = np.tile(matrix, OUTPUTS // 4)
+    model = graph({"query": weights, "key": -weights})
+    quantised = vector_wise.quantise(model, vector_wise.largest_inputs(model, [{"tokens": TOKENS}]))
+    found = [
+        numpy_helper.to_array(tensor) for tensor in quantised.graph.initializer if tensor.data_type == TensorProto.INT8
+    ]
+    assert len(found) == 2
+    for each in found:
+        assert np.abs(each[0::2].astype(int) + each[1::2]).max() * 255 < 2**15
 
 
 def test_a_token_of_zeros_gives_zeros():
