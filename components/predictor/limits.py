@@ -34,7 +34,7 @@ class Limits:
         text_tokens: Most tokens in the windows of a text: 64 windows of 128 tokens. A text of 5,000 characters has at
             most 46, if a character is one token at most and reading does not make it longer.
         request_tokens: Most tokens in the windows of a request's texts: 256 windows of 128 tokens.
-        queue_tokens: Tokens that may wait or be at work, for every thread: about what a core scores by the deadline. A
+        queue_tokens: Tokens that may wait or be at work, for every thread: what a slow core scores by the deadline. A
             quarter is for small requests (see scoring/admission.py).
         deadline: Seconds until a request whose body was read and unpacked has an answer.
         body_seconds: Seconds that a body may take to arrive, and again to be unpacked if it is packed.
