@@ -251,9 +251,10 @@ def _in_int8(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
     """
     import onnx
 
-    shutil.copyfile(full, bundle.model_path)
+    shutil.copyfile(full, bundle.model_path)  # A filter needs a model, and makes the inputs of any.
+    texts = evidence.clean["text"].sample(min(_CALIBRATION_TEXTS, len(evidence.clean)), random_state=0).tolist()
     with contextlib.closing(ContentFilter(bundle, threads=1)) as scorer:
-        windows = scorer.windows(evidence.clean["text"].tolist()[:_CALIBRATION_TEXTS])
+        windows = scorer.windows(texts)
         inputs = [scorer.inputs_of(batch) for batch in batches(windows, scorer.batch_size)]
     model = onnx.load(full)
     quantised = vector_wise.quantise(model, vector_wise.largest_inputs(model, inputs))
@@ -261,7 +262,7 @@ def _in_int8(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
 
 
 def _with_int8_weights(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
-    """Writes a model whose matrices are int8 block by block, and are multiplied in float32."""
+    """Writes a model whose matrices are int8 block by block, and are multiplied in float32: no evidence is needed."""
     import logging
 
     import onnx

@@ -16,16 +16,17 @@ from content_arena.components.predictor.limits import KIB
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: No request of up to 512 tokens has as many bytes: of those, which are refused when too many come, none waits.
-LARGE_BYTES = 16 * KIB
+#: A request of up to 512 tokens has no more bytes, even of emojis as JSON escapes: those are refused when too many
+#: come, and are told at once.
+LARGE_BYTES = 32 * KIB
 #: As long as ``Retry-After`` asks for.
 REFUSAL_SECONDS = 1.0
 
 
 class TarpitMiddleware:
-    """Delays the start of a 4xx answer to a body that is large, or does not say its length.
+    """Delays a 4xx answer to a body that is large, or does not say its length.
 
-    It stands outside of what measures the time that requests take.
+    The request is over for the layers inside before the delay begins: its body is gone, and its time is measured.
     """
 
     def __init__(self, app: ASGIApp, seconds: float = REFUSAL_SECONDS) -> None:
@@ -39,12 +40,19 @@ class TarpitMiddleware:
             await self._app(scope, receive, send)
             return
 
-        async def delayed(message: Message) -> None:
-            if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
-                await asyncio.sleep(self._seconds)
-            await send(message)
+        refusal: list[Message] = []
 
-        await self._app(scope, receive, delayed)
+        async def keep_refusal(message: Message) -> None:
+            if refusal or (message["type"] == "http.response.start" and 400 <= message["status"] < 500):
+                refusal.append(message)
+            else:
+                await send(message)
+
+        await self._app(scope, receive, keep_refusal)
+        if refusal:
+            await asyncio.sleep(self._seconds)
+        for message in refusal:
+            await send(message)
 
 
 def _may_be_large(scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: names every request, tells a rollout's probes from users' requests, counts, and logs."""
+"""The ASGI layer around all that answers: names requests, tells a rollout's probes from users', counts, and logs."""
 
 from __future__ import annotations
 

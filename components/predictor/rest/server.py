@@ -190,6 +190,7 @@ class _FilterREST(RESTServer):
         self._adapters.add_layer(app)
         log = RequestLog(hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
         app.add_middleware(TrafficMiddleware, version=lambda: self._model.version, probe_token=probe_token, log=log)
+        # Outside of all: what it delays is over, and has been counted and measured.
         app.add_middleware(TarpitMiddleware)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:

@@ -21,13 +21,17 @@ from content_arena.components.shared.scoring.windows import BATCH_TOKENS
 _PADDING = 8
 
 
+#: Entries of jobs that have gone are cleared when there are as many, beside one for each job that is there.
+_MOST_GONE = 1_000
+
+
 class Waiting:
     """Jobs, each of which is in one of two groups: small ones that are not read, and the others."""
 
     def __init__(self) -> None:
         self._unread: dict[int, Job] = {}
         self._others: dict[int, Job] = {}
-        # Heaps keep entries of jobs that have gone, which are dropped when they come first.
+        # Heaps keep entries of jobs that have gone, which are dropped when they come first, or when they are too many.
         self._unread_by_age: list[int] = []
         self._by_age: list[int] = []
         self._by_work: list[tuple[int, int]] = []
@@ -44,6 +48,9 @@ class Waiting:
         self._others[job.number] = job
         heapq.heappush(self._by_age, job.number)
         heapq.heappush(self._by_work, (job.n_steps, job.number))
+        if len(self._by_work) > 2 * len(self._others) + _MOST_GONE:
+            self._by_work = sorted((other.n_steps, number) for number, other in self._others.items())
+            self._by_age = sorted(self._others)
         if job.batches:
             self._by_width[width(job.batches[0])][job.number] = job
             self._n_ready += 1
@@ -97,7 +104,7 @@ class Waiting:
         """
         wanted = widest = width(first.windows)
         n = len(first.windows)
-        for job in list(self._near(wanted, most)):
+        for job in list(self._near(wanted, most - n)):
             if n == most:
                 return
             wider, more = max(widest, width(job.batches[0])), n + len(job.batches[0])
@@ -107,10 +114,11 @@ class Waiting:
                 yield job
 
     def _near(self, wanted: int, most: int) -> Iterator[Job]:
-        """Jobs whose batches are about that wide, the nearest first; no more than ``most`` of each width."""
+        """Jobs with about that wide batches of ``most`` windows at most, the nearest first; ``most`` of each width."""
         for distance in range(_PADDING + 1):
             for each in sorted({wanted - distance, wanted + distance}):
-                yield from itertools.islice(self._by_width.get(each, {}).values(), most)
+                jobs = self._by_width.get(each, {}).values()
+                yield from itertools.islice((job for job in jobs if len(job.batches[0]) <= most), most)
 
     def _is_present(self, work: int, number: int) -> bool:
         job = self._others.get(number)

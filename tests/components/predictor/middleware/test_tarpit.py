@@ -10,13 +10,14 @@ LARGE = [(b"content-length", str(LARGE_BYTES + 1).encode())]
 HOUR = 3_600
 
 
-def answer(status, headers, seconds, kind="http"):
+def answer(status, headers, seconds, kind="http", ended=None):
     """What a client got of an application that answers at once; the event loop runs until there is no more to do."""
-    sent = []
+    sent, ended = [], [] if ended is None else ended
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": status})
         await send({"type": "http.response.body", "body": b"{}"})
+        ended.append(True)
 
     async def send(message):
         sent.append(message)
@@ -38,7 +39,9 @@ def answer(status, headers, seconds, kind="http"):
     ids=["large", "of unknown length", "with other headers", "of a length that is none"],
 )
 def test_a_large_request_that_is_refused_waits(status, headers):
-    assert answer(status, headers, HOUR) == []
+    ended = []
+    assert answer(status, headers, HOUR, ended=ended) == []
+    assert ended, "the layers inside hold the body while the answer waits"
     assert answer(status, headers, 0) == ["start", "body"]
 
 

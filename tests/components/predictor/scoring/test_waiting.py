@@ -1,5 +1,6 @@
 """The waiting jobs are found as if all of them were looked at."""
 
+import tracemalloc
 from collections import deque
 
 from hypothesis import given
@@ -100,6 +101,28 @@ def test_the_nearest_come_first():
     waiting = filled([made(0, [[20]]), made(1, [[24]]), made(2, [[23]]), made(3, [[33]])], [])
     taken = list(waiting.take_company(made(4, [[24]]).take(), most=3))
     assert [job.number for job in taken] == [1, 2]
+
+
+def test_batches_that_are_too_large_hide_none_that_fits():
+    large = [made(number, [[20] * 8]) for number in range(8)]
+    small = [made(number, [[20]]) for number in range(8, 12)]
+    taken = list(filled(large + small, []).take_company(made(99, [[20]]).take(), most=8))
+    assert taken == small
+
+
+def test_jobs_that_have_gone_take_no_memory_for_long():
+    waiting, least = Waiting(), made(0, [[3]])
+    waiting.add(least)
+    tracemalloc.start()
+    try:
+        for number in range(1, 20_000):
+            job = made(number, [[3], [3]])
+            waiting.add(job)
+            waiting.discard(job)
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()
+    assert waiting.oldest_and_least() == (least, least)
 
 
 def test_a_job_that_is_not_there_is_discarded_too():
