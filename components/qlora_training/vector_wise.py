@@ -40,7 +40,7 @@ _ZERO = 128
 #: Nothing is divided by less.
 _LEAST = 1e-6
 #: A channel counts as no smaller than this part of the largest.
-_SILENT = 0.01
+_SILENT = 0.001
 #: Names of the constants that all matrices share.
 _ONE, _ZERO_POINT, _TINY, _LARGEST, _LAST = (f"vector_wise.{name}" for name in ("one", "zero", "tiny", "most", "axis"))
 
