@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from content_arena.components.qlora_training import inner_values
 from content_arena.components.shared.scoring import bundle as bundles
 from content_arena.components.shared.scoring.attributes import ATTRIBUTES, is_known, truth
 from content_arena.components.shared.scoring.cpus import available_cpus
@@ -247,15 +248,7 @@ def _vectors(
 
     What holds for a text of several windows need not hold for each of them, so nothing is learnt from such texts.
     """
-    import onnxruntime as ort
-    from onnx import ModelProto, TensorProto, helper
-
-    shown = ModelProto()
-    shown.CopyFrom(model)
-    shown.graph.output.append(helper.make_tensor_value_info(vector, TensorProto.FLOAT, None))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = inner_values.session_with(model, [vector])
     with contextlib.closing(ContentFilter(bundle, threads=1)) as scorer, ThreadPoolExecutor(available_cpus()) as pool:
         windows = scorer.windows(texts)
         is_whole = np.bincount([window.text_index for window in windows], minlength=len(texts)) == 1

@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.qlora_training import inner_values
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
@@ -64,14 +66,8 @@ def largest_inputs(
     Returns:
         float32[channels] by the name of what enters matrices: the largest absolute values.
     """
-    import onnxruntime as ort
-    from onnx import ModelProto, TensorProto, helper
-
     names = sorted({matrix.node.input[0] for matrix in _matrices(model.graph)})
-    shown = ModelProto()
-    shown.CopyFrom(model)
-    shown.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    session = ort.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = inner_values.session_with(model, names)
     found: dict[str, npt.NDArray[np.float32]] = {}
     for batch in batches:
         for name, values in zip(names, session.run(names, dict(batch)), strict=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import yaml
 
+from content_arena.pipelines.definitions import cluster_settings
 from tests.components.canary_rollout.on_a_cluster.api import Api, RefusedError
 from tests.manifests.rendering import MANIFESTS, Object, Renderer, find, kubectl, of_kind
 
@@ -67,9 +68,12 @@ def own(objects: list[Object], guard: str, namespace: str) -> list[Object]:
 
 def serving_runtimes() -> list[str]:
     """Names of the runtimes that a rollout may set: first that of this release."""
-    lines = (MANIFESTS / "components/cluster-settings/cluster.env").read_text().splitlines()
-    (value,) = [line.partition("=")[2] for line in lines if line.startswith("SERVING_RUNTIMES=")]
-    return value.split()
+    return cluster_settings.read(MANIFESTS / "components/cluster-settings/cluster.env").serving_runtimes.split()
+
+
+def with_names(expression: str, names: str) -> str:
+    """A guard's expression with another list, names with spaces between, as cluster.env puts it in."""
+    return re.sub(r"^'[^']*'", f"'{names}'", expression)
 
 
 def of_rollouts(namespace: str) -> str:
@@ -77,7 +81,7 @@ def of_rollouts(namespace: str) -> str:
     paths = (MANIFESTS / "base/arena/access" / f"rollout-guard-{part}.yaml" for part in ("policy", "binding"))
     policy, binding = (yaml.safe_load(path.read_text()) for path in paths)
     (variable,) = [each for each in policy["spec"]["variables"] if each["name"] == "runtimes"]
-    variable["expression"] = re.sub(r"^'[^']*'", f"'{' '.join(serving_runtimes())}'", variable["expression"])
+    variable["expression"] = with_names(variable["expression"], " ".join(serving_runtimes()))
     return yaml.safe_dump_all(own([policy, binding], "rollout-guard", namespace))
 
 

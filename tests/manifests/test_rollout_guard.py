@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.manifests.guards import Caller, account, eventually, installed, warnings
+from tests.manifests.guards import Caller, account, eventually, installed, warnings, with_names
 from tests.manifests.rendering import Object, Renderer, kubectl, services
 from tests.manifests.service_fields import CONTAINER, POD, definition, example
 
@@ -196,7 +195,7 @@ def relisted(namespace: str) -> Iterator[Callable[[str], None]]:
         change = json.dumps([{"op": "replace", "path": path, "value": expression}])
         kubectl("patch", "validatingadmissionpolicy", name, "--type=json", f"--patch={change}")
 
-    yield lambda names: put(re.sub(r"^'[^']*'", f"'{names}'", before))
+    yield lambda names: put(with_names(before, names))
     put(before)
 
 
