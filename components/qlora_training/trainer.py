@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -71,6 +71,7 @@ def train(
     Raises:
         InputError: The base model cannot be loaded or cannot read the language.
     """
+    from peft.helpers import disable_input_dtype_casting
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
     from transformers.trainer_callback import PrinterCallback
 
@@ -80,8 +81,9 @@ def train(
     # The n-grams, which are fitted anew, need all texts.
     seen = table if adapter is None else dataset.rehearsed(table, settings.rehearsed_share, settings.seed)
     training, validation = (_tokenised(seen, split, tokenizer, settings) for split in ("train", "validation"))
+    model = build_model(settings, adapter)
     trainer = Trainer(
-        model=build_model(settings, adapter),
+        model=model,
         args=_arguments(settings, checkpoints, report_to),
         train_dataset=training,
         # Batches of texts of similar length need the least padding. The Trainer groups the training data only.
@@ -96,7 +98,10 @@ def train(
     last = last_complete_checkpoint(checkpoints)
     if last is not None:
         log(stage, f"resuming from {last.name}")
-    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
+    # On a CPU peft does not see that autocast is on, and widens the input of every adapter, which autocast narrows
+    # again. The values stay the same without it, and a step takes a sixth less time.
+    with disable_input_dtype_casting(model):
+        result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     metrics = {
         "train_samples_per_second": float(result.metrics["train_samples_per_second"]),
         "best_epoch_f1": float(trainer.state.best_metric or 0.0),
@@ -105,8 +110,6 @@ def train(
     }
     rows = table[table["split"] == "train"]
     ngrams = ngram_branch.fit(dataset.read_texts(rows), rows["label"].tolist()) if settings.ngrams else None
-    # The Trainer types the model it was given as any module.
-    model = cast("PeftModel", trainer.model)
     if adapter is not None:
         weight_averaging.average(model, adapter, settings.champion_share)
     return Trained(model, tokenizer, metrics, ngrams)
@@ -161,7 +164,7 @@ def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequenc
         per_device_eval_batch_size=64,
         gradient_checkpointing=on_cuda,
         gradient_checkpointing_kwargs={"use_reentrant": False} if on_cuda else None,
-        optim="adamw_8bit" if on_cuda else "adamw_torch",
+        optim="adamw_8bit" if on_cuda else "adamw_torch_fused",
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         lr_scheduler_type="linear",
