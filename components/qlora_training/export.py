@@ -257,7 +257,7 @@ def _in_int8(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
         windows = scorer.windows(texts)
         inputs = [scorer.inputs_of(batch) for batch in batches(windows, scorer.batch_size)]
     model = onnx.load(full)
-    quantised = vector_wise.quantise(model, vector_wise.largest_inputs(model, inputs))
+    quantised = vector_wise.quantise(model, vector_wise.channels(model, inputs))
     onnx.save(four_bits.quantise_embeddings(quantised), bundle.model_path)
 
 

@@ -18,6 +18,12 @@ corpus, one thread of a Xeon with AMX, against float32:
     | vector-wise                                  | 441     | 99.4 %         | .047                          |
     | vector-wise after smoothing (this module)    | 414     | 99.6 %         | .032                          |
 
+Values that enter a matrix after GELU are hardly negative, so their steps are half as large. On the champion of a
+default run (four epochs; two draws of calibration texts) the same 2,500 texts then have 99.7 and 99.7 % equal verdicts
+instead of 99.6 and 99.5 %, and 2,000 tweets, which it was not trained for, 99.3 and 99.5 % instead of 99.2 and 99.1 %.
+The mean difference of a score falls by a quarter to a third. The rest comes from all layers alike: with the four kinds
+of matrices or the six layers left in float32 one after the other, it fell by a fifth at most.
+
 Sources: Dettmers et al. 2022, arXiv:2208.07339 (LLM.int8(): vector-wise); Xiao et al. 2023, arXiv:2211.10438
 (SmoothQuant, with its migration strength of 0.5).
 """
@@ -37,14 +43,44 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 _MOST = 127
-#: The zero point of rounded activations, which are unsigned: ONNX Runtime's kernels are for those.
-_ZERO = 128
+#: Rounded activations are unsigned: ONNX Runtime's kernels are for those. With values of both signs 128 is zero; with
+#: values that are hardly negative, as after GELU, 0 is the least of them, and a step is half as large.
+_TWO_SIDED, _ONE_SIDED = (128, 127), (0, 255)
+#: Values are hardly negative if the least of them is smaller than this part of the largest.
+_HARDLY = 0.25
 #: Nothing is divided by less.
 _LEAST = 1e-6
 #: A channel counts as no smaller than this part of the largest.
 _SILENT = 0.001
 #: Names of the constants that all matrices share.
-_ONE, _ZERO_POINT, _TINY, _LARGEST, _LAST = (f"vector_wise.{name}" for name in ("one", "zero", "tiny", "most", "axis"))
+_ONE, _TINY, _LAST = (f"vector_wise.{name}" for name in ("one", "tiny", "axis"))
+
+
+Constant = npt.NDArray[np.generic] | np.generic
+
+
+class Channels(NamedTuple):
+    """What enters a matrix: float32[channels] largest absolute values, and the least value of all channels."""
+
+    largest: npt.NDArray[np.float32]
+    least: float
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether negative values are small beside the positive ones."""
+        return -self.least < _HARDLY * float(self.largest.max())
+
+    @property
+    def zero_and_steps(self) -> tuple[int, int]:
+        """What zero, or the least value, is rounded to, and how many steps the largest is away from it."""
+        return _ONE_SIDED if self.is_one_sided else _TWO_SIDED
+
+
+class _Part(NamedTuple):
+    """Nodes in the order of their work, and their constants by name."""
+
+    nodes: list[NodeProto]
+    constants: dict[str, Constant]
 
 
 class _Matrix(NamedTuple):
@@ -54,34 +90,33 @@ class _Matrix(NamedTuple):
     weights: npt.NDArray[np.float32]
 
 
-def largest_inputs(
-    model: ModelProto, batches: Iterable[Mapping[str, npt.NDArray[np.int64]]]
-) -> dict[str, npt.NDArray[np.float32]]:
-    """How large each channel gets that enters a matrix.
+def channels(model: ModelProto, batches: Iterable[Mapping[str, npt.NDArray[np.int64]]]) -> dict[str, Channels]:
+    """How large and how small each channel gets that enters a matrix.
 
     Args:
         model: In float32.
         batches: Inputs of the model, of texts like those that it will read.
 
     Returns:
-        float32[channels] by the name of what enters matrices: the largest absolute values.
+        The channels by the name of what enters matrices.
     """
     names = sorted({matrix.node.input[0] for matrix in _matrices(model.graph)})
     session = inner_values.session_with(model, names)
-    found: dict[str, npt.NDArray[np.float32]] = {}
+    found: dict[str, Channels] = {}
     for batch in batches:
         for name, values in zip(names, session.run(names, dict(batch)), strict=True):
-            largest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-            found[name] = np.maximum(found.get(name, largest), largest)
+            seen = Channels(np.abs(values).reshape(-1, values.shape[-1]).max(axis=0), float(values.min()))
+            before = found.get(name, seen)
+            found[name] = Channels(np.maximum(before.largest, seen.largest), min(before.least, seen.least))
     return found
 
 
-def quantise(model: ModelProto, largest: Mapping[str, npt.NDArray[np.float32]]) -> ModelProto:
+def quantise(model: ModelProto, entering: Mapping[str, Channels]) -> ModelProto:
     """The model with its matrices in int8.
 
     Args:
         model: In float32; unchanged. Matrices of linear layers on pooled vectors (Gemm) stay as they are.
-        largest: See :func:`largest_inputs`.
+        entering: See :func:`channels`.
     """
     from onnx import ModelProto, helper, numpy_helper
 
@@ -91,15 +126,13 @@ def quantise(model: ModelProto, largest: Mapping[str, npt.NDArray[np.float32]]) 
     readers: dict[str, list[_Matrix]] = defaultdict(list)
     for matrix in _matrices(model.graph):
         readers[matrix.node.input[0]].append(matrix)
-    constants = {
+    constants: dict[str, Constant] = {
         _ONE: np.float32(1),
-        _ZERO_POINT: np.uint8(_ZERO),
         _TINY: np.float32(_LEAST),
-        _LARGEST: np.float32(_MOST),
         _LAST: np.array([-1], dtype=np.int64),
     }
     # What enters several matrices (query, key and value) is rounded once, before the first of them.
-    smoothing = {name: _smoothing(largest[name], matrices) for name, matrices in readers.items()}
+    smoothing = {name: _smoothing(entering[name].largest, matrices) for name, matrices in readers.items()}
     replaced = {matrix.node.output[0]: matrix for matrices in readers.values() for matrix in matrices}
     nodes: list[NodeProto] = []
     rounded: set[str] = set()
@@ -108,13 +141,13 @@ def quantise(model: ModelProto, largest: Mapping[str, npt.NDArray[np.float32]]) 
             nodes.append(node)
             continue
         matrix, name = replaced[node.output[0]], node.input[0]
+        parts = [_product(matrix, entering[name], smoothing[name])]
         if name not in rounded:
             rounded.add(name)
-            constants[f"{name}.smoothing"] = 1 / smoothing[name]
-            nodes += _rounding(name)
-        scales, weights = _columns(matrix.weights * smoothing[name][:, None])
-        constants |= {f"{node.output[0]}.weights": weights, f"{node.output[0]}.scales": scales / _MOST}
-        nodes += _product(node)
+            parts.insert(0, _rounding(name, entering[name], smoothing[name]))
+        for part in parts:
+            nodes += part.nodes
+            constants |= part.constants
     del graph.node[:]
     graph.node.extend(nodes)
     used = {name for node in graph.node for name in node.input}
@@ -162,29 +195,61 @@ def _columns(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32],
     return scales, np.clip(np.rint(weights / scales), -_MOST, _MOST).astype(np.int8)
 
 
-def _rounding(name: str) -> list[NodeProto]:
+def _rounding(name: str, entering: Channels, smoothing: npt.NDArray[np.float32]) -> _Part:
     """Divides channels by their smoothing and rows by their largest value, and rounds to 8 bits."""
     from onnx import helper
 
     smooth, sizes, size, factor, scaled = (f"{name}.{part}" for part in ("smooth", "sizes", "size", "factor", "scaled"))
-    return [
-        helper.make_node("Mul", [name, f"{name}.smoothing"], [smooth]),
-        helper.make_node("Abs", [smooth], [sizes]),
+    zero, steps = entering.zero_and_steps
+    constants: dict[str, Constant] = {
+        f"{name}.smoothing": 1 / smoothing,
+        f"{name}.zero": np.uint8(zero),
+        f"{name}.steps": np.float32(steps),
+    }
+    if entering.is_one_sided:
+        # The least value becomes 0, so that all 8 bits are for positive ones.
+        constants[f"{name}.shift"] = np.float32(-entering.least)
+        positive, sizes = f"{name}.positive", smooth
+        first = [
+            helper.make_node("Add", [name, f"{name}.shift"], [positive]),
+            helper.make_node("Mul", [positive, f"{name}.smoothing"], [smooth]),
+        ]
+    else:
+        first = [
+            helper.make_node("Mul", [name, f"{name}.smoothing"], [smooth]),
+            helper.make_node("Abs", [smooth], [sizes]),
+        ]
+    nodes = [
+        *first,
         helper.make_node("ReduceMax", [sizes, _LAST], [f"{name}.largest"], keepdims=1),
         helper.make_node("Max", [f"{name}.largest", _TINY], [size]),
-        helper.make_node("Div", [_LARGEST, size], [factor]),
+        helper.make_node("Div", [f"{name}.steps", size], [factor]),
         helper.make_node("Mul", [smooth, factor], [scaled]),
-        helper.make_node("QuantizeLinear", [scaled, _ONE, _ZERO_POINT], [f"{name}.rounded"]),
+        helper.make_node("QuantizeLinear", [scaled, _ONE, f"{name}.zero"], [f"{name}.rounded"]),
     ]
+    return _Part(nodes, constants)
 
 
-def _product(node: NodeProto) -> list[NodeProto]:
+def _product(matrix: _Matrix, entering: Channels, smoothing: npt.NDArray[np.float32]) -> _Part:
     """The product in integers, with the scales of columns and then of rows."""
     from onnx import helper
 
-    name, output = node.input[0], node.output[0]
-    inputs = [f"{name}.rounded", f"{output}.weights", _ONE, f"{output}.scales", _ZERO_POINT]
-    return [
-        helper.make_node("MatMulIntegerToFloat", inputs, [f"{output}.product"], domain="com.microsoft"),
-        helper.make_node("Mul", [f"{output}.product", f"{name}.size"], [output]),
+    name, output = matrix.node.input[0], matrix.node.output[0]
+    _, steps = entering.zero_and_steps
+    scales, weights = _columns(matrix.weights * smoothing[:, None])
+    constants: dict[str, Constant] = {
+        f"{output}.weights": weights,
+        f"{output}.scales": scales / np.float32(steps),
+    }
+    product, scaled = f"{output}.product", f"{output}.shifted" if entering.is_one_sided else output
+    inputs = [f"{name}.rounded", f"{output}.weights", _ONE, f"{output}.scales", f"{name}.zero"]
+    nodes = [
+        helper.make_node("MatMulIntegerToFloat", inputs, [product], domain="com.microsoft"),
+        helper.make_node("Mul", [product, f"{name}.size"], [scaled]),
     ]
+    if entering.is_one_sided:
+        # What the shift added to each product, with the rounded weights.
+        rounded = weights * scales / smoothing[:, None]
+        constants[f"{output}.shift"] = (entering.least * rounded.sum(axis=0)).astype(np.float32)
+        nodes.append(helper.make_node("Add", [scaled, f"{output}.shift"], [output]))
+    return _Part(nodes, constants)
