@@ -263,12 +263,10 @@ def _in_int8(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
 
 def _with_int8_weights(full: Path, bundle: bundles.Bundle, evidence: _Evidence) -> None:
     """Writes a model whose matrices are int8 block by block, and are multiplied in float32: no evidence is needed."""
-    import logging
-
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
+    four_bits.silence_quantiser()
     config = DefaultWeightOnlyQuantConfig(block_size=_BLOCK_SIZE, is_symmetric=True, bits=8, accuracy_level=_FLOAT32)
     quantiser = MatMulNBitsQuantizer(onnx.load(full), algo_config=config)
     quantiser.process()

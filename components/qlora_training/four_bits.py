@@ -7,6 +7,7 @@ difference to the trained model grows from .0042 to .0133, for multilingual-e5-s
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ def quantise_embeddings(model: ModelProto) -> ModelProto:
     from onnx import numpy_helper
     from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
+    silence_quantiser()
     tables = {tensor.name: tensor for tensor in model.graph.initializer}
     others = [
         node.name
@@ -42,6 +44,11 @@ def quantise_embeddings(model: ModelProto) -> ModelProto:
     quantiser.process()
     quantised: ModelProto = quantiser.model.model
     return quantised
+
+
+def silence_quantiser() -> None:
+    """Keeps the quantiser from logging a line for every node that it leaves as it is."""
+    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
 
 
 def is_four_bit(table: npt.NDArray[np.generic]) -> bool:
