@@ -2,8 +2,8 @@
 
 python -m tests.benchmarks.robustness.altered_rows --data FILE [--disguises IDS] [--out ALTERED.tsv]
 
-What reading alters in an ordinary text is a fault, unless somebody disguised a word there. Rows that hold such a disguise
-are listed by their ids, one a line, and are not counted.
+What reading alters in an ordinary text is a fault, unless somebody disguised a word there. Rows that hold such a
+disguise are listed by their numbers, one a line, and are not counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from content_arena.components.corpus_preparation.ingest import ingest
 from content_arena.components.shared.scoring.reading import Reading
-from content_arena.components.shared.text.masking import EMAIL_MASK, HANDLE_MASK, PHONE_MASK, mask
+from content_arena.components.shared.text.masking import mask
 
 
 @dataclass(frozen=True)
