@@ -13,11 +13,15 @@ import functools
 import re
 import unicodedata
 
+from content_arena.components.shared.text.invisible import is_symbol
+
 # Blocks of marks that European scripts put on letters; marks of other scripts are part of their spelling.
 _BLOCKS = "\u0300-\u036f\u0488\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20e2\u20e4-\u20ff\ufe20-\ufe2f"
 _MARK = re.compile(f"[{_BLOCKS}]")
 _MARKS = re.compile(f"[{_BLOCKS}]+")
-_WORD = re.compile(rf"(?:[^\W_]|[{_BLOCKS}])++")
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_BLOCKS}])*+")
+# Marks that stand on no letter.
+_STRAY = re.compile(rf"(?<![^\W_])(?<![{_BLOCKS}])[{_BLOCKS}]++")
 #: Marks that orthographies put on letters with which they do not compose: Guaraní, Taiwanese, Marshallese, Foochow.
 _SPELLING = frozenset(
     "\u0300\u0301\u0302\u0303\u0304\u0307\u0308\u030c\u030d\u0323\u0324\u0327\u0328\u0331\u0332\u0358"
@@ -37,10 +41,12 @@ _LETTER_ABOVE = re.compile("COMBINING LATIN SMALL LETTER ([A-Z])")
 def drop_stacked(text: str) -> str:
     """Removes all marks of the words that have stacked ones; the text has to be in normal form C.
 
-    Where one word has them, the other words keep tones and composed characters only.
+    Where one word has them, the other words keep tones and composed characters only. Marks on signs are pictures (◡̈)
+    and stay; those on nothing go.
     """
     if not _MARK.search(text):
         return text
+    text = _STRAY.sub(lambda match: match[0] if is_symbol(text[match.start() - 1 : match.start()]) else "", text)
     marked = {word: _judge(word) for word in _WORD.findall(text) if _MARK.search(word)}
     least = _Marks.ODD if _Marks.STACKED in marked.values() else _Marks.STACKED
 
@@ -81,10 +87,9 @@ def _judge(word: str) -> _Marks:
     n_odd, has_letter_above = 0, False
     for match in _MARKS.finditer(word.replace("i" + _DOT_ABOVE, "i")):
         marks = match[0]
-        base = match.string[match.start() - 1] if match.start() else ""
-        below = unicodedata.normalize("NFD", base)
+        below = unicodedata.normalize("NFD", match.string[match.start() - 1])
         on_top = marks.replace(_BESIDE, "")
-        if not below or len(on_top) > 1 or len(below) - 1 + len(marks) > _MOST_MARKS:
+        if len(on_top) > 1 or len(below) - 1 + len(marks) > _MOST_MARKS:
             return _Marks.STACKED
         if marks in _letters_above():
             has_letter_above = True

@@ -78,7 +78,7 @@ def test_taking_a_syllable_apart_and_composing_it_gives_it_back(syllable):
         # emoji and signs
         "👨‍❤️‍💋‍👨", "👩🏽‍🚀", "🏳️‍🌈", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣ #️⃣", "❤️", "Ⓜ️ ℹ️", "🇰🇷 🇫🇷", "🇰🇷🇫🇷🇺🇸", "blood type 🅰 🅱", "🅰️ 🅱️", "★★★ ← ™ ©",
         "½ ① ℃ ㎏ №5 x² + yⁿ", "\ufdfa",
-        "20°C 10°N 5★hotel", "1️⃣First 2️⃣Second", "①one ②two", "Ⓐ, Ⓑ, Ⓒ", "Ⓐ Ⓑ Ⓒ ⒜⒝⒞", "Acme® ©2020",
+        "20°C 10°N 5★hotel", "1️⃣First 2️⃣Second", "①one ②two", "Ⓐ, Ⓑ, Ⓒ", "Ⓐ Ⓑ Ⓒ ⒜⒝⒞", "Acme® ©2020", "for life ◡̈⃝",
         # numbers, names, addresses, code
         "R2D2, the 4th, $5, 142,460", "H1N1, C3PO", "mp3 gpt4 2nd 10:30 100% C++ 3-1", "Straße 100€",
         "bob@example.com", "https://youtu.be/xK2F4G", "hi @user1 #tag", "a11y log4j W3Schools yes|no", "Great!Thanks",
