@@ -107,7 +107,8 @@ def test_leaves_alone(text):
         ("іdіоt", "idiot"), ("ɑss", "ass"), ("you аѕѕ", "you ass"), ("stυpid", "stupid"),
         ("you ꓲꓓꓲꓳꓔ", "you IDIOT"), ("ѕнιт", "shit"), ("ƒυ¢к уσυ", "fuck you"), ("ᗷITᑕᕼ", "BITcH"),
         ("丨ᗪ丨ㄖㄒ", "iDiot"),
-        ("уσυ αяє α ѕтυρι∂ ι∂ισт", "you are a stupid idiot"), ("ты ѕтυρι∂", "ты stupid"), ("ʄʊċӄ", "fuċk"),
+        ("уσυ αяє α ѕтυρι∂ ι∂ισт", "you are a stupid idiot"), ("ты ѕтυρι∂", "ты stupid"),
+        ("ιԃισƚ", "idiot"), ("ɮɨȶƈɦ ʄʊƈӄ", "bitch fuck"),
         ("ʇoıpı ɐ ǝɹɐ noʎ", "you are a idiot"), ("you are so ʇoıpı!", "you are so idiot!"), ("ǝɹoɥʍ", "whore"),
         # what nobody sees
         ("id\u200biot", "idiot"), ("id\u200diot", "idiot"), ("id\u00adiot", "idiot"), ("i\U000e0061diot", "idiot"),
