@@ -95,8 +95,7 @@ def export(
     Args:
         trained: The model, its tokenizer and the figures of its training, which are kept in the bundle.
         settings: Of the training.
-        validation: Columns text (canonical), label (1 toxic) and read (as the model gets it); threshold and parity are
-            computed on these texts.
+        validation: Columns text and label (1 toxic); threshold and parity are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
         comparison: What the threshold is chosen on if there is a champion; None chooses it on the validation texts.
@@ -113,6 +112,7 @@ def export(
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
         reading = Reading(reader=Reader(lexicon) if lexicon else None)
+        validation = validation.assign(read=[reading(text) for text in validation["text"]])
         perturbed = noise.perturbed(validation, reading, settings.seed)
         branch, scores = reference.weigh(trained, validation, perturbed, settings.max_length)
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)

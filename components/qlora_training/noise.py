@@ -24,10 +24,10 @@ _MASKS = re.compile(rf"({re.escape(EMAIL_MASK)}|{re.escape(PHONE_MASK)}|{HANDLE_
 
 
 def perturbed(table: pd.DataFrame, reading: Reading, seed: int) -> pd.DataFrame:
-    """The table with every text hurt, and read again.
+    """The table with every text hurt, and the column read: the hurt texts as the model gets them.
 
     Args:
-        table: Columns text and read.
+        table: Has a column text.
         reading: That of the model.
         seed: Decides every slip.
     """
