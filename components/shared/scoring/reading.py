@@ -78,12 +78,8 @@ class Reading:
         reader, words = self.reader, list[str]()
         if reader is None:
             return ""
-        parts = [
-            part.casefold()
-            for part in _BETWEEN_WORDS.split(_DOMAIN_ENDING.sub("", hidden.removeprefix(_MASKED_NAME)))
-            if part
-        ]
-        for part in parts:
+        hidden = _DOMAIN_ENDING.sub("", hidden.removeprefix(_MASKED_NAME))
+        for part in filter(None, _BETWEEN_WORDS.split(hidden.casefold())):
             found = reader.read(part).split()
             # What only resembles a word is a name.
             if "".join(found) != part or any(word not in reader.lexicon for word in found):
