@@ -17,7 +17,6 @@ from content_arena.components.shared.scoring.reading import Reading, ReadText
 from content_arena.components.shared.text.canonical import canonicalise
 from content_arena.components.shared.text.reader import hangul_lexicon
 from content_arena.components.shared.text.reader import lexicon as lexicons
-from content_arena.components.shared.text.reader.reader import Reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -78,7 +77,7 @@ def training_table(
     unattacked = corpus[["text", "label", "split"]].assign(strategy="", family="")
     joined = pd.concat([unattacked, balanced(usable, corpus, attacked_share)], ignore_index=True)
     joined = joined[joined["split"].isin(["train", "validation"])]
-    joined["text"] = joined["text"].map(Reading())
+    joined["text"] = joined["text"].map(canonicalise)
     joined["label"] = (joined["label"] == "toxic").astype(int)
     # An edit that the canonicaliser undoes gives the original again: it would count twice in validation, and only cost
     # time in training. The corpus comes first, so its row is kept.
@@ -136,19 +135,19 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 
-def read_through(table: pd.DataFrame, reader: Reader) -> pd.DataFrame:
-    """Adds the column ``read``: the texts with their words restored, as the model gets them.
+def read_through(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """Adds the column ``read``: the texts as the model gets them.
 
-    Of several texts that the Reader turns into the same one, the first is kept.
+    Of several texts that are read as the same one, the first is kept.
 
     Args:
         table: From :func:`training_table`.
-        reader: With the lexicon that goes into the bundle.
+        reading: With the Reader that goes into the bundle, if one does.
 
     Raises:
         InputError: A class is missing in training or validation.
     """
-    read = table.assign(read=table["text"].map(reader.read)).drop_duplicates("read").reset_index(drop=True)
+    read = table.assign(read=table["text"].map(reading)).drop_duplicates("read").reset_index(drop=True)
     _check_classes(read)
     return read
 
@@ -217,7 +216,7 @@ def class_weights(labels: Sequence[int]) -> list[float]:
 
 
 def read_texts(table: pd.DataFrame) -> list[ReadText]:
-    """The texts of a training table as the model gets them: restored if the table went through a Reader."""
+    """The texts of a training table as the model gets them: as read if the table went through a Reading."""
     return table["read" if "read" in table else "text"].tolist()
 
 

@@ -40,6 +40,7 @@ from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.scoring import bundle as bundles
 from content_arena.components.shared.scoring.filter import NGRAM_INPUT, ContentFilter
 from content_arena.components.shared.scoring.ngrams import NGRAM_VERSION
+from content_arena.components.shared.scoring.reading import Reading
 from content_arena.components.shared.scoring.windows import batches
 from content_arena.components.shared.text.reader.lexicon import Lexicon
 from content_arena.components.shared.text.reader.reader import Reader
@@ -94,8 +95,7 @@ def export(
     Args:
         trained: The model, its tokenizer and the figures of its training, which are kept in the bundle.
         settings: Of the training.
-        validation: Columns text (canonical), label (1 toxic) and, with a lexicon, read (restored); threshold and parity
-            are computed on these texts.
+        validation: Columns text and label (1 toxic); threshold and parity are computed on these texts.
         destination: Folder of the bundle; must not exist or be empty.
         provenance: The data and the bundle it was trained from, by name; kept beside the settings.
         comparison: What the threshold is chosen on if there is a champion; None chooses it on the validation texts.
@@ -111,7 +111,9 @@ def export(
     destination.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".bundle-", dir=destination.parent))
     try:
-        perturbed = noise.perturbed(validation, Reader(lexicon) if lexicon else None, settings.seed)
+        reading = Reading(reader=Reader(lexicon) if lexicon else None)
+        validation = validation.assign(read=[reading(text) for text in validation["text"]])
+        perturbed = noise.perturbed(validation, reading, settings.seed)
         branch, scores = reference.weigh(trained, validation, perturbed, settings.max_length)
         trained.model.save_pretrained(str(folder / bundles.ADAPTER), safe_serialization=True)
         trained.tokenizer.save_pretrained(folder / "tokenizer")

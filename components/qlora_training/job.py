@@ -19,6 +19,7 @@ from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.scoring import bundle as bundles
+from content_arena.components.shared.scoring.reading import Reading
 from content_arena.components.shared.stage import log
 from content_arena.components.shared.text.reader.lexicon import Lexicon
 from content_arena.components.shared.text.reader.reader import Reader
@@ -77,7 +78,7 @@ def run(
         InputError: The base model cannot be loaded or cannot read the language, or no checkpoint can be kept.
         ParityError: The exported model does not decide as the trained one.
     """
-    job = _with_reader(job)
+    job = _read(job)
     with tempfile.TemporaryDirectory() as folder:
         home = _make_checkpoint_folder(Path(checkpoints or folder) / job.checkpoint_key)
         with tracking.training_run(job.stage):
@@ -122,15 +123,14 @@ def pooling_of(settings: TrainingSettings) -> str:
     return mean_pooling.pooling(base_models.resolve(settings.base_model, settings.lang))
 
 
-def _with_reader(job: Job) -> Job:
-    """The job with a lexicon, and with texts whose words its Reader has restored, if the settings ask for a Reader."""
-    if not job.settings.reader:
-        return job
-    vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
-    lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
-    if lexicon is None:
-        return job
-    return replace(job, table=dataset.read_through(job.table, Reader(lexicon)), lexicon=lexicon)
+def _read(job: Job) -> Job:
+    """The job with its texts as the model gets them, and with a lexicon if the settings ask for a Reader."""
+    lexicon = None
+    if job.settings.reader:
+        vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
+        lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
+    reading = Reading(reader=Reader(lexicon) if lexicon else None)
+    return replace(job, table=dataset.read_through(job.table, reading), lexicon=lexicon)
 
 
 def _make_checkpoint_folder(path: Path) -> Path:

@@ -6,37 +6,35 @@ follow no keyboard and no strategy by which a filter is judged.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
 import pandas as pd
 
-from content_arena.components.shared.scoring.reading import ReadText
-from content_arena.components.shared.text.canonical import CanonicalText
-from content_arena.components.shared.text.reader.reader import Reader
+from content_arena.components.shared.scoring.reading import Reading
+from content_arena.components.shared.text.masking import EMAIL_MASK, HANDLE_MASK, PHONE_MASK
 
 #: Least and greatest share of the characters that are hurt; each text gets a share of its own between them.
 RATES = (0.02, 0.12)
 #: Share of all letters in the texts that the letters put in make up.
 _COMMON = 0.95
+_MASKS = re.compile(rf"({re.escape(EMAIL_MASK)}|{re.escape(PHONE_MASK)}|{HANDLE_MASK}\b)")
 
 
-def perturbed(table: pd.DataFrame, reader: Reader | None, seed: int) -> pd.DataFrame:
-    """The table with every text hurt and, if there is a Reader, read again.
+def perturbed(table: pd.DataFrame, reading: Reading, seed: int) -> pd.DataFrame:
+    """The table with every text hurt, and the column read: the hurt texts as the model gets them.
 
     Args:
-        table: Columns text and, with a Reader, read.
-        reader: Restores the words of the hurt texts.
+        table: Has a column text.
+        reading: That of the model.
         seed: Decides every slip.
     """
     rng = Random(seed)  # noqa: S311
     alphabet = letters_of(table["text"])
-    texts = [CanonicalText(hurt(text, rng, alphabet)) for text in table["text"]]
-    hurt_table = table.assign(text=texts)
-    return (
-        hurt_table.assign(read=[ReadText(CanonicalText(reader.read(text))) for text in texts]) if reader else hurt_table
-    )
+    texts = [hurt(text, rng, alphabet) for text in table["text"]]
+    return table.assign(text=texts, read=[reading(text) for text in texts])
 
 
 def letters_of(texts: Iterable[str]) -> str:
@@ -54,6 +52,8 @@ def letters_of(texts: Iterable[str]) -> str:
 def hurt(text: str, rng: Random, letters: str) -> str:
     """The text with random slips.
 
+    Masks stay as they are: nobody writes them, so nobody misspells them.
+
     Args:
         text: Any text.
         rng: Draws the share of characters to hurt, and the slips.
@@ -63,6 +63,12 @@ def hurt(text: str, rng: Random, letters: str) -> str:
         At most twice as many characters, each of the text or of ``letters``.
     """
     rate = rng.uniform(*RATES)
+    parts = _MASKS.split(text)
+    # Every second part is a mask.
+    return "".join(part if i % 2 else _slips(part, rate, rng, letters) for i, part in enumerate(parts))
+
+
+def _slips(text: str, rate: float, rng: Random, letters: str) -> str:
     written: list[str] = []
     for char in text:
         slip = rng.randrange(4) if rng.random() < rate else None

@@ -37,7 +37,7 @@ def weigh(trained: Trained, validation: pd.DataFrame, perturbed: pd.DataFrame, m
 
     Args:
         trained: Encoder and n-grams.
-        validation: n texts, as :func:`content_arena.components.qlora_training.export.export` takes them.
+        validation: n texts with the columns read, as the model gets them, and label.
         perturbed: The same texts under noise; the weights are fitted on both.
         max_length: Tokens of a window.
     """

@@ -25,8 +25,11 @@ ReadText = NewType("ReadText", CanonicalText)
 
 #: Bundles with this canonicaliser were trained to be served without masking.
 _UNMASKED = "1"
-# A handle's mask with a word directly behind it: the word is no part of the handle.
-_JOINED_MASK = re.compile(rf"{HANDLE_MASK}(?=[^\W_])")
+#: A word may be joined to a handle that is masked already: @useridiot.
+_MASKED_NAME = HANDLE_MASK.removeprefix("@")
+_DOMAIN_ENDING = re.compile(r"(?<=\.)[a-zA-Z]{2,3}$")
+# What stands between the words of an address or a handle. Digits end some handles (moron1988).
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 
 
 class Reading:
@@ -61,7 +64,25 @@ class Reading:
         """Returns the text for the tokenizer."""
         read: str = self.canonicalise(text)
         if self._masks:
-            read = mask(_JOINED_MASK.sub(f"{HANDLE_MASK} ", read))
+            read = mask(read, self._known_words if self.reader else None)
         if self.reader:
             read = self.reader.read(read)
         return ReadText(CanonicalText(read))
+
+    def _known_words(self, hidden: str) -> str:
+        """The words of an address or a handle if all of it is words that the model knows, "" otherwise.
+
+        ``@moron`` is an insult with one character before it, and only the mask would be left of it. A name that no
+        lexicon knows says nothing about the text and is not read.
+        """
+        reader, words = self.reader, list[str]()
+        if reader is None:
+            return ""
+        hidden = _DOMAIN_ENDING.sub("", hidden.removeprefix(_MASKED_NAME))
+        for part in filter(None, _BETWEEN_WORDS.split(hidden.casefold())):
+            found = reader.read(part).split()
+            # What only resembles a word is a name.
+            if "".join(found) != part or any(word not in reader.lexicon for word in found):
+                return ""
+            words += found
+        return " ".join(words)

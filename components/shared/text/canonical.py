@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from typing import NewType
 
 from content_arena.components.shared.errors import BundleError
-from content_arena.components.shared.text import canonical_v1, hangul, invisible, marks, words
+from content_arena.components.shared.text import canonical_v1, fancy_letters, hangul, invisible, marks, words
 
 #: Written into every bundle: a model is only served with the canonicaliser it was trained with.
 CANONICAL_VERSION = "2"
@@ -37,9 +37,14 @@ _CONJOINING = re.compile("[\u1100-\u11ff]+")
 _HALFWIDTH_JAMO = re.compile("[\uffa1-\uffdc]")
 _BLANK = str.maketrans({"\u2800": " "})  # The braille pattern without dots looks like a space.
 _SPACES = re.compile(r"\s+")
-# Three or more bracketed single letters: "(i)(d)(i)(o)(t)", but not the paragraphs of a law, "5(a)(1)".
-_BRACKETED = re.compile(r"(?<![\w)\]}])(?:\([^\W\d_]\)){3,}|(?<![\w)\]}])(?:\[[^\W\d_]\]){3,}")
-_BRACKETS = str.maketrans("", "", "()[]")
+# Three or more bracketed single letters: "(i)(d)(i)(o)(t)" or "{i} {d} {i}", but not paragraphs of a law: "5(a)(1)".
+_BRACKETED = re.compile(
+    "|".join(
+        rf"(?<![\w)\]}}\\]){left}[^\W\d_]{right}(?P<gap{i}> ?)"
+        rf"{left}[^\W\d_]{right}(?:(?P=gap{i}){left}[^\W\d_]{right})+"
+        for i, (left, right) in enumerate(((r"\(", r"\)"), (r"\[", r"\]"), (r"\{", r"\}")))
+    )
+)
 
 
 def canonicaliser(version: str) -> Canonicaliser:
@@ -77,9 +82,14 @@ def canonicalise(text: str) -> CanonicalText:
 def _pass(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = _characters(text)
-    if "(" in text or "[" in text:
-        text = _BRACKETED.sub(lambda match: match[0].translate(_BRACKETS), text)
+    if "(" in text or "[" in text or "{" in text:
+        text = _BRACKETED.sub(lambda match: _unbracketed(match[0]), text)
     return _SPACES.sub(" ", text).strip()
+
+
+def _unbracketed(bracketed: str) -> str:
+    letters = "".join(filter(str.isalpha, bracketed))
+    return bracketed if words.go_on(letters) else letters
 
 
 def _characters(text: str) -> str:
@@ -91,7 +101,10 @@ def _characters(text: str) -> str:
         return text
     text = unicodedata.normalize("NFC", text.translate(_BLANK))
     text = marks.drop_stacked(text)
+    text = words.unframe(text)
     text = words.unfold_forms(text)
+    text = fancy_letters.turn_over(text)
+    text = fancy_letters.unfold_fancy(text)
     text = words.fold_look_alikes(text)
     text = _hangul(text)
     text = words.set_symbols_apart(text)

@@ -17,6 +17,7 @@ _NAMED_FORM = re.compile(
     r"(?P<case>CAPITAL|SMALL) LETTER (?P<letter>[A-Z])"
     r"|REGIONAL INDICATOR SYMBOL LETTER (?P<flag>[A-Z])"
     r"|(?:LATIN LETTER|MODIFIER LETTER) SMALL CAPITAL (?P<small>[A-Z])"
+    r"|MODIFIER LETTER SMALL (?:CAPITAL |SCRIPT )?(?P<raised>[A-Z])(?: BAR| WITH [A-Z -]+)?"
 )
 _COMPATIBILITY_FORM = re.compile(r"[A-Za-z0-9]|f[fil]l?|st|\([a-zA-Z]\)")
 #: Outlined capitals and digits of Unicode 16, which is newer than the character database of Python 3.11.
@@ -62,8 +63,10 @@ def letter_forms() -> dict[str, str]:
         # The compatibility form is the letters or another form: that of a raised small capital is a small capital.
         plain = unicodedata.normalize("NFKC", char) if decomposition else char
         named = _NAMED_FORM.fullmatch(unicodedata.name(plain, "")) if len(plain) == 1 else None
+        # Below a raised letter there may be a letter of its own: i with a stroke.
+        named = named or _NAMED_FORM.fullmatch(unicodedata.name(char, ""))
         if named:
-            letter = named["letter"] or named["flag"] or named["small"]
+            letter = named["letter"] or named["flag"] or named["small"] or named["raised"]
             found[char] = letter if named["case"] == "CAPITAL" or named["flag"] else letter.lower()
         elif _COMPATIBILITY_FORM.fullmatch(plain) and (not plain.isdigit() or _DIGIT_FORMS.match(char)):
             found[char] = plain.strip("()")
@@ -86,7 +89,9 @@ def look_alikes() -> dict[str, str]:
         letters = [t["c"] for t in targets if len(t["c"]) == 1 and t["c"].isascii() and t["c"].isalpha()]
         if letters:
             same_case = [letter for letter in letters if letter.isupper() == source.isupper()]
-            table[source] = (same_case or letters)[0]
+            letter = (same_case or letters)[0]
+            # Scripts without case resemble capitals, and UTS #39 has one class for all upright strokes.
+            table[source] = "I" if letter == "l" and source.upper() == source.lower() else letter
     return table | _ALSO_ALIKE
 
 

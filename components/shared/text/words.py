@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 
 from content_arena.components.shared.text.invisible import is_symbol
 from content_arena.components.shared.text.letter_forms import (
@@ -20,13 +21,46 @@ from content_arena.components.shared.text.letter_forms import (
 _EMOJI_LETTERS = frozenset("🅰🅱🅾🅿Ⓜℹ")
 _REGIONAL = re.compile("[\U0001f1e6-\U0001f1ff]+")
 _WORD = re.compile(r"[^\W\d_]+")
-# Characters between two letters or digits that are no letters, no ASCII and no spaces.
-_BETWEEN_LETTERS = re.compile(r"(?<=[^\W_])(?![\ufe0e\ufe0f])[^\w\s\x00-\x7f]+(?=[^\W_])")
+# Characters between two letters that are no letters, no ASCII and no spaces. The Reader takes © and ® for letters, and
+# the sign of a degree stands in measures.
+_BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])(?![\ufe0e\ufe0f])[^\w\s\x00-\x7f©®°]+(?=[^\W\d_])")
+_SIGN_FOR_LETTER = re.compile("([©®])[\ufe0e\ufe0f](?=[^\\W_])")
+_KEYCAP = "\u20e3"
+# Keycaps in a word, not before it, where they number a list.
+_KEYCAPS = re.compile(f"(?<=[^\\W\\d_])(?:{_KEYCAP}+|(?:[0-9]\ufe0f?{_KEYCAP})+)")
 _SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 #: Least number of single letters with equal gaps between them that are read as a word.
 _MIN_SPLIT = 3
 #: Letters of Russian and modern Greek. No language mixes look-alikes outside these.
 _PLAIN_FOREIGN = re.compile("[а-яёА-ЯЁα-ωΑ-Ω]")
+
+
+@functools.cache
+def _digits() -> dict[str, str]:
+    """Circled and bracketed digits with the digits."""
+    framed = (char for char in map(chr, range(0x2460, 0x2794)) if char.isdigit() and not char.isdecimal())
+    return {char: str(unicodedata.digit(char)) for char in framed}
+
+
+@functools.cache
+def _digits_in_word() -> re.Pattern[str]:
+    return re.compile(f"(?<=[A-Za-z])[{character_class(set(_digits()))}]+(?=[A-Za-z0-9])")
+
+
+def unframe(text: str) -> str:
+    """Writes digits in frames as digits inside Latin words (``idi⓪t``), and letters on keycaps as letters.
+
+    Elsewhere such digits are list numbers and emoji.
+    """
+    if _KEYCAP in text:
+        text = _KEYCAPS.sub(lambda match: "".join(filter(str.isdigit, match[0])), text)
+    return _digits_in_word().sub(lambda match: "".join(_digits()[char] for char in match[0]), text)
+
+
+def go_on(letters: str) -> bool:
+    """Whether letters go on in the alphabet (abc, ijk), as those of a list do."""
+    codes = [ord(letter) for letter in letters.casefold()]
+    return codes == list(range(codes[0], codes[0] + len(codes)))
 
 
 @functools.cache
@@ -39,7 +73,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     # Possessive, and at the start of a word only, so that a long word without forms is scanned once.
     word = rf"(?<![{latin}])[{latin}]*+[{forms}](?:[\ufe0e\ufe0f]?[{latin}{forms}])*[\ufe0e\ufe0f]?"
     split = (
-        rf"(?<![{latin}{forms}])[{forms}][\ufe0e\ufe0f]?([ .\-_*·,/~]{{1,2}})[{forms}]"
+        rf"(?<![{latin}{forms}])[{forms}][\ufe0e\ufe0f]?((?!, )[ .\-_*·,/~]{{1,2}})[{forms}]"
         rf"[\ufe0e\ufe0f]?(?:\1[{forms}][\ufe0e\ufe0f]?)+(?![{latin}{forms}])"
     )
     return re.compile(f"[{forms}]"), re.compile(word), re.compile(split)
@@ -62,7 +96,8 @@ def _join(letters: str, gap: str) -> str:
     joined = letters.translate(_SELECTORS).replace(gap, "")
     if len(joined) < _MIN_SPLIT or all(is_superscript(char) for char in joined):
         return letters
-    return joined.translate(_table())
+    unfolded = joined.translate(_table())
+    return letters if go_on(unfolded) else unfolded
 
 
 @functools.cache
@@ -82,12 +117,17 @@ def _unfold(word: str) -> str:
         len(unfolded) < 2
         or n_letters == 0
         or (all(map(is_superscript, forms)) and len(forms) < 2)
+        or (len(forms) == len(plain) and go_on(unfolded) and all(map(_is_framed, plain)))
         or (len(plain) < _MIN_SPLIT and set(plain) <= _EMOJI_LETTERS)
         or any(is_phonetic(char) and char not in letter_forms() for char in plain)
         or (_REGIONAL.search(plain) and _are_flags("".join(_REGIONAL.findall(plain))))
     ):
         return word
     return unfolded
+
+
+def _is_framed(form: str) -> bool:
+    return "\u249c" <= form <= "\u24e9" or "\U0001f110" <= form <= "\U0001f189"
 
 
 def _unfold_single(word: str) -> str:
@@ -141,4 +181,5 @@ def set_symbols_apart(text: str) -> str:
     """
     if not any(map(is_symbol, text)):
         return text
+    text = _SIGN_FOR_LETTER.sub(r"\1", text)
     return _BETWEEN_LETTERS.sub(lambda match: f" {match[0]} " if any(map(is_symbol, match[0])) else match[0], text)

@@ -165,6 +165,7 @@ def test_the_canonicaliser_and_the_reader_undo(name, seed):
         ("benign_append", EXAMPLE["en"], EXAMPLE["en"]),
         ("benign_append", EXAMPLE["ko"], EXAMPLE["ko"]),
         ("space_join", "a bad day", "abadday"),
+        ("mention", "you moron, says @user", "you @moron, @says @user"),
         ("ko_jamo_split", "바보", "ㅂㅏㅂㅗ"),
     ],
 )

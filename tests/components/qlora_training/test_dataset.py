@@ -5,6 +5,9 @@ import pytest
 
 from content_arena.components.qlora_training import dataset
 from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.scoring.reading import Reading
+from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 
 CORPUS = pd.DataFrame(
     [
@@ -125,3 +128,11 @@ def test_the_seed_chooses_what_is_rehearsed():
     table = rehearsal_table(30, 30)
     again = [dataset.rehearsed(table, 0.4, seed)["text"].tolist() for seed in (0, 0, 1)]
     assert again[0] == again[1] != again[2]
+
+
+@pytest.mark.parametrize(("hidden", "read"), [("@fool", "@user fool"), ("@foool", "@user")])
+def test_what_an_attack_hides_behind_a_mask_is_trained_on_as_the_filter_reads_it(hidden, read):
+    table = dataset.training_table(CORPUS, [*BENIGN, attack(perturbed=f"you {hidden}")], (), 10.0)
+    with_words = Reading(reader=Reader(Lexicon(dict.fromkeys(["you", "fool"], 5.0))))
+    assert f"you {read}" in set(dataset.read_through(table, with_words)["read"])
+    assert "you @user" in set(dataset.read_through(table, Reading())["read"])

@@ -1,6 +1,8 @@
 """A text is read as its bundle says: by the version of the canonicaliser, masked, and through the Reader."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.scoring import bundle as bundles
@@ -10,6 +12,7 @@ from content_arena.components.shared.text import canonical_v1
 from content_arena.components.shared.text.canonical import canonicalise
 from content_arena.components.shared.text.masking import mask
 from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.reader import Reader
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS
 
 LEXICON = Lexicon(dict.fromkeys([word for word in (*TOXIC_WORDS, *BENIGN_WORDS) if word.isascii()], 5.0))
@@ -55,8 +58,9 @@ def test_a_bundle_with_a_lexicon_restores_words(make_bundle):
 
 @pytest.mark.parametrize(
     "text",
-    ["write to bob@example.com today", "Great!Thanks", "@someone_else hi", "call 010-1234-5678", "@someone\u200b you"],
-)
+    ["write to bob@example.com today", "Great!Thanks", "@someone_else hi", "call 010-1234-5678", "@someone\u200b you",
+     "@username hi", "@user1234", "@userland and @user", "@john.doe", "ju\u0308rgen@example.com", "010–1234–5678"],
+)  # fmt: skip
 def test_a_masked_training_text_and_the_text_as_a_user_wrote_it_are_read_alike(text):
     reading = Reading()
     assert reading(mask(text)) == reading(text)
@@ -83,7 +87,7 @@ def test_a_lexicon_that_can_not_be_read_is_refused(make_bundle):
         ("please write to bob@example.com", "please write to [email]"),
         ("ｃａｌｌ +82 10-1234-5678", "call [phone]"),
         ("hi @somebody", "hi @user"),
-        ("hi @useridiot", "hi @user idiot"),
+        ("hi @useridiot", "hi @user"),
         ("Great!Thanks", "Great!Thanks"),
     ],
 )
@@ -96,3 +100,41 @@ def test_a_lexicon_that_the_manifest_does_not_list_is_not_read(make_bundle):
     bundle = make_bundle()
     (bundle.path / bundles.LEXICON).write_text("anything")
     assert bundles.load(bundle.path).lexicon_path is None
+
+
+_KNOWN = "you are a idiot please go kill yourself name bitch dumb hi to write"
+WORDS = Reader(Lexicon(dict.fromkeys(_KNOWN.split(), 5.0)))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("you are a @idiot", "you are a @user idiot"),
+        ("@Bitch please", "@user bitch please"),
+        ("@dumb_bitch", "@user dumb bitch"),
+        ("hi @dumbbitch99!", "hi @user dumb bitch!"),
+        ("go@kill.yourself", "[email] go kill yourself"),
+        ("hi @useridiot", "hi @user idiot"),
+        # Who is not a word is not read, nor is what resembles one.
+        ("hi @someone_else", "hi @user"),
+        ("hi @idiott you", "hi @user you"),
+        ("hi @user, @user1234 and @useruser", "hi @user, @user and @user"),
+        ("write to idiot@example.com", "write to [email]"),
+        ("write to you@idiot.com", "write to [email] you idiot"),
+    ],
+)
+def test_the_words_that_an_address_is_made_of_are_read_behind_its_mask(text, read):
+    reading = Reading(reader=WORDS)
+    assert reading(text) == read
+    assert reading(read) == read
+    assert reading(mask(read)) == read
+
+
+_PIECES = ["@user", "@idiot", "@", "dumb", "bitch", "go@kill.", "you", " ", "_", "1"]
+
+
+@given(st.text() | st.lists(st.sampled_from(_PIECES)).map("".join))
+@settings(deadline=None)
+def test_reading_masks_all_that_masking_masks(text):
+    reading = Reading(reader=WORDS)
+    assert mask(reading(text)) == reading(text)
