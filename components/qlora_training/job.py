@@ -127,7 +127,7 @@ def _with_reader(job: Job) -> Job:
     if not job.settings.reader:
         return job
     vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
-    lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
+    lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price, job.settings.lang)
     if lexicon is None:
         return job
     return replace(job, table=dataset.read_through(job.table, Reader(lexicon)), lexicon=lexicon)

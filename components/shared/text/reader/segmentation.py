@@ -61,7 +61,7 @@ class Segmenter:
             total = sum(map(self._cost, pieces))
         if len(pieces) < 2 or total >= self._lexicon.unknown(letters):
             return None
-        known = sum(len(piece) for piece in pieces if piece in self._lexicon)
+        known = sum(len(piece) for piece in pieces if self._lexicon.knows(piece))
         # Without a speller words only; with one a name may stand among them.
         if known < (len(letters) if speller is None else _LEAST_KNOWN * len(letters)):
             return None
@@ -74,10 +74,9 @@ class Segmenter:
         return self._lexicon.costs.get(letter, _SINGLE_LETTER_COST) < _SINGLE_LETTER_COST
 
     def _cost(self, piece: str) -> float:
-        known = self._lexicon.costs.get(piece)
-        if known is None:
-            known = self._lexicon.unknown_cost + _LETTER_COST * len(piece)
-        return known + SPACE_PRICE
+        if self._lexicon.knows(piece):
+            return self._lexicon.cost(piece) + SPACE_PRICE
+        return self._lexicon.unknown_cost + _LETTER_COST * len(piece) + SPACE_PRICE
 
     def _edits(self, letters: str, pieces: list[str]) -> int:
         """How many of the pieces are not in the string, which means that they were corrected."""
@@ -113,7 +112,7 @@ class Segmenter:
             for end in range(start + 1, min(len(letters), start + _LONGEST_WORD) + 1):
                 span = letters[start:end]
                 word, cost = span, self._cost(span) - SPACE_PRICE
-                if span not in self._lexicon and len(span) >= _SHORTEST_CORRECTED:
+                if not self._lexicon.knows(span) and len(span) >= _SHORTEST_CORRECTED:
                     below = min(cost, costs[end] - costs[start] - SPACE_PRICE)
                     word, cost = speller.one_edit(span, below) or (word, cost)
                 elif len(span) == 1 and not self._is_single(span):
