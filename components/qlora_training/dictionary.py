@@ -15,15 +15,16 @@ _ENGLISH = "frequency_dictionary_en_82_765.txt"
 #: Insults and slurs that this dictionary does not have. Plurals and feminine forms are listed where they are used.
 _ENGLISH_INSULTS = """
 abo abos arsewipe asshat asshats asshole assholes asswipe asswipes batshit beaner beaners bellend bellends bint bints
-bogan bogans bugchaser bullshitter chav chavs chinky choad cuck cucks cumdump cumslut cuntface dickwad dickwads
-dipshit dipshits douchebag douchebags dumbass dumbasses dumbfuck fatass fatsos feminazi feminazis fuckboy fuckboys
-fucktard fucktards fuckwit fuckwits fudgepacker gammons golliwog golliwogs gyppo gyppos halfbreed halfwit halfwits
-heeb heebs honkey honkeys incel incels injuns jigaboo jigaboos kaffirs knobend knobhead knobheads lardass lesbo lezzie
-libtard libtards minger mingers mongs mudblood numpties numpty nutjob nutjobs paedo paedos paki pakis pedo pedophile
-pedophiles pedos perv pickaninny pikey pikeys pillock pillocks poofter poofters raghead ragheads retardo sandnigger
-scrote scrotes shemale shemales shitbag shitbags shitstain simps skank skanks skanky sleazebag sleazebags soyboy
-soyboys spacker spaz spazzes tard tards terf terfs thicko thickos thot thots towelhead towelheads trannies tranny
-twatwaffle wetback wetbacks yobbos zipperhead
+bogan bogans bugchaser bulldyke bullshitter butterface chav chavs chinky choad cuck cucks cumdump cumslut cuntface
+dickwad dickwads dipshit dipshits dothead douchebag douchebags dumbass dumbasses dumbfuck fatass fatsos feminazi
+feminazis fuckboy fuckboys fucktard fucktards fuckwit fuckwits fudgepacker gaijin gammons golliwog golliwogs gyppo
+gyppos halfbreed halfwit halfwits heeb heebs honkey honkeys incel incels injuns islamofascist jigaboo jigaboos kaffirs
+knobend knobhead knobheads lardarse lardass lesbo lezzie libtard libtards minger mingers mongs mudblood mudslime
+mudslimes munter munters muzzie muzzies numpties numpty nutjob nutjobs paedo paedos paki pakis pedo pedophile
+pedophiles pedos perv pickaninny pikey pikeys pillock pillocks pommies pommy poofter poofters raghead ragheads retardo
+sandmonkey sandnigger scrote scrotes shemale shemales shitbag shitbags shitstain simps skank skanks skanky sleazebag
+sleazebags slopehead soyboy soyboys spacker spaz spazzes tard tards terf terfs thicko thickos thot thots towelhead
+towelheads trannies tranny twatwaffle wetback wetbacks yobbos zionazi zipperhead
 """
 
 

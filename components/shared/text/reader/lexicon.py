@@ -85,9 +85,9 @@ class Lexicon:
     def inflected(self, word: str) -> float:
         """Nats of a word that is a known one with a common ending; infinite if it is none."""
         costs = (
-            self.costs[word[:-n]] + self._endings[word[-n:]]
+            self.cost(word[:-n]) + self._endings[word[-n:]]
             for n in range(1, _LONGEST_ENDING + 1)
-            if word[-n:] in self._endings and len(word) - n >= _SHORTEST_STEM and word[:-n] in self.costs
+            if word[-n:] in self._endings and len(word) - n >= _SHORTEST_STEM and self.knows(word[:-n])
         )
         return min(costs, default=math.inf)
 

@@ -117,7 +117,7 @@ class Reader:
         if core.isalpha() and not self.lexicon.knows(word) and self._steps.rules:
             for start, end in ((before[-1:], ""), ("", after[:1])):
                 for candidate in rules.unleet(start + word + end) if start or end else ():
-                    if self._is_word(candidate):
+                    if candidate in self.lexicon and len(candidate) >= _SHORTEST:
                         return before[: len(before) - len(start)] + candidate + after[len(end) :]
         name = self._prices.name if core.istitle() and core.isalpha() else 0.0
         read = self._cheapest(word, name)[0] if core.isalpha() else self._mixed(word)

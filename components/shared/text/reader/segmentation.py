@@ -21,6 +21,8 @@ _LONGEST_STRETCH = 60
 _DOUBT = 4.0
 #: Least share of the letters that belongs to known words.
 _LEAST_KNOWN = 0.6
+#: Fewer words have no single letter among them.
+_FEWEST_WITH_LETTERS = 4
 _SHORTEST_CORRECTED, _LONGEST_WORD = 4, 14
 #: Nats for each letter that belongs to no word, such as those of a name among joined words.
 _LETTER_COST = 3.0
@@ -60,6 +62,11 @@ class Segmenter:
         else:
             total = sum(map(self._cost, pieces))
         if len(pieces) < 2 or total >= self._lexicon.unknown(letters):
+            return None
+        # A letter left over is one of a misspelt word among many others, but of a name or a plural beside one or two.
+        if len(pieces) < _FEWEST_WITH_LETTERS and any(
+            len(piece) == 1 and not self._is_single(piece) for piece in pieces
+        ):
             return None
         known = sum(len(piece) for piece in pieces if self._lexicon.knows(piece))
         # Without a speller words only; with one a name may stand among them.

@@ -1,6 +1,7 @@
 """The Reader: what it restores, what it leaves alone, laws for any text."""
 
 import dataclasses
+import itertools
 import json
 import math
 import threading
@@ -27,7 +28,7 @@ WORDS = (
     " everyone knows well known cop mama shows daily backed rugby base fig win cent"
 )
 #: Words of a dictionary that are near a word of WORDS.
-KEPT = frozenset({"shiite", "bitchy", "retard", "slut", "idiots", "mamas"})
+KEPT = frozenset({"shiite", "bitchy", "retard", "slut", "idiots", "mamas", "mami"})
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,8 @@ def test_restores(reader, text, restored):
         "D.I.Y. s.o.s R G B, A B C D, F.B.I.",
         "look at you two, as he had it all in one way",
         "you are a slut, a retard and bitchy Shiite",
-        "Bich",
+        "Bich mamas",
+        "Mam!!!",
         "schwül",
         "",
     ],
@@ -174,6 +176,19 @@ def test_what_is_kept_is_no_target_of_corrections(lexicon):
     assert lexicon.cost("idiots") <= lexicon.rarest
     assert lexicon.kept == KEPT, "a word of the lexicon is none that is only kept"
     assert Speller(lexicon, 5.5).best("retarb") is None
+
+
+def test_an_ending_of_a_kept_word_is_known_from_the_words_of_the_lexicon():
+    stems = ["".join(letters) for letters in itertools.product("bdfgkl", "aeiou", "mnp")]
+    lexicon = Lexicon(dict.fromkeys(stems + [stem + "s" for stem in stems], 9.0), kept=frozenset({"slut"}))
+    assert lexicon.inflected("sluts") < math.inf
+    assert lexicon.inflected("slutx") == math.inf
+
+
+def test_a_letter_left_over_beside_a_word_or_two_divides_nothing(lexicon):
+    segmenter = Segmenter(lexicon)
+    assert segmenter.words("retardq", Speller(lexicon, 5.5)) is None
+    assert segmenter.words("youareanidiotq", Speller(lexicon, 5.5))[0][:4] == ["you", "are", "an", "idiot"]
 
 
 def test_a_name_is_read_otherwise_at_a_higher_price(lexicon):
