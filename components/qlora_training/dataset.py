@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 import pandas as pd
 
 from content_arena.components.corpus_preparation.guard import apart_from
+from content_arena.components.qlora_training import dictionary
 from content_arena.components.qlora_training.attacked_texts import balanced, few_per_text
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared import records
@@ -110,8 +111,10 @@ def _check_classes(joined: pd.DataFrame) -> None:
             raise InputError(f"the {split} split has no {'toxic' if TOXIC not in present else 'benign'} text left")
 
 
-def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_price: float) -> lexicons.Lexicon | None:
-    """Builds the lexicon of a Reader from the words of the training split and of the tokenizer.
+def build_lexicon(
+    corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_price: float, lang: str
+) -> lexicons.Lexicon | None:
+    """Builds the lexicon of a Reader from the words of the training split, of the tokenizer and of a dictionary.
 
     Attacked texts are left out, because their misspelt words would become known words.
 
@@ -119,6 +122,7 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
         corpus: Rows of Sample.
         vocabulary: Tokens of the tokenizer with their ids.
         edit_price: See :class:`content_arena.components.shared.text.reader.lexicon.Lexicon`.
+        lang: ISO 639-1 code; decides on the dictionary.
 
     Returns:
         The lexicon; None if it has too few words in Latin letters or too few pieces in Hangul, the only scripts whose
@@ -131,7 +135,7 @@ def build_lexicon(corpus: pd.DataFrame, vocabulary: Mapping[str, int], edit_pric
         if pieces is None:
             return None
         return lexicons.Lexicon(pieces.starts, edit_price=edit_price, alphabet=lexicons.JAMO, inside=pieces.inside)
-    lexicon = lexicons.build(vocabulary, texts, trained["label"].tolist(), edit_price)
+    lexicon = lexicons.build(vocabulary, texts, trained["label"].tolist(), edit_price, dictionary.words(lang))
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 

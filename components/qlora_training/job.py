@@ -128,7 +128,7 @@ def _read(job: Job) -> Job:
     lexicon = None
     if job.settings.reader:
         vocabulary = base_models.load_tokenizer(job.settings.base_model, job.settings.lang).get_vocab()
-        lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price)
+        lexicon = dataset.build_lexicon(job.corpus, vocabulary, job.settings.edit_price, job.settings.lang)
     reading = Reading(reader=Reader(lexicon) if lexicon else None)
     return replace(job, table=dataset.read_through(job.table, reading), lexicon=lexicon)
 

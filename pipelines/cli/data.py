@@ -166,7 +166,7 @@ def _reader_of(base_model: str, lang: str, settings: RunSettings | None) -> Make
             status(f"the Reader is not tried: {error}")
             return None
         training = documents.make(TrainingSettings, settings.settings if settings else None)
-        lexicon = dataset.build_lexicon(corpus, vocabulary, training.edit_price)
+        lexicon = dataset.build_lexicon(corpus, vocabulary, training.edit_price, lang)
         return Reader(lexicon).read if lexicon else None
 
     return make

@@ -30,19 +30,23 @@ class Thresholds:
     Attributes:
         likely: Nats a syllable; a word that costs less stays.
         margin: Nats that another reading has to be better by.
+        whole_margin: The same where the reading is one known piece; pieces of one syllable make a word by chance.
         odd_margin: The same for a word with a syllable that ordinary text does not have.
         odd: Nats of a character in a token that is no syllable.
         sign: Nats of a reading of signs.
         joint: Nats of two tokens read as one word.
+        marked: The same where a sign stands between them.
         swapped: Nats of two neighbouring syllables that changed places.
     """
 
     likely: float = 6.5
-    margin: float = 6.0
+    margin: float = 9.0
+    whole_margin: float = 4.5
     odd_margin: float = 2.0
     odd: float = 9.0
     sign: float = 4.0
     joint: float = 4.0
+    marked: float = 1.0
     swapped: float = 7.0
 
 
@@ -76,19 +80,20 @@ class HangulReader:
         while i < len(tokens):
             last, width = joined[-1] if joined else "", 2 if i + 1 < len(tokens) and _GLUE.fullmatch(tokens[i]) else 1
             following = _RUN.match(tokens[i + width - 1])
-            if _RUN.fullmatch(last) and following is not None and self._is_cut(last, following[0]):
+            if _RUN.fullmatch(last) and following is not None and self._is_cut(last, following[0], width > 1):
                 joined[-1] = last + tokens[i + width - 1]
             else:
                 joined += tokens[i : i + width]
             i += width
         return joined
 
-    def _is_cut(self, one: str, other: str) -> bool:
+    def _is_cut(self, one: str, other: str, marked: bool) -> bool:
         """Whether two words are likelier one; only words of one syllable are cut off others often."""
         if min(len(one), len(other)) > 1 or len(one) + len(other) > LONGEST:
             return False
         apart = self._words.as_written(one) + self._words.as_written(other)
-        return self._words.as_written(one + other) + self._thresholds.joint < apart
+        price = self._thresholds.marked if marked else self._thresholds.joint
+        return self._words.as_written(one + other) + price < apart
 
     def _read_token(self, token: str) -> str:
         token = hangul_signs.unfold(token)
@@ -110,8 +115,15 @@ class HangulReader:
         as_written = self._words.as_written(word)
         if as_written < self._thresholds.likely * len(word) or len(word) > LONGEST:
             return word, as_written
-        margin = self._thresholds.odd_margin if any(map(is_odd, word)) else self._thresholds.margin
-        best, lowest = self._words.best(word, as_written - margin) or (word, as_written - margin)
+        margin, whole = self._thresholds.margin, self._thresholds.whole_margin
+        if any(map(is_odd, word)):
+            margin = whole = self._thresholds.odd_margin
+        found = self._words.best(word, as_written - min(margin, whole))
+        best, lowest = word, as_written - margin
+        if found is not None and (
+            found[1] < lowest or (found[1] < as_written - whole and self._words.is_piece(found[0]))
+        ):
+            best, lowest = found
         for other in _swapped(word):
             cost = self._words.as_written(other) + self._thresholds.swapped
             if cost < lowest:

@@ -95,6 +95,10 @@ class HangulWords:
         """Nats of a word without slips."""
         return self._divided(word)[0][-1]
 
+    def is_piece(self, word: str) -> bool:
+        """Whether a word is one known piece."""
+        return len(self.divide(word)) == 1
+
     def divide(self, word: str) -> list[str]:
         """The likeliest pieces of a word as it is written."""
         _, begins = self._divided(word)

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class Lexicon:
         alphabet: Which spelling the words are compared in: ``letters`` as they are, or ``jamo`` for Hangul.
         inside: With the alphabet ``jamo``, the surprisal of the pieces that go on within a word; ``costs`` has those
             that begin one.
+        kept: Casefolded words of a dictionary that stay as they are. Nothing is corrected to one of them, because
+            most are rarer than a misspelling of a word in ``costs``.
     """
 
     costs: Mapping[str, float]
@@ -57,9 +59,14 @@ class Lexicon:
     edit_price: float = EDIT_PRICE
     alphabet: str = LETTERS
     inside: Mapping[str, float] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
 
     def __contains__(self, word: object) -> bool:
         return word in self.costs
+
+    def knows(self, word: str) -> bool:
+        """Whether it is a word: one that others are corrected to, or one that is only kept."""
+        return word in self.costs or word in self.kept
 
     def __len__(self) -> int:
         return len(self.costs)
@@ -67,7 +74,9 @@ class Lexicon:
     def cost(self, word: str) -> float:
         """Nats of a word, known or not."""
         found = self.costs.get(word)
-        return found if found is not None else self.unknown(word)
+        if found is not None:
+            return found
+        return min(self.unknown(word), self.rarest) if word in self.kept else self.unknown(word)
 
     def unknown(self, word: str) -> float:
         """Nats of the letters, as if they were no word."""
@@ -76,11 +85,16 @@ class Lexicon:
     def inflected(self, word: str) -> float:
         """Nats of a word that is a known one with a common ending; infinite if it is none."""
         costs = (
-            self.costs[word[:-n]] + self._endings[word[-n:]]
+            self.cost(word[:-n]) + self._endings[word[-n:]]
             for n in range(1, _LONGEST_ENDING + 1)
-            if word[-n:] in self._endings and len(word) - n >= _SHORTEST_STEM and word[:-n] in self.costs
+            if word[-n:] in self._endings and len(word) - n >= _SHORTEST_STEM and self.knows(word[:-n])
         )
         return min(costs, default=math.inf)
+
+    @functools.cached_property
+    def rarest(self) -> float:
+        """Nats of the rarest word of ``costs``, which every kept word costs: their own frequencies are not stored."""
+        return max(self.costs.values(), default=self.unknown_cost)
 
     @functools.cached_property
     def _endings(self) -> dict[str, float]:
@@ -106,6 +120,7 @@ class Lexicon:
             "unknown_cost": self.unknown_cost,
             "edit_price": self.edit_price,
             "inside": {piece: round(cost, 2) for piece, cost in sorted(self.inside.items())},
+            "kept": " ".join(sorted(self.kept)),
             "words": {word: round(cost, 2) for word, cost in sorted(self.costs.items())},
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
@@ -124,7 +139,8 @@ class Lexicon:
             costs = {str(word): float(cost) for word, cost in content["words"].items()}
             inside = {str(piece): float(cost) for piece, cost in content.get("inside", {}).items()}
             unknown_cost, edit_price = float(content["unknown_cost"]), float(content["edit_price"])
-            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside)
+            kept = frozenset(content.get("kept", "").split())
+            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside, kept)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path} is no lexicon: {error}") from error
 
@@ -134,6 +150,7 @@ def build(
     texts: Sequence[str],
     labels: Sequence[str] | None = None,
     edit_price: float = EDIT_PRICE,
+    kept: Iterable[str] = (),
 ) -> Lexicon:
     """A lexicon of a tokenizer's whole words and the words of the training texts.
 
@@ -143,6 +160,7 @@ def build(
         labels: Their labels. Each label's words get the same weight in all: where most texts are toxic, a benign word
             with a wrong letter would else be read as a toxic one.
         edit_price: See :class:`Lexicon`.
+        kept: Words of a dictionary, casefolded; those that are in the lexicon anyway are left out.
     """
     n_texts: Counter[str] = Counter()
     by_label: dict[str, Counter[str]] = defaultdict(Counter)
@@ -167,7 +185,7 @@ def build(
             continue
         by_rank = 1 / (ranks[word] + _ZIPF_SHIFT) / harmonic if word in ranks else 0.0
         costs[word] = -math.log(share * known.get(word, 0) / total + (1 - share) * by_rank)
-    return Lexicon(costs, edit_price=edit_price)
+    return Lexicon(costs, edit_price=edit_price, kept=frozenset(kept) - costs.keys())
 
 
 def words_of(text: str) -> list[str]:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 from content_arena.components.shared.text.reader import hangul_slips, rules
 from content_arena.components.shared.text.reader.hangul_reader import HangulReader
+from content_arena.components.shared.text.reader.joining import Joiner
 from content_arena.components.shared.text.reader.lexicon import EDIT_PRICE, JAMO, Lexicon
 from content_arena.components.shared.text.reader.segmentation import Segmenter
 from content_arena.components.shared.text.reader.spelling import Speller
 
 #: Tokenizers make one unknown token of what is longer than this.
 LONGEST_TOKEN = 100
-_SINGLE_SIGNS = frozenset("$@!|")
+_SHORTEST, _SHORTEST_KEPT, _SHORTEST_IN_CODE = 3, 4, 4
 _CACHED_TOKENS = 1 << 16
 _CORE = re.compile(r"(?s)([^\w$@]*)(.*?)([^\w$@*]*)")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -29,9 +30,13 @@ _GUARDED = re.compile(
     r"(?i)[^\w]*(?:\w+://|www\.|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}/|@[\w.]{4,}|\[(?:email|phone)\]|#[^\W\d]|&#?\w+;"
     r"|[a-z]\d\d[a-z]\b)"
 )
-_QUANTITY = re.compile(r"[$€£]?[\d.,:]+[a-z]{0,3}")
-# An address, or signs of program text: what stands in it is not prose.
-_NO_PROSE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|[={}<>\\]|\w\(|\w\[|\[\w*\]")
+_QUANTITY = re.compile(r"[$€£]?[\d.,:]+[a-z]{0,3}|[a-z]{1,3}\d+")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
+# Signs of program text: what stands in it is not prose, unless it is one word without them.
+_CODE = re.compile(r"[={}<>\\]|\w\(|\w\[|\[\w*\]")
+_CODE_SIGNS = re.compile(r"[={}<>\\()\[\]]+")
+# A call, an index, a tag: brackets that close at the end of a token.
+_CALL = re.compile(r"[^\W\d_][\w.]*[(\[{<].*[)\]}>]\W*")
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,10 @@ class Prices:
         sign: Signs read as letters, marks left out, repeated letters reduced, accented letters written plainly.
         filled: A mark read as any one letter (``st*pid``).
         digit: A digit or mark inside a token that is left as it is.
-        quantity: A number with a unit (4th, 10k, 7pm) that is left as it is.
+        quantity: A number with a unit (4th, 10k, 7pm), or letters with a number (f16, ch4), that is left as it is.
         joint: Two tokens read as one word.
         known_joint: The same where both tokens are words already.
+        name: A word with a capital letter that is read as another one, as it may be a name.
     """
 
     sign: float = 1.0
@@ -53,6 +59,7 @@ class Prices:
     quantity: float = 8.0
     joint: float = 1.0
     known_joint: float = 6.0
+    name: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,8 @@ class Reader:
             slips = hangul_slips.scaled(hangul_slips.Prices(), lexicon.edit_price / EDIT_PRICE)
             self._hangul = HangulReader(lexicon.costs, lexicon.inside, slips)
         self._segmenter = Segmenter(lexicon)
+        segmenter = self._segmenter if self._steps.segment else None
+        self._joiner = Joiner(lexicon, segmenter, self._prices.joint, self._prices.known_joint)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
 
@@ -88,94 +97,72 @@ class Reader:
         """
         if self._hangul is not None:
             return self._hangul.read(text)
+        if self._steps.rules:
+            text = rules.fold_scripts(text, self.lexicon)
         tokens = text.split()
         if self._steps.rules:
-            tokens = list(self._joined(tokens))
+            tokens = list(self._joiner.join(tokens))
         return " ".join(self._token(token) for token in tokens)
 
-    def _joined(self, tokens: list[str]) -> Iterator[str]:
-        """The tokens, with words that were written letter by letter or in two halves put together."""
-        i = 0
-        while i < len(tokens):
-            word, width = self._spelt_out(tokens, i)
-            if not width:
-                word, width = self._halves(tokens, i)
-            yield word if width else tokens[i]
-            i += width or 1
-
-    def _spelt_out(self, tokens: list[str], start: int) -> tuple[str, int]:
-        """A word written as single letters from ``start`` on, and how many tokens that are; 0 if there is none."""
-        letters: list[str] = []
-        end = i = start
-        while i < len(tokens):
-            token = tokens[i]
-            if len(token) == 1 and (token.isalnum() or token in _SINGLE_SIGNS):
-                letters.append(token)
-                end = i + 1
-            elif not letters or not _is_glue(token):
-                break
-            i += 1
-        if len(letters) < 3 or sum(map(str.isalpha, letters)) < 2:
-            return "", 0
-        joined = "".join(letters).casefold()
-        read = joined if joined in self.lexicon else self._token(joined)
-        return (read, end - start) if read != joined or joined in self.lexicon else ("", 0)
-
-    def _halves(self, tokens: list[str], i: int) -> tuple[str, int]:
-        first = tokens[i]
-        if not first.isalpha() or not first.isascii() or i + 1 >= len(tokens):
-            return "", 0
-        width = 3 if _is_glue(tokens[i + 1]) and i + 2 < len(tokens) else 2
-        second = _LETTERS.match(tokens[i + width - 1])
-        if second is None:
-            return "", 0
-        one, other = first.casefold(), second[0].casefold()
-        joined = one + other
-        if joined not in self.lexicon or len(joined) < 4:
-            return "", 0
-        both_known = one in self.lexicon and other in self.lexicon
-        apart = self.lexicon.cost(one) + self.lexicon.cost(other)
-        price = self._prices.known_joint if both_known else self._prices.joint
-        if self.lexicon.costs[joined] + price >= apart:
-            return "", 0
-        return joined + tokens[i + width - 1][second.end() :], width
-
     def _read_token(self, token: str) -> str:
-        if token.casefold() in self.lexicon or _GUARDED.match(token) or _NO_PROSE.search(token):
+        if self.lexicon.knows(token.casefold()) or _GUARDED.match(token) or _ADDRESS.search(token):
             return _broken(token)
-        match = _CORE.fullmatch(token)
-        before, core, after = match.groups() if match else ("", token, "")
+        if _CODE.search(token):
+            return _broken(self._without_code_signs(token))
+        before, core, after = _parted(token)
         if not core or not any(map(str.isalpha, core)):
             return _broken(token)
         word = core.casefold()
         # A sign at an end may be a letter of the word or a mark beside it.
-        if core.isalpha() and core.casefold() not in self.lexicon and self._steps.rules:
+        if core.isalpha() and not self.lexicon.knows(word) and self._steps.rules:
             for start, end in ((before[-1:], ""), ("", after[:1])):
                 for candidate in rules.unleet(start + word + end) if start or end else ():
-                    if candidate in self.lexicon and len(candidate) >= 3:
+                    if candidate in self.lexicon and len(candidate) >= _SHORTEST:
                         return before[: len(before) - len(start)] + candidate + after[len(end) :]
-        read = self._word(word) if core.isalpha() else self._mixed(word)
+        name = self._prices.name if core.istitle() and core.isalpha() else 0.0
+        read = self._cheapest(word, name)[0] if core.isalpha() else self._mixed(word)
         return _broken(token if read == word else before + read + after)
 
-    def _word(self, word: str) -> str:
-        """The cheapest reading of letters alone."""
-        return self._cheapest(word)[0]
+    def _without_code_signs(self, token: str) -> str:
+        """A word without signs of program text in it (``stu{pid``), or as it is read beside them (``{1d10t``)."""
+        runs = _LETTERS.findall(token)
+        before, core, after = _parted(token)
+        parts = _CODE_SIGNS.split(core)
+        is_code = (
+            not self._steps.rules
+            or _CALL.fullmatch(token)
+            or core.isalpha()
+            or not all(any(map(str.isalpha, part)) for part in parts)
+            or all(len(run) > 1 and self.lexicon.knows(run.casefold()) for run in runs)
+        )
+        if is_code:
+            return token
+        joined = "".join(parts).casefold()
+        for candidate in (joined, *rules.unleet(joined)):
+            if len(candidate) >= _SHORTEST_IN_CODE and self.lexicon.knows(candidate):
+                return before + candidate + after
+        return token
 
-    def _cheapest(self, word: str) -> tuple[str, float]:
-        if word in self.lexicon:
-            return word, self.lexicon.costs[word]
+    def _cheapest(self, word: str, name: float = 0.0) -> tuple[str, float]:
+        """The cheapest reading of letters alone, and its cost.
+
+        Args:
+            word: Casefolded letters.
+            name: Nats of reading them otherwise, beside the edits.
+        """
+        if self.lexicon.knows(word):
+            return word, self.lexicon.cost(word)
         best, lowest = word, min(self.lexicon.unknown(word), self.lexicon.inflected(word))
         sign = self._prices.sign
         if self._steps.rules:
             plain = rules.plain_letters(word)
             for candidate in (plain, *rules.released(plain)):
-                cost = self.lexicon.costs.get(candidate)
-                if cost is not None and cost + sign < lowest:
-                    best, lowest = candidate, cost + sign
-            word = plain
+                if self.lexicon.knows(candidate) and self.lexicon.cost(candidate) + sign < lowest:
+                    best, lowest = candidate, self.lexicon.cost(candidate) + sign
         if not word.isascii():
-            # Words of other alphabets are compared letter by letter once their alphabet is known.
+            # A word with accents that is none without them is one of another language more often than a misspelt one.
             return best, lowest
+        lowest -= name
         if self._steps.segment and (found := self._segmenter.words(word, self._speller)) and found[1] < lowest:
             best, lowest = " ".join(found[0]), found[1]
         if self._speller is not None:
@@ -183,12 +170,12 @@ class Reader:
                 corrected = self._speller.best(spelt)
                 if corrected and corrected[1] < lowest:
                     best, lowest = corrected
-        return best, lowest
+        return best, lowest + name
 
     def _mixed(self, token: str) -> str:
         """The cheapest reading of letters with digits or marks among them."""
         word, apostrophe, ending = token.replace("’", "'").partition("'")
-        if apostrophe and word in self.lexicon and ending.isalpha():
+        if apostrophe and self.lexicon.knows(word) and ending.isalpha():
             return token
         runs = _LETTERS.findall(token)
         n_other = len(token) - sum(map(len, runs))
@@ -200,13 +187,15 @@ class Reader:
         if not self._steps.rules:
             return best
         # Words with a mark between them are two words more often than one with a mark inside.
-        are_words = all(run in self.lexicon and len(run) > 1 for run in runs) and len(runs) > 1
+        are_words = all(self.lexicon.knows(run) and len(run) > 1 for run in runs) and len(runs) > 1
         extra = self._prices.known_joint if are_words else 0.0
         for candidate, price in self._mixed_candidates(token):
-            cost = self.lexicon.costs.get(candidate)
-            if cost is not None and len(candidate) >= 3 and cost + price + extra < lowest:
-                best, lowest = candidate, cost + price + extra
-        is_prose = not are_words and not any(map(str.isdigit, token))
+            # A mark that may be any letter makes too many rare words.
+            is_word = self._is_word(candidate) and (candidate in self.lexicon or price < self._prices.filled)
+            if is_word and self.lexicon.cost(candidate) + price + extra < lowest:
+                best, lowest = candidate, self.lexicon.cost(candidate) + price + extra
+        # Letters that are spelt out are one word as they stand, or initials.
+        is_prose = not are_words and not any(map(str.isdigit, token)) and any(len(run) > 1 for run in runs)
         if best == token and self._speller is not None and is_prose:
             for candidate in dict.fromkeys((*rules.unleet(token), rules.without_marks(token))):
                 if candidate.isalpha() and len(candidate) >= 4:
@@ -214,8 +203,13 @@ class Reader:
                     if read != candidate and cost + self._prices.sign < lowest:
                         best, lowest = read, cost + self._prices.sign
         if best == token:
-            return _LETTERS.sub(lambda match: self._word(match[0]) if len(match[0]) >= 4 else match[0], token)
+            return _LETTERS.sub(lambda match: self._cheapest(match[0])[0] if len(match[0]) >= 4 else match[0], token)
         return best
+
+    def _is_word(self, candidate: str) -> bool:
+        """Whether letters with signs among them may be this word."""
+        shortest = _SHORTEST if candidate in self.lexicon else _SHORTEST_KEPT
+        return len(candidate) >= shortest and self.lexicon.knows(candidate)
 
     def _mixed_candidates(self, token: str) -> Iterator[tuple[str, float]]:
         for candidate in rules.unleet(token):
@@ -224,13 +218,16 @@ class Reader:
             for released in rules.released(candidate):
                 yield released, 2 * self._prices.sign
         yield rules.without_marks(token), self._prices.sign
-        for candidate in rules.filled_marks(token):
-            yield candidate, self._prices.filled
+        # Marks between single letters set them apart, as in initials; none of them stands for a letter.
+        if any(len(run) > 1 for run in _LETTERS.findall(token)):
+            for candidate in rules.filled_marks(token):
+                yield candidate, self._prices.filled
 
 
-def _is_glue(token: str) -> bool:
-    """Whether a token is a sign that may stand between the letters of a word."""
-    return len(token) <= 2 and not any(map(str.isalnum, token))
+def _parted(token: str) -> tuple[str, str, str]:
+    """The signs before a word, the word, and the signs after it."""
+    match = _CORE.fullmatch(token)
+    return (match[1], match[2], match[3]) if match else ("", token, "")
 
 
 def _broken(token: str) -> str:

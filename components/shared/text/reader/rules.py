@@ -9,9 +9,9 @@ import itertools
 import re
 import string
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from content_arena.components.shared.text.letter_forms import look_alikes
+from content_arena.components.shared.text.letter_forms import is_latin, look_alikes
 
 #: Digits and signs with the letters they are written for; the likelier first.
 _SIGNS = {
@@ -22,6 +22,9 @@ _SIGNS = {
 _MOST_CHOICES = 64
 #: With fewer letters left than this, too many words would fit.
 _FEWEST_LETTERS = 3
+#: Latin words that a text has for each word of look-alikes, for these to be in disguise.
+_LEAST_LATIN = 2
+_LETTERS = re.compile(r"[^\W\d_]+")
 _HELD = re.compile(r"(.)\1{2,}")
 _TWICE = re.compile(r"(.)\1+")
 _STROKED = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
@@ -40,8 +43,8 @@ def unleet(token: str) -> Iterator[str]:
 
 
 def without_marks(token: str) -> str:
-    """A token's letters alone."""
-    return "".join(filter(str.isalpha, token))
+    """A token's letters and digits. A digit is part of what it stands in (``base64``), or read as a letter."""
+    return "".join(filter(str.isalnum, token))
 
 
 def filled_marks(token: str) -> Iterator[str]:
@@ -66,10 +69,10 @@ def released(word: str) -> Iterator[str]:
 
 
 def plain_letters(word: str) -> str:
-    """A word with accented, stroked and look-alike letters replaced by a to z."""
+    """A word with accented and stroked letters replaced by a to z, and look-alikes too if it holds a Latin letter."""
     if word.isascii():
         return word
-    table = look_alikes()
+    table = look_alikes() if any(map(is_latin, word)) else {}
     return "".join(table.get(char) or _plain(char) for char in word)
 
 
@@ -79,3 +82,22 @@ def _plain(char: str) -> str:
     base = unicodedata.normalize("NFD", char)[0]
     match = _STROKED.fullmatch(unicodedata.name(base, ""))
     return match[1].lower() if match else base
+
+
+def fold_scripts(text: str, lexicon: Container[str]) -> str:
+    """The text with words of look-alikes alone (``сор``, ``cop`` in Cyrillic) in Latin letters.
+
+    Where every other word is Latin, and the letters make a word of the lexicon, such a word is in disguise. Where words
+    of its own script stand beside it, or no others, it is a word of that script.
+    """
+    if text.isascii():
+        return text
+    words = _LETTERS.findall(text)
+    foreign = [word for word in words if not any(map(is_latin, word))]
+    if not foreign or len(words) < (1 + _LEAST_LATIN) * len(foreign):
+        return text
+    table = look_alikes()
+    plain = {word: "".join(table.get(char, char) for char in word.casefold()) for word in foreign}
+    if not all(word.isascii() and word in lexicon for word in plain.values()):
+        return text
+    return _LETTERS.sub(lambda match: plain.get(match[0], match[0]), text)

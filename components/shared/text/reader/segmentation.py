@@ -21,6 +21,8 @@ _LONGEST_STRETCH = 60
 _DOUBT = 4.0
 #: Least share of the letters that belongs to known words.
 _LEAST_KNOWN = 0.6
+#: Fewer words have no single letter among them.
+_FEWEST_WITH_LETTERS = 4
 _SHORTEST_CORRECTED, _LONGEST_WORD = 4, 14
 #: Nats for each letter that belongs to no word, such as those of a name among joined words.
 _LETTER_COST = 3.0
@@ -61,7 +63,12 @@ class Segmenter:
             total = sum(map(self._cost, pieces))
         if len(pieces) < 2 or total >= self._lexicon.unknown(letters):
             return None
-        known = sum(len(piece) for piece in pieces if piece in self._lexicon)
+        # A letter left over is one of a misspelt word among many others, but of a name or a plural beside one or two.
+        if len(pieces) < _FEWEST_WITH_LETTERS and any(
+            len(piece) == 1 and not self._is_single(piece) for piece in pieces
+        ):
+            return None
+        known = sum(len(piece) for piece in pieces if self._lexicon.knows(piece))
         # Without a speller words only; with one a name may stand among them.
         if known < (len(letters) if speller is None else _LEAST_KNOWN * len(letters)):
             return None
@@ -74,10 +81,9 @@ class Segmenter:
         return self._lexicon.costs.get(letter, _SINGLE_LETTER_COST) < _SINGLE_LETTER_COST
 
     def _cost(self, piece: str) -> float:
-        known = self._lexicon.costs.get(piece)
-        if known is None:
-            known = self._lexicon.unknown_cost + _LETTER_COST * len(piece)
-        return known + SPACE_PRICE
+        if self._lexicon.knows(piece):
+            return self._lexicon.cost(piece) + SPACE_PRICE
+        return self._lexicon.unknown_cost + _LETTER_COST * len(piece) + SPACE_PRICE
 
     def _edits(self, letters: str, pieces: list[str]) -> int:
         """How many of the pieces are not in the string, which means that they were corrected."""
@@ -113,7 +119,7 @@ class Segmenter:
             for end in range(start + 1, min(len(letters), start + _LONGEST_WORD) + 1):
                 span = letters[start:end]
                 word, cost = span, self._cost(span) - SPACE_PRICE
-                if span not in self._lexicon and len(span) >= _SHORTEST_CORRECTED:
+                if not self._lexicon.knows(span) and len(span) >= _SHORTEST_CORRECTED:
                     below = min(cost, costs[end] - costs[start] - SPACE_PRICE)
                     word, cost = speller.one_edit(span, below) or (word, cost)
                 elif len(span) == 1 and not self._is_single(span):

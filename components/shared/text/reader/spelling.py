@@ -22,6 +22,8 @@ _MOST_ALIKE = 24
 MIN_LENGTH = 3
 _SECOND_EDIT_FROM = 6
 _LONGEST = 24
+#: Most letters in which a word differs from one that sounds like it.
+_MOST_BY_SOUND = 2
 
 
 class Speller:
@@ -113,9 +115,11 @@ class Speller:
             for candidate in self._by_sound.get(self._sound(word), ()):
                 # Words that sound alike may differ in several letters, but seldom in the first.
                 if candidate not in seen and candidate[0] == word[0]:
-                    is_shortened = len(candidate) > len(word) and _holds(candidate, word)
-                    edits = 1.2 if is_shortened else 0.8 + 0.5 * damerau_levenshtein_distance(word, candidate)
-                    yield candidate, self._price * edits
+                    distance = damerau_levenshtein_distance(word, candidate)
+                    if len(candidate) > len(word) and _holds(candidate, word):
+                        yield candidate, self._price * 1.2
+                    elif distance <= _MOST_BY_SOUND:
+                        yield candidate, self._price * (0.8 + 0.5 * distance)
         if len(word) >= _SECOND_EDIT_FROM:
             for key in {further for one in shorter for further in _deletions(one)}:
                 for candidate in self._at(key):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from content_arena.components.shared.text import hangul
 from content_arena.components.shared.text.canonical import canonicalise
 from content_arena.components.shared.text.reader import hangul_lexicon, hangul_signs, hanja
+from content_arena.components.shared.text.reader.hangul_reader import HangulReader, Thresholds
 from content_arena.components.shared.text.reader.hangul_slips import Prices, jamo, meant, scaled
 from content_arena.components.shared.text.reader.hangul_words import HangulWords, is_odd
 from content_arena.components.shared.text.reader.lexicon import JAMO, Lexicon
@@ -82,6 +83,22 @@ def test_restores(reader, written, restored):
 )
 def test_leaves_alone(reader, text):
     assert reader.read(text) == text
+
+
+def test_a_known_word_is_read_at_a_smaller_margin_than_pieces_of_one_syllable(lexicon):
+    def reads(written, **thresholds):
+        return HangulReader(lexicon.costs, lexicon.inside, thresholds=Thresholds(**thresholds)).read(written)
+
+    # 바보 is a word of the lexicon, 거지는 is made of 거지 and 는.
+    assert reads("빠뽀 꺼찌는", margin=0.0, whole_margin=0.0) == "바보 거지는"
+    assert reads("빠뽀 꺼찌는", margin=99.0, whole_margin=0.0) == "바보 꺼찌는"
+    assert reads("빠뽀 꺼찌는", margin=0.0, whole_margin=99.0) == "바보 거지는"
+
+
+def test_a_sign_between_syllables_joins_them_at_a_smaller_price(lexicon):
+    costs = lexicon.costs | {"바": 4.0, "보": 4.0, "바보": 6.5}
+    assert HangulReader(costs, lexicon.inside).read("바 보") == "바 보"
+    assert HangulReader(costs, lexicon.inside).read("바 ★ 보") == "바보"
 
 
 @given(st.text(st.sampled_from(SYLLABLES + " abㅋㅠㅏㄱ★1.!家㉮긶뷁"), max_size=30))

@@ -1,5 +1,8 @@
 """The Reader: what it restores, what it leaves alone, laws for any text."""
 
+import dataclasses
+import itertools
+import json
 import math
 import threading
 
@@ -11,7 +14,7 @@ from content_arena.components.shared.errors import BundleError
 from content_arena.components.shared.text.reader import rules
 from content_arena.components.shared.text.reader.letters import LetterModel
 from content_arena.components.shared.text.reader.lexicon import Lexicon, build, words_of
-from content_arena.components.shared.text.reader.reader import LONGEST_TOKEN, Reader, Steps
+from content_arena.components.shared.text.reader.reader import LONGEST_TOKEN, Prices, Reader, Steps
 from content_arena.components.shared.text.reader.segmentation import Segmenter
 from content_arena.components.shared.text.reader.spelling import Speller
 
@@ -22,14 +25,17 @@ WORDS = (
     " people my than first water been call who oil its now find long down day did get come made may part idiot stupid"
     " bitch shit trash moron hate dumb ass fuck ally schools love weather friend garden music coffee happy nice good"
     " very great thanks please never always again world stop being such pathetic loser disgusting garbage"
-    " everyone knows well known"
+    " everyone knows well known cop mama shows daily backed rugby base fig win cent"
 )
+#: Words of a dictionary that are near a word of WORDS.
+KEPT = frozenset({"shiite", "bitchy", "retard", "slut", "idiots", "mamas", "mami"})
 
 
 @pytest.fixture(scope="module")
 def lexicon():
     vocabulary = {word: rank for rank, word in enumerate(dict.fromkeys(WORDS.split()))}
-    return build(vocabulary, ["you are a stupid idiot", "i am not an idiot", "what an idiot you are", "a i a i", "a i"])
+    texts = ["you are a stupid idiot", "i am not an idiot", "what an idiot you are", "a i a i", "a i"]
+    return build(vocabulary, texts, kept=KEPT | {"idiot"})
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +60,11 @@ def reader(lexicon):
         ("youareanidiot!!", "you are an idiot!!"),
         ("stupd idoit stupido stoopid stpd", "stupid idiot stupid stupid stupid"),
         ("You are AN iidiot.", "You are AN idiot."),
+        ("stu=pid st\\upid stu{pid stu(pid 1d10t= {1d10t} id<iot", "stupid stupid stupid stupid idiot= {idiot} idiot"),
+        ("id i ot, st u pid stu p i d mo r on", "idiot, stupid stupid moron"),
+        ("1 d 1 0 t, y o u a r e a n i d i o t", "1 d 1 0 t, you are an idiot"),
+        ("he can call the \u0441\u043e\u0440", "he can call the cop"),  # Cyrillic letters alone
+        ("s l u t sl.ut r3tard youareaslut slut!", "slut slut retard you are a slut slut!"),
     ],
 )
 def test_restores(reader, text, restored):
@@ -72,6 +83,16 @@ def test_restores(reader, text, restored):
         "이 집 밥 참 맛있다 Мой злой йогурт น้ำ",
         "well-known you're, they've... what?!",
         "Angelique Kaepernick",
+        "foo(bar) x=5 a\\b f{x} width=5 cos(t) list[int] <b>time</b> <br/> key=value C:\\temp\\new f(x)= a<b way(s)",
+        "мама ναι και сор",
+        "и сор и мама пошёл my friend",
+        "f16 50cent base64 win32 CH4 Xbox360",
+        "D.I.Y. s.o.s R G B, A B C D, F.B.I.",
+        "look at you two, as he had it all in one way",
+        "you are a slut, a retard and bitchy Shiite",
+        "Bich mamas",
+        "Mam!!!",
+        "schwül",
         "",
     ],
 )
@@ -143,12 +164,54 @@ def test_costs_are_surprisals(lexicon):
     assert lexicon.inflected("moronzz") == math.inf
 
 
+def test_without_a_dictionary_a_rare_word_is_taken_for_a_misspelt_one(lexicon):
+    without = dataclasses.replace(lexicon, kept=frozenset())
+    assert Reader(without).read("you shiite") == "you shit"
+    assert Reader(lexicon).read("you shiite shitt") == "you shiite shit"
+
+
+def test_what_is_kept_is_no_target_of_corrections(lexicon):
+    assert "idiots" not in lexicon
+    assert lexicon.knows("idiots")
+    assert lexicon.cost("idiots") <= lexicon.rarest
+    assert lexicon.kept == KEPT, "a word of the lexicon is none that is only kept"
+    assert Speller(lexicon, 5.5).best("retarb") is None
+
+
+def test_an_ending_of_a_kept_word_is_known_from_the_words_of_the_lexicon():
+    stems = ["".join(letters) for letters in itertools.product("bdfgkl", "aeiou", "mnp")]
+    lexicon = Lexicon(dict.fromkeys(stems + [stem + "s" for stem in stems], 9.0), kept=frozenset({"slut"}))
+    assert lexicon.inflected("sluts") < math.inf
+    assert lexicon.inflected("slutx") == math.inf
+
+
+def test_a_letter_left_over_beside_a_word_or_two_divides_nothing(lexicon):
+    segmenter = Segmenter(lexicon)
+    assert segmenter.words("retardq", Speller(lexicon, 5.5)) is None
+    assert segmenter.words("youareanidiotq", Speller(lexicon, 5.5))[0][:4] == ["you", "are", "an", "idiot"]
+
+
+def test_a_name_is_read_otherwise_at_a_higher_price(lexicon):
+    assert Reader(lexicon, Prices(name=0.0)).read("Bich bich Idoit") == "bitch bitch idiot"
+    assert Reader(lexicon).read("Bich bich Idoit") == "Bich bitch idiot"
+
+
 def test_a_lexicon_comes_back_from_its_file(lexicon, tmp_path):
     lexicon.save(tmp_path / "lexicon.json")
     again = Lexicon.load(tmp_path / "lexicon.json")
     assert again.costs.keys() == lexicon.costs.keys()
     assert again.edit_price == lexicon.edit_price
+    assert again.kept == lexicon.kept == KEPT
     assert all(math.isclose(again.costs[word], cost, abs_tol=0.005) for word, cost in lexicon.costs.items())
+
+
+def test_a_lexicon_without_kept_words_reads_as_before(lexicon, tmp_path):
+    path = tmp_path / "lexicon.json"
+    lexicon.save(path)
+    content = json.loads(path.read_text("utf-8"))
+    del content["kept"]
+    path.write_text(json.dumps(content), "utf-8")
+    assert Lexicon.load(path).kept == frozenset()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "words": {"a": "x"}}'])
