@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 
-from content_arena.components.attack_generation.victims.addresses import URL_FORMS, shown
 from content_arena.components.attack_generation.victims.base import Answer, Scores
+from content_arena.components.attack_generation.victims.connection import (
+    LOGIN_ADVICE,
+    TOO_MUCH,
+    Connection,
+    refused,
+)
 from content_arena.components.attack_generation.victims.dialects import Dialect, dialect
 from content_arena.components.attack_generation.victims.journal import Journal
 from content_arena.components.attack_generation.victims.logins import Login, split
@@ -22,19 +26,15 @@ from content_arena.components.shared.errors import VictimError
 if TYPE_CHECKING:
     import requests
 
-_TIMEOUT_SECONDS = 60.0
 #: With the second that our predictor asks for, longer than its queue takes (its deadline of 30 seconds).
 _REPEATS = 40
 #: The longest that a server may ask for; services that limit the rate do so by the minute.
 _LONGEST_WAIT_SECONDS = 60.0
 #: Requests at a time to a filter that takes one text a request.
 _AT_ONCE = 8
-#: A request has too many texts: to be read at all, or to be answered in time.
-_TOO_MUCH = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT)
 #: Answers asked for again when a battle is resumed, and how far such an answer may be from the one before.
 _ASKED_AGAIN, _SAME_WITHIN = 4, 0.05
 _READING = "say how to read it with --map"
-_LOGIN = "give a login with --header 'Authorization: ...' or http://USER:PASSWORD@HOST"
 
 
 class EndpointVictim:
@@ -44,8 +44,8 @@ class EndpointVictim:
     between the highest score of a text that was not flagged and the lowest score of one that was. It then agrees with
     all verdicts so far. For other servers it is the argument ``threshold``.
 
-    A server that is too busy (429, or 503 with ``Retry-After``) is asked again, after the time that it names. One that
-    finds a request too large (413), or did not finish it in time (504), is asked about half as many texts.
+    A server that is busy or had an accident is asked again, see :class:`Connection`. One that finds a request too large
+    (413), or did not finish it in time (504), is asked about half as many texts.
     """
 
     def __init__(
@@ -69,16 +69,10 @@ class EndpointVictim:
         Raises:
             InputError: The URL has none of these forms.
         """
-        import requests
-        from requests.adapters import HTTPAdapter
-
-        from content_arena.components.shared.busy_servers import BusyRetry
-
         bare, own_login = split(url)
         self._dialect = speaks or dialect("", "", bare)
         self.url = self._dialect.url(bare)
         self.version = bare
-        self._login = own_login.merged(login or Login())
         self._fixed_threshold = threshold
         self._unflagged, self._flagged = -math.inf, math.inf
         self._batch_size = batch_size if self._dialect.texts_at_once else 1
@@ -87,10 +81,8 @@ class EndpointVictim:
         self._inverted = inverted
         #: Whether every answer so far was a score of exactly 0 or 1.
         self.only_verdicts = True
-        self._session = requests.Session()
-        self._session.auth = self._login
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=BusyRetry.of(repeats, longest_wait)))
+        self._keeping = threading.Lock()
+        self._connection = Connection(own_login.merged(login or Login()), repeats, longest_wait)
 
     @property
     def threshold(self) -> float:
@@ -114,7 +106,6 @@ class EndpointVictim:
         new = [text for text in texts if text not in known]
         batches = [new[i : i + self._batch_size] for i in range(0, len(new), self._batch_size)]
         for batch, answers in zip(batches, self._ask_all(batches), strict=True):
-            self._journal.add(batch, answers)
             known.update(zip(batch, answers, strict=True))
         found = [known[text] for text in texts]
         if self._inverted:
@@ -125,33 +116,34 @@ class EndpointVictim:
         self.only_verdicts = self.only_verdicts and all(score in (0, 1) for score, _ in found)
         return np.array([score for score, _ in found], dtype=np.float32)
 
-    def _ask_all(self, batches: Sequence[list[str]]) -> Iterator[list[Answer]]:
+    def _ask_all(self, batches: Sequence[list[str]]) -> list[list[Answer]]:
+        """The answers to all batches; each is kept as soon as it is there, whatever becomes of the others."""
         if self._dialect.texts_at_once or len(batches) < 2:
-            yield from map(self._ask, batches)
-            return
+            return [self._ask_and_keep(batch) for batch in batches]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            yield from pool.map(self._ask, batches)
+            asked = [pool.submit(self._ask_and_keep, batch) for batch in batches]
+            try:
+                for answered in as_completed(asked):
+                    answered.result()
+            finally:
+                # After an error or Ctrl-C, requests under way come to their end, and nothing else is waited for.
+                with self._connection.without_waiting():
+                    pool.shutdown(cancel_futures=True)
+        return [answered.result() for answered in asked]
+
+    def _ask_and_keep(self, batch: list[str]) -> list[Answer]:
+        answers = self._ask(batch)
+        with self._keeping:
+            self._journal.add(batch, answers)
+        return answers
 
     def _ask(self, batch: list[str]) -> list[Answer]:
-        import requests
-
-        try:
-            response = self._session.post(
-                self._login.url(self.url),
-                json=self._dialect.body(batch),
-                timeout=_TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            # The library's own error names the URL with its parameters, and is kept out of every log.
-            raise VictimError(f"no answer from {self.url} ({type(error).__name__}): is the server up?") from None
-        if response.status_code in _TOO_MUCH and len(batch) > 1:
+        response = self._connection.post(self.url, self._dialect.body(batch))
+        if response.status_code in TOO_MUCH:
+            if len(batch) == 1:
+                raise refused(self.url, response)
             half = len(batch) // 2
             return self._ask(batch[:half]) + self._ask(batch[half:])
-        if response.status_code != 200:
-            raise VictimError(
-                f"{self.url} answered HTTP {response.status_code} instead of scores{self._advice_on(response)}"
-            )
         return self._read(response, len(batch))
 
     def _read(self, response: requests.Response, n_texts: int) -> list[Answer]:
@@ -160,7 +152,7 @@ class EndpointVictim:
         except ValueError:
             if response.content.lstrip()[:1] == b"<":
                 raise VictimError(
-                    f"{self.url} answered a web page and no scores: a login page? If so, {_LOGIN}"
+                    f"{self.url} answered a web page and no scores: a login page? If so, {LOGIN_ADVICE}"
                 ) from None
             raise VictimError(f"{self.url} answered something that is no JSON") from None
         try:
@@ -169,29 +161,6 @@ class EndpointVictim:
             raise VictimError(
                 f"{self.url} answered something that is not scores: {error}; it answered {shape_of(answer)}: {_READING}"
             ) from None
-
-    def _advice_on(self, response: requests.Response) -> str:
-        from content_arena.components.shared.busy_servers import n_repeats
-
-        if response.is_redirect:
-            where = shown(urljoin(self.url, response.headers["Location"]))
-            if urlsplit(where).netloc == urlsplit(self.url).netloc:
-                return f", and leads to {where}: give that URL, or {_LOGIN}"
-            return f", and leads to {where}: a login page? If so, {_LOGIN}"
-        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            return f": {_LOGIN}"
-        if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-            return f": is it the right URL? {URL_FORMS}"
-        if response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-            return (
-                ": it does not take such a request; --map and --request say what is asked, --header adds what it wants "
-                "(a detector of FMS wants 'detector-id: NAME')"
-            )
-        if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
-            return " for one text: it is too slow, so try later or give it more replicas"
-        if repeats := n_repeats(response):
-            return f", and was asked {repeats} times more: it is too busy, so try later or give it more replicas"
-        return ""
 
     def _check_known(self, known: dict[str, Answer]) -> None:
         """Asks again about some texts whose answers are known: another model may answer by now."""
