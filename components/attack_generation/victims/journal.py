@@ -50,8 +50,10 @@ class Journal:
             return
         keyed = {sha256_of(text): answer for text, answer in zip(texts, answers, strict=True)}
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(keyed)
+        # One write, and a line of its own also behind an unfinished one.
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(keyed) + "\n")
+            file.write(f"{line}\n" if file.tell() == 0 else f"\n{line}\n")
 
     def _read(self, line: str) -> None:
         try:

@@ -61,3 +61,14 @@ def test_an_error_does_not_wait_for_texts_that_are_to_be_asked_again(reply, tmp_
 
     threading.Thread(target=score, daemon=True).start()
     assert ended.wait(30), "the battle still waits for texts that nobody wants an answer to"
+
+
+def test_an_answer_behind_a_line_that_was_not_finished_is_kept(tmp_path):
+    path = tmp_path / "a.jsonl"
+    Journal(path).add(["one"], [(0.5, None)])
+    with path.open("a") as file:
+        file.write('{"cut off": [0.')
+    Journal(path).add(["two", "three"], [(0.25, False), (1.0, True)])
+    kept = Journal(path)
+    assert [kept.get(text) for text in ("one", "two", "three")] == [(0.5, None), (0.25, False), (1.0, True)]
+    assert len(kept) == 3
