@@ -86,13 +86,14 @@ def battle(
 
     limit = _limit(fail_over)
     home = ArenaHome.from_environment()
-    shown, login = logins.split(victim.victim, victim.header)
-    if resume:
-        fought = kept_battles.find(home, resume)
+    fought = kept_battles.find(home, resume) if resume else None
+    is_named = victim.victim != PARAMETERS["victim"].default
+    shown, login = logins.split(fought.victim if fought and not is_named else victim.victim, victim.header)
+    if fought:
         _require_resumable(fought, shown)
         arguments = dict(fought.arguments)
     else:
-        fought, arguments = None, _new(corpus, attack, victim, shown, settings) | {"search": search}
+        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
         _require_enough(search, attack.budget)
     shown = arguments["victim"]
     arguments |= {"tracking_uri": home.tracking_uri}
@@ -162,14 +163,13 @@ def _require_resumable(fought: Battle, shown: str) -> None:
         raise InputError(f"battle {fought.name} is finished: `arena battles {fought.name}` shows it")
     if fought.arguments.get("data") == standard_input.NAME:
         raise InputError(f"battle {fought.name} read its texts from a pipe, which is gone: begin a new one")
-    if shown not in (PARAMETERS["victim"].default, fought.victim):
+    if shown != fought.victim:
         raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
 
 
 def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> dict[str, Any]:
     """Fights the battle and returns what ``--json`` answers."""
     from content_arena.pipelines.definitions import battle as pipeline
-    from content_arena.pipelines.execution.stage_log import StageCrashedError, StageRefusedError
 
     try:
         with environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
@@ -179,7 +179,8 @@ def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaH
             finished = local_runs.follow(pipeline.build(), arguments, home, engine)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(*filter(None, [*stop.args, _kept(fought)])) from stop
-    except (StageRefusedError, StageCrashedError) as error:
+    except ArenaError as error:
+        # Also one that was raised before any stage began, such as of a Docker engine that does not answer.
         advice = _kept(fought)
         raise (ArenaError(f"{error}; {advice}") if advice else error) from error
     return _answer(finished, arguments)

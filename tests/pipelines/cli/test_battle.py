@@ -196,6 +196,27 @@ def test_a_battle_that_was_cut_short_is_resumed(arena, tmp_path):
     assert "is finished" in again.stderr
 
 
+def test_a_resumed_battle_takes_a_header_for_its_own_victim(arena, tmp_path):
+    arena.outcome = dies(arena, answered=True)
+    arena("battle", "--victim", URL)
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    arena.outcome = lambda: Finished(tmp_path / "run", 1)
+    resumed = arena("battle", "--resume", listed["battle"], "--header", f"Authorization: Bearer {SECRET}")
+    assert resumed.exit_code == 0, resumed.output
+    assert arena.environment[HEADERS_VARIABLE] == f"Authorization: Bearer {SECRET}"
+    assert arena.arguments["victim"] == "http://127.0.0.1:9"
+
+
+def test_a_battle_that_cannot_begin_leaves_nothing_behind(arena, monkeypatch):
+    def no_engine(*_):
+        raise InputError("Docker has no image")
+
+    monkeypatch.setattr(local_runs, "engine", no_engine)
+    result = arena("battle", "--victim", URL, "--runner", "docker")
+    assert (result.exit_code, "arena: Docker has no image" in result.stderr) == (2, True)
+    assert json.loads(arena("battles", "--json").stdout) == {"battles": []}
+
+
 def test_a_battle_without_an_answer_leaves_nothing_to_resume(arena):
     arena.outcome = dies(arena, answered=False)
     result = arena("battle", "--victim", URL)
