@@ -135,7 +135,7 @@ def compare(
         return
     out.print(compare_tables.sides(found))
     out.print(compare_tables.pairs(found))
-    out.print(f"Page: {path}", highlight=False, soft_wrap=True, markup=False)
+    out.print(f"Page: {path}", highlight=False, soft_wrap=True)
 
 
 def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE, HEADERS_VARIABLE, QUERY_VARIABLE
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import local_runs
+from content_arena.pipelines.cli import console, local_runs
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution.stage_log import StageRefusedError
 
@@ -162,6 +162,16 @@ def test_past_battles_are_listed_and_opened_again(arena):
     assert "leet_sub" in arena("battles", listed["battle"]).stdout
     assert listed["battle"] in arena("battles").stdout
     assert arena("battles", "nothing").exit_code == 2
+
+
+@pytest.mark.parametrize("victim", ["http://[fe80::1]:8080", "http://host/[red]/:smile:/x"])
+@pytest.mark.parametrize("search", [[], ["--search", "greedy", "--budget", "50"]])
+def test_a_victim_is_shown_as_it_is(arena, monkeypatch, victim, search):
+    monkeypatch.setattr(console.out, "width", 200)
+    shown = arena("battle", "--victim", victim, "--map", "p", *search)
+    assert shown.exit_code == 0, shown.output
+    assert victim in " ".join(shown.stdout.split())
+    assert victim in arena("battles").stdout
 
 
 def dies(arena, answered):
