@@ -12,6 +12,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle
 from content_arena.components.attack_generation.settings import KSERVE, Reading
 from content_arena.components.attack_generation.victims import logins, open_victim
+from content_arena.components.attack_generation.victims.tls import USUAL, Tls
 from content_arena.components.evaluation.plots import MOST_SERIES
 from content_arena.components.evaluation.side_by_side import Contender
 from content_arena.components.shared import records
@@ -31,11 +32,13 @@ class Named:
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`; it may hold a login.
         headers: Of its requests, ``Name: value``.
         reading: How it is asked and read, if it is behind a URL.
+        tls: How it is verified, if it is behind https://.
     """
 
     victim: str = field(repr=False)
     headers: tuple[str, ...] = field(default=(), repr=False)
     reading: Reading = KSERVE
+    tls: Tls = USUAL
 
 
 def opened(named: Sequence[Named], tracking_uri: str | None = None) -> list[Contender]:
@@ -55,7 +58,7 @@ def opened(named: Sequence[Named], tracking_uri: str | None = None) -> list[Cont
     found = []
     for letter, each in zip(LETTERS, named, strict=False):
         shown, login = logins.split(each.victim, each.headers)
-        victim = open_victim(shown, tracking_uri, reading=each.reading, login=login)
+        victim = open_victim(shown, tracking_uri, reading=each.reading, login=login, tls=each.tls)
         found.append(Contender(letter, shown, victim))
     return found
 

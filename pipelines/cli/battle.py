@@ -31,14 +31,13 @@ from content_arena.pipelines.cli.options import (
     described,
     one_of,
 )
-from content_arena.pipelines.cli.victims import VictimOptions, require
+from content_arena.pipelines.cli.victims import VictimOptions, require, verified
 from content_arena.pipelines.definitions.parameters import BATTLE, PARAMETERS
 from content_arena.pipelines.execution.battles import Battle
 from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
-    from content_arena.components.attack_generation.victims.logins import Login
     from content_arena.pipelines.execution.local import LocalRun
 
 _EVASION = "evasion"
@@ -96,11 +95,12 @@ def battle(
         arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
         _require_enough(search, attack.budget)
     shown = arguments["victim"]
+    access = login.as_environment() | verified(shown, victim.tls).as_environment()
     arguments |= {"tracking_uri": home.tracking_uri}
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
         fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
-        answer = _fight(fought, arguments | {"data": data}, login, home, runner)
+        answer = _fight(fought, arguments | {"data": data}, access, home, runner)
         fought.finish(answer)
     _show(fought.name, answer, as_json=as_json)
     if limit is not None:
@@ -167,14 +167,26 @@ def _require_resumable(fought: Battle, shown: str) -> None:
         raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
 
 
-def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> dict[str, Any]:
-    """Fights the battle and returns what ``--json`` answers."""
+def _fight(
+    fought: Battle, arguments: dict[str, Any], access: Mapping[str, str], home: ArenaHome, runner: Runner
+) -> dict[str, Any]:
+    """Fights the battle and returns what ``--json`` answers.
+
+    Args:
+        fought: The battle.
+        arguments: Of the pipeline.
+        access: Environment of the stages: the login, and how the filter is verified.
+        home: Where it is kept.
+        runner: What runs the stages.
+    """
+    from content_arena.components.attack_generation.victims.tls import Tls
     from content_arena.pipelines.definitions import battle as pipeline
 
     try:
-        with environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
+        with environment({**access, ANSWERS_VARIABLE: str(fought.answers)}):
+            files = Tls.from_environment().files
             engine = local_runs.engine(
-                home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"]
+                home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"], *files
             )
             finished = local_runs.follow(pipeline.build(), arguments, home, engine)
     except KeyboardInterrupt as stop:

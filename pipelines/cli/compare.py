@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
+from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import compare_tables, console, local_runs, standard_input
@@ -29,7 +30,7 @@ from content_arena.pipelines.cli.options import (
     StrategiesOption,
     one_of,
 )
-from content_arena.pipelines.cli.victims import require
+from content_arena.pipelines.cli.victims import require, verified
 from content_arena.pipelines.cli.written_texts import keeping_in
 from content_arena.pipelines.execution.home import ArenaHome
 
@@ -87,6 +88,20 @@ class UrlOptions:
     ] = field(default_factory=list)
     inverted: Annotated[
         list[str], typer.Option("--inverted", metavar="B", help="Letter of a URL whose scores are of benign.")
+    ] = field(default_factory=list)
+    cacert: Annotated[
+        list[str],
+        typer.Option("--cacert", metavar="[B=]FILE", help="Certificates (PEM) of the CAs that a URL is trusted by."),
+    ] = field(default_factory=list)
+    cert: Annotated[
+        list[str],
+        typer.Option("--cert", metavar="[B=]FILE", help="Your certificate (PEM) for a URL that asks for one."),
+    ] = field(default_factory=list)
+    key: Annotated[list[str], typer.Option("--key", metavar="[B=]FILE", help="Its private key (PEM, no password).")] = (
+        field(default_factory=list)
+    )
+    insecure: Annotated[
+        list[str], typer.Option("--insecure", metavar="B", help="Letter of a URL whose certificate is not verified.")
     ] = field(default_factory=list)
 
 
@@ -153,15 +168,19 @@ def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:
     shown = {letter: logins.split(victim)[0] for letter, victim in by_letter.items()}
     behind_urls = [letter for letter, victim in by_letter.items() if victim.startswith(("http://", "https://"))]
     headers = _by_letter("--header", urls.header, behind_urls)
-    maps = _by_letter("--map", urls.map, behind_urls)
-    requests = _by_letter("--request", urls.request, behind_urls)
+    values = {
+        name: _by_letter(f"--{name}", getattr(urls, name), behind_urls)
+        for name in ("map", "request", "cacert", "cert", "key")
+    }
     inverted = _by_letter("--inverted", [f"{letter}=" for letter in urls.inverted], behind_urls)
+    insecure = _by_letter("--insecure", [f"{letter}=" for letter in urls.insecure], behind_urls)
     named = []
     for letter, victim in by_letter.items():
-        last = [given.get(letter, [""])[-1] for given in (maps, requests)]
-        reading = Reading(last[0], last[1], letter in inverted)
+        last = {name: given.get(letter, [""])[-1] for name, given in values.items()}
+        reading = Reading(last["map"], last["request"], letter in inverted)
         require(shown[letter], reading)
-        named.append(Named(victim, tuple(headers.get(letter, ())), reading))
+        tls = Tls(last["cacert"], last["cert"], last["key"], letter in insecure)
+        named.append(Named(victim, tuple(headers.get(letter, ())), reading, verified(shown[letter], tls)))
     return named
 
 

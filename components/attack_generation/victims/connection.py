@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from content_arena.components.attack_generation.victims.addresses import URL_FORMS, shown
 from content_arena.components.attack_generation.victims.logins import Login
+from content_arena.components.attack_generation.victims.tls import Tls, advice_on, broke_off
 from content_arena.components.shared.documents import Json
 from content_arena.components.shared.errors import VictimError
 
@@ -35,20 +36,22 @@ class Connection:
         session: Sends the requests.
     """
 
-    def __init__(self, login: Login, repeats: int, longest_wait: float) -> None:
+    def __init__(self, login: Login, tls: Tls, repeats: int, longest_wait: float) -> None:
         """Connects to nothing yet.
 
         Args:
             login: Sent with every request.
+            tls: How the server is verified.
             repeats: How often a request is repeated at most.
             longest_wait: Seconds before that at most, whatever the server asks for.
         """
         import requests
+        import urllib3
         from requests.adapters import HTTPAdapter
 
         from content_arena.components.shared.busy_servers import ACCIDENTS, BusyRetry
 
-        self._login = login
+        self._login, self._tls = login, tls
         self._pauses = [min(pause, longest_wait) for pause in _PAUSES_SECONDS[:repeats]]
         self._ended = threading.Event()
         retry = BusyRetry.of(
@@ -58,6 +61,9 @@ class Connection:
         self.session.auth = login
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, HTTPAdapter(max_retries=retry))
+        if tls.insecure:
+            # Said once by whoever chose it; urllib3 would say it for every request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def post(self, url: str, body: Json) -> requests.Response:
         """An answer of 200, or of one of :data:`TOO_MUCH`.
@@ -93,15 +99,19 @@ class Connection:
         n_failed = 0
         while True:
             try:
+                # By the request and not the session: there, REQUESTS_CA_BUNDLE would count more.
                 return self.session.post(
-                    self._login.url(url), json=body, timeout=_TIMEOUT_SECONDS, allow_redirects=False
-                )
+                    self._login.url(url), json=body, timeout=_TIMEOUT_SECONDS, allow_redirects=False,
+                    verify=self._tls.verify, cert=self._tls.client,
+                )  # fmt: skip
             except requests.RequestException as error:
+                is_of_tls = isinstance(error, requests.exceptions.SSLError)
                 may_pass = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
-                may_pass = may_pass and not isinstance(error, requests.exceptions.SSLError)
+                may_pass = broke_off(error) if is_of_tls else may_pass
                 if not may_pass or n_failed == len(self._pauses) or self._ended.wait(self._pauses[n_failed]):
                     # The library's own error names the URL with its parameters, and is kept out of every log.
-                    raise VictimError(f"no answer from {url} ({type(error).__name__}): is the server up?") from None
+                    why = f": {advice_on(error)}" if is_of_tls else f" ({type(error).__name__}): is the server up?"
+                    raise VictimError(f"no answer from {url}{why}") from None
                 n_failed += 1
 
 

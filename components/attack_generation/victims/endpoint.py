@@ -20,6 +20,7 @@ from content_arena.components.attack_generation.victims.connection import (
 from content_arena.components.attack_generation.victims.dialects import Dialect, dialect
 from content_arena.components.attack_generation.victims.journal import Journal
 from content_arena.components.attack_generation.victims.logins import Login, split
+from content_arena.components.attack_generation.victims.tls import USUAL, Tls
 from content_arena.components.attack_generation.victims.values import UnreadableError, shape_of
 from content_arena.components.shared.errors import VictimError
 
@@ -51,7 +52,7 @@ class EndpointVictim:
     def __init__(
         self, url: str, threshold: float = 0.5, batch_size: int = 64,
         *, repeats: int = _REPEATS, longest_wait: float = _LONGEST_WAIT_SECONDS, login: Login | None = None,
-        speaks: Dialect | None = None, journal: Journal | None = None, inverted: bool = False,
+        tls: Tls = USUAL, speaks: Dialect | None = None, journal: Journal | None = None, inverted: bool = False,
     ) -> None:  # fmt: skip
         """Takes any of :data:`URL_FORMS`, or the URL that ``speaks`` wants; no request is made yet.
 
@@ -62,6 +63,7 @@ class EndpointVictim:
             repeats: How often a server that is too busy is asked again at most.
             longest_wait: Seconds before that at most, whatever the server asks for.
             login: Sent with every request.
+            tls: How a server behind https:// is verified.
             speaks: How it is asked and answers; KServe's protocols if None.
             journal: Answers of an earlier, unfinished battle, and where to keep those of this one.
             inverted: Whether its scores and verdicts are of benign.
@@ -82,7 +84,7 @@ class EndpointVictim:
         #: Whether every answer so far was a score of exactly 0 or 1.
         self.only_verdicts = True
         self._keeping = threading.Lock()
-        self._connection = Connection(own_login.merged(login or Login()), repeats, longest_wait)
+        self._connection = Connection(own_login.merged(login or Login()), tls, repeats, longest_wait)
 
     @property
     def threshold(self) -> float:

@@ -16,6 +16,7 @@ from content_arena.components.attack_generation.victims.dialects import dialect
 from content_arena.components.attack_generation.victims.endpoint import EndpointVictim
 from content_arena.components.attack_generation.victims.journal import Journal
 from content_arena.components.attack_generation.victims.logins import Login, split
+from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared.errors import InputError
 
 
@@ -25,11 +26,12 @@ def open_victim(
     threshold: float = 0.5,
     reading: Reading = KSERVE,
     login: Login | None = None,
+    tls: Tls | None = None,
 ) -> Victim:
     """Opens the filter that ``spec`` names.
 
-    A filter behind a URL gets the login, and keeps its answers, as the environment says (:mod:`logins`,
-    :mod:`journal`).
+    A filter behind a URL gets the login, is verified, and keeps its answers, as the environment says (:mod:`logins`,
+    :mod:`tls`, :mod:`journal`).
 
     Args:
         spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``) or a version number.
@@ -37,6 +39,7 @@ def open_victim(
         threshold: For endpoints that answer scores only.
         reading: How an endpoint is asked and read.
         login: Of an endpoint, beside the one in its URL; the environment's if None.
+        tls: How an endpoint behind https:// is verified; as the environment says if None.
 
     Raises:
         InputError: No filter has that name, or the URL has an unknown form.
@@ -48,7 +51,7 @@ def open_victim(
 
     check(spec, reading)
     if is_url(spec):
-        return _endpoint(spec, threshold, reading, login)
+        return _endpoint(spec, threshold, reading, login, tls)
     if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
@@ -93,12 +96,15 @@ def _unknown(spec: str) -> InputError:
     )
 
 
-def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None) -> EndpointVictim:
+def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None, tls: Tls | None) -> EndpointVictim:
     bare, _ = split(spec)
+    tls = Tls.from_environment() if tls is None else tls
+    tls.check()
     return EndpointVictim(
         spec,
         threshold,
         login=Login.from_environment() if login is None else login,
+        tls=tls,
         speaks=dialect(reading.mapping, reading.request, bare),
         journal=Journal.from_environment(),
         inverted=reading.inverted,

@@ -27,7 +27,12 @@ class Reply:
 
 
 @contextmanager
-def serving():
+def serving(tls=None):
+    """The server, until the block ends.
+
+    Args:
+        tls: SSLContext of a server behind https://; http:// without.
+    """
     reply = Reply()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,8 +56,10 @@ def serving():
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     serve(http)
-    reply.url = f"http://127.0.0.1:{http.server_port}"
+    reply.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{http.server_port}"
     try:
         yield reply
     finally:

@@ -7,11 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE, HEADERS_VARIABLE, QUERY_VARIABLE
+from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import console, local_runs
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution.stage_log import StageRefusedError
+from tests.components.attack_generation.certificates import Authority
 
 SECRET = "geheim-4711"
 URL = f"http://user:{SECRET}@127.0.0.1:9?key={SECRET}"
@@ -72,6 +74,7 @@ def arena(monkeypatch, tmp_path):
     def follow(pipeline, arguments, home, engine):
         run.arguments = arguments
         run.environment = {name: os.environ.get(name) for name in (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)}
+        run.tls = Tls.from_environment()
         return run.outcome()
 
     run.outcome = lambda: Finished(tmp_path / "run", n_past=2)
@@ -94,6 +97,20 @@ def test_a_login_reaches_the_stages_and_stands_nowhere_else(arena):
     assert CliRunner().invoke(app, ["battle", "--victim", URL.replace("http", "ftp")]).exit_code == 2
 
 
+def test_how_a_filter_is_verified_reaches_the_stages(arena, tmp_path, monkeypatch):
+    authority = Authority(tmp_path)
+    cert, key = authority.signed("mine")
+    monkeypatch.chdir(tmp_path)
+    result = arena(
+        "battle", "--victim", "https://127.0.0.1:9", "--cacert", "ca.pem", "--cert", "mine.pem", "--key", "mine.key"
+    )
+    assert result.exit_code == 0, result.output
+    assert arena.tls == Tls(authority.ca_file, cert, key)
+    assert arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").exit_code == 0
+    assert arena.tls == Tls(insecure=True)
+    assert "is not verified" in arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").stderr
+
+
 def test_how_a_filter_is_read_goes_into_the_settings(arena):
     arena("battle", "--victim", URL, "--map", "openai", "--inverted")
     assert arena.arguments["settings"]["attack"] == {
@@ -108,6 +125,8 @@ def test_how_a_filter_is_read_goes_into_the_settings(arena):
     [
         (["--victim", "http://h/a", "--map", "results["], "JMESPath"),
         (["--header", "A: b"], "behind a URL"),
+        (["--victim", "http://h", "--insecure"], "behind https://"),
+        (["--victim", "https://h", "--cacert", "away.pem"], "there is no file"),
         (["--victim", "http://h/v1/models"], "names no model"),
         (["--victim", "http://h", "--fail-over", "f1=0.1"], "evasion=SHARE"),
         (["--victim", "http://h", "--fail-over", "evasion=nan"], "evasion=SHARE"),
