@@ -127,7 +127,7 @@ def generate_attacks(
 
 def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Battle]) -> None:
     """Tells the user what makes a battle's figures say less than they seem to."""
-    if isinstance(victim, victims.EndpointVictim) and victim.only_verdicts:
+    if isinstance(victim, victims.AnsweringVictim) and victim.only_verdicts:
         note(
             STAGE,
             "the filter answers verdicts and no scores: an attack learns from a query only whether it got through",
