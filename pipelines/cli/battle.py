@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from content_arena.components.attack_generation.settings import (
     ANSWERS_VARIABLE,
+    FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
     Reading,
@@ -80,7 +80,7 @@ def battle(
     A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model), or with --map any service
     that scores texts.
     """
-    from content_arena.components.attack_generation.victims import logins
+    from content_arena.components.attack_generation.victims import functions, logins
     from content_arena.pipelines.execution import battles as kept_battles
 
     limit = _limit(fail_over)
@@ -96,6 +96,10 @@ def battle(
         _require_enough(search, attack.budget)
     shown = arguments["victim"]
     access = login.as_environment() | verified(shown, victim.tls).as_environment()
+    if functions.is_function(shown):
+        if runner is not Runner.SUBPROCESS:
+            raise InputError(f"{shown} is run by this Python: leave --runner {runner.value} out")
+        access[FUNCTIONS_VARIABLE] = "1"
     arguments |= {"tracking_uri": home.tracking_uri}
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
@@ -134,6 +138,8 @@ def _new(
     corpus: CorpusOptions, attack: AttackOptions, victim: VictimOptions, shown: str, settings: SettingsOption
 ) -> dict[str, Any]:
     """The arguments of a new battle; what its stages would refuse minutes later is refused at once."""
+    from content_arena.components.attack_generation.victims import opening
+
     arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
     of_attack = arguments.get("settings", {}).get("attack", {})
     reading = Reading(
@@ -145,7 +151,7 @@ def _new(
     if reading:
         said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
         arguments.setdefault("settings", {}).setdefault("attack", {}).update(said)
-    arguments["victim"] = str(Path(shown).absolute()) if Path(shown).is_dir() else shown
+    arguments["victim"] = opening.absolute(shown)
     return arguments
 
 
@@ -159,11 +165,13 @@ def _require_enough(search: str, budget: int) -> None:
 
 
 def _require_resumable(fought: Battle, shown: str) -> None:
+    from content_arena.components.attack_generation.victims import opening
+
     if fought.result is not None:
         raise InputError(f"battle {fought.name} is finished: `arena battles {fought.name}` shows it")
     if fought.arguments.get("data") == standard_input.NAME:
         raise InputError(f"battle {fought.name} read its texts from a pipe, which is gone: begin a new one")
-    if shown != fought.victim:
+    if opening.absolute(shown) != fought.victim:
         raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
 
 

@@ -111,7 +111,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="A B [C...]",
-            help="Two filters or more: champion, challenger, previous, a version, a bundle folder or a URL.",
+            help="Two filters or more: champion, challenger, previous, a version, a bundle folder, a URL, or "
+            "python:MODULE:FUNCTION or python:FILE.py:FUNCTION, whose code is run.",
         ),
     ],
     corpus: CorpusOptions,

@@ -21,7 +21,13 @@ from content_arena.pipelines.execution.home import registry_here
 class VictimOptions:
     """Options that name the filter, and say how it is asked and read."""
 
-    victim: Annotated[str, typer.Option(help=described("victim"))] = PARAMETERS["victim"].default
+    victim: Annotated[
+        str,
+        typer.Option(
+            help=f"{described('victim')} Or python:MODULE:FUNCTION or python:FILE.py:FUNCTION, whose code is run: it "
+            "takes a list of texts and returns a list of scores or verdicts."
+        ),
+    ] = PARAMETERS["victim"].default
     header: Annotated[
         list[str],
         typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from content_arena.components.attack_generation.settings import KSERVE, Reading
+from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import (
     URL_FORMS,
     is_url,
@@ -34,9 +35,10 @@ def open_victim(
     :mod:`tls`, :mod:`journal`).
 
     Args:
-        spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``) or a version number.
+        spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``), a version number, or a Python
+            function (:mod:`functions`), whose code is run.
         tracking_uri: MLflow server for aliases and versions; the environment's if None.
-        threshold: For endpoints that answer scores only.
+        threshold: For endpoints and functions that answer scores only.
         reading: How an endpoint is asked and read.
         login: Of an endpoint, beside the one in its URL; the environment's if None.
         tls: How an endpoint behind https:// is verified; as the environment says if None.
@@ -52,6 +54,8 @@ def open_victim(
     check(spec, reading)
     if is_url(spec):
         return _endpoint(spec, threshold, reading, login, tls)
+    if functions.is_function(spec):
+        return functions.FunctionVictim(spec, threshold, journal=Journal.from_environment())
     if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
@@ -64,6 +68,13 @@ def names_a_version(spec: str) -> bool:
     from content_arena.components.registry.registry import Registry
 
     return spec in Registry.ALIASES or spec.isdecimal()
+
+
+def absolute(spec: str) -> str:
+    """The name of a victim, as a stage that runs in another folder finds it."""
+    if functions.is_function(spec):
+        return functions.absolute(spec)
+    return str(Path(spec).absolute()) if not is_url(spec) and Path(spec).is_dir() else spec
 
 
 def check(spec: str, reading: Reading) -> None:
@@ -79,6 +90,9 @@ def check(spec: str, reading: Reading) -> None:
         return
     if reading:
         raise InputError(f"{shown(spec)} is no URL: --map, --request and --inverted are for a filter behind one")
+    if functions.is_function(spec):
+        functions.check(spec)
+        return
     if not names_a_version(spec) and not Path(spec).is_dir():
         raise _unknown(spec)
 
@@ -92,7 +106,7 @@ def _unknown(spec: str) -> InputError:
         )
     return InputError(
         f"no victim {shown(spec)!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, "
-        f"or a URL: {URL_FORMS}"
+        f"{functions.FORMS}, or a URL: {URL_FORMS}"
     )
 
 

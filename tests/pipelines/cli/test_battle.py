@@ -6,7 +6,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE, HEADERS_VARIABLE, QUERY_VARIABLE
+from content_arena.components.attack_generation.settings import (
+    ANSWERS_VARIABLE,
+    FUNCTIONS_VARIABLE,
+    HEADERS_VARIABLE,
+    QUERY_VARIABLE,
+)
 from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
@@ -75,6 +80,7 @@ def arena(monkeypatch, tmp_path):
         run.arguments = arguments
         run.environment = {name: os.environ.get(name) for name in (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)}
         run.tls = Tls.from_environment()
+        run.may_run_functions = os.environ.get(FUNCTIONS_VARIABLE)
         return run.outcome()
 
     run.outcome = lambda: Finished(tmp_path / "run", n_past=2)
@@ -109,6 +115,18 @@ def test_how_a_filter_is_verified_reaches_the_stages(arena, tmp_path, monkeypatc
     assert arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").exit_code == 0
     assert arena.tls == Tls(insecure=True)
     assert "is not verified" in arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").stderr
+
+
+def test_a_function_is_run_by_this_python(arena, tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text("def score(texts):\n    return [0.5] * len(texts)\n")
+    monkeypatch.chdir(tmp_path)
+    assert arena("battle", "--victim", "python:own.py:score").exit_code == 0
+    assert arena.arguments["victim"] == f"python:{tmp_path / 'own.py'}:score"
+    assert arena.may_run_functions == "1"
+    assert arena("battle", "--victim", URL).exit_code == 0
+    assert arena.may_run_functions is None
+    refused = arena("battle", "--victim", "python:own.py:score", "--runner", "docker")
+    assert (refused.exit_code, "leave --runner docker out" in refused.stderr) == (2, True)
 
 
 def test_how_a_filter_is_read_goes_into_the_settings(arena):
