@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from content_arena.components.attack_generation.settings import KSERVE, Reading
 from content_arena.components.attack_generation.victims import functions
@@ -16,9 +17,13 @@ from content_arena.components.attack_generation.victims.base import Victim
 from content_arena.components.attack_generation.victims.dialects import dialect
 from content_arena.components.attack_generation.victims.endpoint import EndpointVictim
 from content_arena.components.attack_generation.victims.journal import Journal
+from content_arena.components.attack_generation.victims.local import LocalVictim
 from content_arena.components.attack_generation.victims.logins import Login, split
 from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from content_arena.components.shared.scoring.filter import ContentFilter
 
 
 def open_victim(
@@ -31,8 +36,8 @@ def open_victim(
 ) -> Victim:
     """Opens the filter that ``spec`` names.
 
-    A filter behind a URL gets the login, is verified, and keeps its answers, as the environment says (:mod:`logins`,
-    :mod:`tls`, :mod:`journal`).
+    A filter behind a URL gets the login, and is verified, as the environment says (:mod:`logins`, :mod:`tls`). The
+    answers of any filter are kept if it says so (:mod:`journal`).
 
     Args:
         spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``), a version number, or a Python
@@ -59,8 +64,8 @@ def open_victim(
     if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
-        return ContentFilter.open(registry.download(version), version=str(version))
-    return ContentFilter.open(spec)
+        return _local(ContentFilter.open(registry.download(version), version=str(version)))
+    return _local(ContentFilter.open(spec))
 
 
 def names_a_version(spec: str) -> bool:
@@ -108,6 +113,11 @@ def _unknown(spec: str) -> InputError:
         f"no victim {shown(spec)!r}: give an alias ({', '.join(Registry.ALIASES)}), a version number, a bundle folder, "
         f"{functions.FORMS}, or a URL: {URL_FORMS}"
     )
+
+
+def _local(found: ContentFilter) -> Victim:
+    journal = Journal.from_environment(found.bundle.spec.digest)
+    return LocalVictim(found, journal) if journal.is_kept else found
 
 
 def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None, tls: Tls | None) -> EndpointVictim:

@@ -254,6 +254,17 @@ def test_a_resumed_battle_takes_a_header_for_its_own_victim(arena, tmp_path):
     assert arena.arguments["victim"] == "http://127.0.0.1:9"
 
 
+def test_a_battle_against_a_bundle_is_resumed_from_any_folder(arena, tmp_path, tiny_bundle, monkeypatch):
+    arena.outcome = dies(arena, answered=True)
+    monkeypatch.chdir(tiny_bundle.path.parent)
+    assert "`arena battle --resume" in arena("battle", "--victim", tiny_bundle.path.name).stderr
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    arena.outcome = lambda: Finished(tmp_path / "run", 1)
+    resumed = arena("battle", "--resume", listed["battle"], "--victim", tiny_bundle.path.name)
+    assert resumed.exit_code == 0, resumed.output
+    assert arena.arguments["victim"] == str(tiny_bundle.path)
+
+
 def test_a_battle_that_cannot_begin_leaves_nothing_behind(arena, monkeypatch):
     def no_engine(*_):
         raise InputError("Docker has no image")
