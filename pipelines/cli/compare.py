@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,7 @@ import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
 from content_arena.components.attack_generation.victims.tls import Tls
-from content_arena.components.shared.errors import InputError
+from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import compare_tables, console, local_runs, standard_input
 from content_arena.pipelines.cli.console import out
@@ -32,6 +32,7 @@ from content_arena.pipelines.cli.options import (
 )
 from content_arena.pipelines.cli.victims import require, verified
 from content_arena.pipelines.cli.written_texts import keeping_in
+from content_arena.pipelines.execution.comparisons import UnfinishedComparison
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ def compare(
     page: Annotated[
         Path | None, typer.Option(help="Where the page goes.", show_default="$ARENA_HOME/reports/compare-TIME.html")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a comparison of the same filters that was cut short.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare several filters: evasion, false positives on attacked benign texts, and cost; changes nothing.
@@ -131,6 +135,7 @@ def compare(
 
     Standard output has the tables, or with --json one object; an HTML page has pictures.
     """
+    from content_arena.components.attack_generation.victims import logins
     from content_arena.components.evaluation import contenders, side_by_side, side_by_side_report
 
     home = ArenaHome.from_environment()
@@ -139,19 +144,37 @@ def compare(
     strategies = _strategies(corpus.lang, given)
     prepared = _corpus(corpus, home)
     samples = contenders.texts(prepared, "all" if attack.split == "all" else "test", attack.texts, attack.seed)
-    opened = contenders.opened(named, home.tracking_uri)
+    unfinished = UnfinishedComparison(
+        home, [f"{logins.split(each.victim)[0]} {each.reading}" for each in named], resume=resume
+    )
+    opened = contenders.opened(named, home.tracking_uri, unfinished.files)
     setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed)
-    with keeping_in(home, corpus.lang, given):
+    with keeping_in(home, corpus.lang, given), _kept(unfinished):
         found = side_by_side.compare(opened, setting, console.status)
     path = page or home.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(side_by_side_report.render(found), encoding="utf-8")
+    unfinished.finish()
     if as_json:
         print(json.dumps(_answer(found, path)))
         return
     out.print(compare_tables.sides(found))
     out.print(compare_tables.pairs(found))
     out.print(f"Page: {path}", highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _kept(unfinished: UnfinishedComparison) -> Iterator[None]:
+    """Says how to go on where the block is cut short and there is something to go on from."""
+    advice = "what the filters answered is kept, the same command with --resume goes on from there"
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*stop.args, *([advice] if unfinished.has_answers else [])) from stop
+    except ArenaError as error:
+        if not unfinished.has_answers:
+            raise
+        raise ArenaError(f"{error}; {advice}") from error
 
 
 def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:

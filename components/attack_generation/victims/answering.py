@@ -26,6 +26,7 @@ class AnsweringVictim(ABC):
     Attributes:
         version: Names the filter.
         only_verdicts: Whether every answer so far was a score of exactly 0 or 1.
+        n_known: Answers so far that the journal had.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class AnsweringVictim(ABC):
         """
         self.version = version
         self.only_verdicts = True
+        self.n_known = 0
         self._fixed_threshold = threshold
         self._unflagged, self._flagged = -math.inf, math.inf
         self._batch_size = batch_size
@@ -77,6 +79,7 @@ class AnsweringVictim(ABC):
         """
         known = {text: answer for text in texts if (answer := self._journal.get(text)) is not None}
         self._check_known(known)
+        self.n_known += len(known)
         new = [text for text in texts if text not in known]
         batches = [new[i : i + self._batch_size] for i in range(0, len(new), self._batch_size)]
         for batch, answers in zip(batches, self._ask_all(batches), strict=True):

@@ -33,11 +33,11 @@ def open_victim(
     reading: Reading = KSERVE,
     login: Login | None = None,
     tls: Tls | None = None,
+    answers: Path | None = None,
 ) -> Victim:
     """Opens the filter that ``spec`` names.
 
-    A filter behind a URL gets the login, and is verified, as the environment says (:mod:`logins`, :mod:`tls`). The
-    answers of any filter are kept if it says so (:mod:`journal`).
+    A filter behind a URL gets the login, and is verified, as the environment says (:mod:`logins`, :mod:`tls`).
 
     Args:
         spec: An http(s) URL, a bundle folder, an alias of the registry (``champion``), a version number, or a Python
@@ -47,6 +47,7 @@ def open_victim(
         reading: How an endpoint is asked and read.
         login: Of an endpoint, beside the one in its URL; the environment's if None.
         tls: How an endpoint behind https:// is verified; as the environment says if None.
+        answers: File that keeps what the filter answers (:mod:`journal`); the environment's, if there is one, if None.
 
     Raises:
         InputError: No filter has that name, or the URL has an unknown form.
@@ -58,14 +59,14 @@ def open_victim(
 
     check(spec, reading)
     if is_url(spec):
-        return _endpoint(spec, threshold, reading, login, tls)
+        return _endpoint(spec, threshold, reading, login, tls, _journal(answers))
     if functions.is_function(spec):
-        return functions.FunctionVictim(spec, threshold, journal=Journal.from_environment())
+        return functions.FunctionVictim(spec, threshold, journal=_journal(answers))
     if names_a_version(spec):
         registry = Registry(tracking_uri)
         version = registry.resolve(spec)
-        return _local(ContentFilter.open(registry.download(version), version=str(version)))
-    return _local(ContentFilter.open(spec))
+        return _local(ContentFilter.open(registry.download(version), version=str(version)), answers)
+    return _local(ContentFilter.open(spec), answers)
 
 
 def names_a_version(spec: str) -> bool:
@@ -115,12 +116,18 @@ def _unknown(spec: str) -> InputError:
     )
 
 
-def _local(found: ContentFilter) -> Victim:
-    journal = Journal.from_environment(found.bundle.spec.digest)
+def _journal(answers: Path | None, model: str = "") -> Journal:
+    return Journal.from_environment(model) if answers is None else Journal(answers, model)
+
+
+def _local(found: ContentFilter, answers: Path | None) -> Victim:
+    journal = _journal(answers, found.bundle.spec.digest)
     return LocalVictim(found, journal) if journal.is_kept else found
 
 
-def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None, tls: Tls | None) -> EndpointVictim:
+def _endpoint(
+    spec: str, threshold: float, reading: Reading, login: Login | None, tls: Tls | None, journal: Journal
+) -> EndpointVictim:
     bare, _ = split(spec)
     tls = Tls.from_environment() if tls is None else tls
     tls.check()
@@ -130,6 +137,6 @@ def _endpoint(spec: str, threshold: float, reading: Reading, login: Login | None
         login=Login.from_environment() if login is None else login,
         tls=tls,
         speaks=dialect(reading.mapping, reading.request, bare),
-        journal=Journal.from_environment(),
+        journal=journal,
         inverted=reading.inverted,
     )
