@@ -138,6 +138,11 @@ _PIPELINES_REACH_IN = {
         "pipelines.cli.victims",
         "components.attack_generation.victims.opening",
     ): "an unknown filter is refused at once",
+    ("pipelines.cli.victims", "components.attack_generation.victims.tls"): "unusable certificates are refused at once",
+    ("pipelines.cli.compare", "components.attack_generation.victims.tls"): "unusable certificates are refused at once",
+    ("pipelines.cli.battle", "components.attack_generation.victims.tls"): "containers have to see the files",
+    ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "stages run in another folder",
+    ("pipelines.cli.battle", "components.attack_generation.victims.functions"): "functions are run by this Python",
     ("pipelines.cli.battle", "components.evaluation.battle_figures"): "figures of a battle, for a table",
     ("pipelines.cli.compare", "components.attack_generation.strategies"): "filters are compared in this process",
     (

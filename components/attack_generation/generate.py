@@ -15,6 +15,7 @@ from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
 from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
 from content_arena.components.attack_generation.tasks import Assignment, Shard
+from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
 from content_arena.components.attack_generation.writing.binding import (
     Reporting,
@@ -84,6 +85,8 @@ def generate_attacks(
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     if search not in SEARCHES:
         raise InputError(f"there is no search {search}; there is: {', '.join(SEARCHES)}")
+    if functions.is_function(victim):
+        functions.require_allowed()
     corpus = records.read(records.Sample, corpus_path)
     named, selection = settings.held_out_strategies, settings.selection
     chosen = held_out.resolve_for(victim, lang, seed, named, tracking_uri, selection)
@@ -127,7 +130,7 @@ def generate_attacks(
 
 def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Battle]) -> None:
     """Tells the user what makes a battle's figures say less than they seem to."""
-    if isinstance(victim, victims.EndpointVictim) and victim.only_verdicts:
+    if isinstance(victim, victims.AnsweringVictim) and victim.only_verdicts:
         note(
             STAGE,
             "the filter answers verdicts and no scores: an attack learns from a query only whether it got through",

@@ -8,12 +8,27 @@ from typing import ClassVar
 from content_arena.components.attack_generation.selection import FAMILIES, Selection
 from content_arena.components.shared.errors import InputError
 
-#: Environment of a stage that attacks a filter behind a URL: headers to send, one a line; parameters of the URL; and
-#: the file that keeps its answers, so that a battle that was cut short goes on from there.
+#: Environment of a stage that attacks a filter behind a URL: headers to send, one a line; parameters of the URL; the
+#: file that keeps its answers, so that a battle that was cut short goes on from there; and, of a filter behind https://,
+#: files with the CA, the client's certificate and its key, and 1 if the server's certificate is not verified.
 HEADERS_VARIABLE = "CONTENT_ARENA_VICTIM_HEADERS"
 QUERY_VARIABLE = "CONTENT_ARENA_VICTIM_QUERY"
 ANSWERS_VARIABLE = "CONTENT_ARENA_VICTIM_ANSWERS"
-VICTIM_VARIABLES = (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)
+CA_FILE_VARIABLE = "CONTENT_ARENA_VICTIM_CA_FILE"
+CERT_FILE_VARIABLE = "CONTENT_ARENA_VICTIM_CERT_FILE"
+KEY_FILE_VARIABLE = "CONTENT_ARENA_VICTIM_KEY_FILE"
+INSECURE_VARIABLE = "CONTENT_ARENA_VICTIM_INSECURE"
+#: Environment of a stage that may run a Python function as a victim: 1. Containers and pods do not get it.
+FUNCTIONS_VARIABLE = "CONTENT_ARENA_PYTHON_VICTIMS"
+VICTIM_VARIABLES = (
+    HEADERS_VARIABLE,
+    QUERY_VARIABLE,
+    ANSWERS_VARIABLE,
+    CA_FILE_VARIABLE,
+    CERT_FILE_VARIABLE,
+    KEY_FILE_VARIABLE,
+    INSECURE_VARIABLE,
+)
 #: How the budget is spent: "ladder" tries each strategy at rising intensity; the others look for one way past a text,
 #: and "evolving" learns from text to text what works.
 LADDER = "ladder"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import ascii_uppercase
 from typing import Literal
 
@@ -12,6 +13,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle
 from content_arena.components.attack_generation.settings import KSERVE, Reading
 from content_arena.components.attack_generation.victims import logins, open_victim
+from content_arena.components.attack_generation.victims.tls import USUAL, Tls
 from content_arena.components.evaluation.plots import MOST_SERIES
 from content_arena.components.evaluation.side_by_side import Contender
 from content_arena.components.shared import records
@@ -31,19 +33,24 @@ class Named:
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`; it may hold a login.
         headers: Of its requests, ``Name: value``.
         reading: How it is asked and read, if it is behind a URL.
+        tls: How it is verified, if it is behind https://.
     """
 
     victim: str = field(repr=False)
     headers: tuple[str, ...] = field(default=(), repr=False)
     reading: Reading = KSERVE
+    tls: Tls = USUAL
 
 
-def opened(named: Sequence[Named], tracking_uri: str | None = None) -> list[Contender]:
+def opened(
+    named: Sequence[Named], tracking_uri: str | None = None, answers: Sequence[Path] | None = None
+) -> list[Contender]:
     """Opens every filter.
 
     Args:
         named: At most as many as there are :data:`LETTERS`.
         tracking_uri: MLflow server for aliases and versions; the environment's if None.
+        answers: File of each filter that keeps its answers; they are not kept if None.
 
     Raises:
         InputError: There is no such filter, or there are too many.
@@ -53,9 +60,10 @@ def opened(named: Sequence[Named], tracking_uri: str | None = None) -> list[Cont
     if len(named) > len(LETTERS):
         raise InputError(f"{len(named)} filters are too many side by side: give at most {len(LETTERS)}")
     found = []
-    for letter, each in zip(LETTERS, named, strict=False):
+    files: Sequence[Path | None] = answers or [None] * len(named)
+    for letter, each, file in zip(LETTERS, named, files, strict=False):
         shown, login = logins.split(each.victim, each.headers)
-        victim = open_victim(shown, tracking_uri, reading=each.reading, login=login)
+        victim = open_victim(shown, tracking_uri, reading=each.reading, login=login, tls=each.tls, answers=file)
         found.append(Contender(letter, shown, victim))
     return found
 

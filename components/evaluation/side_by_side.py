@@ -25,7 +25,8 @@ from content_arena.components.attack_generation.outcomes import (
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.attack_generation.strategies import Strategy
-from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, Victim
+from content_arena.components.attack_generation.victims import AnsweringVictim, CachedVictim, EndpointVictim, Victim
+from content_arena.components.attack_generation.victims.local import LocalVictim
 from content_arena.components.attack_generation.victims.orientation import right_way_round
 from content_arena.components.attack_generation.writing.binding import (
     Reporting,
@@ -171,7 +172,7 @@ def compare(
 
 
 def _left_out(contenders: Sequence[Contender], setting: Setting) -> frozenset[str]:
-    if not all(isinstance(contender.victim, ContentFilter) for contender in contenders):
+    if not all(isinstance(contender.victim, ContentFilter | LocalVictim) for contender in contenders):
         return frozenset()
     undone = {strategy.name for strategy in setting.strategies if reach.is_undone(strategy, setting.lang)}
     # With nothing else to attack with, these are what was asked for.
@@ -199,6 +200,9 @@ def _side(fought: _Fought, samples: pd.DataFrame) -> Side:
     verdicts = _verdicts(fought, samples)
     # Answers that are known are free, so they have to be counted before.
     n_queries, seconds = fought.victim.n_queries, fought.victim.seconds
+    asked = fought.contender.victim
+    # Answers of a comparison that was cut short cost no time now.
+    is_paced = seconds > 0 and not (isinstance(asked, AnsweringVictim) and asked.n_known)
     return Side(
         name=fought.contender.name,
         given=fought.contender.given,
@@ -211,7 +215,7 @@ def _side(fought: _Fought, samples: pd.DataFrame) -> Side:
         by_budget=tuple(curve(fought.counting)),
         n_queries=n_queries,
         queries=float(caught["n_queries"].mean()) if len(caught) else None,
-        texts_per_second=n_queries / seconds if seconds > 0 else None,
+        texts_per_second=n_queries / seconds if is_paced else None,
     )
 
 

@@ -13,7 +13,7 @@ from content_arena.pipelines.cli import console, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
 from content_arena.pipelines.cli.options import AsJson, FamiliesOption, LangOption, StrategiesOption, one_of
-from content_arena.pipelines.cli.victims import VictimOptions, require
+from content_arena.pipelines.cli.victims import VictimOptions, require, verified
 from content_arena.pipelines.cli.written_texts import keeping_in
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.environment import environment
@@ -68,9 +68,10 @@ def attack(
     shown, login = logins.split(victim.victim, victim.header)
     reading = Reading(victim.map, victim.request, victim.inverted)
     require(shown, reading)
+    tls = verified(shown, victim.tls)
     given = AttackSettings(strategies=tuple(options.strategies or ()), families=tuple(options.families or ()))
     home = ArenaHome.from_environment()
-    with keeping_in(home, options.lang, given), environment(login.as_environment()):
+    with keeping_in(home, options.lang, given), environment(login.as_environment() | tls.as_environment()):
         report = one_text.attack_on(
             shown,
             text,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from content_arena.components.attack_generation.settings import (
     ANSWERS_VARIABLE,
+    FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
     Reading,
@@ -31,14 +31,13 @@ from content_arena.pipelines.cli.options import (
     described,
     one_of,
 )
-from content_arena.pipelines.cli.victims import VictimOptions, require
+from content_arena.pipelines.cli.victims import VictimOptions, require, verified
 from content_arena.pipelines.definitions.parameters import BATTLE, PARAMETERS
 from content_arena.pipelines.execution.battles import Battle
 from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
-    from content_arena.components.attack_generation.victims.logins import Login
     from content_arena.pipelines.execution.local import LocalRun
 
 _EVASION = "evasion"
@@ -81,25 +80,31 @@ def battle(
     A URL is a KServe V1 or V2 endpoint (http://host:8080 means its content-filter model), or with --map any service
     that scores texts.
     """
-    from content_arena.components.attack_generation.victims import logins
+    from content_arena.components.attack_generation.victims import functions, logins
     from content_arena.pipelines.execution import battles as kept_battles
 
     limit = _limit(fail_over)
     home = ArenaHome.from_environment()
-    shown, login = logins.split(victim.victim, victim.header)
-    if resume:
-        fought = kept_battles.find(home, resume)
+    fought = kept_battles.find(home, resume) if resume else None
+    is_named = victim.victim != PARAMETERS["victim"].default
+    shown, login = logins.split(fought.victim if fought and not is_named else victim.victim, victim.header)
+    if fought:
         _require_resumable(fought, shown)
         arguments = dict(fought.arguments)
     else:
-        fought, arguments = None, _new(corpus, attack, victim, shown, settings) | {"search": search}
+        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
         _require_enough(search, attack.budget)
     shown = arguments["victim"]
+    access = login.as_environment() | verified(shown, victim.tls).as_environment()
+    if functions.is_function(shown):
+        if runner is not Runner.SUBPROCESS:
+            raise InputError(f"{shown} is run by this Python: leave --runner {runner.value} out")
+        access[FUNCTIONS_VARIABLE] = "1"
     arguments |= {"tracking_uri": home.tracking_uri}
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
         fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
-        answer = _fight(fought, arguments | {"data": data}, login, home, runner)
+        answer = _fight(fought, arguments | {"data": data}, access, home, runner)
         fought.finish(answer)
     _show(fought.name, answer, as_json=as_json)
     if limit is not None:
@@ -133,6 +138,8 @@ def _new(
     corpus: CorpusOptions, attack: AttackOptions, victim: VictimOptions, shown: str, settings: SettingsOption
 ) -> dict[str, Any]:
     """The arguments of a new battle; what its stages would refuse minutes later is refused at once."""
+    from content_arena.components.attack_generation.victims import opening
+
     arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
     of_attack = arguments.get("settings", {}).get("attack", {})
     reading = Reading(
@@ -144,7 +151,7 @@ def _new(
     if reading:
         said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
         arguments.setdefault("settings", {}).setdefault("attack", {}).update(said)
-    arguments["victim"] = str(Path(shown).absolute()) if Path(shown).is_dir() else shown
+    arguments["victim"] = opening.absolute(shown)
     return arguments
 
 
@@ -158,28 +165,42 @@ def _require_enough(search: str, budget: int) -> None:
 
 
 def _require_resumable(fought: Battle, shown: str) -> None:
+    from content_arena.components.attack_generation.victims import opening
+
     if fought.result is not None:
         raise InputError(f"battle {fought.name} is finished: `arena battles {fought.name}` shows it")
     if fought.arguments.get("data") == standard_input.NAME:
         raise InputError(f"battle {fought.name} read its texts from a pipe, which is gone: begin a new one")
-    if shown not in (PARAMETERS["victim"].default, fought.victim):
+    if opening.absolute(shown) != fought.victim:
         raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
 
 
-def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> dict[str, Any]:
-    """Fights the battle and returns what ``--json`` answers."""
+def _fight(
+    fought: Battle, arguments: dict[str, Any], access: Mapping[str, str], home: ArenaHome, runner: Runner
+) -> dict[str, Any]:
+    """Fights the battle and returns what ``--json`` answers.
+
+    Args:
+        fought: The battle.
+        arguments: Of the pipeline.
+        access: Environment of the stages: the login, and how the filter is verified.
+        home: Where it is kept.
+        runner: What runs the stages.
+    """
+    from content_arena.components.attack_generation.victims.tls import Tls
     from content_arena.pipelines.definitions import battle as pipeline
-    from content_arena.pipelines.execution.stage_log import StageCrashedError, StageRefusedError
 
     try:
-        with environment(login.as_environment() | {ANSWERS_VARIABLE: str(fought.answers)}):
+        with environment({**access, ANSWERS_VARIABLE: str(fought.answers)}):
+            files = Tls.from_environment().files
             engine = local_runs.engine(
-                home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"]
+                home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"], *files
             )
             finished = local_runs.follow(pipeline.build(), arguments, home, engine)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(*filter(None, [*stop.args, _kept(fought)])) from stop
-    except (StageRefusedError, StageCrashedError) as error:
+    except ArenaError as error:
+        # Also one that was raised before any stage began, such as of a Docker engine that does not answer.
         advice = _kept(fought)
         raise (ArenaError(f"{error}; {advice}") if advice else error) from error
     return _answer(finished, arguments)

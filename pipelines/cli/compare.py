@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
-from content_arena.components.shared.errors import InputError
+from content_arena.components.attack_generation.victims.tls import Tls
+from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import compare_tables, console, local_runs, standard_input
 from content_arena.pipelines.cli.console import out
@@ -29,8 +30,9 @@ from content_arena.pipelines.cli.options import (
     StrategiesOption,
     one_of,
 )
-from content_arena.pipelines.cli.victims import require
+from content_arena.pipelines.cli.victims import require, verified
 from content_arena.pipelines.cli.written_texts import keeping_in
+from content_arena.pipelines.execution.comparisons import UnfinishedComparison
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
@@ -88,6 +90,20 @@ class UrlOptions:
     inverted: Annotated[
         list[str], typer.Option("--inverted", metavar="B", help="Letter of a URL whose scores are of benign.")
     ] = field(default_factory=list)
+    cacert: Annotated[
+        list[str],
+        typer.Option("--cacert", metavar="[B=]FILE", help="Certificates (PEM) of the CAs that a URL is trusted by."),
+    ] = field(default_factory=list)
+    cert: Annotated[
+        list[str],
+        typer.Option("--cert", metavar="[B=]FILE", help="Your certificate (PEM) for a URL that asks for one."),
+    ] = field(default_factory=list)
+    key: Annotated[list[str], typer.Option("--key", metavar="[B=]FILE", help="Its private key (PEM, no password).")] = (
+        field(default_factory=list)
+    )
+    insecure: Annotated[
+        list[str], typer.Option("--insecure", metavar="B", help="Letter of a URL whose certificate is not verified.")
+    ] = field(default_factory=list)
 
 
 @grouped
@@ -96,7 +112,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="A B [C...]",
-            help="Two filters or more: champion, challenger, previous, a version, a bundle folder or a URL.",
+            help="Two filters or more: champion, challenger, previous, a version, a bundle folder, a URL, or "
+            "python:MODULE:FUNCTION or python:FILE.py:FUNCTION, whose code is run.",
         ),
     ],
     corpus: CorpusOptions,
@@ -105,6 +122,9 @@ def compare(
     page: Annotated[
         Path | None, typer.Option(help="Where the page goes.", show_default="$ARENA_HOME/reports/compare-TIME.html")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a comparison of the same filters that was cut short.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare several filters: evasion, false positives on attacked benign texts, and cost; changes nothing.
@@ -115,6 +135,7 @@ def compare(
 
     Standard output has the tables, or with --json one object; an HTML page has pictures.
     """
+    from content_arena.components.attack_generation.victims import logins
     from content_arena.components.evaluation import contenders, side_by_side, side_by_side_report
 
     home = ArenaHome.from_environment()
@@ -123,19 +144,37 @@ def compare(
     strategies = _strategies(corpus.lang, given)
     prepared = _corpus(corpus, home)
     samples = contenders.texts(prepared, "all" if attack.split == "all" else "test", attack.texts, attack.seed)
-    opened = contenders.opened(named, home.tracking_uri)
+    unfinished = UnfinishedComparison(
+        home, [f"{logins.split(each.victim)[0]} {each.reading}" for each in named], resume=resume
+    )
+    opened = contenders.opened(named, home.tracking_uri, unfinished.files)
     setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed)
-    with keeping_in(home, corpus.lang, given):
+    with keeping_in(home, corpus.lang, given), _kept(unfinished):
         found = side_by_side.compare(opened, setting, console.status)
     path = page or home.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(side_by_side_report.render(found), encoding="utf-8")
+    unfinished.finish()
     if as_json:
         print(json.dumps(_answer(found, path)))
         return
     out.print(compare_tables.sides(found))
     out.print(compare_tables.pairs(found))
-    out.print(f"Page: {path}", highlight=False, soft_wrap=True, markup=False)
+    out.print(f"Page: {path}", highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _kept(unfinished: UnfinishedComparison) -> Iterator[None]:
+    """Says how to go on where the block is cut short and there is something to go on from."""
+    advice = "what the filters answered is kept, the same command with --resume goes on from there"
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*stop.args, *([advice] if unfinished.has_answers else [])) from stop
+    except ArenaError as error:
+        if not unfinished.has_answers:
+            raise
+        raise ArenaError(f"{error}; {advice}") from error
 
 
 def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:
@@ -153,15 +192,19 @@ def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:
     shown = {letter: logins.split(victim)[0] for letter, victim in by_letter.items()}
     behind_urls = [letter for letter, victim in by_letter.items() if victim.startswith(("http://", "https://"))]
     headers = _by_letter("--header", urls.header, behind_urls)
-    maps = _by_letter("--map", urls.map, behind_urls)
-    requests = _by_letter("--request", urls.request, behind_urls)
+    values = {
+        name: _by_letter(f"--{name}", getattr(urls, name), behind_urls)
+        for name in ("map", "request", "cacert", "cert", "key")
+    }
     inverted = _by_letter("--inverted", [f"{letter}=" for letter in urls.inverted], behind_urls)
+    insecure = _by_letter("--insecure", [f"{letter}=" for letter in urls.insecure], behind_urls)
     named = []
     for letter, victim in by_letter.items():
-        last = [given.get(letter, [""])[-1] for given in (maps, requests)]
-        reading = Reading(last[0], last[1], letter in inverted)
+        last = {name: given.get(letter, [""])[-1] for name, given in values.items()}
+        reading = Reading(last["map"], last["request"], letter in inverted)
         require(shown[letter], reading)
-        named.append(Named(victim, tuple(headers.get(letter, ())), reading))
+        tls = Tls(last["cacert"], last["cert"], last["key"], letter in insecure)
+        named.append(Named(victim, tuple(headers.get(letter, ())), reading, verified(shown[letter], tls)))
     return named
 
 

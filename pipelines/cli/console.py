@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+#: Names, paths and URLs of users are written as they are: `[...]` and `:name:` in them mean nothing to rich.
+out = Console(markup=False, emoji=False)
+err = Console(stderr=True, markup=False, emoji=False)
 
 
 def status(line: str) -> None:
     """Writes one line about the progress of a command, for people."""
-    err.print(line, highlight=False, soft_wrap=True, markup=False)
+    err.print(line, highlight=False, soft_wrap=True)
 
 
 def answer(document: Mapping[str, object], text: str, as_json: bool) -> None:
@@ -21,4 +22,4 @@ def answer(document: Mapping[str, object], text: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document))
     else:
-        out.print(text, highlight=False, soft_wrap=True, markup=False)
+        out.print(text, highlight=False, soft_wrap=True)

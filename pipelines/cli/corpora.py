@@ -188,7 +188,7 @@ def _print(plan: Plan, leftovers: list[Path], *, dry_run: bool, console: Console
         table.add_row("left by commands that were cut short", str(path), "removed")
 
     def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
     if table.row_count:
         console.print(table)
@@ -283,4 +283,4 @@ def _named(numbers: list[int]) -> str:
 
 
 def _say(line: str) -> None:
-    out.print(line, highlight=False, soft_wrap=True, markup=False)
+    out.print(line, highlight=False, soft_wrap=True)

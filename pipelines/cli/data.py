@@ -113,7 +113,7 @@ def check(
         print(json.dumps(_answer(prepared) | {"page": str(path)}))
     else:
         _print(prepared)
-        out.print(f"Page: {path}", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"Page: {path}", highlight=False, soft_wrap=True)
     if prepared.stops:
         raise typer.Exit(1)
 
@@ -133,11 +133,11 @@ def _print(prepared: Prepared) -> None:
         table.add_row(name, f"{n:,}", f"{n / quality.rows_read:.1%}" if quality.rows_read else "")
     out.print(table)
     for reason in prepared.stops:
-        out.print(f"Stops a run: {reason}", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"Stops a run: {reason}", highlight=False, soft_wrap=True)
     for reason in prepared.warnings:
-        out.print(f"Look at this: {reason}", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"Look at this: {reason}", highlight=False, soft_wrap=True)
     if not prepared.stops:
-        out.print(f"A run can start: `arena run --data` with {quality.n_drawn:,} texts.", highlight=False, markup=False)
+        out.print(f"A run can start: `arena run --data` with {quality.n_drawn:,} texts.", highlight=False)
 
 
 def _answer(prepared: Prepared) -> dict[str, object]:

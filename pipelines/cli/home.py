@@ -74,7 +74,7 @@ def clean(
         return
     for holding in removed:
         line = f"{decimal(holding.n_bytes):>9}  {holding.path}"
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
+        out.print(line, highlight=False, soft_wrap=True)
     freed = decimal(_size(removed))
     console.status(f"{freed} would be free" if dry_run else f"{freed} freed")
 

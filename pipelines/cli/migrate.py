@@ -175,7 +175,7 @@ def _print(found: _Migration, old: OldScores, per_day: int | None) -> None:
         table.add_row(f"{one.old:g}", f"{found.threshold:.3f} (own)", *_cells(one.at_threshold, per_day))
     out.print(table)
     for line in _lines(found, old, per_day):
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
+        out.print(line, highlight=False, soft_wrap=True)
 
 
 def _cells(comparison: Comparison, per_day: int | None) -> list[str]:

@@ -285,4 +285,4 @@ def _some(ids: Sequence[str]) -> str:
 
 
 def _say(line: str) -> None:
-    out.print(line, highlight=False, soft_wrap=True, markup=False)
+    out.print(line, highlight=False, soft_wrap=True)

@@ -37,8 +37,8 @@ def print_run(out: Console, result: Mapping[str, Any]) -> None:
     held_out, undone = (", ".join(result[key]) or "none" for key in ("held_out_strategies", "undone_strategies"))
     out.print(f"Held out of training ({result['held_out_reason']}): {held_out}", highlight=False)
     out.print(f"Undone before a model reads them, in no figure: {undone}", highlight=False)
-    verdict = "[green]promoted[/]" if result["promoted"] else "[yellow]not promoted[/]"
-    out.print(f"The challenger is {verdict}:")
+    verdict = ("promoted", "green") if result["promoted"] else ("not promoted", "yellow")
+    out.print(Text.assemble("The challenger is ", verdict, ":"))
     not_judged = [gate["reason"] for gate in result.get("gates", ()) if gate["passed"] is None]
     for reason in dict.fromkeys([*result["reasons"], *not_judged]):
         out.print(f"  {reason}", highlight=False)
@@ -55,11 +55,11 @@ def _print_refused_first(out: Console, result: Mapping[str, Any]) -> None:
     for name, value in result["metrics"]["challenger"].items():
         table.add_row(name.replace("_", " "), in_percent(name, value))
     out.print(table)
-    out.print(f"Version {version} is [yellow]refused[/], so there is no champion:")
+    out.print(Text.assemble(f"Version {version} is ", ("refused", "yellow"), ", so there is no champion:"))
     for reason in result["reasons"]:
         out.print(f"  {reason}", highlight=False)
     out.print(f"Report: {result['report']}", highlight=False, soft_wrap=True)
-    out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True, markup=False)
+    out.print(f"What to do: {ADVICE}.", highlight=False, soft_wrap=True)
 
 
 def battle_table(answer: Mapping[str, Any]) -> Table:

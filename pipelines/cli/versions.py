@@ -41,7 +41,7 @@ def status(as_json: AsJson = False) -> None:
         out.print("There is no champion: `arena run` trains the first one.")
     others = tables.others_line(registry.versions(), aliases)
     if others:
-        out.print(others, highlight=False, soft_wrap=True, markup=False)
+        out.print(others, highlight=False, soft_wrap=True)
 
 
 def promote(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
+from content_arena.components.attack_generation.victims.tls import Tls
+from content_arena.components.shared.errors import InputError
+from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.options import described
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.home import registry_here
@@ -17,7 +21,13 @@ from content_arena.pipelines.execution.home import registry_here
 class VictimOptions:
     """Options that name the filter, and say how it is asked and read."""
 
-    victim: Annotated[str, typer.Option(help=described("victim"))] = PARAMETERS["victim"].default
+    victim: Annotated[
+        str,
+        typer.Option(
+            help=f"{described('victim')} Or python:MODULE:FUNCTION or python:FILE.py:FUNCTION, whose code is run: it "
+            "takes a list of texts and returns a list of scores or verdicts."
+        ),
+    ] = PARAMETERS["victim"].default
     header: Annotated[
         list[str],
         typer.Option(
@@ -49,6 +59,58 @@ class VictimOptions:
     inverted: Annotated[
         bool, typer.Option("--inverted", help="The scores and verdicts of a URL are of benign, not of toxic.")
     ] = AttackSettings.victim_inverted
+
+    cacert: Annotated[
+        str,
+        typer.Option(
+            "--cacert",
+            metavar="FILE",
+            help="Certificates (PEM) of the CAs to trust for a filter behind https://, in place of the usual ones.",
+        ),
+    ] = Tls.ca_file
+    cert: Annotated[
+        str, typer.Option("--cert", metavar="FILE", help="Your certificate (PEM) for a filter that asks for one.")
+    ] = Tls.cert_file
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key", metavar="FILE", help="Its private key (PEM, no password).", show_default="in the file of --cert"
+        ),
+    ] = Tls.key_file
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the certificate of a filter behind https://.")
+    ] = Tls.insecure
+
+    @property
+    def tls(self) -> Tls:
+        """How the filter is verified."""
+        return Tls(self.cacert, self.cert, self.key, self.insecure)
+
+
+def verified(victim: str, tls: Tls) -> Tls:
+    """How a filter is verified, with files as a stage in another folder finds them. Warns where it is not verified.
+
+    Args:
+        victim: As it may be shown, without a login.
+        tls: As it was given.
+
+    Raises:
+        InputError: It cannot be used, or not for this filter.
+    """
+    if tls and not victim.startswith("https://"):
+        raise InputError("--cacert, --cert, --key and --insecure are for a filter behind https://")
+    found = Tls(_absolute(tls.ca_file), _absolute(tls.cert_file), _absolute(tls.key_file), tls.insecure)
+    found.check()
+    if found.insecure:
+        console.status(
+            f"the certificate of {victim} is not verified: whoever is on the way can read and change texts, logins and "
+            "answers"
+        )
+    return found
+
+
+def _absolute(name: str) -> str:
+    return str(Path(name).expanduser().absolute()) if name else ""
 
 
 def require(victim: str, reading: Reading) -> None:

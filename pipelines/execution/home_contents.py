@@ -14,7 +14,7 @@ from content_arena.components.shared.home import KEY_FILE
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.mlflow_tracking import database
 from content_arena.components.shared.mlflow_tracking.relocation import ARTIFACTS
-from content_arena.pipelines.execution import battles
+from content_arena.pipelines.execution import battles, comparisons
 from content_arena.pipelines.execution.home import PIPED_PREFIX, ArenaHome, registry_at
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _known(home: ArenaHome, now: float) -> Iterator[Holding]:
     for path in _inside(home.reports):
         yield _holding("reports", path, "the record of a decision")
     for path in _inside(home.battles):
-        yield _holding("battles", path, battles.needed_for(home, path.name))
+        yield _holding("battles", path, battles.needed_for(home, path.name) or comparisons.needed_for(path))
     for path in _inside(home.checkpoints):
         is_old = now - path.stat().st_mtime > _CHECKPOINT_LIFETIME
         yield _holding("checkpoints", path, "" if is_old else "a killed training goes on from it")

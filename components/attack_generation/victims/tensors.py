@@ -31,9 +31,10 @@ def answers_of(answer: object, n_texts: int) -> list[Answer]:
     data = {str(output.get("name")): output.get("data") for output in outputs}
     verdicts = data.get(_VERDICTS)
     scores = data.get(_SCORES, None if set(data) == {_VERDICTS} else next(iter(data.values())))
-    for values in (scores, verdicts):
-        if values is not None and (not isinstance(values, list) or len(values) not in (n_texts, 2 * n_texts)):
-            raise UnreadableError(f"{shape_of(values)} scores for {n_texts} texts")
+    # Scores may be of two classes; a verdict is one value a text.
+    for name, values, lengths in (("scores", scores, (n_texts, 2 * n_texts)), ("verdicts", verdicts, (n_texts,))):
+        if values is not None and (not isinstance(values, list) or len(values) not in lengths):
+            raise UnreadableError(f"{shape_of(values)} as {name} for {n_texts} texts")
     if isinstance(scores, list) and len(scores) == 2 * n_texts:
         scores = [of_classes(*scores[i : i + 2]) for i in range(0, len(scores), 2)]
     if scores is None and verdicts is None:
@@ -41,5 +42,5 @@ def answers_of(answer: object, n_texts: int) -> list[Answer]:
     if verdicts is None:
         return [answer_of(score) for score in scores or []]
     if scores is None:
-        return [answer_of(bool(verdict(said))) for said in verdicts]
+        return [answer_of(verdict(said)) for said in verdicts]
     return [(probability(score), verdict(said)) for score, said in zip(scores, verdicts, strict=True)]

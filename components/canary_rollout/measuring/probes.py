@@ -133,11 +133,11 @@ class PodsVictim(EndpointVictim):
             token: What the predictors know a probe by; None if they have no token.
         """
         endpoints = [endpoint(url) for url in urls]
-        super().__init__(endpoints[0], batch_size=_BATCH)
+        super().__init__(endpoints[0], batch_size=_BATCH, repeats=0)
         self._urls = itertools.cycle(endpoints)
-        self._session = session
-        self._session.headers[PROBE_HEADER] = token or _NO_TOKEN
-        self._session.hooks["response"].append(self._note)
+        self._connection.session = session
+        session.headers[PROBE_HEADER] = token or _NO_TOKEN
+        session.hooks["response"].append(self._note)
         self._idle, self._stop, self._pause_seconds = 1 / share - 1, stop or threading.Event(), pause_seconds
         self.versions: frozenset[str] = frozenset()
         self.answers = self.errors = 0

@@ -69,7 +69,7 @@ class ChatApi:
 
         self._session = requests.Session()
         self._session.auth = authorised
-        retry = BusyRetry.of(_REPEATS, longest_wait, _ACCIDENTS)
+        retry = BusyRetry.of(_REPEATS, longest_wait, broken=_ACCIDENTS, accidents=_ACCIDENTS)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=settings.at_once))
 

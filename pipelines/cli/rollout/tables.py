@@ -34,7 +34,7 @@ def follow(statuses: Iterator[Status], console: Console, print_json: Callable[[s
     describe, write = _as_json, print_json
     if not (print_json or console.is_terminal):
         # A log file cannot be redrawn, so it gets a line for each change.
-        describe, write = _as_line, partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        describe, write = _as_line, partial(console.print, highlight=False, soft_wrap=True)
     last, current = "", next(statuses)
     if current.state.phase.is_end and not print_json:
         console.print("No rollout is under way; this is the last one.")

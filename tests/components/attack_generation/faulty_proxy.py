@@ -68,7 +68,8 @@ def before(target):
         def forwarded(self, body):
             kept = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
             answer = requests.post(proxy.target + self.path, data=body, headers=kept, timeout=30)
-            return answer.status_code, {"Content-Type": answer.headers["content-type"]}, answer.content
+            type_of_content = answer.headers.get("content-type", "application/json")
+            return answer.status_code, {"Content-Type": type_of_content}, answer.content
 
         def log_message(self, *_):
             pass

@@ -1,7 +1,7 @@
 """Filters behind HTTP for tests: a server whose answers a test chooses."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.background import serve
@@ -11,7 +11,7 @@ class Reply:
     """What the server answers, and what it was asked.
 
     Attributes:
-        make: Request body to answer; bytes are sent as they are.
+        make: Request body to answer; bytes are sent as they are, and a pair is a status and an answer.
         status: HTTP status; a function of the number of requests so far, or a number.
         headers: Sent with every answer.
         paths: Asked for, with parameters.
@@ -27,7 +27,12 @@ class Reply:
 
 
 @contextmanager
-def serving():
+def serving(tls=None):
+    """The server, until the block ends.
+
+    Args:
+        tls: SSLContext of a server behind https://; http:// without.
+    """
     reply = Reply()
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,18 +42,24 @@ def serving():
             reply.asked.append(dict(self.headers))
             answer = reply.make(body)
             status = reply.status(len(reply.paths)) if callable(reply.status) else reply.status
+            if isinstance(answer, tuple):
+                status, answer = answer
             self.send_response(status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+            # Who asked may have given up.
+            with suppress(ConnectionError):
+                self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
         def log_message(self, *_):
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     serve(http)
-    reply.url = f"http://127.0.0.1:{http.server_port}"
+    reply.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{http.server_port}"
     try:
         yield reply
     finally:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from content_arena.components.attack_generation.victims import open_victim
+
 README = Path(__file__).parents[3] / "components" / "attack_generation" / "README.md"
 #: What a newcomer does after installing, in a process that finds the package.
 FIGHT = """
@@ -27,9 +29,18 @@ assert cut.perturb(text, random.Random(0), 1.0, (0, 10)).endswith(text[10:])
 """
 
 
-def block(language):
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def block(language, holds=""):
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = [block for block in blocks if holds in block]
     return found
+
+
+def test_the_example_of_a_function_is_a_victim(tmp_path):
+    path = tmp_path / "my_filter.py"
+    path.write_text(block("python", "def score"), encoding="utf-8")
+    assert open_victim(f"python:{path}:score").score(["you idiot", "hello"]).round(1).tolist() == pytest.approx(
+        [0.9, 0.1]
+    )
 
 
 @pytest.fixture
@@ -37,7 +48,7 @@ def installed(tmp_path):
     """Where pip put the README's package."""
     source, target = tmp_path / "my-strategies", tmp_path / "site"
     source.mkdir()
-    (source / "my_strategies.py").write_text(block("python"), encoding="utf-8")
+    (source / "my_strategies.py").write_text(block("python", "Strategy"), encoding="utf-8")
     (source / "pyproject.toml").write_text(block("toml"), encoding="utf-8")
     # What it is built with is here: no package index is asked.
     options = ["--quiet", "--no-index", "--no-build-isolation", "--disable-pip-version-check", "--target", target]

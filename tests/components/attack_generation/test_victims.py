@@ -8,6 +8,7 @@ import pytest
 from content_arena.components.attack_generation.victims import EndpointVictim, open_victim
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 from content_arena.components.shared.scoring.filter import ContentFilter
+from tests.components.attack_generation import faulty_proxy
 from tests.components.attack_generation.filters import serving
 
 TEXTS = ["you stupid idiot", "a nice day", "they are scum", "coffee and bread"]
@@ -60,11 +61,21 @@ def test_a_busy_server_is_asked_again_for_a_while(server, status, headers):
     assert len(server.paths) == 3 + 6
 
 
-def test_a_busy_server_that_names_no_time_is_asked_once(server):
-    server.make, server.status = lambda body: {"error": "not ready"}, 503
-    with pytest.raises(VictimError, match=r"HTTP 503 instead of scores$"):
-        EndpointVictim(server.url).score(TEXTS)
-    assert len(server.paths) == 1
+@pytest.mark.parametrize(("status", "advice"), [(500, "look at its log"), (502, "look at its log"), (503, "too busy")])
+def test_an_accident_does_not_end_a_battle_and_a_broken_server_does(server, status, advice):
+    server.status = lambda n: status if n <= 2 else 200
+    assert EndpointVictim(server.url, longest_wait=0.01).score(TEXTS).tolist() == [0.5] * 4
+    server.make, server.status = lambda body: {"error": "broken"}, status
+    with pytest.raises(VictimError, match=f"HTTP {status} .*asked 2 times more: .*{advice}"):
+        EndpointVictim(server.url, longest_wait=0.01).score(TEXTS)
+    assert len(server.paths) == 3 + 3
+
+
+def test_a_connection_that_breaks_off_is_repeated(server):
+    with faulty_proxy.before(server.url) as proxy:
+        proxy.reset("dead", lambda n: n <= 2)
+        assert EndpointVictim(proxy.url, longest_wait=0.01).score(TEXTS).tolist() == [0.5] * 4
+        assert (proxy.n_requests, proxy.n_passed) == (3, 1)
 
 
 def test_v2(server):
@@ -174,7 +185,7 @@ def test_the_threshold_is_learnt_from_the_verdicts_and_parts_them(server):
 def test_nonsense_is_a_victim_error(server, answer, status):
     server.make, server.status = lambda body: answer, status
     with pytest.raises(VictimError, match="127"):
-        EndpointVictim(server.url).score(TEXTS)
+        EndpointVictim(server.url, longest_wait=0.01).score(TEXTS)
 
 
 def test_verdicts_that_do_not_follow_the_score_are_an_error(server):
@@ -185,7 +196,7 @@ def test_verdicts_that_do_not_follow_the_score_are_an_error(server):
 
 def test_a_server_that_is_not_there():
     with pytest.raises(VictimError, match="is the server up"):
-        EndpointVictim("http://127.0.0.1:9").score(TEXTS)
+        EndpointVictim("http://127.0.0.1:9", longest_wait=0.01).score(TEXTS)
 
 
 def test_our_own_predictor_over_http_is_the_filter_itself(tiny_bundle):

@@ -91,6 +91,19 @@ def test_what_cannot_be_attacked_is_told(arena, text, victim, told):
     assert told in result.stderr
 
 
+def test_a_function(arena, tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text(
+        "def score(texts):\n    return [0.9 if 'idiot' in text else 0.2 for text in texts]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    result = arena("you idiot", "--strategies", "leet_sub", "--json", victim="python:own.py:score")
+    assert result.exit_code == 0, result.output
+    assert any(row["gets_past"] for row in json.loads(result.stdout)["attacks"])
+    (tmp_path / "own.py").write_text("def score(texts):\n    return 0.5\n")
+    result = arena("you idiot", victim="python:own.py:score")
+    assert (result.exit_code, "python:own.py:score returned something that is not scores" in result.stderr) == (2, True)
+
+
 def test_a_login_is_used_and_not_shown(arena):
     with serving() as server:
         server.make = lambda body: {"predictions": [0.9 if "idiot" in text else 0.2 for text in body["instances"]]}

@@ -6,12 +6,19 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE, HEADERS_VARIABLE, QUERY_VARIABLE
+from content_arena.components.attack_generation.settings import (
+    ANSWERS_VARIABLE,
+    FUNCTIONS_VARIABLE,
+    HEADERS_VARIABLE,
+    QUERY_VARIABLE,
+)
+from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
-from content_arena.pipelines.cli import local_runs
+from content_arena.pipelines.cli import console, local_runs
 from content_arena.pipelines.cli.app import app
 from content_arena.pipelines.execution.stage_log import StageRefusedError
+from tests.components.attack_generation.certificates import Authority
 
 SECRET = "geheim-4711"
 URL = f"http://user:{SECRET}@127.0.0.1:9?key={SECRET}"
@@ -72,6 +79,8 @@ def arena(monkeypatch, tmp_path):
     def follow(pipeline, arguments, home, engine):
         run.arguments = arguments
         run.environment = {name: os.environ.get(name) for name in (HEADERS_VARIABLE, QUERY_VARIABLE, ANSWERS_VARIABLE)}
+        run.tls = Tls.from_environment()
+        run.may_run_functions = os.environ.get(FUNCTIONS_VARIABLE)
         return run.outcome()
 
     run.outcome = lambda: Finished(tmp_path / "run", n_past=2)
@@ -94,6 +103,32 @@ def test_a_login_reaches_the_stages_and_stands_nowhere_else(arena):
     assert CliRunner().invoke(app, ["battle", "--victim", URL.replace("http", "ftp")]).exit_code == 2
 
 
+def test_how_a_filter_is_verified_reaches_the_stages(arena, tmp_path, monkeypatch):
+    authority = Authority(tmp_path)
+    cert, key = authority.signed("mine")
+    monkeypatch.chdir(tmp_path)
+    result = arena(
+        "battle", "--victim", "https://127.0.0.1:9", "--cacert", "ca.pem", "--cert", "mine.pem", "--key", "mine.key"
+    )
+    assert result.exit_code == 0, result.output
+    assert arena.tls == Tls(authority.ca_file, cert, key)
+    assert arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").exit_code == 0
+    assert arena.tls == Tls(insecure=True)
+    assert "is not verified" in arena("battle", "--victim", "https://127.0.0.1:9", "--insecure").stderr
+
+
+def test_a_function_is_run_by_this_python(arena, tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text("def score(texts):\n    return [0.5] * len(texts)\n")
+    monkeypatch.chdir(tmp_path)
+    assert arena("battle", "--victim", "python:own.py:score").exit_code == 0
+    assert arena.arguments["victim"] == f"python:{tmp_path / 'own.py'}:score"
+    assert arena.may_run_functions == "1"
+    assert arena("battle", "--victim", URL).exit_code == 0
+    assert arena.may_run_functions is None
+    refused = arena("battle", "--victim", "python:own.py:score", "--runner", "docker")
+    assert (refused.exit_code, "leave --runner docker out" in refused.stderr) == (2, True)
+
+
 def test_how_a_filter_is_read_goes_into_the_settings(arena):
     arena("battle", "--victim", URL, "--map", "openai", "--inverted")
     assert arena.arguments["settings"]["attack"] == {
@@ -108,6 +143,8 @@ def test_how_a_filter_is_read_goes_into_the_settings(arena):
     [
         (["--victim", "http://h/a", "--map", "results["], "JMESPath"),
         (["--header", "A: b"], "behind a URL"),
+        (["--victim", "http://h", "--insecure"], "behind https://"),
+        (["--victim", "https://h", "--cacert", "away.pem"], "there is no file"),
         (["--victim", "http://h/v1/models"], "names no model"),
         (["--victim", "http://h", "--fail-over", "f1=0.1"], "evasion=SHARE"),
         (["--victim", "http://h", "--fail-over", "evasion=nan"], "evasion=SHARE"),
@@ -164,6 +201,16 @@ def test_past_battles_are_listed_and_opened_again(arena):
     assert arena("battles", "nothing").exit_code == 2
 
 
+@pytest.mark.parametrize("victim", ["http://[fe80::1]:8080", "http://host/[red]/:smile:/x"])
+@pytest.mark.parametrize("search", [[], ["--search", "greedy", "--budget", "50"]])
+def test_a_victim_is_shown_as_it_is(arena, monkeypatch, victim, search):
+    monkeypatch.setattr(console.out, "width", 200)
+    shown = arena("battle", "--victim", victim, "--map", "p", *search)
+    assert shown.exit_code == 0, shown.output
+    assert victim in " ".join(shown.stdout.split())
+    assert victim in arena("battles").stdout
+
+
 def dies(arena, answered):
     def outcome():
         if answered:
@@ -194,6 +241,38 @@ def test_a_battle_that_was_cut_short_is_resumed(arena, tmp_path):
     assert json.loads(resumed.stdout)["battle"] == listed["battle"]
     again = arena("battle", "--resume", listed["battle"])
     assert "is finished" in again.stderr
+
+
+def test_a_resumed_battle_takes_a_header_for_its_own_victim(arena, tmp_path):
+    arena.outcome = dies(arena, answered=True)
+    arena("battle", "--victim", URL)
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    arena.outcome = lambda: Finished(tmp_path / "run", 1)
+    resumed = arena("battle", "--resume", listed["battle"], "--header", f"Authorization: Bearer {SECRET}")
+    assert resumed.exit_code == 0, resumed.output
+    assert arena.environment[HEADERS_VARIABLE] == f"Authorization: Bearer {SECRET}"
+    assert arena.arguments["victim"] == "http://127.0.0.1:9"
+
+
+def test_a_battle_against_a_bundle_is_resumed_from_any_folder(arena, tmp_path, tiny_bundle, monkeypatch):
+    arena.outcome = dies(arena, answered=True)
+    monkeypatch.chdir(tiny_bundle.path.parent)
+    assert "`arena battle --resume" in arena("battle", "--victim", tiny_bundle.path.name).stderr
+    (listed,) = json.loads(arena("battles", "--json").stdout)["battles"]
+    arena.outcome = lambda: Finished(tmp_path / "run", 1)
+    resumed = arena("battle", "--resume", listed["battle"], "--victim", tiny_bundle.path.name)
+    assert resumed.exit_code == 0, resumed.output
+    assert arena.arguments["victim"] == str(tiny_bundle.path)
+
+
+def test_a_battle_that_cannot_begin_leaves_nothing_behind(arena, monkeypatch):
+    def no_engine(*_):
+        raise InputError("Docker has no image")
+
+    monkeypatch.setattr(local_runs, "engine", no_engine)
+    result = arena("battle", "--victim", URL, "--runner", "docker")
+    assert (result.exit_code, "arena: Docker has no image" in result.stderr) == (2, True)
+    assert json.loads(arena("battles", "--json").stdout) == {"battles": []}
 
 
 def test_a_battle_without_an_answer_leaves_nothing_to_resume(arena):

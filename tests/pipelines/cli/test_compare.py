@@ -1,11 +1,13 @@
 """``arena compare``: filters of every kind, and what cannot be compared."""
 
 import json
+import ssl
 
 import pytest
 from typer.testing import CliRunner
 
 from content_arena.pipelines.cli.app import app
+from tests.components.attack_generation.certificates import Authority
 from tests.components.attack_generation.filters import serving
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS, make_tiny_bundle
 
@@ -69,6 +71,53 @@ def test_filters_behind_urls_are_each_read_in_their_own_way(arena, tiny_bundle):
     assert [side["given"] for side in json.loads(result.stdout)["sides"][1:]] == [first.url, f"{second.url}/score"]
     (page,) = arena.home.glob("reports/compare-*.html")
     assert SECRET not in result.stdout + result.stderr + page.read_text()
+
+
+def test_a_comparison_goes_on_where_a_filter_died(arena, tiny_bundle):
+    def answer(body):
+        return {"predictions": [float("idiot" in text) for text in body["instances"]]}
+
+    with serving() as first, serving() as second:
+        first.make = answer
+        # The first requests are those before the attacks.
+        second.make = lambda body: answer(body) if len(second.paths) < 2 else {"nothing": "of use"}
+        arguments = (first.url, second.url, tiny_bundle.path, "--json")
+        result = arena(*arguments)
+        assert result.exit_code == 2
+        assert "the same command with --resume goes on from there" in result.stderr
+        home = json.loads(CliRunner().invoke(app, ["home", "--json"]).stdout)
+        assert "`arena compare --resume` goes on with it" in json.dumps(home)
+        second.make = answer
+        n_asked = len(first.paths)
+        resumed = arena(*arguments, "--resume")
+        assert resumed.exit_code == 0, resumed.output
+        # The first filter is asked again about four texts, whether it is the same one, and about nothing else.
+        assert len(first.paths) - n_asked <= 4
+        fresh = arena(*arguments)
+        assert len(first.paths) - n_asked > 4
+        assert "no comparison of just these filters" in arena(*arguments, "--resume").stderr
+    found, anew = (
+        [side | {"texts_per_second": None} for side in json.loads(each.stdout)["sides"]] for each in (resumed, fresh)
+    )
+    assert found == anew
+    assert [side["texts_per_second"] is None for side in json.loads(resumed.stdout)["sides"][:1]] == [True]
+    assert not list(arena.home.glob("battles/*"))
+
+
+def test_filters_behind_https_are_each_verified_in_their_own_way(arena, tmp_path):
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.signed("server"))
+    with serving(tls) as first, serving(tls) as second:
+        for server in (first, second):
+            server.make = lambda body: {"predictions": [float("idiot" in text) for text in body["instances"]]}
+        result = arena(first.url, second.url, "--cacert", f"A={authority.ca_file}", "--insecure", "B", "--json")
+        assert result.exit_code == 0, result.output
+        assert f"the certificate of {second.url} is not verified" in result.stderr
+        result = arena(first.url, second.url, "--insecure", "A")
+        assert result.exit_code == 2
+        assert f"no answer from {second.url}" in result.stderr
+        assert "cannot be verified" in result.stderr
 
 
 @pytest.mark.parametrize(

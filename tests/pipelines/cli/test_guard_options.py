@@ -153,7 +153,7 @@ def test_a_failure_for_another_reason_stays_one(monkeypatch, tmp_path):
 
 def printed(write):
     out = io.StringIO()
-    write(Console(file=out, width=300))
+    write(Console(file=out, width=300, markup=False, emoji=False))
     return out.getvalue()
 
 

@@ -171,7 +171,7 @@ def test_a_filter_that_died_is_not_asked_twice_about_what_it_answered(reply, tmp
     reply.make = lambda body: {"predictions": [float(text[-1]) / 10 for text in body["instances"]]}
     reply.status = lambda n: 500 if n > 3 else 200
     with pytest.raises(VictimError, match="HTTP 500"):
-        EndpointVictim(reply.url, batch_size=2, journal=Journal(tmp_path / "a.jsonl")).score(texts)
+        EndpointVictim(reply.url, batch_size=2, longest_wait=0.01, journal=Journal(tmp_path / "a.jsonl")).score(texts)
     with (tmp_path / "a.jsonl").open("a") as file:
         file.write('{"cut off": [0.')
     reply.status = 200

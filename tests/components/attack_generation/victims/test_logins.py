@@ -11,6 +11,7 @@ from content_arena.components.attack_generation.victims import EndpointVictim, o
 from content_arena.components.attack_generation.victims.addresses import shown
 from content_arena.components.attack_generation.victims.logins import Login, split
 from content_arena.components.shared.errors import InputError, VictimError
+from tests.components.attack_generation import faulty_proxy
 
 SECRET = "geheim-4711"
 
@@ -22,7 +23,7 @@ def test_a_login_in_the_url_is_used_and_not_shown(reply):
     assert reply.paths == [f"/v1/models/theirs:predict?api_key={SECRET}"]
     assert reply.asked[0]["Authorization"] == "Basic dXNlcjpnZWhlaW0tNDcxMS9A"
     assert victim.version == f"{reply.url}/v1/models/theirs"
-    assert SECRET not in f"{victim.url}{victim.version}{victim._login!r}"
+    assert SECRET not in f"{victim.url}{victim.version}{victim._connection.session.auth!r}"
 
 
 def test_headers_come_from_the_environment_of_a_stage(reply, monkeypatch):
@@ -43,11 +44,20 @@ def test_headers_come_from_the_environment_of_a_stage(reply, monkeypatch):
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_no_error_holds_a_login(reply, status):
     reply.status = status
-    victim = EndpointVictim(reply.url.replace("http://", f"http://user:{SECRET}@") + f"/v1/models/a?api_key={SECRET}")
+    url = reply.url.replace("http://", f"http://user:{SECRET}@") + f"/v1/models/a?api_key={SECRET}"
+    victim = EndpointVictim(url, longest_wait=0.01)
     with pytest.raises(VictimError) as caught:
         victim.score(["a"])
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_no_log_holds_a_login_when_a_connection_breaks_off(reply, caplog):
+    with faulty_proxy.before(reply.url) as proxy:
+        proxy.reset("dead", lambda n: n <= 2)
+        EndpointVictim(f"{proxy.url}/v1/models/a?api_key={SECRET}", longest_wait=0.01).score(["a"])
+    assert proxy.n_requests == 3
+    assert SECRET not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def test_probes_leave_most_of_the_time_to_users(predictor):
     stop.wait = lambda seconds: waited.append(seconds) or False
     slow = victim(predictor, share=0.25, stop=stop)
     took = []
-    slow._session.hooks["response"].append(lambda response, **_: took.append(response.elapsed.total_seconds()))
+    slow._connection.session.hooks["response"].append(
+        lambda response, **_: took.append(response.elapsed.total_seconds())
+    )
     slow.score(texts(64))
     assert waited == pytest.approx([3 * seconds for seconds in took])
     assert len(waited) == 4
