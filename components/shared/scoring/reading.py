@@ -70,19 +70,21 @@ class Reading:
         return ReadText(CanonicalText(read))
 
     def _known_words(self, hidden: str) -> str:
-        """The words of an address or a handle if all of it is words that the model knows, "" otherwise.
+        """What a hidden handle or address says: the words it is made of if the model knows all of them, "" otherwise.
 
         ``@moron`` is an insult with one character before it, and only the mask would be left of it. A name that no
-        lexicon knows says nothing about the text and is not read.
+        lexicon knows says nothing about the text and is not read. Handles of several words are people's names most of
+        the time, and are not read either.
         """
         reader, words = self.reader, list[str]()
         if reader is None:
             return ""
-        hidden = _DOMAIN_ENDING.sub("", hidden.removeprefix(_MASKED_NAME))
-        for part in filter(None, _BETWEEN_WORDS.split(hidden.casefold())):
+        name = hidden.removeprefix(_MASKED_NAME)
+        may_be_several = name != hidden or "@" in hidden
+        for part in filter(None, _BETWEEN_WORDS.split(_DOMAIN_ENDING.sub("", name).casefold())):
             found = reader.read(part).split()
             # What only resembles a word is a name.
             if "".join(found) != part or any(word not in reader.lexicon for word in found):
                 return ""
             words += found
-        return " ".join(words)
+        return " ".join(words) if may_be_several or len(words) == 1 else ""

@@ -111,10 +111,11 @@ WORDS = Reader(Lexicon(dict.fromkeys(_KNOWN.split(), 5.0)))
     [
         ("you are a @idiot", "you are a @user idiot"),
         ("@Bitch please", "@user bitch please"),
-        ("@dumb_bitch", "@user dumb bitch"),
-        ("hi @dumbbitch99!", "hi @user dumb bitch!"),
+        ("hi @Idiot99!", "hi @user idiot!"),
         ("go@kill.yourself", "[email] go kill yourself"),
         ("hi @useridiot", "hi @user idiot"),
+        # Several words are the name of a person most of the time.
+        ("hi @name_bitch and @namebitch", "hi @user and @user"),
         # Who is not a word is not read, nor is what resembles one.
         ("hi @someone_else", "hi @user"),
         ("hi @idiott you", "hi @user you"),
