@@ -154,6 +154,31 @@ def opened(located: Located, expected: str | None) -> bundles.Bundle:
     return bundle
 
 
+def opened_if_other(
+    source: BundleSource, version: str, digest: str, expected: str | None = None
+) -> tuple[Located, bundles.Bundle] | None:
+    """Opens the bundle that is there now, unless it is the one in use; its model is not loaded.
+
+    Args:
+        source: Where bundles come from.
+        version: Of the bundle in use.
+        digest: SHA-256 (hex) of the bundle in use.
+        expected: SHA-256 (hex) that an operator names; None for none.
+
+    Returns:
+        None if it is the one in use.
+
+    Raises:
+        ArenaError: There is no bundle, or see :func:`opened`.
+    """
+    located = source.locate()
+    if (located.version, located.recorded) == (version, digest):
+        return None
+    bundle = opened(located, expected)
+    is_same = bundle.spec.digest == digest and located.version in (None, version)
+    return None if is_same else (located, bundle)
+
+
 def _registry() -> Registry:
     """The registry that MLFLOW_TRACKING_URI names.
 

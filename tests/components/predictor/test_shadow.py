@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from content_arena.components.predictor import startup
 from content_arena.components.predictor.scoring.judgement import Judgement
 from content_arena.components.predictor.scoring.shadow import Shadow, ShadowLimits
 from content_arena.components.predictor.server import main
@@ -151,7 +152,10 @@ def test_a_reload_renews_the_shadow_but_not_with_a_broken_bundle(
     folder.symlink_to(tiny_bundle.path)
     one = Shadow(ContentFilter(tiny_bundle, threads=1))
     before, renewal = one.version, ShadowRenewal(one, FolderSource(folder))
-    renewal.renew()
+    with monkeypatch.context() as patch:
+        # Another model in memory for nothing.
+        patch.setattr(startup, "ContentFilter", lambda *_, **__: pytest.fail("the model was loaded again"))
+        renewal.renew()
     assert one.version == before
     other, broken = make_bundle("other", bias=1.5), make_bundle("changed", bias=0.5)
     broken.model_path.write_bytes(b"")
