@@ -119,8 +119,8 @@ def _add_door_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "door",
         f"Secrets come from files and from the environment: ${API_KEYS_VARIABLE} (lines NAME=KEY), "
-        f"${PROBE_TOKEN_VARIABLE} (without it any client may send x-content-arena-probe, and is counted as a rollout's "
-        f"probe then), ${LOG_SALT_VARIABLE}.",
+        f"${PROBE_TOKEN_VARIABLE} (a rollout's probes have to hold it; without it they count as users' requests), "
+        f"${LOG_SALT_VARIABLE}.",
     )
     group.add_argument(
         "--api_keys",

@@ -192,8 +192,7 @@ def serve(
 
     After a promotion, `kill -HUP` has it take over what the alias names then; no request is lost.
 
-    Requests with the header x-content-arena-probe are not counted as users'. Set CONTENT_ARENA_PROBE_TOKEN to have that
-    for requests with this token only.
+    With CONTENT_ARENA_PROBE_TOKEN, a rollout's probes, which hold this token, are not counted as users' requests.
 
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
