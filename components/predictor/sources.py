@@ -18,8 +18,6 @@ from content_arena.components.shared.scoring import bundle as bundles
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
 
-#: Default of the option that says which SHA-256 the bundle has.
-EXPECTED_SHA256_VARIABLE = "CONTENT_ARENA_EXPECTED_SHA256"
 _IN_REGISTRY = re.compile(r"models:/content-filter(?:@([A-Za-z0-9_-]+)|/([0-9]+))")
 _ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
