@@ -291,9 +291,8 @@ SETTINGS = (
     ),
     Setting(
         "suggestions",
-        "File for the scores that Perspective's clients suggest; without it they are refused",
-        "FILE",
-        Path,
+        "Where scores go that Perspective's clients suggest: a file, or s3://bucket/folder. Else they are refused",
+        "PLACE",
         variable=SUGGESTIONS_VARIABLE,
     ),
 )
