@@ -243,6 +243,7 @@ class FilterServer(ModelServer):
         """
         super().__init__(
             http_port=port,
+            # Limits, keys and metrics are layers around HTTP, and would not hold for it: see README.md.
             enable_grpc=False,
             enable_docs_url=False,
             enable_latency_logging=False,
