@@ -89,7 +89,10 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.versions", "components.predictor.server"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.arguments"): "`arena serve` runs the server in this process",
     ("pipelines.cli.versions", "components.predictor.sources"): "`arena serve` runs the server in this process",
-    ("pipelines.cli.versions", "components.predictor.adapters.options"): "an unknown API is refused at once",
+    (
+        "pipelines.cli.server_settings",
+        "components.predictor.arguments",
+    ): "`arena serve` runs the server in this process",
     ("pipelines.cli.migrate", "components.evaluation.old_scores"): "`arena migrate` runs in this process",
     ("pipelines.cli.migrate", "components.evaluation.score_map"): "`arena migrate` runs in this process",
     (

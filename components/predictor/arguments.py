@@ -1,14 +1,20 @@
-"""The options of the server and its command line; nothing of the server is imported here."""
+"""The settings of the server, which both of its command lines take; nothing of the server is imported here.
+
+``python -m ...predictor.server``, which a container starts, and ``arena serve`` make their options of :data:`SETTINGS`.
+What a setting is called, means and is by default is written once, there.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from content_arena.components.predictor.adapters.options import NAMES, SUGGESTIONS_VARIABLE, VARIABLE
+from content_arena.components.predictor.adapters.options import NAMES, SUGGESTIONS_VARIABLE, VARIABLE, AdapterOptions
 from content_arena.components.predictor.limits import DEADLINE_SECONDS
 from content_arena.components.predictor.middleware.door import (
     API_KEYS_FILE_VARIABLE,
@@ -19,8 +25,12 @@ from content_arena.components.predictor.middleware.door import (
     PROBE_TOKEN_VARIABLE,
     DoorOptions,
 )
-from content_arena.components.predictor.sources import EXPECTED_SHA256_VARIABLE, BundleSource
 
+if TYPE_CHECKING:
+    from content_arena.components.predictor.sources import BundleSource
+
+#: Default of the option that says which SHA-256 the bundle has.
+EXPECTED_SHA256_VARIABLE = "CONTENT_ARENA_EXPECTED_SHA256"
 #: Default of the option that names a second bundle.
 SHADOW_VARIABLE = "CONTENT_ARENA_SHADOW"
 #: Default of the option that bounds the cache of scores.
@@ -50,26 +60,100 @@ class ServeOptions:
     cache: int = 0
 
 
+@dataclass(frozen=True)
+class Setting:
+    """An option of both command lines.
+
+    Attributes:
+        name: Its name, with underscores, as a command line of this module has it.
+        meaning: Its help, without the default.
+        metavar: What its value is called in the help; None for an option without a value, which is false by default.
+        read: Makes the value of what was written. Raises ValueError, which says what was wanted.
+        default: The value if nothing is written.
+        variable: Of the environment, which holds what is taken if nothing is written; None for none. An empty one is
+            none.
+    """
+
+    name: str
+    meaning: str
+    metavar: str | None
+    read: Callable[[str], Any] = str
+    default: object = None
+    variable: str | None = None
+
+    @property
+    def help(self) -> str:
+        """Its help, with the variable."""
+        return self.meaning + (f" (default: ${self.variable}, else {self._shown})" if self.variable else "")
+
+    @property
+    def _shown(self) -> str:
+        return "none" if self.default is None else str(self.default)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a command line says.
+
+    Attributes:
+        options: How the bundle is served.
+        door: Who may come in, and what is logged.
+        adapters: Which APIs are served beside KServe's.
+    """
+
+    options: ServeOptions
+    door: DoorOptions
+    adapters: AdapterOptions
+
+
+def chosen(given: Mapping[str, Any], host: str, port: int, bundle_of: Callable[[str], BundleSource]) -> Chosen:
+    """Sorts the values of a command line.
+
+    Args:
+        given: Of every setting, by name.
+        host: Address to listen on.
+        port: TCP port; 0 for any free one.
+        bundle_of: Reads where the shadow comes from.
+
+    Raises:
+        InputError: A value cannot be used.
+    """
+    from content_arena.components.predictor.sources import checked_sha256
+
+    adapters = AdapterOptions.of(given["api_adapters"], given["suggestions"])
+    options = ServeOptions(
+        host=host,
+        port=port,
+        threads=given["threads"],
+        deadline=given["deadline"],
+        expected_sha256=checked_sha256(given["expected_sha256"]),
+        shadow=bundle_of(given["shadow"]) if given["shadow"] else None,
+        cache=given["cache"],
+    )
+    door = DoorOptions(
+        api_keys=given["api_keys"],
+        key_rate=given["key_rate"],
+        key_burst=given["key_burst"],
+        log_format=given["log_format"],
+        log_text_hashes=given["log_text_hashes"],
+    )
+    return Chosen(options, door, adapters)
+
+
 def parser() -> argparse.ArgumentParser:
-    """What the command line takes."""
-    made = argparse.ArgumentParser(prog="content_arena.components.predictor.server", description="Serves a bundle.")
+    """What the command line of the container takes."""
+    made = argparse.ArgumentParser(
+        prog="content_arena.components.predictor.server",
+        description="Serves a bundle.",
+        epilog=f"Secrets come from files and from the environment: ${API_KEYS_VARIABLE} (lines NAME=KEY), "
+        f"${PROBE_TOKEN_VARIABLE} (a rollout's probes have to hold it; without it they count as users' requests), "
+        f"${LOG_SALT_VARIABLE}.",
+    )
     made.add_argument(
         "--model_dir",
         default="/mnt/models",
         help="folder of the bundle, or models:/content-filter@ALIAS or models:/content-filter/VERSION for one of the "
         "registry that $MLFLOW_TRACKING_URI names (default: %(default)s)",
-    )
-    made.add_argument(
-        "--expected_sha256",
-        default=os.environ.get(EXPECTED_SHA256_VARIABLE) or None,
-        help="SHA-256 that the bundle has to have, as the registry records it; another one is not served "
-        f"(default: ${EXPECTED_SHA256_VARIABLE}, else any)",
-    )
-    made.add_argument(
-        "--shadow",
-        default=os.environ.get(SHADOW_VARIABLE) or None,
-        help="a second bundle, given like --model_dir, that scores users' texts off the request path; its agreement is "
-        f"in the metrics (default: ${SHADOW_VARIABLE}, else none)",
     )
     made.add_argument(
         "--model_version",
@@ -85,77 +169,27 @@ def parser() -> argparse.ArgumentParser:
         "--port", "--http_port", dest="port", type=_port, default=8080, help="TCP port (default: %(default)s)"
     )
     made.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
-    made.add_argument("--threads", type=_positive, default=None, help="model sessions (default: one per CPU)")
-    made.add_argument(
-        "--deadline",
-        type=_seconds,
-        default=DEADLINE_SECONDS,
-        help="seconds until a request that is not finished is answered with 504 (default: %(default)s)",
-    )
-    made.add_argument(
-        "--cache",
-        type=_size,
-        default=os.environ.get(CACHE_VARIABLE) or 0,
-        help="windows (a text has one, a long one several) whose scores are kept for the next request that has them "
-        f"(default: ${CACHE_VARIABLE}, else 0)",
-    )
-    _add_door_options(made)
-    made.add_argument(
-        "--api_adapters",
-        default=os.environ.get(VARIABLE),
-        help=f"other APIs to serve, between commas: {', '.join(NAMES)} (default: ${VARIABLE}, else none)",
-    )
-    named = os.environ.get(SUGGESTIONS_VARIABLE)
-    made.add_argument(
-        "--suggestions",
-        type=Path,
-        default=Path(named) if named else None,
-        help=f"file for the scores that Perspective's clients suggest (default: ${SUGGESTIONS_VARIABLE}, else none)",
-    )
+    for setting in SETTINGS:
+        _add(made, setting)
     return made
 
 
-def _add_door_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "door",
-        f"Secrets come from files and from the environment: ${API_KEYS_VARIABLE} (lines NAME=KEY), "
-        f"${PROBE_TOKEN_VARIABLE} (without it any client may send x-content-arena-probe, and is counted as a rollout's "
-        f"probe then), ${LOG_SALT_VARIABLE}.",
-    )
-    group.add_argument(
-        "--api_keys",
-        type=Path,
-        default=None,
-        help="file with lines NAME=KEY, or folder with a file for each key, as a Secret is mounted (default: "
-        f"${API_KEYS_FILE_VARIABLE}). Without keys every client is served",
-    )
-    group.add_argument(
-        "--key_rate", type=float, default=None, help="requests a second for each API key (default: unlimited)"
-    )
-    group.add_argument(
-        "--key_burst", type=int, default=None, help="requests at once for each API key (default: those of a second)"
-    )
-    group.add_argument(
-        "--log_format",
-        choices=LOG_FORMATS,
-        default=os.environ.get(LOG_FORMAT_VARIABLE) or "text",
-        help=f"json: one object a line, and a line for each request (default: ${LOG_FORMAT_VARIABLE}, else text)",
-    )
-    group.add_argument(
-        "--log_text_hashes",
-        action="store_true",
-        help=f"add a hash of each text to a request's line, keyed with ${LOG_SALT_VARIABLE} (default: a random one)",
-    )
+def _add(parser: argparse.ArgumentParser, setting: Setting) -> None:
+    name = f"--{setting.name}"
+    if setting.metavar is None:
+        parser.add_argument(name, action="store_true", help=setting.help)
+        return
 
+    def read(text: str) -> object:
+        try:
+            return setting.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def door_options(options: argparse.Namespace) -> DoorOptions:
-    """What a command line says of the door."""
-    return DoorOptions(
-        api_keys=options.api_keys,
-        key_rate=options.key_rate,
-        key_burst=options.key_burst,
-        log_format=options.log_format,
-        log_text_hashes=options.log_text_hashes,
+    written = os.environ.get(setting.variable) if setting.variable else None
+    shown = "" if setting.default is None or setting.variable else " (default: %(default)s)"
+    parser.add_argument(
+        name, type=read, default=written or setting.default, metavar=setting.metavar, help=setting.help + shown
     )
 
 
@@ -166,22 +200,99 @@ def _port(text: str) -> int:
     return number
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"got {number}, wanted at least 1")
-    return number
+def _whole(least: int) -> Callable[[str], int]:
+    """Reads whole numbers from ``least`` on."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise ValueError(f"got {text}, wanted a whole number, at least {least}")
+        return number
+
+    return read
 
 
-def _size(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"got {number}, wanted at least 0")
-    return number
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"got {text}, wanted a number") from None
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"got {number}, wanted more than 0 seconds")
+        raise ValueError(f"got {text}, wanted more than 0 seconds")
     return number
+
+
+#: In the order of the help.
+SETTINGS = (
+    Setting(
+        "expected_sha256",
+        "SHA-256 that the bundle has to have, as the registry records it; another one is not served",
+        "SHA256",
+        variable=EXPECTED_SHA256_VARIABLE,
+    ),
+    Setting(
+        "shadow",
+        "A second bundle that scores users' texts off the request path, for /metrics to compare: a folder, or "
+        "models:/content-filter@ALIAS; `arena serve` takes champion, challenger, previous and a version's number too",
+        "BUNDLE",
+        variable=SHADOW_VARIABLE,
+    ),
+    Setting("threads", "Batches that are scored in parallel; one per CPU if not given", "N", _whole(1)),
+    Setting(
+        "deadline",
+        "Seconds until a request that is not finished is answered with 504",
+        "SECONDS",
+        _seconds,
+        DEADLINE_SECONDS,
+    ),
+    Setting(
+        "cache",
+        "Windows (a text has one, a long one several) whose scores are kept for the next request that has them",
+        "N",
+        _whole(0),
+        0,
+        CACHE_VARIABLE,
+    ),
+    Setting(
+        "api_keys",
+        "File with lines NAME=KEY, or folder with a file for each key, as a Secret is mounted; else "
+        f"${API_KEYS_FILE_VARIABLE}, or the lines themselves in ${API_KEYS_VARIABLE}. Without keys every client is "
+        "served",
+        "PATH",
+        Path,
+    ),
+    Setting("key_rate", "Requests a second for each API key; unlimited if not given", "N", _number),
+    Setting("key_burst", "Requests at once for each API key; those of a second if not given", "N", _whole(1)),
+    Setting(
+        "log_format",
+        "text, or json: one object a line, and a line for each request",
+        "|".join(LOG_FORMATS),
+        default="text",
+        variable=LOG_FORMAT_VARIABLE,
+    ),
+    Setting(
+        "log_text_hashes",
+        f"Add a hash of each text to a request's line, keyed with ${LOG_SALT_VARIABLE}, else with a random key",
+        None,
+        default=False,
+    ),
+    Setting(
+        "api_adapters",
+        f"Other APIs to serve as well, between commas: {', '.join(NAMES)}",
+        "A,B,C",
+        variable=VARIABLE,
+    ),
+    Setting(
+        "suggestions",
+        "Where scores go that Perspective's clients suggest: a file, or s3://bucket/folder. Else they are refused",
+        "PLACE",
+        variable=SUGGESTIONS_VARIABLE,
+    ),
+)

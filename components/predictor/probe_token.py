@@ -2,6 +2,7 @@
 
 A probe is answered like a user's request and counted apart. Whoever can send probes can hide their traffic from every
 metric, so a token tells whether a rollout sent them. It is in a Secret that the ServingRuntime and the rollout read.
+Without one, nothing is a probe.
 """
 
 from __future__ import annotations
@@ -20,16 +21,11 @@ class ProbeToken:
     """What a request's probe header has to hold."""
 
     def __init__(self, token: str | None = None) -> None:
-        """Takes the token; without one any value is accepted, from any client."""
+        """Takes the token; without one no value is accepted."""
         self._digest = hashlib.sha256(token.encode()).digest() if token else None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether there is a token."""
-        return self._digest is not None
 
     def accepts(self, value: bytes) -> bool:
         """Whether the header's value is the token; compared in constant time."""
         if self._digest is None:
-            return True
+            return False
         return len(value) <= _MAX_LENGTH and hmac.compare_digest(hashlib.sha256(value).digest(), self._digest)

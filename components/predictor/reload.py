@@ -18,7 +18,7 @@ from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.model import ContentFilterModel
 from content_arena.components.predictor.scoring.engine import Engine
 from content_arena.components.predictor.scoring.scheduler import ClosingError
-from content_arena.components.predictor.sources import BundleSource, Located, opened
+from content_arena.components.predictor.sources import BundleSource, Located, opened, opened_if_other
 from content_arena.components.shared.errors import ArenaError
 from content_arena.components.shared.library_errors import during
 from content_arena.components.shared.scoring.bundle import Bundle
@@ -66,13 +66,8 @@ class Loader:
         Raises:
             ArenaError: See :meth:`first`.
         """
-        located = self.source.locate()
-        if (located.version, located.recorded) == (serving.version, serving.digest):
-            return None
-        bundle = opened(located, self.expected)
-        if bundle.spec.digest == serving.digest and located.version in (None, serving.version):
-            return None
-        return self._engine(located, bundle)
+        found = opened_if_other(self.source, serving.version, serving.digest, self.expected)
+        return None if found is None else self._engine(*found)
 
     def _engine(self, located: Located, bundle: Bundle) -> Engine:
         return Engine(ContentFilter(bundle, located.version, self.threads), self.limits, located.alias)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from content_arena.components.predictor.adapters.options import NO_ADAPTERS, AdapterOptions
-from content_arena.components.predictor.arguments import ServeOptions, door_options, parser
+from content_arena.components.predictor.arguments import ServeOptions, chosen, parser
 from content_arena.components.predictor.hang_up import HangUp
 from content_arena.components.predictor.middleware.door import OPEN, Door
-from content_arena.components.predictor.sources import BundleSource, checked_sha256, source_of
+from content_arena.components.predictor.sources import BundleSource, source_of
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.library_errors import LibraryError, during, traceback_of
 
@@ -101,20 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         with during(f"serving {given.model_dir}"):
-            serve(
-                source_of(given.model_dir, given.model_version, given.model_alias),
-                ServeOptions(
-                    host=given.host,
-                    port=given.port,
-                    threads=given.threads,
-                    deadline=given.deadline,
-                    expected_sha256=checked_sha256(given.expected_sha256),
-                    shadow=source_of(given.shadow) if given.shadow else None,
-                    cache=given.cache,
-                ),
-                door=Door.of(door_options(given)),
-                adapters=AdapterOptions.of(given.api_adapters, given.suggestions),
-            )
+            source = source_of(given.model_dir, given.model_version, given.model_alias)
+            settings = chosen(vars(given), given.host, given.port, source_of)
+            serve(source, settings.options, door=Door.of(settings.door), adapters=settings.adapters)
     except ArenaError as error:
         if isinstance(error, LibraryError):
             print(traceback_of(error), end="", file=sys.stderr)

@@ -18,8 +18,6 @@ from content_arena.components.shared.scoring import bundle as bundles
 if TYPE_CHECKING:
     from content_arena.components.registry.registry import Registry
 
-#: Default of the option that says which SHA-256 the bundle has.
-EXPECTED_SHA256_VARIABLE = "CONTENT_ARENA_EXPECTED_SHA256"
 _IN_REGISTRY = re.compile(r"models:/content-filter(?:@([A-Za-z0-9_-]+)|/([0-9]+))")
 _ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -152,6 +150,31 @@ def opened(located: Located, expected: str | None) -> bundles.Bundle:
                 "it is not the one that was meant, and is not served"
             )
     return bundle
+
+
+def opened_if_other(
+    source: BundleSource, version: str, digest: str, expected: str | None = None
+) -> tuple[Located, bundles.Bundle] | None:
+    """Opens the bundle that is there now, unless it is the one in use; its model is not loaded.
+
+    Args:
+        source: Where bundles come from.
+        version: Of the bundle in use.
+        digest: SHA-256 (hex) of the bundle in use.
+        expected: SHA-256 (hex) that an operator names; None for none.
+
+    Returns:
+        None if it is the one in use.
+
+    Raises:
+        ArenaError: There is no bundle, or see :func:`opened`.
+    """
+    located = source.locate()
+    if (located.version, located.recorded) == (version, digest):
+        return None
+    bundle = opened(located, expected)
+    is_same = bundle.spec.digest == digest and located.version in (None, version)
+    return None if is_same else (located, bundle)
 
 
 def _registry() -> Registry:

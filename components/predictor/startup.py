@@ -11,8 +11,9 @@ from content_arena.components.predictor.model import ContentFilterModel
 from content_arena.components.predictor.reload import Loader, Reloader
 from content_arena.components.predictor.scoring.engine import Engine
 from content_arena.components.predictor.scoring.shadow import Shadow
-from content_arena.components.predictor.sources import BundleSource, opened
+from content_arena.components.predictor.sources import BundleSource, Located, opened, opened_if_other
 from content_arena.components.shared.errors import ArenaError
+from content_arena.components.shared.scoring.bundle import Bundle
 from content_arena.components.shared.scoring.filter import ContentFilter
 
 logger = logging.getLogger("kserve.content_arena")
@@ -26,7 +27,7 @@ def loaded(source: BundleSource, options: ServeOptions) -> tuple[ContentFilterMo
     """
     limits = Limits(deadline=options.deadline, cached_windows=options.cache)
     loader = Loader(source, limits, options.threads, options.expected_sha256)
-    shadow = Shadow(_shadow_filter(options.shadow)) if options.shadow else None
+    shadow = Shadow(_shadow_filter(*_opened(options.shadow))) if options.shadow else None
     try:
         model = ContentFilterModel(loader.first(), limits, shadow)
     except BaseException:
@@ -68,19 +69,22 @@ class ShadowRenewal:
         """Has the shadow score with the bundle that is there now; one that cannot be loaded is logged, and left out."""
         with self._turn:
             try:
-                content_filter = _shadow_filter(self._source)
+                found = opened_if_other(self._source, self._version, self._digest)
+                if found is None:
+                    return
+                content_filter = _shadow_filter(*found)
             except ArenaError as error:
                 logger.error("the shadow's bundle was not loaded, version %s goes on: %s", self._version, error)
                 return
-            found = (content_filter.bundle.spec.digest, content_filter.version)
-            if found == (self._digest, self._version):
-                content_filter.close()
-                return
-            self._digest, self._version = found
+            self._digest, self._version = content_filter.bundle.spec.digest, content_filter.version
             self._shadow.replace(content_filter)
 
 
-def _shadow_filter(source: BundleSource) -> ContentFilter:
+def _opened(source: BundleSource) -> tuple[Located, Bundle]:
     located = source.locate()
+    return located, opened(located, None)
+
+
+def _shadow_filter(located: Located, bundle: Bundle) -> ContentFilter:
     # One thread: a shadow takes little of the processors.
-    return ContentFilter(opened(located, None), located.version, threads=1)
+    return ContentFilter(bundle, located.version, threads=1)

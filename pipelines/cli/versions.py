@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ from content_arena.components.shared.errors import InputError, RefusedError
 from content_arena.pipelines.cli import console, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.options import AsJson
+from content_arena.pipelines.cli.server_settings import takes_server_settings
 from content_arena.pipelines.execution.home import registry_here
 
 if TYPE_CHECKING:
@@ -139,74 +139,31 @@ def _undo(registry: Registry, services: Sequence[str], previous: int, reason: st
         raise RefusedError(f"the champion stays: version {previous} is {state.summary}")
 
 
+@takes_server_settings
 def serve(
     alias: Annotated[
         str, typer.Option(help="Which version to serve: champion, challenger, previous or a version's number.")
     ] = "champion",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
-    shadow: Annotated[
-        str | None,
-        typer.Option(
-            help="A second bundle that scores users' texts off the request path, for /metrics to compare: champion, "
-            "challenger, previous, a version's number, or a bundle's folder.",
-        ),
-    ] = None,
-    deadline: Annotated[
-        float, typer.Option(min=0.001, help="Seconds until a request that is not finished is answered with 504.")
-    ] = 30.0,
-    api_keys: Annotated[
-        Path | None,
-        typer.Option(
-            help="File with lines NAME=KEY, or folder with a file for each key; else CONTENT_ARENA_API_KEYS_FILE, or "
-            "the lines themselves in CONTENT_ARENA_API_KEYS. Without keys every client is served.",
-            show_default=False,
-        ),
-    ] = None,
-    key_rate: Annotated[
-        float | None, typer.Option(help="Requests a second for each API key; unlimited if not given.")
-    ] = None,
-    key_burst: Annotated[
-        int | None, typer.Option(help="Requests at once for each API key; those of a second if not given.")
-    ] = None,
-    log_format: Annotated[
-        str, typer.Option(help="text, or json: one object a line, and a line for each request.")
-    ] = "text",
-    api_adapters: Annotated[
-        str | None,
-        typer.Option(
-            envvar="CONTENT_ARENA_API_ADAPTERS",
-            metavar="A,B,C",
-            help="Other APIs to serve as well: perspective, openai, fms.",
-        ),
-    ] = None,
-    suggestions: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="CONTENT_ARENA_SUGGESTIONS",
-            help="File that scores suggested by Perspective's clients go to; without it they are refused.",
-        ),
-    ] = None,
+    **settings: object,
 ) -> None:
     """Serve a version over KServe's V1 and V2 protocols, with health and /metrics, until Ctrl-C.
 
     After a promotion, `kill -HUP` has it take over what the alias names then; no request is lost.
 
-    Requests with the header x-content-arena-probe are not counted as users'. Set CONTENT_ARENA_PROBE_TOKEN to have that
-    for requests with this token only.
+    With CONTENT_ARENA_PROBE_TOKEN, a rollout's probes, which hold this token, are not counted as users' requests.
 
     Try: curl -d '{"instances": ["have a nice day"]}' localhost:8080/v1/models/content-filter:predict
     """
-    from content_arena.components.predictor.adapters.options import AdapterOptions
-    from content_arena.components.predictor.arguments import ServeOptions
-    from content_arena.components.predictor.middleware.door import Door, DoorOptions
-
-    adapters = AdapterOptions.of(api_adapters, suggestions)
+    from content_arena.components.predictor.arguments import chosen
+    from content_arena.components.predictor.middleware.door import Door
     from content_arena.components.predictor.server import Serving
     from content_arena.components.predictor.server import serve as serve_bundle
     from content_arena.components.predictor.sources import RegistrySource
 
-    door = Door.of(DoorOptions(api_keys, key_rate, key_burst, log_format))
+    given = chosen(settings, host, port, _bundle_source)
+    door, adapters = Door.of(given.door), given.adapters
     registry_here()
     source = RegistrySource(alias, registry_here)
 
@@ -217,10 +174,7 @@ def serve(
         if adapters.names:
             console.status(f"also under the APIs of {', '.join(adapters.names)}")
 
-    options = ServeOptions(
-        host=host, port=port, deadline=deadline, shadow=_bundle_source(shadow) if shadow is not None else None
-    )
-    serve_bundle(source, options, door=door, adapters=adapters, announce=announce)
+    serve_bundle(source, given.options, door=door, adapters=adapters, announce=announce)
 
 
 def _bundle_source(name: str) -> BundleSource:

@@ -43,6 +43,7 @@ _SECRETS = shutil.ignore_patterns(
     "arena-mlflow-admin.env",
     "arena-minio.env",
     "arena-postgresql.env",
+    "arena-probe.env",
     "arena-*.json",
 )
 

@@ -24,6 +24,7 @@ SECRETS = {
     "arena-mlflow-admin": LOGIN | {"MLFLOW_FLASK_SERVER_SECRET_KEY"},
     "arena-mlflow": LOGIN,
     "arena-mlflow-reader": LOGIN,
+    "arena-probe": {"token"},
 }
 IDENTITIES = {"arena-s3-identities": {"s3.json"}}
 EXAMPLES = {name: SECRETS[name] for name in ("arena-s3", "arena-postgresql", "arena-mlflow-admin", "arena-mlflow")}

@@ -1,7 +1,8 @@
-"""What people should know as a rollout begins: how long it takes, and whether bounds and gates agree."""
+"""What people should know as a rollout begins: how long it takes, whether bounds and gates agree, what is not set."""
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from content_arena.components.canary_rollout.controller.beginning import Rollout
 from content_arena.components.canary_rollout.controller.options import ServiceRef
 from content_arena.components.canary_rollout.controller.registry import RolloutRegistry
 from content_arena.components.canary_rollout.kube.client import RolloutClient
-from content_arena.components.canary_rollout.measuring.config import MeasuringConfig
+from content_arena.components.canary_rollout.measuring.config import PROBE_TOKEN_VARIABLE, MeasuringConfig
 from content_arena.components.canary_rollout.measuring.endpoints import variants
 from content_arena.components.canary_rollout.plan.forecast import Forecast
 from content_arena.components.canary_rollout.plan.state import Stable
@@ -65,6 +66,8 @@ def outlook(scene: Scene, registry: RolloutRegistry, request: RolloutRequest, co
         lines += gates.compared(bounds, version, registry.gate_figures(version))
     except RegistryError as error:
         lines.append(f"the bounds are not compared with the gates of version {version}: {error}")
+    if not os.environ.get(PROBE_TOKEN_VARIABLE):
+        lines.append(f"{PROBE_TOKEN_VARIABLE} is not set: only predictors of version 0.1.0 can be measured without it")
     return Outlook(forecast, tuple(lines))
 
 

@@ -86,7 +86,7 @@ class Prober:
             pods: Returns the pods that a label selector matches.
             transport: How a pod is accessed; by its address if None.
             timing: How often and how fast probes are sent.
-            token: What the predictors know a probe by; None if they have no token.
+            token: What the predictors know a probe by; None for those of version 0.1.0, which need none.
             start: Runs work in the background; in a thread if None.
         """
         self._make_probe_set, self._pods, self._transport = probe_set, pods, transport or PodAddresses()

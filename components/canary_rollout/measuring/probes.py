@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 #: The predictor does not count a request with this header as a user's, if it holds the token that the predictor has.
 #: The answer to a request with another one has the header with the second value.
 PROBE_HEADER, _REFUSED = "x-content-arena-probe", "refused"
-#: Of a predictor without a token, which accepts any value.
+#: Sent without a token: a predictor refuses it, and one of version 0.1.0 accepts any value.
 _NO_TOKEN = "true"  # noqa: S105
 _COUNTED_AS_USERS = (
-    "the predictor would count the probes as users' requests: set CONTENT_ARENA_PROBE_TOKEN to the token that it has, "
-    "which the Secret arena-probe has"
+    "the predictor would count the probes as users' requests: make the Secret arena-probe before its pods start, and "
+    "set CONTENT_ARENA_PROBE_TOKEN to the token in it"
 )
 #: Texts in a request. Few, because a user's request may have to wait for it.
 _BATCH = 16
@@ -130,7 +130,7 @@ class PodsVictim(EndpointVictim):
             share: Largest part of the time spent on requests. The rest is left to users.
             stop: Once it is set, no more requests are sent.
             pause_seconds: Pause before a request that was answered with 5xx is repeated.
-            token: What the predictors know a probe by; None if they have no token.
+            token: What the predictors know a probe by; None for those of version 0.1.0, which need none.
         """
         endpoints = [endpoint(url) for url in urls]
         super().__init__(endpoints[0], batch_size=_BATCH, repeats=0)

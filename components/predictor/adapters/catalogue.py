@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -14,7 +13,7 @@ from content_arena.components.predictor.adapters import detectors, moderations, 
 from content_arena.components.predictor.adapters.answers import AdapterError, ErrorForm, ErrorForms, refuse
 from content_arena.components.predictor.adapters.options import AdapterOptions
 from content_arena.components.predictor.adapters.scoring import Scorer
-from content_arena.components.predictor.adapters.suggestions import SuggestionFile
+from content_arena.components.predictor.adapters.suggestions import suggestions_at
 from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Adapters:
         """Makes them.
 
         Raises:
-            InputError: The file for suggestions cannot be written.
+            InputError: Suggestions cannot be kept where they are to be.
         """
         every = _every(options.suggestions)
         self.chosen = [every[name] for name in options.names]
@@ -70,13 +69,13 @@ class Adapters:
             app.add_middleware(ErrorForms, forms=forms)
 
 
-def _every(suggestions: Path | None) -> Mapping[str, Adapter]:
-    file = SuggestionFile(suggestions) if suggestions else None
+def _every(suggestions: str | None) -> Mapping[str, Adapter]:
+    kept = suggestions_at(suggestions) if suggestions else None
     return {
         "perspective": Adapter(
             perspective.PATHS,
             perspective_messages.error_body,
-            partial(perspective.register, suggestions=file),
+            partial(perspective.register, suggestions=kept),
             perspective.key_of,
         ),
         "openai": Adapter(moderations.PATHS, moderations.error_body, moderations.register),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from content_arena.components.shared.errors import InputError
 
 #: Default of the option that turns adapters on.
 VARIABLE = "CONTENT_ARENA_API_ADAPTERS"
-#: Default of the option that names the file for suggested scores.
+#: Default of the option that names where suggested scores go.
 SUGGESTIONS_VARIABLE = "CONTENT_ARENA_SUGGESTIONS"
 NAMES = ("perspective", "openai", "fms")
 
@@ -21,25 +20,25 @@ class AdapterOptions:
 
     Attributes:
         names: Of the adapters.
-        suggestions: File that suggested scores are appended to; they are refused if None.
+        suggestions: File that suggested scores are appended to, or ``s3://bucket/folder``; they are refused if None.
     """
 
     names: tuple[str, ...] = ()
-    suggestions: Path | None = None
+    suggestions: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses what has no meaning.
 
         Raises:
-            InputError: An unknown name, or a file for suggestions without an API that takes them.
+            InputError: An unknown name, or a place for suggestions without an API that takes them.
         """
         if unknown := [name for name in self.names if name not in NAMES]:
             raise InputError(f"no API adapter {', '.join(unknown)}: there are {', '.join(NAMES)}")
         if self.suggestions and "perspective" not in self.names:
-            raise InputError("a file for suggestions is of use with the API adapter perspective alone")
+            raise InputError("a place for suggestions is of use with the API adapter perspective alone")
 
     @classmethod
-    def of(cls, names: str | None, suggestions: Path | None) -> Self:
+    def of(cls, names: str | None, suggestions: str | None) -> Self:
         """Reads the options.
 
         Args:

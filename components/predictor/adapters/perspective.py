@@ -28,7 +28,11 @@ from content_arena.components.predictor.adapters.perspective_messages import (
     read_suggestion,
 )
 from content_arena.components.predictor.adapters.scoring import Scored, Scorer
-from content_arena.components.predictor.adapters.suggestions import SuggestionFile, SuggestionsFullError
+from content_arena.components.predictor.adapters.suggestions import (
+    Suggestions,
+    SuggestionsFullError,
+    SuggestionsUnavailableError,
+)
 from content_arena.components.predictor.protocol import RequestError
 
 if TYPE_CHECKING:
@@ -46,8 +50,8 @@ def key_of(scope: Scope) -> str | None:
     return next((value.decode("latin-1") for name, value in headers if name == b"x-goog-api-key"), None)
 
 
-def register(app: FastAPI, scorer: Scorer, suggestions: SuggestionFile | None) -> None:
-    """Adds the API to ``app``; without a file for suggestions they are refused."""
+def register(app: FastAPI, scorer: Scorer, suggestions: Suggestions | None) -> None:
+    """Adds the API to ``app``; without a place for suggestions they are refused."""
     api = _Perspective(scorer, suggestions)
     analyze, suggest, discover = PATHS
     app.add_api_route(analyze, api.analyze, methods=["POST"], response_model=None)
@@ -56,7 +60,7 @@ def register(app: FastAPI, scorer: Scorer, suggestions: SuggestionFile | None) -
 
 
 class _Perspective:
-    def __init__(self, scorer: Scorer, suggestions: SuggestionFile | None) -> None:
+    def __init__(self, scorer: Scorer, suggestions: Suggestions | None) -> None:
         self._scorer = scorer
         self._suggestions = suggestions
 
@@ -122,13 +126,16 @@ class _Perspective:
 
     async def _store(self, suggestion: Suggestion) -> None:
         if self._suggestions is None:
-            text = "suggestions are not kept here: start the server with --suggestions FILE, or send doNotStore"
+            text = "suggestions are not kept here: start the server with --suggestions, or send doNotStore"
             raise invalid(text)
         try:
             await asyncio.to_thread(self._suggestions.append, self._record(suggestion))
         except SuggestionsFullError:
             status = HTTPStatus.TOO_MANY_REQUESTS
             raise AdapterError(status, error_body(status, "there is no room for this suggestion")) from None
+        except SuggestionsUnavailableError:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            raise AdapterError(status, error_body(status, "suggestions cannot be stored now")) from None
 
     def _record(self, suggestion: Suggestion) -> dict[str, object]:
         summary = suggestion.scores.get(TOXICITY, {}).get("summaryScore")

@@ -44,7 +44,6 @@ class AccessMiddleware:
         keys: ApiKeys,
         model_name: str,
         rate: Rate | None = None,
-        admits_probes: bool = False,
         key_finders: Mapping[str, KeyFinder] = MappingProxyType({}),
     ) -> None:
         """Wraps ``app``.
@@ -54,14 +53,12 @@ class AccessMiddleware:
             keys: Who may come in.
             model_name: Its readiness is asked for without a key.
             rate: How many requests each key may send; unlimited if None.
-            admits_probes: Whether a probe needs no key: only where probes have a token.
             key_finders: By path, for a request that has no key in the usual headers. Refusals have the form of KServe's
                 errors there too; an outer layer may give them another.
         """
         self._app = app
         self._keys = keys
         self._limiter = RateLimiter(rate) if rate else None
-        self._admits_probes = admits_probes
         self._key_finders = dict(key_finders)
         self._open = _OPEN | {f"/v1/models/{model_name}", f"/v2/models/{model_name}/ready"}
 
@@ -71,7 +68,7 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         facts = facts_of(scope)
-        if self._admits_probes and facts is not None and facts.is_probe:
+        if facts is not None and facts.is_probe:  # It has the rollout's token.
             facts.key = ROLLOUT
             await self._app(scope, receive, send)
             return

@@ -48,7 +48,7 @@ class Door:
     Attributes:
         keys: Who may come in; everybody if None.
         rate: How many requests each key may send; unlimited if None.
-        probe_token: What a rollout's probes hold; any value if None.
+        probe_token: What a rollout's probes hold; nothing is a probe if None.
         logs_json: Whether lines are JSON, with one for each request.
         log_text_hashes: See :class:`DoorOptions`.
         log_salt: Key of these hashes; drawn if None.
@@ -99,7 +99,7 @@ class Door:
         probes = "probes of a rollout need its token"
         if not self.probe_token:
             probes = (
-                "any client may send x-content-arena-probe, and is not counted as a user then: "
+                "probes of a rollout are counted as users' requests: "
                 f"set {PROBE_TOKEN_VARIABLE} to a token that the rollout has too"
             )
         return [who, probes]

@@ -76,7 +76,7 @@ class TrafficMiddleware:
         Args:
             app: The next layer.
             version: Of the model that is served now; it goes into every label set of a request that came to no model.
-            probe_token: What a probe has to hold; any value if None.
+            probe_token: What a probe has to hold; nothing is a probe if None.
             log: Where a line for each request goes; nowhere if None.
         """
         self._app = app

@@ -176,20 +176,20 @@ class _FilterREST(RESTServer):
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
         app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
         door = self._door
-        probe_token = ProbeToken(door.probe_token)
         if door.keys:
             app.add_middleware(
                 AccessMiddleware,
                 keys=door.keys,
                 model_name=self._model.name,
                 rate=door.rate,
-                admits_probes=probe_token.is_set,
                 key_finders=self._adapters.key_finders,
             )
         # Outside of the layer that asks for keys: its refusals get each API's form too.
         self._adapters.add_layer(app)
         log = RequestLog(hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
-        app.add_middleware(TrafficMiddleware, version=lambda: self._model.version, probe_token=probe_token, log=log)
+        app.add_middleware(
+            TrafficMiddleware, version=lambda: self._model.version, probe_token=ProbeToken(door.probe_token), log=log
+        )
         # Outside of all: what it delays is over, and has been counted and measured.
         app.add_middleware(TarpitMiddleware)
 
@@ -243,6 +243,7 @@ class FilterServer(ModelServer):
         """
         super().__init__(
             http_port=port,
+            # Limits, keys and metrics are layers around HTTP, and would not hold for it: see README.md.
             enable_grpc=False,
             enable_docs_url=False,
             enable_latency_logging=False,

@@ -201,6 +201,7 @@ def _load_session(bundle: bundles.Bundle) -> InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
+        # CUDA has no kernel for the integer products of a bundle; see the README of predictor.
         return ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
     except (
         state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NoSuchFile,

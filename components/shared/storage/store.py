@@ -103,10 +103,22 @@ class Store:
         Raises:
             StoreError: The server does not answer or refuses.
         """
+        self.put_bytes(uri, target.encode(), "text/plain")
+
+    def put_bytes(self, uri: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Stores one object.
+
+        Args:
+            uri: ``s3://bucket/key``.
+            data: Its content.
+            content_type: What it is.
+
+        Raises:
+            StoreError: The server does not answer or refuses.
+        """
         bucket, key = _parse(uri)
-        data = target.encode()
         try:
-            self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type="text/plain")
+            self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type=content_type)
         except failures() as error:
             raise explained(error, uri) from error
 
@@ -250,6 +262,15 @@ def _parse(uri: str) -> tuple[str, str]:
     if url.scheme != "s3" or not url.netloc or not key:
         raise InputError(f"{uri!r} is no address in object storage: give s3://bucket/folder")
     return url.netloc, key
+
+
+def check_address(uri: str) -> None:
+    """Refuses what is no address of a folder or an object.
+
+    Raises:
+        InputError: With what it has to look like.
+    """
+    _parse(uri)
 
 
 def failures() -> tuple[type[Exception], ...]:

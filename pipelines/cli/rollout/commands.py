@@ -87,7 +87,7 @@ def start(
     The challenger gets to the next step only by a pass over the whole bake. A fail rolls it back at once. If nothing is
     wrong with it, but a node is full for example, it is withdrawn, and may be rolled out again. The rollout waits for
     an approval after too many inconclusive judgements, after an edit by another person, and when the cluster refuses
-    something. Set CONTENT_ARENA_PROBE_TOKEN if the predictors have a token for probes (Secret arena-probe).
+    something. Set CONTENT_ARENA_PROBE_TOKEN to the token that the predictors know probes by (Secret arena-probe).
 
     Try: arena rollout start 3 --dry-run
     """

@@ -15,6 +15,9 @@ import pytest
 import requests
 
 MODULE = "content_arena.components.predictor.server"
+#: Environment of a server that knows a rollout's probes.
+PROBE_TOKEN = "token-of-the-probes"
+KNOWS_PROBES = {"CONTENT_ARENA_PROBE_TOKEN": PROBE_TOKEN}
 SLOW = "tests.components.predictor.slow_server"
 _SERVING = re.compile(r"serving content-filter .* on http://\S+:(\d+)")
 

@@ -117,7 +117,7 @@ def test_options_without_effect_are_refused(options, environment, words):
 
 def test_a_door_that_is_open_says_so():
     assert "every client is served" in Door().described()[0]
-    assert "any client may send x-content-arena-probe" in Door().described()[1]
+    assert "probes of a rollout are counted as users' requests" in Door().described()[1]
 
 
 def status_at(path, query):

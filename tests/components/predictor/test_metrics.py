@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from .conftest import running
+from .conftest import KNOWS_PROBES, PROBE_TOKEN, running
 
 REQUESTS = "content_arena_api_requests_total"
 V1 = "/v1/models/{model_name}:predict"
@@ -13,7 +13,8 @@ V1 = "/v1/models/{model_name}:predict"
 
 @pytest.fixture(scope="module")
 def fresh(tiny_bundle):
-    with running(tiny_bundle.path, "--model_version", "42", "--model_alias", "challenger") as server:
+    arguments = ("--model_version", "42", "--model_alias", "challenger")
+    with running(tiny_bundle.path, *arguments, environment=KNOWS_PROBES) as server:
         yield server
 
 
@@ -57,12 +58,23 @@ def test_score_histogram_has_20_equal_buckets(fresh):
     assert samples['content_arena_model_score_bucket{le="0.5",model_version="42"}'] == 2
 
 
-def test_a_rollouts_probes_are_not_counted_as_users_traffic(fresh):
-    def users(samples):
-        counted = ("content_arena_api", "content_arena_model_f", "content_arena_model_s", "content_arena_model_i")
-        return {name: value for name, value in samples.items() if name.startswith(counted) and "/metrics" not in name}
+def users(samples):
+    counted = ("content_arena_api", "content_arena_model_f", "content_arena_model_s", "content_arena_model_i")
+    return {name: value for name, value in samples.items() if name.startswith(counted) and "/metrics" not in name}
 
-    probe = {"x-content-arena-probe": "true"}
+
+def test_without_a_token_nobody_hides_traffic_from_the_metrics(server):
+    probe, scored = {"x-content-arena-probe": "true"}, 'content_arena_model_score_count{model_version="7"}'
+    before = server.metrics()
+    answer = server.predict(json={"instances": ["you idiot"]}, headers=probe)
+    assert (answer.status_code, answer.headers["x-content-arena-probe"]) == (200, "refused")
+    after = server.metrics()
+    assert after[scored] == before.get(scored, 0) + 1
+    assert not any(name.startswith("content_arena_probe_requests_total") for name in after)
+
+
+def test_a_rollouts_probes_are_not_counted_as_users_traffic(fresh):
+    probe = {"x-content-arena-probe": PROBE_TOKEN}
     before = users(fresh.metrics())
     assert fresh.predict(json={"instances": ["you idiot"]}, headers=probe).json()["predictions"][0]["is_toxic"]
     tensor = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["nice day"]}

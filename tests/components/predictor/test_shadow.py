@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from content_arena.components.predictor import startup
 from content_arena.components.predictor.scoring.judgement import Judgement
 from content_arena.components.predictor.scoring.shadow import Shadow, ShadowLimits
 from content_arena.components.predictor.server import main
@@ -15,7 +16,7 @@ from content_arena.components.predictor.sources import FolderSource
 from content_arena.components.predictor.startup import ShadowRenewal
 from content_arena.components.shared.scoring.filter import ContentFilter
 
-from .conftest import running
+from .conftest import KNOWS_PROBES, PROBE_TOKEN, running
 from .test_limits import wait_for
 from .test_model import BrokenFilter, HeldFilter
 
@@ -121,9 +122,11 @@ def test_while_requests_wait_it_works_a_tenth_of_the_time(shadow, monkeypatch):
 
 def test_users_texts_are_scored_twice_and_probes_once(tiny_bundle, make_bundle):
     shadow = make_bundle("shadow", bias=9.0)  # It calls everything toxic.
-    with running(tiny_bundle.path, "--model_version", "7", "--shadow", str(shadow.path)) as server:
+    with running(
+        tiny_bundle.path, "--model_version", "7", "--shadow", str(shadow.path), environment=KNOWS_PROBES
+    ) as server:
         assert server.predict(json={"instances": ["you idiot", "nice day"]}).ok
-        assert server.predict(json={"instances": [SECRET]}, headers={"x-content-arena-probe": "true"}).ok
+        assert server.predict(json={"instances": [SECRET]}, headers={"x-content-arena-probe": PROBE_TOKEN}).ok
         version = f"sha-{shadow.spec.digest[:12]}"
         labels = f'model_version="7",shadow_is_toxic="true",shadow_version="{version}"'
         name = 'content_arena_shadow_verdicts_total{is_toxic="%s",%s}'
@@ -151,7 +154,10 @@ def test_a_reload_renews_the_shadow_but_not_with_a_broken_bundle(
     folder.symlink_to(tiny_bundle.path)
     one = Shadow(ContentFilter(tiny_bundle, threads=1))
     before, renewal = one.version, ShadowRenewal(one, FolderSource(folder))
-    renewal.renew()
+    with monkeypatch.context() as patch:
+        # Another model in memory for nothing.
+        patch.setattr(startup, "ContentFilter", lambda *_, **__: pytest.fail("the model was loaded again"))
+        renewal.renew()
     assert one.version == before
     other, broken = make_bundle("other", bias=1.5), make_bundle("changed", bias=0.5)
     broken.model_path.write_bytes(b"")

@@ -58,7 +58,17 @@ def test_the_time_and_a_step_that_starves_are_said(mode):
     assert found.lines[2].startswith("the registry has no gates of version 2")
 
 
-def test_what_can_not_be_told_is_said_and_no_error(mode):
+@pytest.mark.parametrize("token", ["", "token-of-the-probes"])
+def test_a_missing_token_for_probes_is_said_before_anything_begins(mode, monkeypatch, token):
+    monkeypatch.setenv("CONTENT_ARENA_PROBE_TOKEN", token)
+    said = " ".join(looked(Bench(mode)).lines)
+    assert ("CONTENT_ARENA_PROBE_TOKEN is not set" in said) == (not token)
+    assert "token-of-the-probes" not in said
+
+
+def test_what_can_not_be_told_is_said_and_no_error(mode, monkeypatch):
+    monkeypatch.delenv("CONTENT_ARENA_PROBE_TOKEN", raising=False)
+
     class Away(Aliases):
         def gate_figures(self, version):
             raise RegistryError("the registry does not answer")
@@ -68,6 +78,7 @@ def test_what_can_not_be_told_is_said_and_no_error(mode):
     assert found.lines == (
         "how long it takes is not known: no pod of the champion is ready",
         "the bounds are not compared with the gates of version 2: the registry does not answer",
+        "CONTENT_ARENA_PROBE_TOKEN is not set: only predictors of version 0.1.0 can be measured without it",
     )
 
 

@@ -3,6 +3,7 @@
 import itertools
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -28,12 +29,14 @@ from tests.components.canary_rollout.variants_under_test import (
     corpus,
     view,
 )
-from tests.components.predictor.conftest import running
+from tests.components.predictor import conftest as predictors
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 #: The tiny model knows whole words only, so every misspelt one evades it. Only differences between versions matter.
 #: The margins fit 40 texts: smaller differences are not significant on so few.
 LIMITS = Limits(evasion=1.0, evasion_margin=0.1, benign_margin=0.1, p95_seconds=0.5, p99_seconds=1.0, slower=20.0)
+#: Runs a predictor that knows the probes.
+running = partial(predictors.running, environment=predictors.KNOWS_PROBES)
 FAULTY = "tests.components.canary_rollout.faulty_predictor"
 CALLS = 450
 
@@ -63,7 +66,8 @@ class Loop:
 
     def __init__(self, probes, pods, source=None, limits=LIMITS, start=lambda work: work(), is_absolute=False):
         self.window = self.now = time.time()
-        prober = Prober(probes, pods, timing=ProbeTiming(share=1.0, pause_seconds=0.0), start=start)
+        timing, token = ProbeTiming(share=1.0, pause_seconds=0.0), predictors.PROBE_TOKEN
+        prober = Prober(probes, pods, timing=timing, start=start, token=token)
         source = source or PodMetrics(pods)
         self.measurer = LiveMeasurer(source, prober, limits, is_absolute=is_absolute, warmup_seconds=1.0)
 

@@ -21,7 +21,7 @@ from tests.components.canary_rollout.variants_under_test import (
     texts,
     view,
 )
-from tests.components.predictor.conftest import running
+from tests.components.predictor.conftest import KNOWS_PROBES, PROBE_TOKEN, running
 
 OURS, THEIRS = variants(view(), MODE, STABLE, CHALLENGER)
 
@@ -40,12 +40,12 @@ def small(corpus_path):
 
 @pytest.fixture(scope="module")
 def predictor(tiny_bundle):
-    with running(tiny_bundle.path, "--model_version", "2") as server:
+    with running(tiny_bundle.path, "--model_version", "2", environment=KNOWS_PROBES) as server:
         yield server
 
 
 def victim(server, **options):
-    return PodsVictim([server.url], PodAddresses().session(), **({"share": 1.0} | options))
+    return PodsVictim([server.url], PodAddresses().session(), **({"share": 1.0, "token": PROBE_TOKEN} | options))
 
 
 def test_the_path_of_the_api_servers_proxy_is_kept():
@@ -75,25 +75,18 @@ def test_one_battle_gives_every_figure_and_is_not_counted_as_users_traffic(predi
     assert users(predictor) == before
 
 
-@pytest.fixture(scope="module")
-def token_predictor(tiny_bundle):
-    with running(tiny_bundle.path, environment={"CONTENT_ARENA_PROBE_TOKEN": "token"}) as server:
-        yield server
-
-
-def test_probes_with_the_predictors_token_are_counted_apart(token_predictor):
-    before = users(token_predictor)
-    asked = victim(token_predictor, token="token")
-    assert len(asked.score(texts(20))) == 20
-    assert users(token_predictor) == before
-
-
 @pytest.mark.parametrize("token", [None, "of another predictor"])
-def test_probes_that_would_be_counted_as_users_traffic_are_stopped(token_predictor, token):
-    asked = victim(token_predictor, token=token)
+def test_probes_that_would_be_counted_as_users_traffic_are_stopped(predictor, token):
+    asked = victim(predictor, token=token)
     with pytest.raises(VictimError, match="set CONTENT_ARENA_PROBE_TOKEN"):
         asked.score(texts(64))
     assert asked.answers == 0
+
+
+@pytest.mark.parametrize("token", [None, PROBE_TOKEN])
+def test_a_predictor_without_a_token_is_not_measured(tiny_bundle, token):
+    with running(tiny_bundle.path) as without, pytest.raises(VictimError, match="make the Secret arena-probe"):
+        victim(without, token=token).score(texts(64))
 
 
 def test_the_same_seed_gives_the_same_probes_and_the_same_figures(predictor, small, corpus_path):
@@ -125,8 +118,8 @@ def test_without_a_corpus_the_embedded_ones_test_texts_are_used():
 
 def test_every_pod_is_probed(tiny_bundle, predictor):
     """One of them answers with another version, which shows whichever answers first."""
-    with running(tiny_bundle.path, "--model_version", "9") as other:
-        both = PodsVictim([predictor.url, other.url], PodAddresses().session(), share=1.0)
+    with running(tiny_bundle.path, "--model_version", "9", environment=KNOWS_PROBES) as other:
+        both = PodsVictim([predictor.url, other.url], PodAddresses().session(), share=1.0, token=PROBE_TOKEN)
         both.score(texts(40))
     assert both.versions == {"2", "9"}
 
@@ -283,7 +276,10 @@ def test_a_battle_that_fails_by_a_defect_logs_the_traceback(caplog):
 def test_battles_run_beside_the_control_loop(predictor, small):
     pods = Pods(predictor, predictor)
     prober = Prober(
-        lambda draw: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1), pods, timing=ProbeTiming(share=1.0)
+        lambda draw: ProbeSet(small.clean, small.attacked, small.strategies[:1], 1),
+        pods,
+        timing=ProbeTiming(share=1.0),
+        token=PROBE_TOKEN,
     )
     assert prober.latest(0, 0.0, OURS, THEIRS)[1].result is None
     for probing in prober.latest(0, 0.0, OURS, THEIRS):

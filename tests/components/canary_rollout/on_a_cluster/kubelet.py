@@ -18,8 +18,10 @@ from pathlib import Path
 
 import requests
 
+from content_arena.components.canary_rollout.measuring.config import PROBE_TOKEN_VARIABLE
 from tests.components.canary_rollout.on_a_cluster import container
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
+from tests.components.canary_rollout.on_a_cluster.service_under_test import PROBE_TOKEN
 from tests.components.canary_rollout.on_a_cluster.storage import Storage
 
 #: The pods name a scheduler that does not exist, so that no node runs them.
@@ -97,7 +99,9 @@ class Kubelet:
         (serving,) = runtime["spec"]["containers"]
         kept = ("name", "args", "ports", "readinessProbe", "lifecycle", "terminationMessagePolicy")
         serving = {key: serving[key] for key in kept if key in serving}
-        serving |= {"image": "none", "env": model.get("env") or []}
+        # The runtime takes the token from a Secret, which a real kubelet would look up.
+        known = {"name": PROBE_TOKEN_VARIABLE, "value": PROBE_TOKEN}
+        serving |= {"image": "none", "env": [known, *(model.get("env") or [])]}
         first = {"name": INITIALIZER, "image": "none", "terminationMessagePolicy": "FallbackToLogsOnError"}
         first["env"] = [{"name": STORAGE_VARIABLE, "value": model.get("storageUri", "")}]
         spec = {

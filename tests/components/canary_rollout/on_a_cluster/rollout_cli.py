@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE, ServiceUnderTest
+from content_arena.components.canary_rollout.measuring.config import PROBE_TOKEN_VARIABLE
+from tests.components.canary_rollout.on_a_cluster.service_under_test import PROBE_TOKEN, SERVICE, ServiceUnderTest
 from tests.components.canary_rollout.on_a_cluster.tcp_proxy import TcpProxy
 from tests.manifests.rendering import MANIFESTS, kubectl
 
@@ -43,6 +44,7 @@ class RolloutCli:
             "KUBECONFIG": self.kubeconfig,
             "ARENA_HOME": str(installation.folder / "home"),
             "COLUMNS": "200",
+            PROBE_TOKEN_VARIABLE: PROBE_TOKEN,
         }
 
     def close(self) -> None:

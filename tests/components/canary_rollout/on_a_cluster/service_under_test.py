@@ -11,8 +11,11 @@ from mlflow import MlflowClient
 from tests.components.canary_rollout.on_a_cluster import storage, workloads
 from tests.components.canary_rollout.on_a_cluster.api import Api, Json
 from tests.components.canary_rollout.on_a_cluster.users import Users
+from tests.manifests.rendering import kubectl
 
 SERVICE = "content-filter"
+#: What the predictors know a rollout's probes by.
+PROBE_TOKEN = "token-of-the-probes"
 
 
 class ServiceUnderTest:
@@ -35,6 +38,8 @@ class ServiceUnderTest:
         self.aliases.create_registered_model(SERVICE)
         self.publish("champion")
         self.api = Api(namespace)
+        token = f"--from-literal=token={PROBE_TOKEN}"
+        kubectl("create", "secret", "generic", "arena-probe", token, f"--namespace={namespace}")
         self.before: Json = {}
 
     def publish(self, alias: str) -> str:

@@ -16,12 +16,13 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from content_arena.components.canary_rollout.component import roll_out
+from content_arena.components.canary_rollout.measuring.config import PROBE_TOKEN_VARIABLE
 from content_arena.components.canary_rollout.reporting.history import read
 from content_arena.components.promotion.component import close_run
 from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from tests.components.canary_rollout.on_a_cluster import outcomes
 from tests.components.canary_rollout.on_a_cluster.rollout_cli import LIMITS
-from tests.components.canary_rollout.on_a_cluster.service_under_test import SERVICE
+from tests.components.canary_rollout.on_a_cluster.service_under_test import PROBE_TOKEN, SERVICE
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,7 @@ class Task:
         line = [part.replace("{{$}}", json.dumps(given)) for part in (*container.command, *container.args)]
         environment = os.environ | {
             "KUBECONFIG": cli.kubeconfig,
+            PROBE_TOKEN_VARIABLE: PROBE_TOKEN,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         with self._log.open("wb") as log:
