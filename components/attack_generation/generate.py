@@ -114,13 +114,18 @@ def generate_attacks(
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
-    n_refused = sum(result.n_refused for result in found)
-    n_not_written = writer.n_not_written if writer else 0
-    summary_path.parent.mkdir(parents=True, exist_ok=True)
-    summary_path.write_text(
-        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen), n_refused, n_not_written))),
-        encoding="utf-8",
+    summary = _Summary(
+        digests=digests,
+        n_originals=len({text for task in tasks for text in task.originals}),
+        n_attempts=n_queries - sum(len(set(task.originals)) for task in tasks),
+        texts_are_dealt=search != LADDER,
+        victim_version=opened.version,
+        held_out=str(chosen),
+        n_refused=sum(result.n_refused for result in found),
+        n_not_written=writer.n_not_written if writer else 0,
     )
+    summary_path.parent.mkdir(parents=True, exist_ok=True)
+    summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
 
@@ -181,7 +186,7 @@ def gather_attacks(
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
     figures = {
         "n_attacks": float(len(everything)),
-        "n_queries": float(sum(summary.n_queries for summary in summaries)),
+        "n_queries": float(_n_originals(summaries) + sum(summary.n_attempts for summary in summaries)),
         "n_refused": float(sum(summary.n_refused for summary in summaries)),
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
@@ -238,6 +243,13 @@ def _same_in_all(values: Sequence[str], difference: str) -> str:
     return values[0]
 
 
+def _n_originals(summaries: Sequence[_Summary]) -> int:
+    """How many different texts of a battle were scored as they are."""
+    counts = [summary.n_originals for summary in summaries]
+    # Shards of the ladder share out strategies: each scores the same texts, or some of them, or none.
+    return sum(counts) if any(summary.texts_are_dealt for summary in summaries) else max(counts)
+
+
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
     """Joins the tables of all shards; the order of rows is the same for any number of shards."""
     parts = [part for path in paths if len(part := records.read(records.Attack, path))]
@@ -254,7 +266,9 @@ class _Summary:
 
     Attributes:
         digests: See :class:`~content_arena.components.attack_generation.battle.Battle`.
-        n_queries: Number of different texts the victim was asked about.
+        n_originals: Number of different texts that were scored as they are.
+        n_attempts: Number of other texts the victim was asked about.
+        texts_are_dealt: Whether each shard has other texts, and not other strategies.
         victim_version: Name of the model that was attacked.
         held_out: The held-out strategies and who chose them, for people.
         n_refused: Attacks that were not asked about because they failed a constraint.
@@ -262,7 +276,9 @@ class _Summary:
     """
 
     digests: Mapping[str, str]
-    n_queries: int
+    n_originals: int
+    n_attempts: int
+    texts_are_dealt: bool
     victim_version: str
     held_out: str
     n_refused: int
@@ -279,7 +295,9 @@ class _Summary:
             fields = Fields(json.loads(path.read_text(encoding="utf-8")), "the summary")
             return cls(
                 fields.text_by_name("digests"),
-                fields.whole("n_queries"),
+                fields.whole("n_originals"),
+                fields.whole("n_attempts"),
+                fields.flag("texts_are_dealt"),
                 fields.text("victim_version"),
                 fields.text("held_out"),
                 fields.whole("n_refused"),
