@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -106,7 +107,9 @@ def generate_attacks(
     log(STAGE, f"attacking {shown(victim)} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
     log(STAGE, f"held out: {chosen}")
     progress = Progress(STAGE, sum(task.expected_queries for task in tasks), "queries at most")
+    started = time.perf_counter()
     found = [task.fight(opened, progress) for task in tasks]
+    seconds = time.perf_counter() - started
     fought = [result.battle for result in found]
     for learnt in (result.learnt for result in found if result.learnt):
         log(STAGE, f"learnt, with the mean reward: {'; '.join(learnt)}")
@@ -118,6 +121,7 @@ def generate_attacks(
         digests=digests,
         n_originals=len({text for task in tasks for text in task.originals}),
         n_attempts=n_queries - sum(len(set(task.originals)) for task in tasks),
+        seconds=seconds,
         texts_are_dealt=search != LADDER,
         victim_version=opened.version,
         held_out=str(chosen),
@@ -184,9 +188,13 @@ def gather_attacks(
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
+    n_queries = _n_originals(summaries) + sum(summary.n_attempts for summary in summaries)
+    seconds = sum(summary.seconds for summary in summaries)
     figures = {
         "n_attacks": float(len(everything)),
-        "n_queries": float(_n_originals(summaries) + sum(summary.n_attempts for summary in summaries)),
+        "n_queries": float(n_queries),
+        # The pace of a pod: of several shards, which work at the same time, the mean.
+        "texts_per_second": n_queries / seconds if seconds > 0 else None,
         "n_refused": float(sum(summary.n_refused for summary in summaries)),
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
@@ -268,6 +276,7 @@ class _Summary:
         digests: See :class:`~content_arena.components.attack_generation.battle.Battle`.
         n_originals: Number of different texts that were scored as they are.
         n_attempts: Number of other texts the victim was asked about.
+        seconds: What the attacks took, with what it takes to make them.
         texts_are_dealt: Whether each shard has other texts, and not other strategies.
         victim_version: Name of the model that was attacked.
         held_out: The held-out strategies and who chose them, for people.
@@ -278,6 +287,7 @@ class _Summary:
     digests: Mapping[str, str]
     n_originals: int
     n_attempts: int
+    seconds: float
     texts_are_dealt: bool
     victim_version: str
     held_out: str
@@ -297,6 +307,7 @@ class _Summary:
                 fields.text_by_name("digests"),
                 fields.whole("n_originals"),
                 fields.whole("n_attempts"),
+                fields.number("seconds"),
                 fields.flag("texts_are_dealt"),
                 fields.text("victim_version"),
                 fields.text("held_out"),

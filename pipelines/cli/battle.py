@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -204,8 +205,9 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         attacks = attacks[attacks["split"] == "validation"]
         judged.append(attacks)
         for strategy, figures in battle_figures.of_battle(attacks).items():
-            rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
-            rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
+            rates = {name: getattr(figures, name).as_dict() for name in (_EVASION, "benign_flagged", "undone")}
+            cost = {"queries": figures.queries, "edit_share": figures.edit_share}
+            rows.append({"strategy": strategy, "held_out": held_out, **rates, **cost})
     everything = battle_figures.of_battle_together(judged)
     return {
         "victim": arguments["victim"],
@@ -219,7 +221,9 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "edit_share": everything.edit_share,
         "refused": int(finished.metric("gather_attacks", "n_refused")),
         "not_written": int(finished.metric("gather_attacks", "n_not_written")),
+        "texts_per_second": finished.metric("gather_attacks", "texts_per_second"),
         "strategies": rows,
+        "families": [{"family": name, **asdict(each)} for name, each in battle_figures.of_families(judged).items()],
         "corpus": local_runs.corpus_answer(finished),
     }
 

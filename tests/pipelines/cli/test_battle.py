@@ -138,6 +138,40 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
 
 
+def test_strategies_and_families_have_interval_cost_and_pace(arena, tmp_path):
+    finished = Finished(tmp_path / "run", 2)
+    # Of another family, on the same ten texts.
+    other = attacks(10).assign(strategy="char_typo", attack_id=[f"c{i}" for i in range(10)], n_queries=3)
+    words = attacks(0).assign(strategy="word_sub", family="word", attack_id=[f"w{i}" for i in range(10)])
+    records.write(records.Attack, pd.concat([attacks(2), other, words]), finished.folder / "attacks")
+    arena.outcome = lambda: finished
+    answer = json.loads(arena("battle", "--victim", URL, "--json").stdout)
+    char, word = answer["families"]
+    assert (char["family"], char["evasion"]["rate"], char["evasion"]["n"]) == ("char", 0.6, 20)
+    assert (char["queries"], char["edit_share"]) == (2.0, pytest.approx(0.1))
+    # All of its attacks failed, which ten texts show up to Wilson's upper end.
+    assert (word["evasion"]["low"], word["edit_share"]) == (0.0, None)
+    assert word["evasion"]["high"] == pytest.approx(0.2775, abs=1e-4)
+    by_name = {row["strategy"]: row for row in answer["strategies"]}
+    assert (by_name["char_typo"]["queries"], by_name["char_typo"]["edit_share"]) == (3.0, pytest.approx(0.1))
+    assert answer["texts_per_second"] == 3.0
+    shown = " ".join(arena("battles", answer["battle"]).stdout.split())
+    assert "family char" in shown
+    assert "3 texts a second" in shown
+
+
+def test_a_battle_of_an_earlier_release_is_shown(arena):
+    name = json.loads(arena("battle", "--victim", URL, "--json").stdout)["battle"]
+    record = arena.home / "battles" / name / "battle.json"
+    document = json.loads(record.read_text())
+    for newer in ("families", "texts_per_second"):
+        del document["result"][newer]
+    for row in document["result"]["strategies"]:
+        del row["queries"], row["edit_share"]
+    record.write_text(json.dumps(document))
+    assert "leet_sub" in arena("battles", name).stdout
+
+
 @pytest.mark.parametrize(("limit", "code"), [("evasion=0.15", 1), ("evasion=0.2", 0), ("evasion=1", 0)])
 def test_a_battle_fails_for_ci_if_more_gets_past_than_the_limit(arena, limit, code):
     result = arena("battle", "--victim", URL, "--json", "--fail-over", limit)
