@@ -19,6 +19,7 @@ from content_arena.components.attack_generation.settings import (
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import console, local_runs, standard_input, tables
+from content_arena.pipelines.cli.battle_files import FileOptions
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
@@ -39,6 +40,8 @@ from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from content_arena.components.attack_generation.victims.logins import Login
     from content_arena.pipelines.execution.local import LocalRun
 
@@ -70,6 +73,7 @@ def battle(
         str,
         typer.Option("--resume", metavar="NAME", help="Go on with a battle that was cut short, with its own options."),
     ] = "",
+    files: FileOptions = FileOptions(),  # noqa: B008 - frozen
     settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
@@ -86,6 +90,7 @@ def battle(
     from content_arena.pipelines.execution import battles as kept_battles
 
     limit = _limit(fail_over)
+    files.require_usable()
     home = ArenaHome.from_environment()
     shown, login = logins.split(victim.victim, victim.header)
     if resume:
@@ -100,8 +105,10 @@ def battle(
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
         fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
-        answer = _fight(fought, arguments | {"data": data}, login, home, runner)
+        finished = _fight(fought, arguments | {"data": data}, login, home, runner)
+        answer = _answer(finished, arguments)
         fought.finish(answer)
+        files.write(answer, [attacks for _, attacks in _tables(finished)])
     _show(fought.name, answer, as_json=as_json)
     if limit is not None:
         _fail_over(answer, limit)
@@ -167,8 +174,8 @@ def _require_resumable(fought: Battle, shown: str) -> None:
         raise InputError(f"battle {fought.name} is against {fought.victim}, not {shown}: leave --victim out")
 
 
-def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> dict[str, Any]:
-    """Fights the battle and returns what ``--json`` answers."""
+def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaHome, runner: Runner) -> LocalRun:
+    """Fights the battle."""
     from content_arena.pipelines.definitions import battle as pipeline
     from content_arena.pipelines.execution.stage_log import StageCrashedError, StageRefusedError
 
@@ -177,13 +184,12 @@ def _fight(fought: Battle, arguments: dict[str, Any], login: Login, home: ArenaH
             engine = local_runs.engine(
                 home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"]
             )
-            finished = local_runs.follow(pipeline.build(), arguments, home, engine)
+            return local_runs.follow(pipeline.build(), arguments, home, engine)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(*filter(None, [*stop.args, _kept(fought)])) from stop
     except (StageRefusedError, StageCrashedError) as error:
         advice = _kept(fought)
         raise (ArenaError(f"{error}; {advice}") if advice else error) from error
-    return _answer(finished, arguments)
 
 
 def _kept(fought: Battle) -> str:
@@ -194,13 +200,22 @@ def _kept(fought: Battle) -> str:
     return f"what the filter answered is kept, `arena battle --resume {fought.name}` goes on from there"
 
 
-def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from content_arena.components.evaluation import battle_figures
+def _tables(finished: LocalRun) -> list[tuple[bool, pd.DataFrame]]:
+    """Pairs of whether strategies are held out, and their attacks."""
     from content_arena.components.shared import records
 
+    names = {False: "attacks", True: "held_out_attacks"}
+    return [
+        (held_out, records.read(records.Attack, finished.artifact("gather_attacks", name)))
+        for held_out, name in names.items()
+    ]
+
+
+def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.evaluation import battle_figures
+
     rows, judged = [], []
-    for name, held_out in (("attacks", False), ("held_out_attacks", True)):
-        attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
+    for held_out, attacks in _tables(finished):
         # A champion may have memorised its training texts, so only the others count.
         attacks = attacks[attacks["split"] == "validation"]
         judged.append(attacks)

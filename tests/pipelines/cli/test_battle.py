@@ -138,6 +138,32 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
 
 
+def test_attacks_and_a_page_are_written_where_they_are_wanted(arena, tmp_path):
+    out, page = tmp_path / "attacks.jsonl", tmp_path / "page.html"
+    result = arena("battle", "--victim", URL, "--out", out, "--report", page)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["attack_id"] for row in rows] == [f"a{i}" for i in range(10)]
+    assert '<p class="big">20.0%</p>' in page.read_text()
+    assert SECRET not in out.read_text() + page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "a.xlsx"], "the ending decides the format"),
+        (["--out", "nowhere/a.csv"], "there is no folder"),
+        (["--report", "nowhere/a.html"], "there is no folder"),
+        (["--out", "a.csv", "--report", "a.csv"], "name two files"),
+    ],
+)
+def test_files_that_could_not_be_written_are_refused_before_the_battle(arena, monkeypatch, tmp_path, options, message):
+    monkeypatch.chdir(tmp_path)
+    result = arena("battle", "--victim", URL, *options)
+    assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+    assert message in " ".join(result.stderr.split())
+
+
 def test_strategies_and_families_have_interval_cost_and_pace(arena, tmp_path):
     finished = Finished(tmp_path / "run", 2)
     # Of another family, on the same ten texts.
