@@ -96,7 +96,8 @@ def _row(name: str, figures: StrategyFigures | FamilyFigures, end: float) -> Con
         "evasion": _rate(figures.evasion),
         "flagged": _rate(figures.benign_flagged),
         "queries": _number(figures.queries),
-        "edited": display.figure(figures.edit_share, "share"),
+        # Where nothing got past, nothing was changed.
+        "edited": "" if figures.edit_share is None else display.figure(figures.edit_share, "share"),
     }
 
 
