@@ -107,7 +107,7 @@ def _attacked(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _interval(rate: Mapping[str, Any]) -> str:
-    return "" if rate["low"] is None else f"{rate['low']:.0%} - {rate['high']:.0%}"
+    return "" if rate["low"] is None else f"{100 * rate['low']:.0f}-{rate['high']:.0%}"
 
 
 def _pace(answer: Mapping[str, Any]) -> str:
