@@ -181,7 +181,7 @@ class Assignment:
         train = self._texts("train", n_train)
         validation = self._texts("validation", max(1, round(n_train * self.settings.validation_share)))
         mine = slice(self.shard.number, None, self.shard.of)
-        ladder = LadderSearch(self.settings.budget)
+        ladder = LadderSearch(self.settings.budget, intensity=self.settings.intensity)
         return [
             LadderTask(pd.concat([train, validation]), self.seen[mine], self.attacks_path, self.plan.seed, ladder),
             LadderTask(validation, self.held_out[mine], self.held_out_path, self.plan.seed, ladder),

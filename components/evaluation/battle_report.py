@@ -7,7 +7,7 @@ reading direction are shown by their names. A figure that was not measured is sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def _made_of(attacks: pd.DataFrame) -> Counter[str]:
     return Counter(name for params in _past(attacks)["params"] for name in set(made_with(params)))
 
 
-def _examples(attacks: pd.DataFrame) -> list[Mapping[Hashable, Any]]:
+def _examples(attacks: pd.DataFrame) -> Sequence[Mapping[Hashable, Any]]:
     """Some attacks that got past, of every strategy some, those with the lowest scores first."""
     past = _past(attacks).sort_values(["score_after", "attack_id"])
     place = past.groupby("strategy", sort=False).cumcount()

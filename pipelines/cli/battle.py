@@ -14,6 +14,7 @@ from content_arena.components.attack_generation.settings import (
     ANSWERS_VARIABLE,
     LADDER,
     SEARCHES,
+    AttackSettings,
     Reading,
 )
 from content_arena.components.shared.errors import ArenaError, InputError
@@ -65,6 +66,17 @@ def battle(
         str,
         typer.Option(help=described("search"), metavar=f"[{'|'.join(SEARCHES)}]", callback=one_of(SEARCHES)),
     ] = LADDER,
+    intensity: Annotated[
+        float | None,
+        typer.Option(
+            "--intensity",
+            min=0.0,
+            max=1.0,
+            help="Share of a text's places that the ladder's last query of a strategy edits, above 0; the others edit "
+            "fewer.",
+            show_default="1.0",
+        ),
+    ] = None,
     fail_over: Annotated[
         str,
         typer.Option("--fail-over", metavar="evasion=SHARE", help="Exit code 1 if more than this gets past, for CI."),
@@ -100,6 +112,8 @@ def battle(
     else:
         fought, arguments = None, _new(corpus, attack, victim, shown, settings) | {"search": search}
         _require_enough(search, attack.budget)
+        if intensity is not None:
+            _set_intensity(arguments, search, intensity)
     shown = arguments["victim"]
     arguments |= {"tracking_uri": home.tracking_uri}
     reachable.require(home.tracking_uri)
@@ -163,6 +177,18 @@ def _require_enough(search: str, budget: int) -> None:
             f"--search {search} spends the budget on a text, with all strategies: give --budget {_LEAST_BUDGET} or "
             "more, such as 50"
         )
+
+
+def _set_intensity(arguments: dict[str, Any], search: str, intensity: float) -> None:
+    """Puts the ladder's intensity into the settings, in place of the settings file's."""
+    if search != LADDER:
+        raise InputError(
+            f"--intensity is for the ladder: --search {search} tries several; max_edit_share in [attack] of a settings "
+            "file bounds what it changes"
+        )
+    # Refuses what the stage would refuse, after it has read the corpus.
+    AttackSettings(intensity=intensity)
+    arguments.setdefault("settings", {}).setdefault("attack", {})["intensity"] = intensity
 
 
 def _require_resumable(fought: Battle, shown: str) -> None:

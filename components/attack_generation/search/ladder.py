@@ -112,10 +112,18 @@ class LadderSearch:
     try to get it flagged.
     """
 
-    def __init__(self, budget: int = 3, batch_size: int = 2048) -> None:
+    def __init__(self, budget: int = 3, batch_size: int = 2048, intensity: float = 1.0) -> None:
+        """Makes no attempt yet.
+
+        Args:
+            budget: Queries allowed for each target.
+            batch_size: Texts that the victim is asked about at once, at most.
+            intensity: Of the last attempt, in (0, 1]; the others before it rise to it in equal steps.
+        """
         if budget < 1:
             raise ValueError(f"budget is {budget}, at least 1 query is needed")
         self.budget = budget
+        self._intensity = intensity
         self._batch_size = batch_size
         self._schedules: dict[Target, list[Attempt]] = {}
         self._n_kept = 0
@@ -179,7 +187,7 @@ class LadderSearch:
 
     def _attempt(self, target: Target, rung: int) -> Attempt:
         seed = target.seed + rung
-        intensity = (rung + 1) / self.budget
+        intensity = self._intensity * (rung + 1) / self.budget
         return Attempt(target.strategy.perturb(target.text, Random(seed), intensity), seed, intensity)  # noqa: S311
 
 

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from content_arena.components.attack_generation import battle, strategies
 from content_arena.components.attack_generation.search import LadderSearch
@@ -87,6 +88,26 @@ def test_the_same_seed_gives_the_same_attack_set_for_any_victim_and_order(sample
     pd.testing.assert_frame_equal(first.attacks, again.attacks)
     assert first.sha256 == again.sha256 == other_victim.sha256
     assert first.sha256 != battle.fight(samples, WordList(), some, seed=6).sha256
+
+
+def test_a_lower_intensity_edits_less(samples, some):
+    """The steps rise to the intensity, and the last one edits fewer letters than at full intensity."""
+
+    def last_attempts(intensity):
+        search = LadderSearch(4, intensity=intensity)
+        found = [search.attempts(target) for target in battle.make_targets(samples, some, 5) if target.label == "toxic"]
+        assert all(attempt.intensity <= intensity for on_target in found for attempt in on_target)
+        return [on_target[-1] for on_target in found]
+
+    low, high = last_attempts(0.25), last_attempts(1.0)
+    assert {attempt.intensity for attempt in low} == {0.25}
+    assert {attempt.intensity for attempt in high} == {1.0}
+    originals = [target.text for target in battle.make_targets(samples, some, 5) if target.label == "toxic"]
+    n_low, n_high = (
+        sum(Levenshtein.distance(text, attempt.text) for text, attempt in zip(originals, attempts, strict=True))
+        for attempts in (low, high)
+    )
+    assert 0 < n_low < n_high / 2
 
 
 def test_attempts_that_are_not_kept_are_the_same(samples, some, monkeypatch):

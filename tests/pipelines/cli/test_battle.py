@@ -138,6 +138,16 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
 
 
+def test_the_intensity_goes_into_the_settings(arena):
+    arena("battle", "--victim", URL, "--intensity", "0.4")
+    assert arena.arguments["settings"]["attack"] == {"intensity": 0.4}
+    del arena.arguments
+    for options in (("--intensity", "0.4", "--search", "greedy", "--budget", "9"), ("--intensity", "0")):
+        result = arena("battle", "--victim", URL, *options)
+        assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+        assert "intensity" in result.stderr
+
+
 def test_attacks_and_a_page_are_written_where_they_are_wanted(arena, tmp_path):
     out, page = tmp_path / "attacks.jsonl", tmp_path / "page.html"
     result = arena("battle", "--victim", URL, "--out", out, "--report", page)
