@@ -121,6 +121,9 @@ def battle(
         fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
         finished = _fight(fought, arguments | {"data": data}, login, home, runner)
         answer = _answer(finished, arguments)
+        if resume:
+            # Answers from before took no time, so this is no pace.
+            answer["texts_per_second"] = None
         fought.finish(answer)
         files.write(answer, [attacks for _, attacks in _tables(finished)])
     _show(fought.name, answer, as_json=as_json)

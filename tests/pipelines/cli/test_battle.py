@@ -262,6 +262,7 @@ def test_a_battle_that_was_cut_short_is_resumed(arena, tmp_path):
     assert (arena.arguments["budget"], arena.environment[ANSWERS_VARIABLE]) == (7, answers)
     assert arena.environment[QUERY_VARIABLE] == f"key={SECRET}"
     assert json.loads(resumed.stdout)["battle"] == listed["battle"]
+    assert json.loads(resumed.stdout)["texts_per_second"] is None
     again = arena("battle", "--resume", listed["battle"])
     assert "is finished" in again.stderr
 
