@@ -147,6 +147,14 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "stages run in another folder",
     ("pipelines.cli.battle", "components.attack_generation.victims.functions"): "functions are run by this Python",
     ("pipelines.cli.battle", "components.evaluation.battle_figures"): "figures of a battle, for a table",
+    (
+        "pipelines.cli.battle_files",
+        "components.attack_generation.attack_files",
+    ): "`arena battle --out` writes in this process",
+    (
+        "pipelines.cli.battle_files",
+        "components.evaluation.battle_report",
+    ): "`arena battle --report` writes in this process",
     ("pipelines.cli.compare", "components.attack_generation.strategies"): "filters are compared in this process",
     (
         "pipelines.cli.compare",

@@ -97,8 +97,8 @@ def gather_attacks(
         summaries: The shards' summaries.
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
-        metrics: n_attacks, n_queries, n_refused, n_not_written, n_success, n_failed, n_skipped, n_toxic_success,
-            n_toxic_failed, evasion_seen, evasion_held_out (rates in [0, 1]).
+        metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_success, n_failed, n_skipped,
+            n_toxic_success, n_toxic_failed, evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 

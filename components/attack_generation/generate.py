@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,7 +110,9 @@ def generate_attacks(
     log(STAGE, f"attacking {shown(victim)} ({opened.version}): {n_texts} texts, {n_strategies} strategies{part}")
     log(STAGE, f"held out: {chosen}")
     progress = Progress(STAGE, sum(task.expected_queries for task in tasks), "queries at most")
+    started = time.perf_counter()
     found = [task.fight(opened, progress) for task in tasks]
+    seconds = time.perf_counter() - started
     fought = [result.battle for result in found]
     for learnt in (result.learnt for result in found if result.learnt):
         log(STAGE, f"learnt, with the mean reward: {'; '.join(learnt)}")
@@ -117,13 +120,19 @@ def generate_attacks(
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
-    n_refused = sum(result.n_refused for result in found)
-    n_not_written = writer.n_not_written if writer else 0
-    summary_path.parent.mkdir(parents=True, exist_ok=True)
-    summary_path.write_text(
-        json.dumps(asdict(_Summary(digests, n_queries, opened.version, str(chosen), n_refused, n_not_written))),
-        encoding="utf-8",
+    summary = _Summary(
+        digests=digests,
+        n_originals=len({text for task in tasks for text in task.originals}),
+        n_attempts=n_queries - sum(len(set(task.originals)) for task in tasks),
+        seconds=seconds,
+        texts_are_dealt=search != LADDER,
+        victim_version=opened.version,
+        held_out=str(chosen),
+        n_refused=sum(result.n_refused for result in found),
+        n_not_written=writer.n_not_written if writer else 0,
     )
+    summary_path.parent.mkdir(parents=True, exist_ok=True)
+    summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
     Tracking(tracking_uri, pipeline_run).log(STAGE, {})
     log(STAGE, f"{sum(len(result.attacks) for result in fought)} attacks, {n_queries} queries")
 
@@ -182,9 +191,13 @@ def gather_attacks(
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
+    n_queries = _n_originals(summaries) + sum(summary.n_attempts for summary in summaries)
+    seconds = sum(summary.seconds for summary in summaries)
     figures = {
         "n_attacks": float(len(everything)),
-        "n_queries": float(sum(summary.n_queries for summary in summaries)),
+        "n_queries": float(n_queries),
+        # The pace of a pod: of several shards, which work at the same time, the mean.
+        "texts_per_second": n_queries / seconds if seconds > 0 else None,
         "n_refused": float(sum(summary.n_refused for summary in summaries)),
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
@@ -241,6 +254,13 @@ def _same_in_all(values: Sequence[str], difference: str) -> str:
     return values[0]
 
 
+def _n_originals(summaries: Sequence[_Summary]) -> int:
+    """How many different texts of a battle were scored as they are."""
+    counts = [summary.n_originals for summary in summaries]
+    # Shards of the ladder share out strategies: each scores the same texts, or some of them, or none.
+    return sum(counts) if any(summary.texts_are_dealt for summary in summaries) else max(counts)
+
+
 def _join(paths: Sequence[Path], destination: Path) -> pd.DataFrame:
     """Joins the tables of all shards; the order of rows is the same for any number of shards."""
     parts = [part for path in paths if len(part := records.read(records.Attack, path))]
@@ -257,7 +277,10 @@ class _Summary:
 
     Attributes:
         digests: See :class:`~content_arena.components.attack_generation.battle.Battle`.
-        n_queries: Number of different texts the victim was asked about.
+        n_originals: Number of different texts that were scored as they are.
+        n_attempts: Number of other texts the victim was asked about.
+        seconds: What the attacks took, with what it takes to make them.
+        texts_are_dealt: Whether each shard has other texts, and not other strategies.
         victim_version: Name of the model that was attacked.
         held_out: The held-out strategies and who chose them, for people.
         n_refused: Attacks that were not asked about because they failed a constraint.
@@ -265,7 +288,10 @@ class _Summary:
     """
 
     digests: Mapping[str, str]
-    n_queries: int
+    n_originals: int
+    n_attempts: int
+    seconds: float
+    texts_are_dealt: bool
     victim_version: str
     held_out: str
     n_refused: int
@@ -282,7 +308,10 @@ class _Summary:
             fields = Fields(json.loads(path.read_text(encoding="utf-8")), "the summary")
             return cls(
                 fields.text_by_name("digests"),
-                fields.whole("n_queries"),
+                fields.whole("n_originals"),
+                fields.whole("n_attempts"),
+                fields.number("seconds"),
+                fields.flag("texts_are_dealt"),
                 fields.text("victim_version"),
                 fields.text("held_out"),
                 fields.whole("n_refused"),

@@ -184,6 +184,9 @@ def _row(
     row = attack_row(target, outcome, before, victim, plan.budget)
     # A draft mixes strategies; which ones stands in the parameters.
     made = {"strategy": plan.method, "family": FAMILY}
+    if visit is not None and not visit.is_won:
+        # Of a caught text nothing may have been sent, because every draft broke a constraint: the filter held.
+        made["status"] = "failed"
     name = sha256_of(target.base_id, FAMILY, plan.method, str(row["perturbed_text"]))[:16]
     return row | made | {"attack_id": name}
 

@@ -73,6 +73,8 @@ class AttackSettings:
             trained on, or, if it was trained on no attacks, some that the seed chooses.
         strategies: Strategies to attack with. Empty, with no families either: those that attack by default.
         families: Families of strategies to attack with, beside the named strategies.
+        intensity: Share of the places of a text that the ladder's last query of a strategy edits, in (0, 1]; the
+            queries before it edit fewer.
         max_edit_share: Largest share of a text that a search other than the ladder may change, in (0, 1].
         victim_map: How the answers of a filter behind a URL are read: kserve-v1, kserve-v2, kserve-huggingface,
             perspective, openai, fms, or an expression of JMESPath. Empty: by KServe's protocols.
@@ -87,6 +89,7 @@ class AttackSettings:
     held_out_strategies: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
+    intensity: float = 1.0
     max_edit_share: float = 1.0
     victim_map: str = ""
     victim_request: str = ""
@@ -99,8 +102,9 @@ class AttackSettings:
         # Written so that NaN fails.
         if not 0 < self.validation_share <= 1:
             raise InputError(f"validation_share is {self.validation_share}, it has to be above 0 and at most 1")
-        if not 0 < self.max_edit_share <= 1:
-            raise InputError(f"max_edit_share is {self.max_edit_share}, it has to be above 0 and at most 1")
+        for name in ("intensity", "max_edit_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}, it has to be above 0 and at most 1")
         unknown = sorted(set(self.families) - set(FAMILIES))
         if unknown:
             raise InputError(f"there is no family {', '.join(unknown)}; there is: {', '.join(FAMILIES)}")

@@ -51,6 +51,11 @@ class Task(Protocol):
         """The number of queries if no attack succeeds and half the texts are toxic."""
         ...
 
+    @property
+    def originals(self) -> Sequence[str]:
+        """The texts that are scored as they are."""
+        ...
+
     def fight(self, victim: Victim, progress: Progress) -> Searched:
         """Attacks the texts and writes the attacks."""
         ...
@@ -79,6 +84,11 @@ class LadderTask:
         """A text is asked once unperturbed, a toxic one then ``budget`` times for each strategy, a benign one once."""
         n_texts, n_strategies = len(self.samples), len(self.chosen)
         return n_texts + n_texts * n_strategies * (self.search.budget + 1) // 2 if n_strategies else 0
+
+    @property
+    def originals(self) -> Sequence[str]:
+        """None without a strategy."""
+        return self.samples["text"].tolist() if self.chosen else []
 
     def fight(self, victim: Victim, progress: Progress) -> Searched:
         """See :class:`Task`."""
@@ -118,6 +128,11 @@ class SearchTask:
         """A text is asked once unperturbed, a toxic one then up to the budget."""
         n_toxic = int((self.samples["label"] == "toxic").sum())
         return len(self.samples) + n_toxic * self.plan.budget
+
+    @property
+    def originals(self) -> Sequence[str]:
+        """Benign ones as well, which are not attacked."""
+        return self.samples["text"].tolist()
 
     def fight(self, victim: Victim, progress: Progress) -> Searched:
         """See :class:`Task`."""
@@ -166,7 +181,7 @@ class Assignment:
         train = self._texts("train", n_train)
         validation = self._texts("validation", max(1, round(n_train * self.settings.validation_share)))
         mine = slice(self.shard.number, None, self.shard.of)
-        ladder = LadderSearch(self.settings.budget)
+        ladder = LadderSearch(self.settings.budget, intensity=self.settings.intensity)
         return [
             LadderTask(pd.concat([train, validation]), self.seen[mine], self.attacks_path, self.plan.seed, ladder),
             LadderTask(validation, self.held_out[mine], self.held_out_path, self.plan.seed, ladder),

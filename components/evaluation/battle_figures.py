@@ -33,12 +33,16 @@ class StrategyFigures:
         benign_flagged: Flagged / benign texts the strategy changed and left readable.
         undone: Attacks whose text the canonicaliser turns back into the original / all attacks that changed a text.
         restored: Attacks whose text the model's filter reads like the original / all attacks that changed a text.
+        queries: Mean number of queries of an attack on a text the model caught; None if it caught none.
+        edit_share: Mean share of the text that the successes changed; None without a success.
     """
 
     evasion: Rate
     benign_flagged: Rate
     undone: Rate
     restored: Rate
+    queries: float | None = None
+    edit_share: float | None = None
 
 
 def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
@@ -51,6 +55,7 @@ def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
             wilson(flagged(benign_perturbed(rows))),
             wilson(changed["undone"].to_numpy(dtype=bool)),
             wilson(changed["restored"].to_numpy(dtype=bool)),
+            *_cost(rows),
         )
     return found
 
@@ -58,6 +63,35 @@ def per_strategy(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
 def of_battle(attacks: pd.DataFrame) -> Mapping[str, StrategyFigures]:
     """The figures of every strategy in a battle's attacks, which are not judged yet."""
     return per_strategy(judged(attacks))
+
+
+@dataclass(frozen=True)
+class FamilyFigures:
+    """What the strategies of a family that reach the model do to it; intervals are over whole texts.
+
+    Attributes:
+        evasion: Readable successes / toxic texts the model caught before.
+        benign_flagged: Flagged / benign texts the strategies changed and left readable.
+        queries: Mean number of queries of an attack; None if nothing was caught.
+        edit_share: Mean share of the text that the successes changed; None without a success.
+    """
+
+    evasion: Rate
+    benign_flagged: Rate
+    queries: float | None
+    edit_share: float | None
+
+
+def of_families(attacks: Sequence[pd.DataFrame]) -> Mapping[str, FamilyFigures]:
+    """The figures of every family that has a strategy which reaches the model, by name.
+
+    Args:
+        attacks: Tables of Attack, not judged yet.
+    """
+    return {
+        str(name): FamilyFigures(metrics.evasion(rows), metrics.perturbed_benign_fpr(rows), *_cost(rows))
+        for name, rows in judged(reached(pd.concat(attacks))).groupby("family")
+    }
 
 
 @dataclass(frozen=True)
@@ -84,11 +118,14 @@ def of_battle_together(attacks: Sequence[pd.DataFrame]) -> BattleFigures:
         attacks: Tables of Attack, not judged yet.
     """
     joined = judged(reached(pd.concat(attacks)))
-    caught = toxic_caught(joined)
+    return BattleFigures(metrics.evasion(joined), curve(joined), *_cost(joined))
+
+
+def _cost(attacks: pd.DataFrame) -> tuple[float | None, float | None]:
+    """Mean queries of an attack on a caught text, and mean share of a text that the successes changed."""
+    caught = toxic_caught(attacks)
     past = caught[got_past(caught)]
-    return BattleFigures(
-        metrics.evasion(joined),
-        curve(joined),
+    return (
         float(caught["n_queries"].mean()) if len(caught) else None,
         float(past["pct_changed"].mean()) if len(past) else None,
     )

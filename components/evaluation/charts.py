@@ -52,6 +52,18 @@ def rate_pair(champion: Rate, challenger: Rate, end: float, label: str) -> Marku
     return _svg([*grid, *link, *marks], height=34, label=label)
 
 
+def rate(value: Rate, end: float, label: str) -> Markup:
+    """One rate as a ring with its interval as whiskers, of the class ``s0``, on grid lines of :func:`rate_axis`.
+
+    Args:
+        value: The rate.
+        end: Right end of the axis, from :func:`axis_end`.
+        label: Text for screen readers.
+    """
+    grid = [_line(_x(tick), 0, _x(tick), 24, "grid") for tick in (0, 0.25, 0.5, 0.75, 1)]
+    return _svg([*grid, _interval(value, end, 12, "s0")], height=24, label=label)
+
+
 def rate_axis(end: float) -> Markup:
     """The numbers under a column of :func:`rate_pair`; hidden from screen readers, which read the table beside it."""
     ticks = [_text(_x(part), 12, f"{part * end * 100:g}%", "middle") for part in (0, 0.25, 0.5, 0.75, 1)]
@@ -138,13 +150,14 @@ def mark(model: str) -> Markup:
 
 
 _RING = Markup('<circle class="dot champion" r="4.5"/>')
+_PLAIN_RING = Markup('<circle class="dot s0" r="4.5"/>')
 _DIAMOND = Markup('<path class="dot challenger" d="M0-6 6 0 0 6-6 0z"/>')
 
 
 def _interval(rate: Rate, end: float, y: float, model: str) -> Markup:
     if rate.rate is None:
         return _text(_x(0) + 1, y + 4, NOT_MEASURED, "start")
-    shape = _RING if model == "champion" else _DIAMOND
+    shape = {"champion": _RING, "challenger": _DIAMOND}.get(model, _PLAIN_RING)
     parts = [Markup('<svg x="{}%" y="{}" overflow="visible">{}</svg>').format(_short(_x(rate.rate / end)), y, shape)]
     if rate.low is not None and rate.high is not None:
         low, high = _x(rate.low / end), _x(rate.high / end)

@@ -26,21 +26,29 @@ def wilson(hits: Sequence[bool] | npt.NDArray[np.bool_]) -> Rate:
     Args:
         hits: bool[n].
     """
-    from statsmodels.stats.proportion import proportion_confint
-
     n = len(hits)
     if n == 0:
         return NOTHING
-    count = int(np.sum(hits))
-    low, high = proportion_confint(count, n, alpha=1 - _LEVEL, method="wilson")
-    return Rate(count / n, n, float(low), float(high))
+    share = int(np.sum(hits)) / n
+    return Rate(share, n, *_wilson_interval(share, n))
+
+
+def _wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Wilson's interval of a share of n trials."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(share * n, n, alpha=1 - _LEVEL, method="wilson")
+    return float(low), float(high)
 
 
 def cluster_bootstrap(hits: npt.NDArray[np.bool_], clusters: Sequence[str], seed: int = 0) -> Rate:
     """A share of trials that come in clusters, with a percentile bootstrap over whole clusters.
 
     The attacks on one text succeed and fail together, so an interval that takes them for independent is too narrow
-    (Davison and Hinkley 1997, section 3.8).
+    (Davison and Hinkley 1997, section 3.8). Drawing again from clusters that all have the same share gives that share
+    and no width, however few they are. Wilson's interval of as many trials as there are clusters is given then, which
+    keeps its coverage for none and for all (Brown, Cai and DasGupta 2001). It is also given where every cluster is one
+    trial: those are independent.
 
     Args:
         hits: bool[n].
@@ -54,10 +62,13 @@ def cluster_bootstrap(hits: npt.NDArray[np.bool_], clusters: Sequence[str], seed
     n_clusters = int(index.max()) + 1
     successes = np.bincount(index, weights=np.asarray(hits, dtype=float), minlength=n_clusters)
     sizes = np.bincount(index, minlength=n_clusters).astype(float)
+    share = float(np.mean(hits))
+    if n_clusters == n or np.ptp(successes / sizes) == 0:
+        return Rate(share, n, *_wilson_interval(share, n_clusters))
     draws = np.random.default_rng(seed).integers(0, n_clusters, size=(_RESAMPLES, n_clusters))
     rates = successes[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     low, high = np.quantile(rates, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return Rate(float(np.mean(hits)), n, float(low), float(high))
+    return Rate(share, n, float(low), float(high))
 
 
 def bootstrap_interval(
@@ -150,6 +161,9 @@ def paired_difference(first: Trials, second: Trials, seed: int = 0) -> tuple[flo
 
     Texts that are hard for one model are hard for the other, so the difference varies less than its two shares.
 
+    If every draw has the same difference, as where the two agree on all texts, nothing was seen to vary. Then as many
+    texts may be otherwise as Wilson's upper end for none of them says, each as far as a difference can be.
+
     Args:
         first: Trials of the first model.
         second: Trials of the second one. They may be other trials than the first's, of the same texts.
@@ -175,5 +189,9 @@ def paired_difference(first: Trials, second: Trials, seed: int = 0) -> tuple[flo
     differences = differences[~np.isnan(differences)]
     if 2 * len(differences) < _RESAMPLES:
         return None
+    middle = float(np.mean(first.hits) - np.mean(second.hits))
+    if np.allclose(differences, middle):
+        _, unseen = _wilson_interval(0.0, min(len(set(first.clusters)), len(set(second.clusters))))
+        return middle, middle - unseen * (middle + 1), middle + unseen * (1 - middle)
     low, high = np.quantile(differences, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return float(np.mean(first.hits) - np.mean(second.hits)), float(low), float(high)
+    return middle, float(low), float(high)

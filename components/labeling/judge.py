@@ -8,7 +8,7 @@ text is asked about once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from content_arena.components.attack_generation.writing.kept import Answer, Kept
 from content_arena.components.labeling.voters import Votes
 from content_arena.components.shared.chat import Chat, ChatSettings, open_chat
 from content_arena.components.shared.chat.request import OTHER_SHAPE, listed
+from content_arena.components.shared.errors import ChatError
 from content_arena.components.shared.home import llm_file
 
 _PROMPT, _FIELD = "llm_judge.1", "verdict"
@@ -40,6 +41,7 @@ class Judge:
             kept: What it said before.
         """
         self._asking = Asking(chat, settings, kept, _taken)
+        self._stopped: ChatError | None = None
         self._prompt = prompts.load(_PROMPT, Path(__file__).parent / "prompts")
 
     @classmethod
@@ -55,22 +57,29 @@ class Judge:
     def verdicts(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Votes by text, without those that it gave no verdict on.
 
+        If the LLM cannot be asked any more, the votes by then are given, and :meth:`summary` says why.
+
         Args:
             texts: What each text was made from, by text; as many are asked about at a time as the LLM takes.
-
-        Raises:
-            ChatError: The LLM cannot be asked; what was not asked by then is not asked.
         """
         pool = ThreadPoolExecutor(self._asking.chat.at_once)
         try:
-            answers = list(pool.map(lambda pair: self._asking.ask(self._prompt, 0, *pair), texts.items()))
+            asked = {text: pool.submit(self._asking.ask, self._prompt, 0, text, of) for text, of in texts.items()}
+            wait(asked.values(), return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(cancel_futures=True)
-        return {
-            text: _VOTES[answer.texts[_FIELD]]
-            for text, answer in zip(texts, answers, strict=True)
-            if answer.texts.get(_FIELD) in _VOTES
-        }
+        votes = {}
+        for text, future in asked.items():
+            if future.cancelled():
+                continue
+            try:
+                said = future.result().texts.get(_FIELD)
+            except ChatError as error:
+                self._stopped = error
+                continue
+            if said in _VOTES:
+                votes[text] = _VOTES[said]
+        return votes
 
     def summary(self, n_texts: int) -> str:
         """What it did, in one line for people.
@@ -83,7 +92,7 @@ class Judge:
             line += f", {self._asking.n_replayed:,} of them in an earlier run"
         if problems := self._asking.problems:
             line += f"; {problems.total():,} got no verdict: {listed(problems)}"
-        return line
+        return line if self._stopped is None else f"{line}; then it could not be asked: {self._stopped}"
 
 
 def _taken(text: str, said: Mapping[str, str]) -> Answer:

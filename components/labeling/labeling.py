@@ -15,6 +15,7 @@ from content_arena.components.labeling.quality import CorpusLabels
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.shared import records
 from content_arena.components.shared.chat import ChatSettings
+from content_arena.components.shared.errors import ChatError
 from content_arena.components.shared.mlflow_tracking import kept_answers
 from content_arena.components.shared.mlflow_tracking.tracking import Tracking
 from content_arena.components.shared.stage import log, note, stage
@@ -111,6 +112,8 @@ def _judged(
 ) -> tuple[pd.DataFrame, int]:
     """Adds an LLM's votes on texts that wait for a person, those first that a person is asked about first.
 
+    These votes have no weight: an LLM that is down or absent is told in the log, and does not end the stage.
+
     Returns:
         The table, and how many texts have its vote.
     """
@@ -118,7 +121,11 @@ def _judged(
         return labelled, 0
     asked = queue.one_per_text(waiting(labelled, said)).head(settings.judged_texts)
     texts = dict(zip(asked["perturbed_text"], asked["original_text"], strict=True))
-    judge = Judge.open(chat)
+    try:
+        judge = Judge.open(chat)
+    except ChatError as error:
+        note(STAGE, f"no LLM judged: {error}")
+        return labelled, 0
     votes = judge.verdicts(texts)
     note(STAGE, judge.summary(len(texts)))
     return review.with_votes(labelled, JudgeVoter(votes)), sum(vote == vote for vote in votes.values())

@@ -129,7 +129,8 @@ class Attack(Record):
     status: Series[str] = pa.Field(
         isin=STATUSES,
         description="success: the verdict turned from right to wrong; failed: it stood; "
-        "skipped: the victim was wrong before any edit, or the strategy found nothing to change.",
+        "skipped: the victim was wrong before any edit, or the strategy found nothing to change. A search over all "
+        "strategies has failed where it found nothing to send.",
     )
     n_queries: Series[int] = pa.Field(ge=0)
     edit_distance: Series[int] = pa.Field(ge=0, description="Levenshtein distance in characters.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,11 +14,13 @@ from content_arena.components.attack_generation.settings import (
     FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
+    AttackSettings,
     Reading,
 )
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import console, local_runs, standard_input, tables
+from content_arena.pipelines.cli.battle_files import FileOptions
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.group import RenamedOptions
 from content_arena.pipelines.cli.grouped import grouped
@@ -38,6 +41,8 @@ from content_arena.pipelines.execution.environment import environment
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from content_arena.pipelines.execution.local import LocalRun
 
 _EVASION = "evasion"
@@ -60,6 +65,17 @@ def battle(
         str,
         typer.Option(help=described("search"), metavar=f"[{'|'.join(SEARCHES)}]", callback=one_of(SEARCHES)),
     ] = LADDER,
+    intensity: Annotated[
+        float | None,
+        typer.Option(
+            "--intensity",
+            min=0.0,
+            max=1.0,
+            help="Share of a text's places that the ladder's last query of a strategy edits, above 0; the others edit "
+            "fewer.",
+            show_default="1.0",
+        ),
+    ] = None,
     fail_over: Annotated[
         str,
         typer.Option("--fail-over", metavar="evasion=SHARE", help="Exit code 1 if more than this gets past, for CI."),
@@ -68,6 +84,7 @@ def battle(
         str,
         typer.Option("--resume", metavar="NAME", help="Go on with a battle that was cut short, with its own options."),
     ] = "",
+    files: FileOptions = FileOptions(),  # noqa: B008 - frozen
     settings: SettingsOption = None,
     runner: RunnerOption = Runner.SUBPROCESS,
     as_json: AsJson = False,
@@ -84,6 +101,7 @@ def battle(
     from content_arena.pipelines.execution import battles as kept_battles
 
     limit = _limit(fail_over)
+    files.require_usable()
     home = ArenaHome.from_environment()
     fought = kept_battles.find(home, resume) if resume else None
     is_named = victim.victim != PARAMETERS["victim"].default
@@ -94,6 +112,8 @@ def battle(
     else:
         arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
         _require_enough(search, attack.budget)
+        if intensity is not None:
+            _set_intensity(arguments, search, intensity)
     shown = arguments["victim"]
     access = login.as_environment() | verified(shown, victim.tls).as_environment()
     if functions.is_function(shown):
@@ -104,8 +124,13 @@ def battle(
     reachable.require(home.tracking_uri)
     with home.exclusive(), standard_input.as_file(arguments["data"], home.path) as data:
         fought = fought or kept_battles.begin(home, shown, {**arguments, "tracking_uri": ""})
-        answer = _fight(fought, arguments | {"data": data}, access, home, runner)
+        finished = _fight(fought, arguments | {"data": data}, access, home, runner)
+        answer = _answer(finished, arguments)
+        if resume:
+            # Answers from before took no time, so this is no pace.
+            answer["texts_per_second"] = None
         fought.finish(answer)
+        files.write(answer, [attacks for _, attacks in _tables(finished)])
     _show(fought.name, answer, as_json=as_json)
     if limit is not None:
         _fail_over(answer, limit)
@@ -164,6 +189,18 @@ def _require_enough(search: str, budget: int) -> None:
         )
 
 
+def _set_intensity(arguments: dict[str, Any], search: str, intensity: float) -> None:
+    """Puts the ladder's intensity into the settings, in place of the settings file's."""
+    if search != LADDER:
+        raise InputError(
+            f"--intensity is for the ladder: --search {search} tries several; max_edit_share in [attack] of a settings "
+            "file bounds what it changes"
+        )
+    # Refuses what the stage would refuse, after it has read the corpus.
+    AttackSettings(intensity=intensity)
+    arguments.setdefault("settings", {}).setdefault("attack", {})["intensity"] = intensity
+
+
 def _require_resumable(fought: Battle, shown: str) -> None:
     from content_arena.components.attack_generation.victims import opening
 
@@ -177,8 +214,8 @@ def _require_resumable(fought: Battle, shown: str) -> None:
 
 def _fight(
     fought: Battle, arguments: dict[str, Any], access: Mapping[str, str], home: ArenaHome, runner: Runner
-) -> dict[str, Any]:
-    """Fights the battle and returns what ``--json`` answers.
+) -> LocalRun:
+    """Fights the battle.
 
     Args:
         fought: The battle.
@@ -196,14 +233,13 @@ def _fight(
             engine = local_runs.engine(
                 home, runner, local_runs.file_of(arguments["data"], arguments.get("query")), arguments["victim"], *files
             )
-            finished = local_runs.follow(pipeline.build(), arguments, home, engine)
+            return local_runs.follow(pipeline.build(), arguments, home, engine)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(*filter(None, [*stop.args, _kept(fought)])) from stop
     except ArenaError as error:
         # Also one that was raised before any stage began, such as of a Docker engine that does not answer.
         advice = _kept(fought)
         raise (ArenaError(f"{error}; {advice}") if advice else error) from error
-    return _answer(finished, arguments)
 
 
 def _kept(fought: Battle) -> str:
@@ -214,19 +250,29 @@ def _kept(fought: Battle) -> str:
     return f"what the filter answered is kept, `arena battle --resume {fought.name}` goes on from there"
 
 
-def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from content_arena.components.evaluation import battle_figures
+def _tables(finished: LocalRun) -> list[tuple[bool, pd.DataFrame]]:
+    """Pairs of whether strategies are held out, and their attacks."""
     from content_arena.components.shared import records
 
+    names = {False: "attacks", True: "held_out_attacks"}
+    return [
+        (held_out, records.read(records.Attack, finished.artifact("gather_attacks", name)))
+        for held_out, name in names.items()
+    ]
+
+
+def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.evaluation import battle_figures
+
     rows, judged = [], []
-    for name, held_out in (("attacks", False), ("held_out_attacks", True)):
-        attacks = records.read(records.Attack, finished.artifact("gather_attacks", name))
+    for held_out, attacks in _tables(finished):
         # A champion may have memorised its training texts, so only the others count.
         attacks = attacks[attacks["split"] == "validation"]
         judged.append(attacks)
         for strategy, figures in battle_figures.of_battle(attacks).items():
-            rates = {"evasion": figures.evasion.as_dict(), "benign_flagged": figures.benign_flagged.as_dict()}
-            rows.append({"strategy": strategy, "held_out": held_out, **rates, "undone": figures.undone.as_dict()})
+            rates = {name: getattr(figures, name).as_dict() for name in (_EVASION, "benign_flagged", "undone")}
+            cost = {"queries": figures.queries, "edit_share": figures.edit_share}
+            rows.append({"strategy": strategy, "held_out": held_out, **rates, **cost})
     everything = battle_figures.of_battle_together(judged)
     return {
         "victim": arguments["victim"],
@@ -240,7 +286,9 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "edit_share": everything.edit_share,
         "refused": int(finished.metric("gather_attacks", "n_refused")),
         "not_written": int(finished.metric("gather_attacks", "n_not_written")),
+        "texts_per_second": finished.metric("gather_attacks", "texts_per_second"),
         "strategies": rows,
+        "families": [{"family": name, **asdict(each)} for name, each in battle_figures.of_families(judged).items()],
         "corpus": local_runs.corpus_answer(finished),
     }
 

@@ -21,7 +21,7 @@ from content_arena.pipelines.definitions.settings_file import RunSettings
 from content_arena.pipelines.execution.home import ArenaHome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kfp.dsl.base_component import BaseComponent
 
@@ -58,20 +58,33 @@ def arguments(
         strategies.check_installed(attack.held_out)
         given["held_out_strategies"] = attack.held_out
     if attack.strategies or attack.families:
-        _select(given, attack)
+        # In place of those of the settings file.
+        chosen = {"strategies": attack.strategies or [], "families": attack.families or []}
+        given.setdefault("settings", {}).setdefault("attack", {}).update(chosen)
+    _require_writer(given)
     return given
 
 
-def _select(arguments: dict[str, Any], attack: AttackOptions) -> None:
-    """Puts the strategies that the options name into the settings, in place of those of the settings file."""
+def _require_writer(given: Mapping[str, Any]) -> None:
+    """Looks for an LLM if one writes attacks.
+
+    Raises:
+        InputError: There is no such strategy or family.
+        ChatError: There is no LLM.
+    """
     from content_arena.components.attack_generation import strategies
 
-    names, families = attack.strategies or [], attack.families or []
+    named = given.get("settings", {}).get("attack", {})
+    names, families = (tuple(named.get(name, ())) for name in ("strategies", "families"))
+    held_out = given.get("held_out_strategies", ())
+    if not (names or families or held_out):
+        return
     # The stage would refuse it as well, after it has read the corpus.
-    selection = AttackSettings(strategies=tuple(names), families=tuple(families)).selection
-    if any(strategy.rewrites for strategy in strategies.selected(arguments["lang"], selection)):
+    selection = AttackSettings(strategies=names, families=families).selection
+    chosen = strategies.selected(given["lang"], selection)
+    known = strategies.installed()
+    if any(strategy.rewrites for strategy in [*chosen, *(known[name] for name in held_out if name in known)]):
         open_chat(ChatSettings())
-    arguments.setdefault("settings", {}).setdefault("attack", {}).update(strategies=names, families=families)
 
 
 def reading(corpus: CorpusOptions) -> dict[str, str]:

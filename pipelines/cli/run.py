@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from content_arena.components.labeling.settings import LabelingSettings
+from content_arena.components.shared.chat import ChatSettings, open_chat
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import local_runs, standard_input, tables
@@ -83,6 +85,7 @@ def run(
         "checkpoint_dir": str(home.checkpoints),
         "tracking_uri": home.tracking_uri,
     }
+    _require_judge(arguments)
     reachable.require(home.tracking_uri)
     room.require(home, generations)
     engine = local_runs.engine(home, runner, local_runs.file_of(corpus.data, corpus.query), guard.guard, base_model)
@@ -100,6 +103,16 @@ def run(
         print(json.dumps(results[-1] | ({"generations": results} if generations > 1 else {})))
     if _has_no_champion(results[-1]):
         raise typer.Exit(1)
+
+
+def _require_judge(arguments: Mapping[str, Any]) -> None:
+    """Looks for an LLM if one judges: the stage would only note that there is none, after the battle.
+
+    Raises:
+        ChatError: There is none.
+    """
+    if arguments.get("settings", {}).get(LabelingSettings.SECTION, {}).get("judged_texts"):
+        open_chat(ChatSettings())
 
 
 def _has_no_champion(result: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -63,33 +64,56 @@ def _print_refused_first(out: Console, result: Mapping[str, Any]) -> None:
 
 
 def battle_table(answer: Mapping[str, Any]) -> Table:
-    """What got past a filter, one row for each strategy, and one for all that reach the model.
+    """What got past a filter: a row for each strategy, for each family, and for all that reach the model.
 
     Args:
         answer: What ``arena battle --json`` answers.
     """
     caption = (
-        "on validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
-        f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. undone: the canonicaliser gives "
-        "the text back; such strategies are not in the last row"
+        "On validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
+        f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. *: held out of training. changed: "
+        "share of a text, where an attack got past. undone: the canonicaliser gives the text back; such strategies are "
+        "in their own row only"
+        f"{_pace(answer)}"
     )
-    table = Table(title=f"What gets past {answer['victim']}", caption=caption)
-    for column in ("strategy", "in training", "evasion", "n", "95 %", "benign flagged", "n ", "undone"):
-        table.add_column(column, justify="left" if column in ("strategy", "in training") else "right")
+    # Without frames, so that numbers stay whole in 80 columns.
+    frame: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
+    table = Table(title=f"What gets past {answer['victim']}", caption=caption, **frame)
+    for column in ("strategy", "evasion", "95 %", "n", "queries", "changed", "benign flagged", "n ", "undone"):
+        is_name = column == "strategy"
+        table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
     for row in answer["strategies"]:
-        evasion, fpr = row["evasion"], row["benign_flagged"]
-        table.add_row(
-            row["strategy"], "no" if row["held_out"] else "yes", _percent(evasion["rate"]), str(evasion["n"]),
-            f"{_percent(evasion['low'])} - {_percent(evasion['high'])}", _percent(fpr["rate"]), str(fpr["n"]),
-            _percent(row["undone"]["rate"]),
-        )  # fmt: skip
-    overall = answer["evasion"]
+        name = f"{row['strategy']} *" if row["held_out"] else row["strategy"]
+        table.add_row(name, *_attacked(row), _percent(row["undone"]["rate"]))
+    # Battles of earlier releases have none.
+    families = answer.get("families", ())
+    if len(families) > 1:
+        table.add_section()
+        for row in families:
+            table.add_row(f"family {row['family']}", *_attacked(row), "")
     table.add_section()
-    table.add_row(
-        "all that reach it", "", _percent(overall["rate"]), str(overall["n"]),
-        f"{_percent(overall['low'])} - {_percent(overall['high'])}", "", "", "",
-    )  # fmt: skip
+    table.add_row("all that reach it", *_attacked(answer), "")
     return table
+
+
+def _attacked(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Cells of evasion with interval and n, queries, share changed, and benign texts flagged with n."""
+    evasion, flagged = row["evasion"], row.get("benign_flagged")
+    # Rows of earlier releases have no cost, and nothing is changed where nothing got past.
+    queries = _number(row["queries"]) if "queries" in row else ""
+    changed = "" if row.get("edit_share") is None else _percent(row["edit_share"])
+    benign = (_percent(flagged["rate"]), str(flagged["n"])) if flagged else ("", "")
+    return (_percent(evasion["rate"]), _interval(evasion), str(evasion["n"]), queries, changed, *benign)
+
+
+def _interval(rate: Mapping[str, Any]) -> str:
+    return "" if rate["low"] is None else f"{100 * rate['low']:.0f}-{rate['high']:.0%}"
+
+
+def _pace(answer: Mapping[str, Any]) -> str:
+    """The pace of a battle, as the end of a sentence; "" for battles of earlier releases."""
+    pace = answer.get("texts_per_second")
+    return "" if pace is None else f". {pace:,.0f} texts a second, making them included"
 
 
 def search_table(answer: Mapping[str, Any]) -> Table:
@@ -104,6 +128,7 @@ def search_table(answer: Mapping[str, Any]) -> Table:
         f"toxic validation texts that the filter caught, with at most {answer['budget']} queries a text; seed "
         f"{answer['seed']}. Mean queries {_number(answer['queries'])}, mean share of a text changed "
         f"{_percent(answer['edit_share'])}; {answer['refused']:,} attacks broke a constraint and were not sent"
+        f"{_pace(answer)}"
     )
     table = Table(title=f"Past {answer['victim']} by search: {answer['search']}", caption=caption)
     for column in ("queries a text", "evasion", ""):

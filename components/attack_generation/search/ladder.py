@@ -8,8 +8,9 @@ batches.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from content_arena.components.attack_generation.strategies.base import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim
 from content_arena.components.attack_generation.writing.ahead import in_threads
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
+#: Attempts that a ladder keeps, some tens of megabytes. A battle with a usual budget makes fewer, and makes each once.
+_MOST_KEPT = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +112,41 @@ class LadderSearch:
     try to get it flagged.
     """
 
-    def __init__(self, budget: int = 3, batch_size: int = 2048) -> None:
+    def __init__(self, budget: int = 3, batch_size: int = 2048, intensity: float = 1.0) -> None:
+        """Makes no attempt yet.
+
+        Args:
+            budget: Queries allowed for each target.
+            batch_size: Texts that the victim is asked about at once, at most.
+            intensity: Of the last attempt, in (0, 1]; the others before it rise to it in equal steps.
+        """
         if budget < 1:
             raise ValueError(f"budget is {budget}, at least 1 query is needed")
         self.budget = budget
+        self._intensity = intensity
         self._batch_size = batch_size
         self._schedules: dict[Target, list[Attempt]] = {}
+        self._n_kept = 0
 
     def attempts(self, target: Target) -> list[Attempt]:
         """The attempts on a target, the weakest first, without those that change nothing or are too long to be read."""
+        return list(self._each(target))
+
+    def _each(self, target: Target) -> Iterator[Attempt]:
+        """The attempts on a target, one after the other; kept for the next time if there is room, made anew if not."""
         found = self._schedules.get(target)
-        if found is None:
-            rungs = range(self.budget)
-            if target.label == "benign":
-                rungs = range(target.seed % self.budget, target.seed % self.budget + 1)
-            tried = [self._attempt(target, rung) for rung in rungs]
-            found = self._schedules[target] = [attempt for attempt in tried if _is_usable(attempt, target)]
-        return found
+        if found is not None:
+            return iter(found)
+        rungs = range(self.budget)
+        if target.label == "benign":
+            rungs = range(target.seed % self.budget, target.seed % self.budget + 1)
+        tried = (self._attempt(target, rung) for rung in rungs)
+        usable = (attempt for attempt in tried if _is_usable(attempt, target))
+        if self._n_kept + len(rungs) > _MOST_KEPT:
+            return usable
+        found = self._schedules[target] = list(usable)
+        self._n_kept += len(rungs)
+        return iter(found)
 
     def make_all(self, targets: Sequence[Target]) -> None:
         """Makes the attempts that an LLM writes, several at a time."""
@@ -134,12 +156,14 @@ class LadderSearch:
         """See :meth:`Search.run`."""
         self.make_all(targets)
         outcomes = [Outcome() for _ in targets]
-        for rung in range(self.budget):
-            alive = [
-                (target, outcome, self.attempts(target)[rung])
-                for target, outcome in zip(targets, outcomes, strict=True)
-                if not outcome.turned and rung < len(self.attempts(target))
+        ladders = [self._each(target) for target in targets]
+        for _ in range(self.budget):
+            level = [
+                (target, outcome, next(attempts, None))
+                for target, outcome, attempts in zip(targets, outcomes, ladders, strict=True)
+                if not outcome.turned
             ]
+            alive = [(target, outcome, attempt) for target, outcome, attempt in level if attempt is not None]
             for start in range(0, len(alive), self._batch_size):
                 batch = alive[start : start + self._batch_size]
                 fresh = [not victim.knows(attempt.text) for _, _, attempt in batch]
@@ -154,14 +178,16 @@ class LadderSearch:
         """See :meth:`Search.digest`; over all attempts, made or not."""
         sha = hashlib.sha256()
         for target in targets:
-            for field in (target.base_id, target.strategy.name, *(attempt.text for attempt in self.attempts(target))):
+            for field in chain(
+                (target.base_id, target.strategy.name), (attempt.text for attempt in self._each(target))
+            ):
                 sha.update(field.encode("utf-8", "surrogatepass") + b"\x1f")
             sha.update(b"\x1e")
         return sha.hexdigest()
 
     def _attempt(self, target: Target, rung: int) -> Attempt:
         seed = target.seed + rung
-        intensity = (rung + 1) / self.budget
+        intensity = self._intensity * (rung + 1) / self.budget
         return Attempt(target.strategy.perturb(target.text, Random(seed), intensity), seed, intensity)  # noqa: S311
 
 

@@ -1,8 +1,11 @@
 """Battles against a real (tiny) filter and against victims with known behaviour."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from content_arena.components.attack_generation import battle, strategies
 from content_arena.components.attack_generation.search import LadderSearch
@@ -85,6 +88,61 @@ def test_the_same_seed_gives_the_same_attack_set_for_any_victim_and_order(sample
     pd.testing.assert_frame_equal(first.attacks, again.attacks)
     assert first.sha256 == again.sha256 == other_victim.sha256
     assert first.sha256 != battle.fight(samples, WordList(), some, seed=6).sha256
+
+
+def test_a_lower_intensity_edits_less(samples, some):
+    """The steps rise to the intensity, and the last one edits fewer letters than at full intensity."""
+
+    def last_attempts(intensity):
+        search = LadderSearch(4, intensity=intensity)
+        found = [search.attempts(target) for target in battle.make_targets(samples, some, 5) if target.label == "toxic"]
+        assert all(attempt.intensity <= intensity for on_target in found for attempt in on_target)
+        return [on_target[-1] for on_target in found]
+
+    low, high = last_attempts(0.25), last_attempts(1.0)
+    assert {attempt.intensity for attempt in low} == {0.25}
+    assert {attempt.intensity for attempt in high} == {1.0}
+    originals = [target.text for target in battle.make_targets(samples, some, 5) if target.label == "toxic"]
+    n_low, n_high = (
+        sum(Levenshtein.distance(text, attempt.text) for text, attempt in zip(originals, attempts, strict=True))
+        for attempts in (low, high)
+    )
+    assert 0 < n_low < n_high / 2
+
+
+def test_attempts_that_are_not_kept_are_the_same(samples, some, monkeypatch):
+    """A large budget has more attempts than memory should hold: what is not kept is made anew."""
+
+    def fought():
+        search = LadderSearch(40)
+        found = battle.fight(samples, WordList(), some, seed=5, search=search)
+        return found, search
+
+    kept, _ = fought()
+    monkeypatch.setattr("content_arena.components.attack_generation.search.ladder._MOST_KEPT", 0)
+    (made_anew, search), n_targets = fought(), len(kept.attacks)
+    pd.testing.assert_frame_equal(made_anew.attacks, kept.attacks)
+    assert made_anew.digests == kept.digests
+    (target, *_) = battle.make_targets(samples, some, 5)
+    first, again = search.attempts(target), search.attempts(target)
+    assert first == again
+    assert first[0] is not again[0]
+    assert n_targets == len(samples) * len(some)
+
+
+def test_a_large_budget_does_not_fill_the_memory(samples, some, monkeypatch):
+    monkeypatch.setattr("content_arena.components.attack_generation.search.ladder._MOST_KEPT", 100)
+    targets = battle.make_targets(samples, some, 5)
+
+    def peak(budget):
+        tracemalloc.start()
+        LadderSearch(budget).digest(targets)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(200)  # the first one fills caches
+    assert peak(2000) < 2 * peak(200)
 
 
 def test_no_text_gets_more_queries_than_the_budget(samples, some):

@@ -102,7 +102,10 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
     records.write(records.Attack, records.Attack.empty(), paths["held_out"])
     summary = {
         "digests": {},
-        "n_queries": 3,
+        "n_originals": 3,
+        "n_attempts": 3,
+        "seconds": 1.0,
+        "texts_are_dealt": False,
         "victim_version": victim,
         "held_out": "none",
         "n_refused": 0,

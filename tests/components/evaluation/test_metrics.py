@@ -20,7 +20,7 @@ def attack(label="toxic", status="success", after=0.1, changed=True, strategy="l
     return {
         "label_gold": label, "status": status, "score_after": after, "threshold": 0.5, "strategy": strategy,
         "base_id": base, "readable": readable, "undone": False, "restored": False, "original_text": "x",
-        "perturbed_text": "y" if changed else "x",
+        "perturbed_text": "y" if changed else "x", "n_queries": 1, "pct_changed": float(changed),
     }  # fmt: skip
 
 

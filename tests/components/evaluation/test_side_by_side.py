@@ -78,7 +78,7 @@ def test_all_filters_meet_the_same_attempts():
 
 def test_alike_is_no_difference():
     (pair,) = ALIKE.pairs
-    assert asdict(pair.evasion) == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    assert (pair.evasion.difference, pair.evasion.low) == (0.0, -pair.evasion.high)
     assert [test.p_value for test in (pair.wrong, pair.missed, pair.alarmed)] == [1.0, 1.0, 1.0]
 
 

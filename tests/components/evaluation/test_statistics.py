@@ -37,9 +37,41 @@ def test_trials_that_succeed_together_tell_less():
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
+@pytest.mark.parametrize("n_hits", range(11))
+def test_clusters_of_one_trial_have_wilsons_interval(n_hits):
+    hits = np.array([True] * n_hits + [False] * (10 - n_hits))
+    assert cluster_bootstrap(hits, [str(i) for i in range(10)]) == wilson(hits)
+
+
+@pytest.mark.parametrize("hit", [True, False])
+def test_trials_that_all_end_alike_tell_as_much_as_their_clusters(hit):
+    """Ten attacks on each of three texts are three texts."""
+    rate = cluster_bootstrap(np.full(30, hit), [str(i // 10) for i in range(30)])
+    of_clusters = wilson([hit] * 3)
+    assert (rate.rate, rate.n, rate.low, rate.high) == (float(hit), 30, of_clusters.low, of_clusters.high)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from("abcdef")), min_size=1, max_size=40),
+)
+def test_no_interval_is_without_width(trials):
+    names = [name for *_, name in trials]
+    first, second = (np.array([trial[side] for trial in trials]) for side in (0, 1))
+    rate = cluster_bootstrap(first, names)
+    assert rate.high - rate.low > 0.01
+    _, low, high = paired_difference(Trials(first, names), Trials(second, names))
+    assert high - low > 0.01
+
+
+def test_one_text_shows_no_difference():
+    hit, missed = (Trials(np.array([outcome]), ["a"]) for outcome in (True, False))
+    middle, low, high = paired_difference(hit, missed)
+    assert low < 0 < middle == high == 1
+
+
 def test_same_seed_same_interval():
-    hits = np.array([True, False, True])
-    assert cluster_bootstrap(hits, list("abc"), seed=1) == cluster_bootstrap(hits, list("abc"), seed=1)
+    hits = np.array([True, False, True, False])
+    assert cluster_bootstrap(hits, list("abcc"), seed=1) == cluster_bootstrap(hits, list("abcc"), seed=1)
 
 
 def test_mcnemar_agrees_with_the_binomial_test():
@@ -71,7 +103,10 @@ def test_a_paired_difference_lies_in_its_interval_and_turns_round(trials):
     middle, low, high = found
     assert low - 1e-9 <= middle <= high + 1e-9
     assert turned == pytest.approx((-middle, -high, -low))
-    assert paired_difference(first, first) == (0.0, 0.0, 0.0)
+    middle, low, high = paired_difference(first, first)
+    # Wilson's upper end for none of the texts, which is how many may differ unseen.
+    unseen = wilson([False] * len(set(names))).high
+    assert (middle, low, high) == pytest.approx((0.0, -unseen, unseen))
 
 
 def test_pairs_tell_more_than_two_samples():

@@ -175,6 +175,76 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
 
 
+def test_the_intensity_goes_into_the_settings(arena):
+    arena("battle", "--victim", URL, "--intensity", "0.4")
+    assert arena.arguments["settings"]["attack"] == {"intensity": 0.4}
+    del arena.arguments
+    for options in (("--intensity", "0.4", "--search", "greedy", "--budget", "9"), ("--intensity", "0")):
+        result = arena("battle", "--victim", URL, *options)
+        assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+        assert "intensity" in result.stderr
+
+
+def test_attacks_and_a_page_are_written_where_they_are_wanted(arena, tmp_path):
+    out, page = tmp_path / "attacks.jsonl", tmp_path / "page.html"
+    result = arena("battle", "--victim", URL, "--out", out, "--report", page)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["attack_id"] for row in rows] == [f"a{i}" for i in range(10)]
+    assert '<p class="big">20.0%</p>' in page.read_text()
+    assert SECRET not in out.read_text() + page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "a.xlsx"], "the ending decides the format"),
+        (["--out", "nowhere/a.csv"], "there is no folder"),
+        (["--report", "nowhere/a.html"], "there is no folder"),
+        (["--out", "a.csv", "--report", "a.csv"], "name two files"),
+    ],
+)
+def test_files_that_could_not_be_written_are_refused_before_the_battle(arena, monkeypatch, tmp_path, options, message):
+    monkeypatch.chdir(tmp_path)
+    result = arena("battle", "--victim", URL, *options)
+    assert (result.exit_code, hasattr(arena, "arguments")) == (2, False)
+    assert message in " ".join(result.stderr.split())
+
+
+def test_strategies_and_families_have_interval_cost_and_pace(arena, tmp_path):
+    finished = Finished(tmp_path / "run", 2)
+    # Of another family, on the same ten texts.
+    other = attacks(10).assign(strategy="char_typo", attack_id=[f"c{i}" for i in range(10)], n_queries=3)
+    words = attacks(0).assign(strategy="word_sub", family="word", attack_id=[f"w{i}" for i in range(10)])
+    records.write(records.Attack, pd.concat([attacks(2), other, words]), finished.folder / "attacks")
+    arena.outcome = lambda: finished
+    answer = json.loads(arena("battle", "--victim", URL, "--json").stdout)
+    char, word = answer["families"]
+    assert (char["family"], char["evasion"]["rate"], char["evasion"]["n"]) == ("char", 0.6, 20)
+    assert (char["queries"], char["edit_share"]) == (2.0, pytest.approx(0.1))
+    # All of its attacks failed, which ten texts show up to Wilson's upper end.
+    assert (word["evasion"]["low"], word["edit_share"]) == (0.0, None)
+    assert word["evasion"]["high"] == pytest.approx(0.2775, abs=1e-4)
+    by_name = {row["strategy"]: row for row in answer["strategies"]}
+    assert (by_name["char_typo"]["queries"], by_name["char_typo"]["edit_share"]) == (3.0, pytest.approx(0.1))
+    assert answer["texts_per_second"] == 3.0
+    shown = " ".join(arena("battles", answer["battle"]).stdout.split())
+    assert "family char" in shown
+    assert "3 texts a second" in shown
+
+
+def test_a_battle_of_an_earlier_release_is_shown(arena):
+    name = json.loads(arena("battle", "--victim", URL, "--json").stdout)["battle"]
+    record = arena.home / "battles" / name / "battle.json"
+    document = json.loads(record.read_text())
+    for newer in ("families", "texts_per_second"):
+        del document["result"][newer]
+    for row in document["result"]["strategies"]:
+        del row["queries"], row["edit_share"]
+    record.write_text(json.dumps(document))
+    assert "leet_sub" in arena("battles", name).stdout
+
+
 @pytest.mark.parametrize(("limit", "code"), [("evasion=0.15", 1), ("evasion=0.2", 0), ("evasion=1", 0)])
 def test_a_battle_fails_for_ci_if_more_gets_past_than_the_limit(arena, limit, code):
     result = arena("battle", "--victim", URL, "--json", "--fail-over", limit)
@@ -239,6 +309,7 @@ def test_a_battle_that_was_cut_short_is_resumed(arena, tmp_path):
     assert (arena.arguments["budget"], arena.environment[ANSWERS_VARIABLE]) == (7, answers)
     assert arena.environment[QUERY_VARIABLE] == f"key={SECRET}"
     assert json.loads(resumed.stdout)["battle"] == listed["battle"]
+    assert json.loads(resumed.stdout)["texts_per_second"] is None
     again = arena("battle", "--resume", listed["battle"])
     assert "is finished" in again.stderr
 

@@ -70,6 +70,34 @@ def test_an_option_wins_over_the_file_and_the_file_over_the_default(file, starte
     assert arguments["device"] == "auto"
 
 
+@pytest.mark.parametrize(
+    ("command", "content"),
+    [
+        (("battle", "--victim", "http://127.0.0.1:9"), "[attack]\nfamilies = ['llm']"),
+        (("battle", "--victim", "http://127.0.0.1:9"), "[attack]\nheld_out_strategies = ['llm_implicit']"),
+        (("run",), "[attack]\nstrategies = ['leet_sub', 'llm_paraphrase']"),
+        (("run",), "[labeling]\njudged_texts = 5"),
+    ],
+)
+def test_an_llm_of_the_file_is_looked_for_before_anything_runs(started, tmp_path, monkeypatch, command, content):
+    monkeypatch.delenv("CONTENT_ARENA_LLM_BASE_URL", raising=False)
+    monkeypatch.setattr("content_arena.components.shared.chat.packaged.is_installed", lambda: False)
+    path = tmp_path / "llm.toml"
+    path.write_text(content)
+    result = arena(*command, "--settings", str(path))
+    assert (result.exit_code, started) == (2, [])
+    assert "there is no LLM to ask: set CONTENT_ARENA_LLM_BASE_URL" in " ".join(result.stderr.split())
+
+
+def test_a_battle_needs_no_llm_that_labels(started, tmp_path, monkeypatch):
+    monkeypatch.delenv("CONTENT_ARENA_LLM_BASE_URL", raising=False)
+    monkeypatch.setattr("content_arena.components.shared.chat.packaged.is_installed", lambda: False)
+    path = tmp_path / "llm.toml"
+    path.write_text("[attack]\nfamilies = ['llm']\n[labeling]\njudged_texts = 5")
+    arena("battle", "--victim", "http://127.0.0.1:9", "--settings", str(path), "--strategies", "leet_sub")
+    assert len(started) == 1
+
+
 def test_strategies_and_families_are_settings_of_the_attack(file, started):
     arena("run", "--settings", file, "--strategies", "ko_yamin, char_typo", "--strategies", "leet_sub", "--lang", "ko",
           "--base-model", "multilingual-e5-small")  # fmt: skip

@@ -18,7 +18,7 @@ EVERYTHING = {
         "max_leaked": 0.6,
     },
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"],
-               "strategies": ["char_typo"], "families": ["ko"], "max_edit_share": 0.4,
+               "strategies": ["char_typo"], "families": ["ko"], "intensity": 0.6, "max_edit_share": 0.4,
                "victim_map": "openai", "victim_request": "{}", "victim_inverted": True},
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,

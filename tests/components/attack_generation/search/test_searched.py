@@ -16,6 +16,7 @@ from content_arena.components.attack_generation.search.drafts import Draft
 from content_arena.components.attack_generation.search.methods import METHODS
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.settings import EVOLVING, SEARCHES
+from content_arena.components.evaluation import metrics
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
@@ -125,6 +126,27 @@ def test_what_fails_a_constraint_is_counted_and_not_asked():
     (row,) = found.battle.attacks.to_dict("records")
     assert 0 < row["pct_changed"] <= 0.1
     assert judged(found.battle.attacks)["readable"].all()
+
+
+class Stubborn(ByWord):
+    """Flags every text but those that begin with "easy" and in which the word is another one."""
+
+    def score(self, texts):
+        self.asked.append(list(texts))
+        return np.array([0.1 if text.startswith("easy") and "idiot" not in text else 0.9 for text in texts])
+
+
+def test_a_caught_text_that_no_attack_keeps_the_bounds_of_is_failed():
+    """Evasion is a share of the texts that the filter caught, also of those that nothing could be sent for."""
+    texts = ["easy: you idiot, and everybody knows that very well", "you id", "a fool"]
+    found = searched.search(samples(texts), Stubborn(), few(), Plan("greedy", 50, max_edit_share=0.1))
+    attacks = found.battle.attacks
+    assert attacks["status"].tolist() == ["success", "failed", "failed"]
+    assert (attacks["perturbed_text"] == attacks["original_text"]).tolist() == [False, True, True]
+    records.validate(records.Attack, attacks)
+    evasion = metrics.evasion(judged(attacks))
+    assert (evasion.rate, evasion.n) == (pytest.approx(1 / 3), 3)
+    assert curve(judged(attacks))[-1] == (50, pytest.approx(1 / 3))
 
 
 def test_benign_texts_are_scored_and_not_attacked():
