@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
-from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
 from content_arena.pipelines.cli import compare_tables, console, local_runs, standard_input
@@ -184,6 +183,7 @@ def _named(filters: Sequence[str], urls: UrlOptions) -> list[Named]:
         InputError: Fewer than two filters, one that there is not, or an option that is for none of them.
     """
     from content_arena.components.attack_generation.victims import logins
+    from content_arena.components.attack_generation.victims.tls import Tls
     from content_arena.components.evaluation.contenders import LETTERS, Named
 
     if not 2 <= len(filters) <= len(LETTERS):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
-from content_arena.components.attack_generation.victims.tls import Tls
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.options import described
 from content_arena.pipelines.definitions.parameters import PARAMETERS
 from content_arena.pipelines.execution.home import registry_here
+
+if TYPE_CHECKING:
+    from content_arena.components.attack_generation.victims.tls import Tls
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,25 @@ class VictimOptions:
             metavar="FILE",
             help="Certificates (PEM) of the CAs to trust for a filter behind https://, in place of the usual ones.",
         ),
-    ] = Tls.ca_file
+    ] = ""
     cert: Annotated[
         str, typer.Option("--cert", metavar="FILE", help="Your certificate (PEM) for a filter that asks for one.")
-    ] = Tls.cert_file
+    ] = ""
     key: Annotated[
         str,
         typer.Option(
             "--key", metavar="FILE", help="Its private key (PEM, no password).", show_default="in the file of --cert"
         ),
-    ] = Tls.key_file
+    ] = ""
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate of a filter behind https://.")
-    ] = Tls.insecure
+    ] = False
 
     @property
     def tls(self) -> Tls:
         """How the filter is verified."""
+        from content_arena.components.attack_generation.victims.tls import Tls
+
         return Tls(self.cacert, self.cert, self.key, self.insecure)
 
 
@@ -99,7 +103,12 @@ def verified(victim: str, tls: Tls) -> Tls:
     """
     if tls and not victim.startswith("https://"):
         raise InputError("--cacert, --cert, --key and --insecure are for a filter behind https://")
-    found = Tls(_absolute(tls.ca_file), _absolute(tls.cert_file), _absolute(tls.key_file), tls.insecure)
+    found = replace(
+        tls,
+        ca_file=_absolute(tls.ca_file),
+        cert_file=_absolute(tls.cert_file),
+        key_file=_absolute(tls.key_file),
+    )
     found.check()
     if found.insecure:
         console.status(
