@@ -80,6 +80,9 @@ class Reading:
         if reader is None:
             return ""
         name = hidden.removeprefix(_MASKED_NAME)
+        if f"a{hidden}".casefold() in reader.lexicon:
+            # The @ is the first letter: @nyone.
+            return f"a{hidden}".casefold()
         may_be_several = name != hidden or "@" in hidden
         for part in filter(None, _BETWEEN_WORDS.split(_DOMAIN_ENDING.sub("", name).casefold())):
             found = reader.read(part).split()

@@ -87,7 +87,7 @@ class Joiner:
             shortest = _SHORTEST_IN_TWO if len(known) == 2 else _SHORTEST_IN_PIECES
             # Two words are written apart more often than as a rare compound (bed sheets).
             is_word = joined in self._lexicon or (self._lexicon.knows(joined) and not all(known))
-            if len(known) < 2 or len(joined) < shortest or not is_word or rest[:1] in _IN_WORD:
+            if len(known) < 2 or len(joined) < shortest or not is_word or rest[:1] in _IN_WORD or rest[:1].isdigit():
                 continue
             price = (self._known_joint if all(known) else self._joint) * (len(known) - 1)
             if self._lexicon.cost(joined) + price < apart:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from content_arena.components.shared.text.reader import hangul_slips, rules
 from content_arena.components.shared.text.reader.hangul_reader import HangulReader
 from content_arena.components.shared.text.reader.joining import Joiner
+from content_arena.components.shared.text.reader.leet import LeetWords
 from content_arena.components.shared.text.reader.lexicon import EDIT_PRICE, JAMO, Lexicon
 from content_arena.components.shared.text.reader.segmentation import Segmenter
 from content_arena.components.shared.text.reader.spelling import Speller
@@ -85,6 +86,7 @@ class Reader:
             self._hangul = HangulReader(lexicon.costs, lexicon.inside, slips)
         self._segmenter = Segmenter(lexicon)
         segmenter = self._segmenter if self._steps.segment else None
+        self._leet = LeetWords(lexicon)
         self._joiner = Joiner(lexicon, segmenter, self._prices.joint, self._prices.known_joint)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
         self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
@@ -101,7 +103,8 @@ class Reader:
             text = rules.fold_scripts(text, self.lexicon)
         tokens = text.split()
         if self._steps.rules:
-            tokens = list(self._joiner.join(tokens))
+            leet = self._leet.read(tokens)
+            tokens = list(self._joiner.join([leet.get(token, token) for token in tokens]))
         return " ".join(self._token(token) for token in tokens)
 
     def _read_token(self, token: str) -> str:
