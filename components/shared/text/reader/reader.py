@@ -31,6 +31,11 @@ _GUARDED = re.compile(
     r"(?i)[^\w]*(?:\w+://|www\.|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}/|@[\w.]{4,}|\[(?:email|phone)\]|#[^\W\d]|&#?\w+;"
     r"|[a-z]\d\d[a-z]\b)"
 )
+_PUNCTUATION = re.compile(r"[,.;:!?…]+")
+_LETTER_WORDS = frozenset("ai")
+_ENDINGS = frozenset({"s", "d", "t", "m", "ll", "re", "ve"})
+# What has signs inside its words. A comma or a full stop parts words, unless it is between single letters.
+_DISGUISED = re.compile(r"[^,.;:!?]*(?:[^\w\s'’,.;:!?-]|_)[^,.;:!?]*|[^\W\d_](?:[.,;:]+[^\W\d_]|-[^\W\d_])+")
 _QUANTITY = re.compile(r"[$€£]?[\d.,:]+[a-z]{0,3}|[a-z]{1,3}\d+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 # Signs of program text: what stands in it is not prose, unless it is one word without them.
@@ -177,9 +182,15 @@ class Reader:
 
     def _mixed(self, token: str) -> str:
         """The cheapest reading of letters with digits or marks among them."""
-        word, apostrophe, ending = token.replace("’", "'").partition("'")
-        if apostrophe and self.lexicon.knows(word) and ending.isalpha():
+        plain = token.replace("’", "'")
+        if all(map(self._is_contraction, _PUNCTUATION.split(plain))):
             return token
+        word, apostrophe, ending = plain.partition("'")
+        if apostrophe and ending.isalpha() and self._steps.rules:
+            if self.lexicon.knows(word) and (ending in _ENDINGS or not self.lexicon.knows(word + ending)):
+                return token
+            if ending in _ENDINGS and _DISGUISED.fullmatch(word) and self.lexicon.knows(read := self._mixed(word)):
+                return f"{read}'{ending}"
         runs = _LETTERS.findall(token)
         n_other = len(token) - sum(map(len, runs))
         # A single letter beside digits or marks is no word, common as it may be alone.
@@ -205,9 +216,19 @@ class Reader:
                     read, cost = self._cheapest(candidate)
                     if read != candidate and cost + self._prices.sign < lowest:
                         best, lowest = read, cost + self._prices.sign
+        if best == token and "-" in token and _DISGUISED.fullmatch(token):
+            read_parts = [part if part.isalpha() else self._mixed(part) for part in token.split("-")]
+            if all(map(self.lexicon.knows, read_parts)):
+                return "-".join(read_parts)
         if best == token:
             return _LETTERS.sub(lambda match: self._cheapest(match[0])[0] if len(match[0]) >= 4 else match[0], token)
         return best
+
+    def _is_contraction(self, part: str) -> bool:
+        """Whether letters are a word, or one with an ending after an apostrophe (``he'll``)."""
+        word, apostrophe, ending = part.partition("'")
+        is_word = (self.lexicon.knows(word) and len(word) > 1) or word in _LETTER_WORDS
+        return is_word and (not apostrophe or ending in _ENDINGS)
 
     def _is_word(self, candidate: str) -> bool:
         """Whether letters with signs among them may be this word."""
