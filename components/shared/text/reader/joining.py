@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from content_arena.components.shared.text.reader import rules
 from content_arena.components.shared.text.reader.lexicon import Lexicon
@@ -25,6 +27,25 @@ _LAST_LETTER = re.compile(rf"([^\W\d_])((?<![iI]){_ENDING}[^\w\s]*|[,.;:!?…)\]
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
+_CACHED_TOKENS = 1 << 16
+
+
+class _Piece(NamedTuple):
+    """A token as a piece of a word: its first letters, casefolded, and what follows them.
+
+    Attributes:
+        letters: a to z.
+        rest: From the first character that is no letter.
+        cost: Of the letters as a word, in nats.
+        is_word: Whether the letters are one.
+    """
+
+    letters: str
+    rest: str
+    cost: float
+    is_word: bool
+
+
 class Joiner:
     """Joins tokens to words of a lexicon."""
 
@@ -42,19 +63,22 @@ class Joiner:
         self._segmenter = segmenter
         self._joint = joint
         self._known_joint = known_joint
+        self._piece = functools.lru_cache(_CACHED_TOKENS)(self._read_piece)
 
     def join(self, tokens: list[str]) -> Iterator[str]:
         """The tokens, with words that were written letter by letter or in pieces put together."""
-        shortest, glue = _SHORTEST_IN_TWO, [_is_glue(token) for token in tokens]
+        pieces = [self._piece(token) for token in tokens]
+        glue = [piece is None and _is_glue(token) for piece, token in zip(pieces, tokens, strict=True)]
+        shortest = _SHORTEST_IN_TWO
         if any(glue):
-            found = [self._pieces(tokens, glue, i, _SHORTEST_CUT)[1] for i in range(len(tokens))]
+            found = [self._pieces(tokens, pieces, glue, i, _SHORTEST_CUT)[1] for i in range(len(tokens))]
             if sum(any(glue[i : i + width]) for i, width in enumerate(found)) >= _LEAST_CUT:
                 shortest = _SHORTEST_CUT
         i = 0
         while i < len(tokens):
             word, width = self._spelt_out(tokens, i)
             if not width:
-                word, width = self._pieces(tokens, glue, i, shortest)
+                word, width = self._pieces(tokens, pieces, glue, i, shortest)
             yield from word.split() if width else [tokens[i]]
             i += width or 1
 
@@ -84,51 +108,52 @@ class Joiner:
         words = self._segmenter.words(joined) if self._segmenter else None
         return (" ".join(words[0]) + after, end - start) if words else ("", 0)
 
-    def _pieces(self, tokens: list[str], glue: list[bool], start: int, shortest_cut: int) -> tuple[str, int]:
+    def _pieces(
+        self, tokens: list[str], pieces: list[_Piece | None], glue: list[bool], start: int, shortest_cut: int
+    ) -> tuple[str, int]:
         """A word that was cut into two to four pieces, the first of them at ``start``, and how many tokens that are.
 
         Args:
             tokens: Of a text.
+            pieces: What each of them is as a piece of a word; None for what begins with no letters.
             glue: Which of them are signs that may stand between pieces.
             start: Place of the first piece.
             shortest_cut: Least letters of a word that is cut in two by a sign.
         """
-        joined, rest, apart, i = "", "", 0.0, start
-        known: list[bool] = []
-        found = ("", 0)
-        while i < len(tokens) and len(known) < _MOST_PIECES and not rest:
-            by_sign = bool(known) and glue[i] and i + 1 < len(tokens)
-            if by_sign:
-                i += 1
-            match = _LETTERS.match(tokens[i])
-            if match is None or not match[0].isascii():
+        first, found = pieces[start], ("", 0)
+        if first is None or first.rest:
+            return found
+        joined, apart, are_words, is_cut = first.letters, first.cost, first.is_word, False
+        n, i = 1, start + 1
+        while i < len(tokens) and n < _MOST_PIECES:
+            by_sign = glue[i] and i + 1 < len(tokens)
+            piece = pieces[i + by_sign]
+            if piece is None:
                 break
-            piece, rest = match[0].casefold(), tokens[i][match.end() :]
-            if rest and not known:
+            n, i, is_cut = n + 1, i + by_sign + 1, is_cut or by_sign
+            if not by_sign and not piece.rest and i < len(tokens) and glue[i] and not _PUNCTUATION.fullmatch(tokens[i]):
+                # It goes on behind the sign, so it is no piece of the word before.
                 break
-            joined, apart = joined + piece, apart + self._lexicon.cost(piece)
+            joined, apart = joined + piece.letters, apart + piece.cost
             # Most single letters are no words of a sentence; in tweets some are (u, r).
-            known.append(self._lexicon.knows(piece) and (len(known) == 0 or len(piece) > 1 or piece in _LETTER_WORDS))
-            i += 1
-            is_cut = any(glue[start:i])
-            # A piece before a sign goes on behind it: it is none of the word before.
-            if (
-                len(known) > 1
-                and not by_sign
-                and not rest
-                and any(glue[i : i + 1])
-                and not _PUNCTUATION.fullmatch(tokens[i])
-            ):
-                break
-            shortest = _SHORTEST_IN_PIECES if len(known) > 2 else shortest_cut if is_cut else _SHORTEST_IN_TWO
+            are_words = are_words and piece.is_word and (len(piece.letters) > 1 or piece.letters in _LETTER_WORDS)
+            shortest = _SHORTEST_IN_PIECES if n > 2 else shortest_cut if is_cut else _SHORTEST_IN_TWO
             # Two words are written apart more often than as a rare compound (bed sheets).
-            is_word = joined in self._lexicon or (self._lexicon.knows(joined) and not all(known))
-            if len(known) < 2 or len(joined) < shortest or not is_word or _GOES_ON.match(rest):
-                continue
-            price = (self._known_joint if all(known) else self._joint) * (len(known) - 1)
-            if self._lexicon.cost(joined) + price < apart:
-                found = (joined + rest, i - start)
+            is_word = joined in self._lexicon or (not are_words and self._lexicon.knows(joined))
+            if is_word and len(joined) >= shortest and not _GOES_ON.match(piece.rest):
+                price = (self._known_joint if are_words else self._joint) * (n - 1)
+                if self._lexicon.cost(joined) + price < apart:
+                    found = (joined + piece.rest, i - start)
+            if piece.rest:
+                break
         return found
+
+    def _read_piece(self, token: str) -> _Piece | None:
+        match = _LETTERS.match(token)
+        if match is None or not match[0].isascii():
+            return None
+        letters = match[0].casefold()
+        return _Piece(letters, token[match.end() :], self._lexicon.cost(letters), self._lexicon.knows(letters))
 
 
 def _is_glue(token: str) -> bool:
