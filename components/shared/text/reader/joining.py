@@ -28,6 +28,9 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 _CACHED_TOKENS = 1 << 16
+#: Places in a row of single letters at which words are looked for. At each of them a text of nothing but letters that
+#: make no words would take time that grows with the square of its length.
+_MOST_TRIES = 4
 
 
 class _Piece(NamedTuple):
@@ -74,16 +77,23 @@ class Joiner:
             found = [self._pieces(tokens, pieces, glue, i, _SHORTEST_CUT)[1] for i in range(len(tokens))]
             if sum(any(glue[i : i + width]) for i, width in enumerate(found)) >= _LEAST_CUT:
                 shortest = _SHORTEST_CUT
-        i = 0
+        i = n_tries = no_words_before = 0
         while i < len(tokens):
-            word, width = self._spelt_out(tokens, i)
+            word, width = "", 0
+            if i >= no_words_before or n_tries < _MOST_TRIES:
+                n_tries = n_tries + 1 if i < no_words_before else 1
+                word, width, reached = self._spelt_out(tokens, i)
+                no_words_before = max(no_words_before, reached)
             if not width:
                 word, width = self._pieces(tokens, pieces, glue, i, shortest)
             yield from word.split() if width else [tokens[i]]
             i += width or 1
 
-    def _spelt_out(self, tokens: list[str], start: int) -> tuple[str, int]:
-        """A word written as single letters from ``start`` on, and how many tokens that are; 0 if there is none."""
+    def _spelt_out(self, tokens: list[str], start: int) -> tuple[str, int, int]:
+        """Words written as single letters from ``start`` on, how many tokens that are, and the place behind them.
+
+        Without such words the tokens are 0, and the place is that behind the letters that make none.
+        """
         letters: list[str] = []
         after = ""
         end = i = start
@@ -99,14 +109,14 @@ class Joiner:
                 break
             i += 1
         if len(letters) < 3 or sum(map(str.isalpha, letters)) < 2:
-            return "", 0
+            return "", 0, end
         joined = "".join(letters).casefold()
         # Initials (R G B) are a misspelling of anything, so no letter is taken for another one.
         for candidate in (joined, *rules.unleet(joined), *rules.released(joined)):
             if self._lexicon.knows(candidate):
-                return candidate + after, end - start
+                return candidate + after, end - start, end
         words = self._segmenter.words(joined) if self._segmenter else None
-        return (" ".join(words[0]) + after, end - start) if words else ("", 0)
+        return (" ".join(words[0]) + after, end - start, end) if words else ("", 0, end)
 
     def _pieces(
         self, tokens: list[str], pieces: list[_Piece | None], glue: list[bool], start: int, shortest_cut: int
