@@ -19,13 +19,17 @@ def method_cache(method: Callable[[str], Answer], most: int) -> Callable[[str], 
     Args:
         method: Bound to an object, which has to be there when the cache is asked.
         most: Answers that are kept; those that were asked for last.
+
+    Raises:
+        ReferenceError: When it is called, if the object is gone.
     """
     reference = weakref.WeakMethod(method)
 
     @functools.lru_cache(most)
     def answer(argument: str) -> Answer:
         bound = reference()
-        assert bound is not None, "the cache is asked by its object"
+        if bound is None:
+            raise ReferenceError("the object of this method is gone")
         return bound(argument)
 
     return answer
