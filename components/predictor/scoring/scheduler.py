@@ -8,7 +8,7 @@ Taking turns would be fair too, but under load all long requests would miss thei
 the work is done for the oldest request, though others have less left: it comes to an end, whatever arrives. It is a
 share of the work and not of the steps: a step of a long request takes up to twenty times as long as one of a short
 request. What large requests get while nothing small waits counts as a part of this share: at 80 % of what a server can
-do they live on what the small ones leave, and delay none of them. Of these turns every second is the oldest's. Large
+do they live on what the small ones leave. Of these turns every second is the oldest's. Large
 requests are not read before their turn.
 Source: Schrage 1968, shortest remaining processing time.
 """
