@@ -71,6 +71,8 @@ class ContentFilterModel(Model):
         self.limits = limits or Limits()
         self._engine = engine
         self._replaced: set[Engine] = set()
+        self._has_one = threading.Event()
+        self._has_one.set()
         self._shadow = shadow
 
     @property
@@ -117,10 +119,15 @@ class ContentFilterModel(Model):
             engine: Warmed up.
         """
         before, self._engine = self._engine, engine
+        self._has_one.clear()
         metrics.withdraw(before.version, before.alias)
         metrics.announce(engine.version, engine.alias)
         self._replaced.add(before)
         self._end_if_unused(before)
+
+    def wait_for_replaced(self) -> None:
+        """Waits until the bundle before has ended, and its memory is free; not for the event loop."""
+        self._has_one.wait()
 
     def close_queue(self) -> None:
         """Ends the requests that are not finished with a :class:`ClosingError`; none is accepted any more."""
@@ -227,15 +234,19 @@ class ContentFilterModel(Model):
         if engine in self._replaced and not engine.n_requests:
             self._replaced.remove(engine)
             # Its threads end after their present step; still, the event loop does not wait for them.
-            threading.Thread(target=_end, args=([engine],), name="end-engine", daemon=True).start()
+            arguments = ([engine], self._has_one)
+            threading.Thread(target=_end, args=arguments, name="end-engine", daemon=True).start()
 
 
-def _end(engines: list[Engine]) -> None:
+def _end(engines: list[Engine], has_ended: threading.Event) -> None:
     """Ends an engine, which is taken out of the list: nothing else refers to it then, and its memory is free."""
-    engines.pop().stop()
-    # glibc keeps what was freed: without this a server needs twice the memory after some reloads.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    try:
+        engines.pop().stop()
+        # glibc keeps what was freed: without this a server needs twice the memory after some reloads.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+    finally:
+        has_ended.set()
 
 
 class FilterDataPlane(DataPlane):

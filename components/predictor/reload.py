@@ -1,6 +1,7 @@
 """Takes over another bundle while the server serves: the new one is made ready beside the old one, then they change.
 
-A bundle that cannot be served leaves the old one where it is.
+A bundle that cannot be served leaves the old one where it is. The next one is loaded when the last request has left
+the one before: there are never more than two.
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ class Reloader:
             await self.reload()
 
     def _made_ready(self, before: Engine) -> Engine | None:
+        # There is memory for two bundles, and the one before this may have requests until their deadline.
+        self._model.wait_for_replaced()
         with during("loading the bundle"):
             engine = self._load(before)
             if engine is not None:

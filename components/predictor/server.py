@@ -84,7 +84,8 @@ def serve(
             port = listener.getsockname()[1]
             server = FilterServer(model, port, apis, door, reloader)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            logger.info("serving %s version %s on %s", model.name, model.version, url)
+            threads = model.serving.threads
+            logger.info("serving %s version %s on %s with --threads %d", model.name, model.version, url, threads)
             for line in door.described():
                 logger.info(line)
             announce(Serving(url, model.version, model.serving.threshold))

@@ -1,9 +1,12 @@
 """The predictor's image with a bundle from a folder, and with one that came out of object storage."""
 
+import gzip
+import json
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -51,14 +54,15 @@ def published(s3, tiny_bundle, make_bundle, tmp_path):
     return registry.get(version).tags[Registry.STORAGE_URI]
 
 
-def served(folder, port, *more):
-    """The container as the ServingRuntime starts it, but for the port."""
+def served(folder, port, *more, **options):
+    """The container as the ServingRuntime starts it, but for the port; with options of Docker."""
     (container,) = yaml.safe_load(RUNTIME.read_text())["spec"]["containers"]
     arguments = [f"--port={port}" if argument.startswith("--port=") else argument for argument in container["args"]]
     return containers.started(
         IMAGE,
         command=[*arguments, *more],
         mounts=[Mount("/mnt/models", str(folder), type="bind", read_only=True)],
+        **options,
     )
 
 
@@ -91,6 +95,41 @@ def test_it_serves_a_mounted_folder_as_any_user(tiny_bundle, bundle_folder, free
     shutil.copytree(tiny_bundle.path, bundle_folder, dirs_exist_ok=True)
     bundle_folder.chmod(0o755)
     check(bundle_folder, free_port, "7")
+
+
+def test_with_one_cpu_and_512_mib_it_outlives_clients_that_want_more(tiny_bundle, bundle_folder, free_port):
+    """Docker kills what takes more memory. Of these bodies one alone is 400 MiB if it is parsed."""
+    shutil.copytree(tiny_bundle.path, bundle_folder, dirs_exist_ok=True)
+    bundle_folder.chmod(0o755)
+    limits = {"nano_cpus": 10**9, "mem_limit": "512m", "memswap_limit": "512m"}
+    text = json.dumps({"instances": TEXTS}).encode()
+    wanted = [
+        (text, {}, {200, 429}),
+        (b"[" + b"[]," * (5 << 20) + b"[]]", {}, {400, 429}),
+        (json.dumps({"instances": ["you are an idiot " * 290] * 256}).encode(), {}, {413, 429}),
+        (gzip.compress(b" " * (15 << 20) + text), {"content-encoding": "gzip"}, {200, 429}),
+        (gzip.compress(b" " * (200 << 20)), {"content-encoding": "gzip"}, {413, 429}),
+    ]
+
+    def answers(number):
+        body, headers, statuses = wanted[number % len(wanted)]
+        url = f"http://127.0.0.1:{free_port}/v1/models/content-filter:predict"
+        return requests.post(url, data=body, headers=headers, timeout=120).status_code, statuses
+
+    with served(bundle_folder, free_port, **limits) as container:
+        containers.answers(container, f"http://127.0.0.1:{free_port}/v2/health/ready")
+        assert "with --threads 1\n" in container.logs().decode()
+        with ThreadPoolExecutor(20) as pool:
+            given = list(pool.map(answers, range(60)))
+        container.reload()
+        assert container.status == "running", container.logs().decode()
+        assert not container.attrs["State"]["OOMKilled"]
+        assert all(status in statuses for status, statuses in given), given
+        v1, _ = ask(f"http://127.0.0.1:{free_port}")
+        assert [toxic for _, toxic, _ in v1] == [True, False]
+        container.stop(timeout=30)
+        container.reload()
+        assert container.attrs["State"]["ExitCode"] == 0, container.logs().decode()
 
 
 def test_an_empty_folder_is_one_line(bundle_folder, free_port):

@@ -97,7 +97,12 @@ class SuggestionFile:
         self._most = most
         self._lock = threading.Lock()
         try:
-            os.close(self._open())
+            file = self._open()
+            try:
+                if _is_torn(file):
+                    os.write(file, b"\n")
+            finally:
+                os.close(file)
         except OSError as error:
             raise InputError(f"suggestions cannot be written to {path}: {error.strerror}") from error
 
@@ -115,7 +120,7 @@ class SuggestionFile:
                 raise SuggestionsFullError(error.strerror) from error
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
 
     def _write(self, line: bytes) -> None:
         # Opened for each line: a file that was moved away to be read is made anew.
@@ -129,6 +134,12 @@ class SuggestionFile:
                 raise SuggestionsFullError
         finally:
             os.close(file)
+
+
+def _is_torn(file: int) -> bool:
+    """Whether a file's last line has no end: a server that was killed may have written a part of it."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
 
 
 class SuggestionObjects:

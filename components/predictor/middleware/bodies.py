@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 
 from content_arena.components.predictor.limits import MAX_BODY_BYTES, SMALL_BODY_BYTES
 from content_arena.components.shared.limits import MAX_TEXT_LENGTH
@@ -31,6 +32,19 @@ class BodyError(Exception):
 
 class BodySizeError(Exception):
     """The body is larger than the server reads."""
+
+
+def announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Bytes of a request's body as its headers say, 0 if it has none; None if they do not say it, but announce one.
+
+    Args:
+        headers: Names in small letters, and values, as ASGI has them.
+    """
+    by_name = dict(headers)
+    if b"transfer-encoding" in by_name:  # It overrides the length (RFC 9112, section 6.3).
+        return None
+    length = by_name.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else None
 
 
 def check_json(body: bytes) -> None:

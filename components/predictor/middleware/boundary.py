@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 
 from content_arena.components.predictor import metrics
 from content_arena.components.predictor.limits import MAX_BODY_BYTES, SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.middleware.bodies import BodyError, BodySizeError, check_start, gunzip
+from content_arena.components.predictor.middleware.bodies import (
+    BodyError,
+    BodySizeError,
+    announced_length,
+    check_start,
+    gunzip,
+)
 from content_arena.components.predictor.protocol import RequestError
 
 if TYPE_CHECKING:
@@ -111,8 +117,7 @@ class _Body:
         self._chunks: deque[bytes] = deque()
         self._bodiless = scope.get("method") in _BODILESS
         headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"")
-        self._length = int(length) if length.isdigit() else 0
+        self._length = announced_length(scope["headers"])
         self._encoding = headers.get(b"content-encoding", b"identity").strip().lower() or b"identity"
         #: Behind the JSON of V2's binary data extension are bytes of any kind.
         self._is_json = self._encoding == b"identity" and b"inference-header-content-length" not in headers
@@ -136,7 +141,7 @@ class _Body:
         if self._encoding not in (b"identity", b"gzip", b"x-gzip"):
             offer = ((b"accept-encoding", b"gzip"),)
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content encoding is not gzip", offer)
-        if self._length > MAX_BODY_BYTES:
+        if self._length is not None and self._length > MAX_BODY_BYTES:
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
         try:
             async with asyncio.timeout(self._boundary.body_seconds):

@@ -12,6 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from content_arena.components.predictor.limits import KIB
+from content_arena.components.predictor.middleware.bodies import announced_length
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,9 +57,5 @@ class TarpitMiddleware:
 
 
 def _may_be_large(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return not value.isdigit() or int(value) > LARGE_BYTES
-        if name == b"transfer-encoding":
-            return True
-    return False
+    length = announced_length(scope["headers"])
+    return length is None or length > LARGE_BYTES

@@ -48,6 +48,7 @@ class Engine:
         digest: SHA-256 (hex) of the bundle.
         threshold: A text is toxic if its score is at least this.
         reading: How a text is read before it is scored.
+        threads: Batches that are scored in parallel.
         n_requests: Requests that are with it now.
     """
 
@@ -66,6 +67,7 @@ class Engine:
         self.digest = content_filter.bundle.spec.digest
         self.threshold = content_filter.threshold
         self.reading = content_filter.reading
+        self.threads = content_filter.threads
         self.n_requests = 0
         self._filter = content_filter
         self._scheduler = Scheduler(content_filter, limits or Limits())

@@ -5,9 +5,11 @@ windows is scored. As many threads as the filter has take step after step, of th
 and of two with as many, of the older. A batch is filled up with what other requests have of about the same length.
 Tokens are not compared: among requests of one batch each, the longest would wait until there are no others.
 Taking turns would be fair too, but under load all long requests would miss their deadline together. An eighth of
-the work is done for the oldest request: it comes to an end, whatever arrives. It is a share of the work and not of the
-steps: a step of a long request takes up to twenty times as long as one of a short request. Large requests are not read
-before their turn.
+the work is done for the oldest request, though others have less left: it comes to an end, whatever arrives. It is a
+share of the work and not of the steps: a step of a long request takes up to twenty times as long as one of a short
+request. What large requests get while nothing small waits counts as a part of this share: at 80 % of what a server can
+do they live on what the small ones leave. Of these turns every second is the oldest's. Large
+requests are not read before their turn.
 Source: Schrage 1968, shortest remaining processing time.
 """
 
@@ -26,7 +28,7 @@ import numpy.typing as npt
 
 from content_arena.components.predictor.limits import Limits
 from content_arena.components.predictor.protocol import RequestError
-from content_arena.components.predictor.scoring.admission import Admission
+from content_arena.components.predictor.scoring.admission import Admission, is_small
 from content_arena.components.predictor.scoring.cache import ScoreCache
 from content_arena.components.predictor.scoring.jobs import Job, Part
 from content_arena.components.predictor.scoring.waiting import Waiting
@@ -38,6 +40,9 @@ from content_arena.components.shared.scoring.windows import BATCH_TOKENS, Window
 _READ_CHARACTERS = 4_096
 #: One part of so many of the work is done for the oldest request.
 _PARTS = 8
+#: Tokens that large requests may have got beyond this part and that are still remembered: as small requests that come
+#: in a burst take them up, the burst has about a second of two cores for itself.
+_MOST_AHEAD = 16 * BATCH_TOKENS
 
 
 class RequestTooLargeError(ArenaError):
@@ -61,7 +66,10 @@ class Scheduler:
         self._jobs: dict[Future[npt.NDArray[np.float32]], Job] = {}
         self._waiting = Waiting()
         self._numbers = itertools.count()
-        self._credit = 0.0  # Tokens that the oldest request may have now, though others have less work left.
+        # Tokens that the oldest request may have now, though others have less work left; negative if large requests
+        # had more than their part.
+        self._credit = 0.0
+        self._is_oldests_turn = True  # Among large requests.
         self._has_read = False  # Whether the last step read small requests.
         self._closed = False
         self._changed = threading.Condition()
@@ -147,10 +155,15 @@ class Scheduler:
 
     def _turn_of(self, oldest: Job, least: Job) -> Job:
         """That with the least work left, or the oldest if it has its part coming."""
+        # A window may have more tokens than a batch.
+        cost = min(oldest.next_tokens, BATCH_TOKENS)
+        if not is_small(least.charge):
+            self._credit = max(-_MOST_AHEAD, self._credit - cost)
+            self._is_oldests_turn = not self._is_oldests_turn
+            return oldest if self._is_oldests_turn else least
         if oldest is least:
             return oldest
-        # A window may have more tokens than a batch.
-        if self._credit >= (cost := min(oldest.next_tokens, BATCH_TOKENS)):
+        if self._credit >= cost:
             self._credit -= cost
             return oldest
         self._earn(least.next_tokens)

@@ -159,27 +159,30 @@ def test_a_flood_of_requests_is_scored_and_not_only_read(tiny_bundle):
     scheduler.join()
 
 
-def test_the_oldest_has_an_eighth_of_the_work_and_not_of_the_steps(tiny_bundle):
+def test_the_oldest_has_an_eighth_of_the_work_and_what_it_had_before_counts(tiny_bundle):
     held = HeldFilter(tiny_bundle, threads=1)
-    scheduler = Scheduler(held, Limits())
-    sizes = []
+    scheduler = Scheduler(held, Limits(queue_tokens=400_000))
+    batches = []
     score = held.score_windows
-    held.score_windows = lambda batch: sizes.append(sum(len(window.ids) for window in batch)) or score(batch)
-    # Batches of 256 tokens, one window of 32 after the other, beside batches of at most eight short requests of 4.
-    jobs = [scheduler.submit(["idiot " * 200] * 40)]
+    held.score_windows = lambda batch: batches.append([len(window.ids) for window in batch]) or score(batch)
+    # Batches of eight windows of 32 tokens, beside such of short requests of 20 tokens.
+    jobs = [scheduler.submit(["idiot " * 30] * 230)]
     assert held.at_work.wait(20)
-    jobs += [scheduler.submit(["you idiot"]) for _ in range(1_000)]
+    n_short = 2_000
+    jobs += [scheduler.submit(["idiot " * 18]) for _ in range(n_short)]
     held.let_go.set()
     for job in jobs[1:]:
         job.result.result(60)
-    largest = max(sizes)
     jobs[0].result.cancel()
     scheduler.close()
     scheduler.join()
-    last_short = max(place for place, size in enumerate(sizes) if size <= 32)
-    of_huge = sum(size for size in sizes[1:last_short] if size > 32)
-    assert of_huge <= 1_000 * 4 / 7 + largest
-    assert of_huge >= 1_000 * 4 / 7 - largest
+    last_short = max(place for place, batch in enumerate(batches) if max(batch) == 20)
+    of_huge = [place for place, batch in enumerate(batches[1:last_short]) if max(batch) > 20]
+    # It was read in ten steps and had a batch before the others came: these count as 11 batches of 256 tokens.
+    most = n_short * 20 / 7
+    assert most - 11 * 256 - 512 <= 256 * len(of_huge) <= most - 11 * 256 + 256
+    # It waits until the others had their part of these and of its next batch.
+    assert abs(20 * 8 * of_huge[0] - 7 * 12 * 256) <= 256
 
 
 def test_short_requests_share_batches_in_the_order_they_came_in(tiny_bundle):

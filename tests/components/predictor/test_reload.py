@@ -229,6 +229,35 @@ def test_requests_stay_with_the_bundle_that_they_began_with(tiny_bundle, make_bu
     model.stop()
 
 
+def test_the_next_bundle_is_loaded_when_the_last_request_has_left_the_one_before(tiny_bundle, make_bundle):
+    held = Engine(HeldFilter(tiny_bundle, version="1", threads=1))
+    model = ContentFilterModel(held)
+    model.ready = True
+    at_load = []
+
+    def load(serving):
+        at_load.append((serving.version, held._scheduler._threads[0].is_alive()))
+        return Engine(ContentFilter(make_bundle("three", bias=1.0), version="3", threads=1))
+
+    async def scenario():
+        first = asyncio.create_task(model.predict(Query(["you idiot"], None)))
+        await asyncio.to_thread(held._filter.at_work.wait, 20)
+        model.replace(Engine(ContentFilter(make_bundle(bias=9.0), version="2", threads=1)))
+        reloader = Reloader(model, load)
+        reloading = asyncio.create_task(reloader.reload())
+        await asyncio.sleep(0.2)
+        assert not at_load
+        with pytest.raises(ReloadingError):
+            await reloader.reload()
+        held._filter.let_go.set()
+        await first
+        return await reloading
+
+    assert asyncio.run(scenario()) == "3"
+    assert at_load == [("2", False)]
+    model.stop()
+
+
 def test_a_request_that_asks_twice_keeps_one_bundle(tiny_bundle, make_bundle):
     model = ContentFilterModel(Engine(ContentFilter(tiny_bundle, version="1", threads=1)))
     model.ready = True

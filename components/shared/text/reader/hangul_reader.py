@@ -5,7 +5,6 @@ A word that its pieces make likely is left alone, so the search for what was mea
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from content_arena.components.shared.text.reader import hangul_signs
 from content_arena.components.shared.text.reader.hangul_slips import Prices
 from content_arena.components.shared.text.reader.hangul_words import LONGEST, HangulWords, is_odd
+from content_arena.components.shared.text.reader.method_cache import method_cache
 
 _CACHED = 1 << 15
 _RUN = re.compile("[가-힣]+")
@@ -63,8 +63,8 @@ class HangulReader:
         """Builds the index, in about 0.1 s for 8,000 pieces; see :class:`HangulWords`."""
         self._words = HangulWords(starts, inside, prices)
         self._thresholds = thresholds or Thresholds()
-        self._word = functools.lru_cache(_CACHED)(self._read_word)
-        self._token = functools.lru_cache(_CACHED)(self._read_token)
+        self._word = method_cache(self._read_word, _CACHED)
+        self._token = method_cache(self._read_token, _CACHED)
 
     def read(self, text: str) -> str:
         """The text with its Hangul words restored."""

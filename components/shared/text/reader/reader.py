@@ -7,7 +7,6 @@ changed, and ``mp3`` stays ``mp3``.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from content_arena.components.shared.text.reader.hangul_reader import HangulRead
 from content_arena.components.shared.text.reader.joining import Joiner
 from content_arena.components.shared.text.reader.leet import LeetWords
 from content_arena.components.shared.text.reader.lexicon import EDIT_PRICE, JAMO, Lexicon
+from content_arena.components.shared.text.reader.method_cache import method_cache
 from content_arena.components.shared.text.reader.segmentation import Segmenter
 from content_arena.components.shared.text.reader.spelling import Speller
 
@@ -94,7 +94,7 @@ class Reader:
         self._leet = LeetWords(lexicon)
         self._joiner = Joiner(lexicon, segmenter, self._prices.joint, self._prices.known_joint)
         self._speller = Speller(lexicon, lexicon.edit_price) if self._steps.spell else None
-        self._token = functools.lru_cache(_CACHED_TOKENS)(self._read_token)
+        self._token = method_cache(self._read_token, _CACHED_TOKENS)
 
     def read(self, text: str) -> str:
         """The text with its words restored, in small letters where restored; everything else as it was.

@@ -118,3 +118,14 @@ def test_the_file_is_bounded(tmp_path):
     path.rename(tmp_path / "taken.jsonl")
     kept.append({"text": "b" * 50})
     assert "b" in path.read_text()
+
+
+def test_a_line_that_a_killed_server_has_torn_spoils_no_other(tmp_path):
+    path = tmp_path / "suggested.jsonl"
+    for number in range(3):
+        SuggestionFile(path).append({"number": number})
+    path.write_bytes(path.read_bytes()[:-5])
+    SuggestionFile(path).append({"number": 3})
+    first, second, torn, last = path.read_text().splitlines()
+    assert [json.loads(line)["number"] for line in (first, second, last)] == [0, 1, 3]
+    assert torn == '{"number"'

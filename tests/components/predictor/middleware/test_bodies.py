@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.predictor.middleware.bodies import MAX_JSON_VALUES, BodyError, check_json, check_start
+from content_arena.components.predictor.middleware.bodies import (
+    MAX_JSON_VALUES,
+    BodyError,
+    announced_length,
+    check_json,
+    check_start,
+)
 
 TEXTS = st.lists(st.text(max_size=40), max_size=20)
 
@@ -44,3 +50,19 @@ def test_a_string_without_an_end_is_refused_in_a_whole_body_only():
     check_start(body)
     with pytest.raises(BodyError, match="without an end"):
         check_json(body)
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({}, 0),
+        ({b"content-length": b"0"}, 0),
+        ({b"host": b"a", b"content-length": b"70000"}, 70_000),
+        ({b"content-length": b"-1"}, None),
+        ({b"content-length": b""}, None),
+        ({b"transfer-encoding": b"chunked"}, None),
+        ({b"content-length": b"5", b"transfer-encoding": b"chunked"}, None),
+    ],
+)
+def test_what_headers_say_of_the_body_that_follows(headers, length):
+    assert announced_length(headers.items()) == length

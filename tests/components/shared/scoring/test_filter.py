@@ -1,5 +1,8 @@
 """Scores do not depend on batches, windows and threads."""
 
+import os
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -145,3 +148,15 @@ def test_a_model_without_the_attributes_of_its_bundle_is_a_bundle_error(tiny_bun
     other = replace(tiny_bundle, spec=replace(tiny_bundle.spec, attributes={"INSULT": 0.5}))
     with pytest.raises(BundleError, match="lacks an output"):
         ContentFilter(other, threads=1)
+
+
+def test_nothing_is_reported_to_anybody(tiny_bundle, tmp_path):
+    """ONNX Runtime makes an id for this machine, and a database of what it is to send, where it may."""
+    program = (
+        "from content_arena.components.shared.scoring.filter import ContentFilter\n"
+        f"ContentFilter.open({str(tiny_bundle.path)!r}).score(['you idiot'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
