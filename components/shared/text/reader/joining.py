@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from content_arena.components.shared.text.reader import rules
 from content_arena.components.shared.text.reader.lexicon import Lexicon
+from content_arena.components.shared.text.reader.method_cache import method_cache
 from content_arena.components.shared.text.reader.segmentation import Segmenter
 
 _SINGLE_SIGNS = frozenset("$@!|")
@@ -66,7 +66,7 @@ class Joiner:
         self._segmenter = segmenter
         self._joint = joint
         self._known_joint = known_joint
-        self._piece = functools.lru_cache(_CACHED_TOKENS)(self._read_piece)
+        self._piece = method_cache(self._read_piece, _CACHED_TOKENS)
 
     def join(self, tokens: list[str]) -> Iterator[str]:
         """The tokens, with words that were written letter by letter or in pieces put together."""
