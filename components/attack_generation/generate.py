@@ -18,6 +18,7 @@ from content_arena.components.attack_generation.settings import LADDER, SEARCHES
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
+from content_arena.components.attack_generation.victims.local import canonicaliser_of
 from content_arena.components.attack_generation.writing.binding import (
     Reporting,
     bound,
@@ -130,6 +131,7 @@ def generate_attacks(
         held_out=str(chosen),
         n_refused=sum(result.n_refused for result in found),
         n_not_written=writer.n_not_written if writer else 0,
+        canonicalises=canonicaliser_of(opened) is not None,
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -191,6 +193,8 @@ def gather_attacks(
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
+    # Shards that attacked one filter know the same of it.
+    canonicalises = summaries[0].canonicalises
     n_queries = _n_originals(summaries) + sum(summary.n_attempts for summary in summaries)
     seconds = sum(summary.seconds for summary in summaries)
     figures = {
@@ -202,8 +206,9 @@ def gather_attacks(
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
-        "evasion_seen": evasion(seen[seen["split"] == "validation"]),
-        "evasion_held_out": evasion(unseen),
+        "victim_canonicalises": float(canonicalises),
+        "evasion_seen": evasion(seen[seen["split"] == "validation"], canonicalises=canonicalises),
+        "evasion_held_out": evasion(unseen, canonicalises=canonicalises),
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
     tracking = Tracking(tracking_uri, pipeline_run)
@@ -285,6 +290,7 @@ class _Summary:
         held_out: The held-out strategies and who chose them, for people.
         n_refused: Attacks that were not asked about because they failed a constraint.
         n_not_written: Texts that an LLM was asked for, and did not write.
+        canonicalises: Whether the filter is known to canonicalise a text before its model reads it.
     """
 
     digests: Mapping[str, str]
@@ -296,6 +302,7 @@ class _Summary:
     held_out: str
     n_refused: int
     n_not_written: int
+    canonicalises: bool
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -316,6 +323,7 @@ class _Summary:
                 fields.text("held_out"),
                 fields.whole("n_refused"),
                 fields.whole("n_not_written"),
+                fields.flag("canonicalises"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error
