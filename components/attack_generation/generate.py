@@ -49,6 +49,7 @@ def generate_attacks(
     settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
     chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     search: str = LADDER,
+    for_training: bool = True,
     seed: int = 0,
     shard: int = 0,
     n_shards: int = 1,
@@ -57,8 +58,9 @@ def generate_attacks(
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
-    the filter does on attacks that are new to it. Test texts are left to the evaluation. A shard takes every
-    ``n_shards``-th strategy; an attack is the same in any shard.
+    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing
+    is to be trained, all strategies attack validation texts. A shard takes every ``n_shards``-th strategy; an attack is
+    the same in any shard.
 
     With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
     strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
@@ -72,10 +74,12 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        settings: How to attack; ``texts_per_label`` counts training texts. If it holds out nothing, see
+        settings: How to attack; ``texts_per_label`` counts training texts, or validation texts where nothing is to be
+            trained. If it holds out nothing, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
         chat: How an LLM is asked, if strategies need one.
         search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
+        for_training: Whether training texts are attacked too.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, or of the texts, from 0.
         n_shards: Number of parts.
@@ -103,6 +107,7 @@ def generate_attacks(
         settings=settings,
         plan=Plan(search, settings.budget, settings.max_edit_share, seed),
         shard=Shard(shard, n_shards),
+        for_training=for_training,
         attacks_path=attacks_path,
         held_out_path=held_out_path,
     ).tasks()

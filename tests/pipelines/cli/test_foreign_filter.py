@@ -40,10 +40,20 @@ def word_list():
 
 
 def test_what_our_canonicaliser_would_undo_counts_against_a_filter_without_one(home, data, word_list, tmp_path):
-    page = tmp_path / "page.html"
+    page, out = tmp_path / "page.html", tmp_path / "attacks.jsonl"
     options = ("--data", data, "--strategies", "invisible_insert,benign_append", "--texts", "20", "--json")
     fought = arena(
-        home, "battle", "--victim", word_list.url, *options, "--report", str(page), "--fail-over", "evasion=0.2"
+        home,
+        "battle",
+        "--victim",
+        word_list.url,
+        *options,
+        "--report",
+        str(page),
+        "--out",
+        str(out),
+        "--fail-over",
+        "evasion=0.2",
     )
     assert fought.returncode == 1, fought.stderr
     answer = json.loads(fought.stdout)
@@ -51,6 +61,7 @@ def test_what_our_canonicaliser_would_undo_counts_against_a_filter_without_one(h
     hidden, friendly = (by_name[name]["evasion"] for name in ("invisible_insert", "benign_append"))
     assert (hidden["rate"], friendly["rate"]) == (1.0, 0.0)
     assert hidden["n"] == friendly["n"]
+    assert {json.loads(line)["split"] for line in out.read_text(encoding="utf-8").splitlines()} == {"validation"}
     assert answer["canonicalises"] is False
     assert answer["evasion"]["rate"] == 0.5, "both strategies count"
     assert {row["family"] for row in answer["families"]} == {"unicode", "sentence"}
