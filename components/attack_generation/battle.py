@@ -12,11 +12,11 @@ from rapidfuzz.distance import Levenshtein
 from content_arena.components.attack_generation.search import Attempt, LadderSearch, Outcome, Search, Target
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
+from content_arena.components.attack_generation.victims.local import canonicaliser_of
 from content_arena.components.attack_generation.victims.orientation import Check
 from content_arena.components.shared import records
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.records import sha256_of
-from content_arena.components.shared.scoring.filter import ContentFilter
 from content_arena.components.shared.text.canonical import canonicalise
 from content_arena.components.shared.text.readability import ORIGINAL_LABEL, WRITTEN
 
@@ -185,7 +185,8 @@ def _params(target: Target, attempt: Attempt | None) -> str:
 def _similarity(original: str, perturbed: str, victim: Victim) -> float:
     """Similarity of the canonical forms, in [0, 1]; 1 if the edit is undone.
 
-    An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it.
+    An edit is undone if the victim's own canonicaliser undoes it: an older filter has an older version of it. Of a
+    filter whose canonicaliser is not known, it says what ours makes of the edit.
     """
-    canonical = victim.reading.canonicalise if isinstance(victim, ContentFilter) else canonicalise
+    canonical = canonicaliser_of(victim) or canonicalise
     return float(Levenshtein.normalized_similarity(canonical(original), canonical(perturbed)))

@@ -25,6 +25,7 @@ def generate_attacks(
     n_shards: int,
     tracking_uri: str,
     search: str = "ladder",
+    for_training: bool = True,
 ) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
@@ -37,7 +38,7 @@ def generate_attacks(
         pipeline_run: Id under which the stages of a run find their MLflow run.
         lang: ISO 639-1 code of the corpus.
         budget: Queries allowed for each (text, strategy).
-        texts_per_label: Training texts of each label to attack.
+        texts_per_label: Texts of each label to attack: training texts, or validation texts where nothing is trained.
         seed: The same seed gives the same attack set.
         held_out_strategies: Strategies that are judged only; chosen by the seed, or kept from the champion, if empty.
         settings: Further settings by section; [attack] is read, and [llm] if strategies need an LLM.
@@ -45,6 +46,7 @@ def generate_attacks(
         n_shards: Into how many parts they are dealt.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
         search: ladder, or random, greedy, beam or evolving: one way past a text is searched, and not trained on.
+        for_training: Whether training texts are attacked too; what is found on them stands in no figure.
     """
     from pathlib import Path
 
@@ -71,6 +73,7 @@ def generate_attacks(
         ),
         chat=read("generate_attacks", ChatSettings, settings),
         search=search,
+        for_training=bool(for_training),
         seed=int(seed),
         shard=int(shard),
         n_shards=int(n_shards),
@@ -98,7 +101,8 @@ def gather_attacks(
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
         metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_success, n_failed, n_skipped,
-            n_toxic_success, n_toxic_failed, evasion_seen, evasion_held_out (rates in [0, 1]).
+            n_toxic_success, n_toxic_failed, victim_canonicalises (0 or 1: whether strategies that are undone are left
+            out), evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
 

@@ -18,6 +18,7 @@ from content_arena.components.attack_generation.settings import LADDER, SEARCHES
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
+from content_arena.components.attack_generation.victims.local import canonicaliser_of
 from content_arena.components.attack_generation.writing.binding import (
     Reporting,
     bound,
@@ -48,6 +49,7 @@ def generate_attacks(
     settings: AttackSettings = AttackSettings(),  # noqa: B008 - frozen
     chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     search: str = LADDER,
+    for_training: bool = True,
     seed: int = 0,
     shard: int = 0,
     n_shards: int = 1,
@@ -56,8 +58,9 @@ def generate_attacks(
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
-    the filter does on attacks that are new to it. Test texts are left to the evaluation. A shard takes every
-    ``n_shards``-th strategy; an attack is the same in any shard.
+    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing
+    is to be trained, all strategies attack validation texts. A shard takes every ``n_shards``-th strategy; an attack is
+    the same in any shard.
 
     With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
     strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
@@ -71,10 +74,12 @@ def generate_attacks(
         victim: See :func:`content_arena.components.attack_generation.victims.open_victim`.
         lang: ISO 639-1 code of the corpus.
         pipeline_run: Id of the pipeline run.
-        settings: How to attack; ``texts_per_label`` counts training texts. If it holds out nothing, see
+        settings: How to attack; ``texts_per_label`` counts training texts, or validation texts where nothing is to be
+            trained. If it holds out nothing, see
             :func:`content_arena.components.attack_generation.held_out.resolve`.
         chat: How an LLM is asked, if strategies need one.
         search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
+        for_training: Whether training texts are attacked too.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, or of the texts, from 0.
         n_shards: Number of parts.
@@ -102,6 +107,7 @@ def generate_attacks(
         settings=settings,
         plan=Plan(search, settings.budget, settings.max_edit_share, seed),
         shard=Shard(shard, n_shards),
+        for_training=for_training,
         attacks_path=attacks_path,
         held_out_path=held_out_path,
     ).tasks()
@@ -130,6 +136,7 @@ def generate_attacks(
         held_out=str(chosen),
         n_refused=sum(result.n_refused for result in found),
         n_not_written=writer.n_not_written if writer else 0,
+        canonicalises=canonicaliser_of(opened) is not None,
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -191,6 +198,8 @@ def gather_attacks(
     everything = pd.concat([seen, unseen])
     counts = everything["status"].value_counts()
     toxic = everything.loc[everything["label_gold"] == "toxic", "status"].value_counts()
+    # Shards that attacked one filter know the same of it.
+    canonicalises = summaries[0].canonicalises
     n_queries = _n_originals(summaries) + sum(summary.n_attempts for summary in summaries)
     seconds = sum(summary.seconds for summary in summaries)
     figures = {
@@ -202,8 +211,9 @@ def gather_attacks(
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
-        "evasion_seen": evasion(seen[seen["split"] == "validation"]),
-        "evasion_held_out": evasion(unseen),
+        "victim_canonicalises": float(canonicalises),
+        "evasion_seen": evasion(seen[seen["split"] == "validation"], canonicalises=canonicalises),
+        "evasion_held_out": evasion(unseen, canonicalises=canonicalises),
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
     tracking = Tracking(tracking_uri, pipeline_run)
@@ -285,6 +295,7 @@ class _Summary:
         held_out: The held-out strategies and who chose them, for people.
         n_refused: Attacks that were not asked about because they failed a constraint.
         n_not_written: Texts that an LLM was asked for, and did not write.
+        canonicalises: Whether the filter is known to canonicalise a text before its model reads it.
     """
 
     digests: Mapping[str, str]
@@ -296,6 +307,7 @@ class _Summary:
     held_out: str
     n_refused: int
     n_not_written: int
+    canonicalises: bool
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -316,6 +328,7 @@ class _Summary:
                 fields.text("held_out"),
                 fields.whole("n_refused"),
                 fields.whole("n_not_written"),
+                fields.flag("canonicalises"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

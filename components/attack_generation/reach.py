@@ -1,7 +1,8 @@
 """Which strategies reach the model, and which are undone: the canonicaliser gives the text back to the model.
 
 An undone strategy can not evade, whatever the model is. In a mean over strategies it would only hide the others, so
-means are taken over the strategies that reach the model.
+means are taken over the strategies that reach the model. Those are all strategies where a filter may have no
+canonicaliser.
 
 Whether a strategy is undone depends on the strategy, the language and the canonicaliser, and not on a user's corpus: it
 is tried on sentences that ship with this file. The set is therefore the same on every pod and in every generation.
@@ -115,14 +116,17 @@ def candidates(lang: str, selection: Selection = DEFAULT) -> list[Strategy]:
     return chosen
 
 
-def reached(attacks: pd.DataFrame) -> pd.DataFrame:
+def reached(attacks: pd.DataFrame, *, canonicalises: bool = True) -> pd.DataFrame:
     """The attacks whose strategies reach the model.
 
     A strategy that is no longer installed is taken for one that does.
 
     Args:
         attacks: Rows with the columns strategy and lang.
+        canonicalises: Whether the filter is known to canonicalise a text; if not, every strategy reaches its model.
     """
+    if not canonicalises:
+        return attacks
     installed = strategies.installed()
     pairs = set(zip(attacks["strategy"], attacks["lang"], strict=True))
     out = {(name, lang) for name, lang in pairs if name in installed and is_undone(installed[name], lang)}

@@ -68,7 +68,8 @@ class AttackSettings:
     Attributes:
         budget: Queries an attack may spend on each text and strategy.
         texts_per_label: Texts of each label to attack.
-        validation_share: Validation texts of each label to attack, as a share of ``texts_per_label``.
+        validation_share: Validation texts of each label to attack beside training texts, as a share of
+            ``texts_per_label``. A battle in which nothing is trained attacks ``texts_per_label`` of them.
         held_out_strategies: Strategies that are judged and never trained on. Empty: those that the champion was never
             trained on, or, if it was trained on no attacks, some that the seed chooses.
         strategies: Strategies to attack with. Empty, with no families either: those that attack by default.

@@ -156,6 +156,7 @@ class Assignment:
         shard: Which part of the battle.
         attacks_path: Where the attacks of the seen strategies go.
         held_out_path: Where those of the held-out strategies go.
+        for_training: Whether training texts are attacked too.
     """
 
     corpus: pd.DataFrame
@@ -166,24 +167,31 @@ class Assignment:
     shard: Shard
     attacks_path: Path
     held_out_path: Path
+    for_training: bool = True
 
     def tasks(self) -> list[Task]:
         """The tasks of the shard, whose files are all of its attacks.
 
         With the ladder, a shard takes every n-th strategy. The seen ones attack training and validation texts, the
-        held-out ones validation texts alone. With another search it takes every n-th validation text, and attacks it
-        with all strategies together: those attacks are never trained on.
+        held-out ones validation texts alone. Where nothing is to be trained, both attack validation texts, as many as
+        there would be training texts: no other ones stand in a figure.
+
+        With another search it takes every n-th validation text, and attacks it with all strategies together: those
+        attacks are never trained on.
         """
         return self._ladder() if self.plan.method == LADDER else self._search()
 
     def _ladder(self) -> list[Task]:
-        n_train = self.settings.texts_per_label
-        train = self._texts("train", n_train)
-        validation = self._texts("validation", max(1, round(n_train * self.settings.validation_share)))
+        n_texts = self.settings.texts_per_label
+        if self.for_training:
+            validation = self._texts("validation", max(1, round(n_texts * self.settings.validation_share)))
+            seen_texts = pd.concat([self._texts("train", n_texts), validation])
+        else:
+            seen_texts = validation = self._texts("validation", n_texts)
         mine = slice(self.shard.number, None, self.shard.of)
         ladder = LadderSearch(self.settings.budget, intensity=self.settings.intensity)
         return [
-            LadderTask(pd.concat([train, validation]), self.seen[mine], self.attacks_path, self.plan.seed, ladder),
+            LadderTask(seen_texts, self.seen[mine], self.attacks_path, self.plan.seed, ladder),
             LadderTask(validation, self.held_out[mine], self.held_out_path, self.plan.seed, ladder),
         ]
 

@@ -82,15 +82,17 @@ class FamilyFigures:
     edit_share: float | None
 
 
-def of_families(attacks: Sequence[pd.DataFrame]) -> Mapping[str, FamilyFigures]:
+def of_families(attacks: Sequence[pd.DataFrame], *, canonicalises: bool = True) -> Mapping[str, FamilyFigures]:
     """The figures of every family that has a strategy which reaches the model, by name.
 
     Args:
         attacks: Tables of Attack, not judged yet.
+        canonicalises: See :func:`content_arena.components.attack_generation.reach.reached`.
     """
+    joined = judged(reached(pd.concat(attacks), canonicalises=canonicalises))
     return {
         str(name): FamilyFigures(metrics.evasion(rows), metrics.perturbed_benign_fpr(rows), *_cost(rows))
-        for name, rows in judged(reached(pd.concat(attacks))).groupby("family")
+        for name, rows in joined.groupby("family")
     }
 
 
@@ -111,13 +113,14 @@ class BattleFigures:
     edit_share: float | None
 
 
-def of_battle_together(attacks: Sequence[pd.DataFrame]) -> BattleFigures:
-    """The figures over all strategies.
+def of_battle_together(attacks: Sequence[pd.DataFrame], *, canonicalises: bool = True) -> BattleFigures:
+    """The figures over all strategies that reach the model.
 
     Args:
         attacks: Tables of Attack, not judged yet.
+        canonicalises: See :func:`content_arena.components.attack_generation.reach.reached`.
     """
-    joined = judged(reached(pd.concat(attacks)))
+    joined = judged(reached(pd.concat(attacks), canonicalises=canonicalises))
     return BattleFigures(metrics.evasion(joined), curve(joined), *_cost(joined))
 
 

@@ -42,6 +42,7 @@ class About:
         attack_set_sha256: Hash of the attack set.
         texts_per_second: Texts that the filter was asked about, per second of the battle; None if it is not known.
         refused: Attacks that broke a constraint and were not sent.
+        canonicalises: Whether the filter is known to canonicalise a text; if not, all strategies count.
     """
 
     victim: str
@@ -51,6 +52,7 @@ class About:
     attack_set_sha256: str
     texts_per_second: float | None
     refused: int
+    canonicalises: bool = True
 
 
 def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) -> str:
@@ -61,10 +63,11 @@ def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) 
         attacks: Rows of Attack that the filter was not trained on, not judged yet.
         held_out: Names of the strategies that are held out of training.
     """
-    together = battle_figures.of_battle_together([attacks])
+    together = battle_figures.of_battle_together([attacks], canonicalises=about.canonicalises)
     by_strategy = battle_figures.of_battle(attacks)
     end = charts.axis_end([together.evasion, *(figures.evasion for figures in by_strategy.values())])
-    counting = set(reached(attacks)["strategy"])
+    counting = set(reached(attacks, canonicalises=about.canonicalises)["strategy"])
+    families = battle_figures.of_families([attacks], canonicalises=about.canonicalises)
     kinds = attacks.groupby("strategy")["family"].first().to_dict()
     worst_first = sorted(by_strategy, key=lambda name: (-(by_strategy[name].evasion.rate or 0.0), name))
     spoken = ", ".join(f"{share:.1%} with {queries}" for queries, share in together.by_budget)
@@ -82,7 +85,7 @@ def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) 
             | {"family": str(kinds[name]), "held_out": name in held_out, "counts": name in counting}
             for name in worst_first
         ],
-        families=[_row(name, figures, end) for name, figures in battle_figures.of_families([attacks]).items()],
+        families=[_row(name, figures, end) for name, figures in families.items()],
         made_of=_made_of(attacks).most_common(),
         examples=[_example(row) for row in _examples(attacks)],
     )

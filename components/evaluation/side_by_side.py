@@ -26,7 +26,7 @@ from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.search.curve import curve
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import AnsweringVictim, CachedVictim, EndpointVictim, Victim
-from content_arena.components.attack_generation.victims.local import LocalVictim
+from content_arena.components.attack_generation.victims.local import canonicaliser_of
 from content_arena.components.attack_generation.victims.orientation import right_way_round
 from content_arena.components.attack_generation.writing.binding import (
     Reporting,
@@ -45,7 +45,6 @@ from content_arena.components.evaluation.side_by_side_record import (
 from content_arena.components.evaluation.statistics import Trials, mcnemar, paired_difference, wilson
 from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.scoring.filter import ContentFilter
 
 Flags = npt.NDArray[np.bool_]
 #: Texts that a filter is asked about before its pace is taken: the first ones are slower.
@@ -172,7 +171,7 @@ def compare(
 
 
 def _left_out(contenders: Sequence[Contender], setting: Setting) -> frozenset[str]:
-    if not all(isinstance(contender.victim, ContentFilter | LocalVictim) for contender in contenders):
+    if any(canonicaliser_of(contender.victim) is None for contender in contenders):
         return frozenset()
     undone = {strategy.name for strategy in setting.strategies if reach.is_undone(strategy, setting.lang)}
     # With nothing else to attack with, these are what was asked for.

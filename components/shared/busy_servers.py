@@ -59,7 +59,7 @@ class BusyRetry(Retry):
             repeats: How often a request is repeated at most.
             longest_wait: Seconds between two of them at most, whatever the server asks for.
             broken: How often after a connection that failed, or an answer that did not come in time. Each time urllib3
-                logs the URL with its parameters.
+                logs the URL: see :mod:`.discreet_logs` where its parameters may hold a key.
             accidents: How often after an answer that has one of ``statuses``.
             statuses: Answers that are accidents.
             ended: Once it is set, the waits of other threads end, and they raise :class:`WaitEndedError`.

@@ -264,22 +264,25 @@ def _tables(finished: LocalRun) -> list[tuple[bool, pd.DataFrame]]:
 def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
     from content_arena.components.evaluation import battle_figures
 
-    rows, judged = [], []
+    canonicalises = bool(finished.metric("gather_attacks", "victim_canonicalises"))
+    rows, tables_of_attacks = [], []
     for held_out, attacks in _tables(finished):
         # A champion may have memorised its training texts, so only the others count.
         attacks = attacks[attacks["split"] == "validation"]
-        judged.append(attacks)
+        tables_of_attacks.append(attacks)
         for strategy, figures in battle_figures.of_battle(attacks).items():
             rates = {name: getattr(figures, name).as_dict() for name in (_EVASION, "benign_flagged", "undone")}
             cost = {"queries": figures.queries, "edit_share": figures.edit_share}
             rows.append({"strategy": strategy, "held_out": held_out, **rates, **cost})
-    everything = battle_figures.of_battle_together(judged)
+    everything = battle_figures.of_battle_together(tables_of_attacks, canonicalises=canonicalises)
+    families = battle_figures.of_families(tables_of_attacks, canonicalises=canonicalises)
     return {
         "victim": arguments["victim"],
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "search": arguments.get("search", LADDER),
         "budget": arguments["budget"],
         "seed": arguments["seed"],
+        "canonicalises": canonicalises,
         _EVASION: everything.evasion.as_dict(),
         "evasion_by_budget": [{"queries": queries, "evasion": share} for queries, share in everything.by_budget],
         "queries": everything.queries,
@@ -288,7 +291,7 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "not_written": int(finished.metric("gather_attacks", "n_not_written")),
         "texts_per_second": finished.metric("gather_attacks", "texts_per_second"),
         "strategies": rows,
-        "families": [{"family": name, **asdict(each)} for name, each in battle_figures.of_families(judged).items()],
+        "families": [{"family": name, **asdict(each)} for name, each in families.items()],
         "corpus": local_runs.corpus_answer(finished),
     }
 
@@ -331,7 +334,10 @@ def _fail_over(answer: Mapping[str, Any], limit: float) -> None:
     """Ends the command with 1 if more got past than the limit, or if that was not measured."""
     rate = answer[_EVASION]["rate"]
     if rate is None:
-        console.status("evasion was not measured, so --fail-over fails: the filter caught no toxic text to begin with")
+        console.status(
+            "evasion was not measured, so --fail-over fails: the filter caught no toxic text to "
+            "begin with, or its canonicaliser undoes every strategy"
+        )
         raise typer.Exit(1)
     if rate > limit:
         console.status(f"evasion is {rate:.1%}, over the {limit:.1%} of --fail-over")

@@ -72,9 +72,7 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
     caption = (
         "On validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
         f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. *: held out of training. changed: "
-        "share of a text, where an attack got past. undone: the canonicaliser gives the text back; such strategies are "
-        "in their own row only"
-        f"{_pace(answer)}"
+        f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}"
     )
     # Without frames, so that numbers stay whole in 80 columns.
     frame: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
@@ -92,8 +90,20 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
         for row in families:
             table.add_row(f"family {row['family']}", *_attacked(row), "")
     table.add_section()
-    table.add_row("all that reach it", *_attacked(answer), "")
+    table.add_row("all that reach it" if _canonicalises(answer) else "all", *_attacked(answer), "")
     return table
+
+
+def _canonicalises(answer: Mapping[str, Any]) -> bool:
+    """Whether strategies that are undone were left out; they were in every battle of earlier releases."""
+    return bool(answer.get("canonicalises", True))
+
+
+def _undone(answer: Mapping[str, Any]) -> str:
+    """What the column of that name says."""
+    if _canonicalises(answer):
+        return "the canonicaliser gives the text back; such strategies are in their own row only"
+    return "the arena's canonicaliser would give the text back; this filter may have none, so they count too"
 
 
 def _attacked(row: Mapping[str, Any]) -> tuple[str, ...]:

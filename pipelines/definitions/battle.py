@@ -16,7 +16,7 @@ from content_arena.pipelines.definitions.stages import Stages
 def _wire(placement: Placement, given: Mapping[str, Value]) -> None:
     stages = Stages.of(placement, given)
     with dsl.ExitHandler(stages.close(), name="One battle"):
-        stages.battle(stages.prepare(), given["victim"])
+        stages.battle(stages.prepare(), given["victim"], for_training=False)
 
 
 BATTLE = pipeline.Definition(

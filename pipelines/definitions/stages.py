@@ -82,7 +82,9 @@ class Stages:
         # Only the corpus depends on nothing but its parameters; everything else reads the registry.
         return task.set_caching_options(use_cached_corpus)
 
-    def battle(self, corpus: PipelineTask, victim: Value, after: PipelineTask | None = None) -> PipelineTask:
+    def battle(
+        self, corpus: PipelineTask, victim: Value, after: PipelineTask | None = None, *, for_training: bool = True
+    ) -> PipelineTask:
         """A battle whose strategies are shared by as many pods as there are shards; returns the task that gathers it.
 
         Args:
@@ -90,6 +92,7 @@ class Stages:
             victim: A parameter of the pipeline or a constant, no output of a task: kfp.local 2.17 gives a loop's task
                 the loop's item in its place.
             after: Task that has to be done before.
+            for_training: Whether something is trained on the attacks; if not, training texts are left alone.
         """
         with dsl.ParallelFor(items=list(range(self.placement.shards)), name="Attack in shards") as shard:
             attacks = self._task(
@@ -98,6 +101,7 @@ class Stages:
                 victim=victim,
                 shard=shard,
                 n_shards=self.placement.shards,
+                for_training=for_training,
             )
             if after is not None:
                 attacks.after(after)

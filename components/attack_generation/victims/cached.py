@@ -41,7 +41,8 @@ class CachedVictim:
         Raises:
             VictimError: The answer is not one probability for each text.
         """
-        new = list(dict.fromkeys(text for text in texts if text not in self._answers))
+        # Texts of about the same length share a request, because many filters pad all of one to its longest text.
+        new = sorted(dict.fromkeys(text for text in texts if text not in self._answers), key=len)
         if new:
             scores = np.asarray(self.victim.score(new), dtype=np.float32)
             if scores.shape != (len(new),) or not np.all((scores >= 0) & (scores <= 1)):

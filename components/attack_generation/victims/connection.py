@@ -50,6 +50,7 @@ class Connection:
         from requests.adapters import HTTPAdapter
 
         from content_arena.components.shared.busy_servers import ACCIDENTS, BusyRetry
+        from content_arena.components.shared.discreet_logs import hide_parameters
 
         self._login, self._tls = login, tls
         self._pauses = [min(pause, longest_wait) for pause in _PAUSES_SECONDS[:repeats]]
@@ -57,6 +58,7 @@ class Connection:
         retry = BusyRetry.of(
             repeats, longest_wait, accidents=len(self._pauses), statuses=ACCIDENTS - TOO_MUCH, ended=self._ended
         )
+        hide_parameters()
         self.session = requests.Session()
         self.session.auth = login
         for scheme in ("http://", "https://"):
@@ -92,7 +94,7 @@ class Connection:
     def _answer(self, url: str, body: Json) -> requests.Response:
         """Whatever is answered. A request is repeated if the connection fails.
 
-        urllib3 would repeat it as well, but log the URL with its parameters, of which one may be a key.
+        urllib3 would repeat it as well, also where a certificate cannot be verified, which does not pass.
         """
         import requests
 

@@ -57,6 +57,7 @@ class ChatApi:
         from requests.adapters import HTTPAdapter
 
         from content_arena.components.shared.busy_servers import BusyRetry
+        from content_arena.components.shared.discreet_logs import hide_parameters
 
         self._url, self._settings, self._limit = url, settings, _OLD_LIMIT
         self.model, self.at_once = model, settings.at_once
@@ -67,6 +68,7 @@ class ChatApi:
                 request.headers["Authorization"] = f"Bearer {key}"
             return request
 
+        hide_parameters()
         self._session = requests.Session()
         self._session.auth = authorised
         retry = BusyRetry.of(_REPEATS, longest_wait, broken=_ACCIDENTS, accidents=_ACCIDENTS)

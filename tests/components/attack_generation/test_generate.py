@@ -30,7 +30,7 @@ def corpus_path(tmp_path):
 
 @pytest.fixture
 def fight(tmp_path, corpus_path, tiny_bundle):
-    def fight(n_shards, run="run", victims=None, search="ladder"):
+    def fight(n_shards, run="run", victims=None, search="ladder", **options):
         folder, uri = tmp_path / f"{run}-{n_shards}", f"sqlite:///{tmp_path / 'mlflow.db'}"
         parts = [folder / str(shard) for shard in range(n_shards)]
         for shard, part in enumerate(parts):
@@ -38,7 +38,7 @@ def fight(tmp_path, corpus_path, tiny_bundle):
                 corpus_path, part / "attacks", part / "held_out", part / "summary",
                 victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run,
                 settings=AttackSettings(budget=2, texts_per_label=8), seed=3, shard=shard, n_shards=n_shards,
-                tracking_uri=uri, search=search,
+                tracking_uri=uri, search=search, **options,
             )  # fmt: skip
         sha256, metrics = generate.gather_attacks(
             [part / "attacks" for part in parts], [part / "held_out" for part in parts],
@@ -66,6 +66,18 @@ def test_shards_make_the_same_battle(fight, n_shards):
     assert without_pace(again[1]) == without_pace(metrics)
     assert metrics["texts_per_second"] > 0
     assert metrics["n_success"] + metrics["n_failed"] + metrics["n_skipped"] == metrics["n_attacks"]
+
+
+def test_where_nothing_is_trained_every_query_is_for_a_figure(fight):
+    _, _, attacks, held_out = fight(1)
+    assert set(attacks["split"]) == {"train", "validation"}
+    _, _, seen, unseen = fight(2, run="battle", for_training=False)
+    assert set(seen["split"]) == {"validation"}
+    columns = ["strategy", "perturbed_text", "status"]
+    assert set(seen["base_id"]) == set(unseen["base_id"]) == {"b1", "b3", "b5", "b7"}, "as many as were asked for"
+    pd.testing.assert_frame_equal(
+        unseen[unseen["base_id"].isin(held_out["base_id"])][columns].reset_index(drop=True), held_out[columns]
+    )
 
 
 def test_a_search_is_apart_from_training_and_the_same_in_shards(fight):
@@ -109,7 +121,7 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     summary = tmp_path / "run-2" / "1" / "summary"
     assert set(json.loads(summary.read_text())) == {
         "digests", "n_originals", "n_attempts", "seconds", "texts_are_dealt", "victim_version", "held_out", "n_refused",
-        "n_not_written",
+        "n_not_written", "canonicalises",
     }  # fmt: skip
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")

@@ -40,3 +40,4 @@ def test_strategies_that_are_undone_do_not_count():
     ])  # fmt: skip
     assert outcomes.evasion(caught) == 1
     assert outcomes.evasion(caught[caught["strategy"] == "invisible_insert"]) is None, "nothing reaches the model"
+    assert outcomes.evasion(caught, canonicalises=False) == 0.5, "this filter may read the text as it is"

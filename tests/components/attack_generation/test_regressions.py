@@ -110,6 +110,7 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
         "held_out": "none",
         "n_refused": 0,
         "n_not_written": 0,
+        "canonicalises": True,
     }
     paths["summary"].write_text(json.dumps(summary))
     generate.gather_attacks(

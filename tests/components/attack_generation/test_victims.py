@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from content_arena.components.attack_generation.victims import EndpointVictim, open_victim
+from content_arena.components.attack_generation.victims import CachedVictim, EndpointVictim, open_victim
 from content_arena.components.shared.errors import InputError, RegistryError, VictimError
 from content_arena.components.shared.scoring.filter import ContentFilter
 from tests.components.attack_generation import faulty_proxy
@@ -26,6 +26,20 @@ def test_a_server_that_answers_scores_only_is_judged_at_the_threshold_given(serv
     assert victim.score(TEXTS).tolist() == [0.5] * 4
     assert victim.threshold == 0.7
     assert server.paths == ["/v1/models/theirs:predict"] * 2
+
+
+def test_texts_of_about_the_same_length_share_a_request(server):
+    lengths = []
+
+    def make(body):
+        lengths.append([len(text) for text in body["instances"]])
+        return {"predictions": [len(text) / 100 for text in body["instances"]]}
+
+    server.make = make
+    texts = ["x" * n for n in (9, 2, 40, 1, 8, 39, 7)]
+    scores = CachedVictim(EndpointVictim(server.url, batch_size=3)).score(texts)
+    assert scores.tolist() == pytest.approx([len(text) / 100 for text in texts], abs=1e-6)
+    assert lengths == [[1, 2, 7], [8, 9, 39], [40]]
 
 
 @pytest.mark.parametrize("status", [413, 504])

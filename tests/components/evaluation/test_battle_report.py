@@ -1,5 +1,6 @@
 """The page of a battle: its figures, pictures and examples, and that hostile texts stay texts."""
 
+import dataclasses
 import json
 import re
 
@@ -42,6 +43,14 @@ def test_a_ladder_is_shown_strategy_by_strategy_and_family_by_family():
     assert re.search(r'aria-label="leet_sub: evasion 50\.0% 15\.0–85\.0%"', page)
     assert 'aria-label="Evasion by budget: 33.3% with 1' in page
     assert page == battle_report.render(about(), fought(), {"word_sub"})
+
+
+def test_every_strategy_counts_against_a_filter_that_may_not_canonicalise():
+    page = battle_report.render(dataclasses.replace(about(), canonicalises=False), fought())
+    # With the one that our canonicaliser would undo, three of seven.
+    assert '<p class="big">42.9%</p>' in page
+    assert "ndone" not in page
+    assert page.count('class="whisker s0"') == 3 * 6, "three strategies and three families, three lines each"
 
 
 def test_texts_of_attackers_are_shown_and_do_nothing():

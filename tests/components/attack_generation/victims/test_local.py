@@ -5,7 +5,9 @@ import pytest
 
 from content_arena.components.attack_generation.settings import ANSWERS_VARIABLE
 from content_arena.components.attack_generation.victims import open_victim
+from content_arena.components.attack_generation.victims.local import LocalVictim, canonicaliser_of
 from content_arena.components.shared.scoring.filter import ContentFilter
+from content_arena.components.shared.text.canonical import canonicalise, canonicaliser
 from tests.tiny_bundle import make_tiny_bundle
 
 TEXTS = [f"you stupid idiot {number}" for number in range(700)]
@@ -47,6 +49,22 @@ def test_what_a_bundle_answered_before_ctrl_c_is_kept(tiny_bundle, tmp_path, mon
     assert len(asked) <= len(TEXTS) - n_kept + 4
     local = ContentFilter(tiny_bundle)
     assert (victim.threshold, victim.version) == (local.threshold, local.version)
+
+
+def test_only_a_filter_of_our_own_is_known_to_canonicalise(tiny_bundle, tmp_path, monkeypatch):
+    hidden = "id\u200biot"
+    assert canonicaliser_of(open_victim(str(tiny_bundle.path)))(hidden) == "idiot"
+    monkeypatch.setenv(ANSWERS_VARIABLE, str(tmp_path / "answers.jsonl"))
+    kept = open_victim(str(tiny_bundle.path))
+    assert isinstance(kept, LocalVictim)
+    assert canonicaliser_of(kept)(hidden) == "idiot"
+    assert canonicaliser_of(open_victim("http://127.0.0.1:9")) is None
+
+
+def test_an_older_filter_undoes_what_its_own_canonicaliser_does(make_bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv(ANSWERS_VARIABLE, str(tmp_path / "answers.jsonl"))
+    older = open_victim(str(make_bundle("older", canonical_version="1").path))
+    assert canonicaliser_of(older)("y0u 1diot") == canonicaliser("1")("y0u 1diot") != canonicalise("y0u 1diot")
 
 
 def test_answers_of_another_model_are_not_taken(tiny_bundle, tmp_path, monkeypatch, asked):
