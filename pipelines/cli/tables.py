@@ -69,8 +69,12 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
     Args:
         answer: What ``arena battle --json`` answers.
     """
+    # What another filter was trained on nobody here knows.
+    texts = (
+        "On validation texts, which the filter did not train on" if _canonicalises(answer) else "On validation texts"
+    )
     caption = (
-        "On validation texts, which the filter did not train on; n: toxic texts it caught before, benign texts "
+        f"{texts}; n: toxic texts it caught before, benign texts "
         f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. *: held out of training. changed: "
         f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}"
     )
