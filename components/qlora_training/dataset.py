@@ -135,7 +135,14 @@ def build_lexicon(
         if pieces is None:
             return None
         return lexicons.Lexicon(pieces.starts, edit_price=edit_price, alphabet=lexicons.JAMO, inside=pieces.inside)
-    lexicon = lexicons.build(vocabulary, texts, trained["label"].tolist(), edit_price, dictionary.words(lang))
+    lexicon = lexicons.build(
+        vocabulary,
+        texts,
+        trained["label"].tolist(),
+        edit_price,
+        kept=dictionary.words(lang),
+        censored=dictionary.censored(lang),
+    )
     return lexicon if sum(map(str.isascii, lexicon.costs)) >= _MIN_WORDS else None
 
 

@@ -26,6 +26,13 @@ sandmonkey sandnigger scrote scrotes shemale shemales shitbag shitbags shitstain
 sleazebags slopehead soyboy soyboys spacker spaz spazzes tard tards terf terfs thicko thickos thot thots towelhead
 towelheads trannies tranny twatwaffle wetback wetbacks yobbos zionazi zipperhead
 """
+#: Words that people write with stars, the commonest first, and endings that they take.
+_ENGLISH_CENSORED = """
+fuck shit bitch ass dick cunt pussy nigga nigger whore slut bastard asshole arse cock faggot fag twat wank wanker prick
+tits cum porn rape kill suicide retard cripple paki chink chinky coon kike spic gook dyke queer tranny bollocks bugger
+motherfuck motherfucker bullshit goddamn damn crap
+"""
+_ENGLISH_ENDINGS = ("", "s", "es", "ed", "er", "ers", "ing", "in", "y", "ty", "head", "heads", "face", "hole", "holes")
 
 
 @functools.cache
@@ -42,3 +49,18 @@ def words(lang: str) -> frozenset[str]:
     return frozenset(word for word in listed if word.isalpha() and len(word) >= _SHORTEST) | set(
         _ENGLISH_INSULTS.split()
     )
+
+
+@functools.cache
+def censored(lang: str) -> tuple[str, ...]:
+    """Words that people write with stars in place of letters (``f**k``), likelier ones first.
+
+    Args:
+        lang: ISO 639-1 code; none for another language than English.
+    """
+    if lang != "en":
+        return ()
+    stems = _ENGLISH_CENSORED.split()
+    forms = dict.fromkeys(f"{stem}{ending}" for ending in _ENGLISH_ENDINGS for stem in stems)
+    known = words(lang)
+    return tuple(form for form in forms if form in stems or form in known)

@@ -23,6 +23,8 @@ _SIGNS = frozenset("0123456789@$!|€£+(")
 _ENDINGS = re.compile(r"(?P<s>[s5$])|(?P<t>[t7+])|(?P<ll>[l1|]{2})|(?P<ve>v[e3])|(?P<re>r[e3])|(?P<d>d)|(?P<m>m)")
 # Quantities stay, whatever is beside them.
 _QUANTITY = re.compile(r"[$€£]?[\d.,:]+(?:st|nd|rd|th|x|k|am|pm|hr|min|sec|ms|mm|cm|km|mi|ft|kg|lb|oz|ml|mb|gb|tb)?")
+# So do codes: MI6, P51, WD40.
+_CODE = re.compile(r"[A-Z]{1,4}-?\d+")
 _EDGES = re.compile(r"""(?s)([("'“‘\[*]*)(.*?)([.,;:?)\]"'”’…*]*)""")
 _PARTS = re.compile(r"(['’/-])")
 
@@ -53,7 +55,7 @@ class LeetWords:
         before, core, after = (match[1], match[2], match[3]) if match else ("", token, "")
         # A ! at the end is more often a mark than a letter.
         unmarked = core.rstrip("!")
-        if unmarked.isalpha():
+        if unmarked.isalpha() or _CODE.fullmatch(unmarked):
             return None
         for word, marks in dict.fromkeys(((unmarked, core[len(unmarked) :]), (core, ""))):
             read = self._parts(word.casefold())

@@ -52,6 +52,7 @@ class Lexicon:
             that begin one.
         kept: Casefolded words of a dictionary that stay as they are. Nothing is corrected to one of them, because
             most are rarer than a misspelling of a word in ``costs``.
+        censored: Casefolded words that people write with stars in place of letters, the likelier first.
     """
 
     costs: Mapping[str, float]
@@ -60,6 +61,7 @@ class Lexicon:
     alphabet: str = LETTERS
     inside: Mapping[str, float] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
+    censored: tuple[str, ...] = ()
 
     def __contains__(self, word: object) -> bool:
         return word in self.costs
@@ -121,6 +123,7 @@ class Lexicon:
             "edit_price": self.edit_price,
             "inside": {piece: round(cost, 2) for piece, cost in sorted(self.inside.items())},
             "kept": " ".join(sorted(self.kept)),
+            "censored": " ".join(self.censored),
             "words": {word: round(cost, 2) for word, cost in sorted(self.costs.items())},
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
@@ -140,7 +143,8 @@ class Lexicon:
             inside = {str(piece): float(cost) for piece, cost in content.get("inside", {}).items()}
             unknown_cost, edit_price = float(content["unknown_cost"]), float(content["edit_price"])
             kept = frozenset(content.get("kept", "").split())
-            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside, kept)
+            censored = tuple(content.get("censored", "").split())
+            return cls(costs, unknown_cost, edit_price, str(content["alphabet"]), inside, kept, censored)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path} is no lexicon: {error}") from error
 
@@ -151,6 +155,7 @@ def build(
     labels: Sequence[str] | None = None,
     edit_price: float = EDIT_PRICE,
     kept: Iterable[str] = (),
+    censored: Iterable[str] = (),
 ) -> Lexicon:
     """A lexicon of a tokenizer's whole words and the words of the training texts.
 
@@ -161,6 +166,7 @@ def build(
             with a wrong letter would else be read as a toxic one.
         edit_price: See :class:`Lexicon`.
         kept: Words of a dictionary, casefolded; those that are in the lexicon anyway are left out.
+        censored: See :class:`Lexicon`.
     """
     n_texts: Counter[str] = Counter()
     by_label: dict[str, Counter[str]] = defaultdict(Counter)
@@ -185,7 +191,7 @@ def build(
             continue
         by_rank = 1 / (ranks[word] + _ZIPF_SHIFT) / harmonic if word in ranks else 0.0
         costs[word] = -math.log(share * known.get(word, 0) / total + (1 - share) * by_rank)
-    return Lexicon(costs, edit_price=edit_price, kept=frozenset(kept) - costs.keys())
+    return Lexicon(costs, edit_price=edit_price, kept=frozenset(kept) - costs.keys(), censored=tuple(censored))
 
 
 def words_of(text: str) -> list[str]:

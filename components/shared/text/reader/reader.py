@@ -34,6 +34,7 @@ _GUARDED = re.compile(
 _PUNCTUATION = re.compile(r"[,.;:!?…]+")
 _LETTER_WORDS = frozenset("ai")
 _ENDINGS = frozenset({"s", "d", "t", "m", "ll", "re", "ve"})
+_CONTRACTION = re.compile(rf"(?i)([^\W\d_]+)(['’])(?:{'|'.join(sorted(_ENDINGS))})")
 # What has signs inside its words. A comma or a full stop parts words, unless it is between single letters.
 _DISGUISED = re.compile(r"[^,.;:!?]*(?:[^\w\s'’,.;:!?-]|_)[^,.;:!?]*|[^\W\d_](?:[.,;:]+[^\W\d_]|-[^\W\d_])+")
 _QUANTITY = re.compile(r"[$€£]?[\d.,:]+[a-z]{0,3}|[a-z]{1,3}\d+")
@@ -127,6 +128,9 @@ class Reader:
                 for candidate in rules.unleet(start + word + end) if start or end else ():
                     if candidate in self.lexicon and len(candidate) >= _SHORTEST:
                         return before[: len(before) - len(start)] + candidate + after[len(end) :]
+        contraction = _CONTRACTION.fullmatch(core)
+        if contraction and not self.lexicon.knows(word.replace(contraction[2], "")):
+            return _broken(before + self._token(contraction[1]) + core[contraction.start(2) :] + after)
         name = self._prices.name if core.istitle() and core.isalpha() else 0.0
         read = self._cheapest(word, name)[0] if core.isalpha() else self._mixed(word)
         return _broken(token if read == word else before + read + after)
@@ -191,6 +195,8 @@ class Reader:
                 return token
             if ending in _ENDINGS and _DISGUISED.fullmatch(word) and self.lexicon.knows(read := self._mixed(word)):
                 return f"{read}'{ending}"
+        if self._is_apart(plain):
+            return token
         runs = _LETTERS.findall(token)
         n_other = len(token) - sum(map(len, runs))
         # A single letter beside digits or marks is no word, common as it may be alone.
@@ -200,6 +206,9 @@ class Reader:
             lowest = min(lowest, self._prices.quantity)
         if not self._steps.rules:
             return best
+        # Stars at the end of a word mark a correction or a footnote.
+        if not self.lexicon.knows(token.rstrip("*#")) and (found := rules.uncensored(token, self.lexicon.censored)):
+            return found
         # Words with a mark between them are two words more often than one with a mark inside.
         are_words = all(self.lexicon.knows(run) and len(run) > 1 for run in runs) and len(runs) > 1
         extra = self._prices.known_joint if are_words else 0.0
@@ -229,6 +238,15 @@ class Reader:
         word, apostrophe, ending = part.partition("'")
         is_word = (self.lexicon.knows(word) and len(word) > 1) or word in _LETTER_WORDS
         return is_word and (not apostrophe or ending in _ENDINGS)
+
+    def _is_apart(self, token: str) -> bool:
+        """Whether an apostrophe or a hyphen parts letters that are no word together (``o'clock``, ``x-ray``)."""
+        letters = token.replace("'", "")
+        if letters.isalpha():
+            return letters != token and not self.lexicon.knows(letters)
+        first, hyphen, second = token.partition("-")
+        is_compound = hyphen and len(first) == 1 and first.isalpha() and len(second) > 2 and self.lexicon.knows(second)
+        return bool(is_compound) and first + second not in self.lexicon.censored
 
     def _is_word(self, candidate: str) -> bool:
         """Whether letters with signs among them may be this word."""

@@ -9,7 +9,7 @@ import itertools
 import re
 import string
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from content_arena.components.shared.text.letter_forms import is_latin, look_alikes
 
@@ -25,6 +25,8 @@ _FEWEST_LETTERS = 3
 #: Latin words that a text has for each word of look-alikes, for these to be in disguise.
 _LEAST_LATIN = 2
 _LETTERS = re.compile(r"[^\W\d_]+")
+_STARS = re.compile("[*#]")
+_CENSORED = re.compile("[a-z][a-z*#]*[*#][a-z*#]*")
 _HELD = re.compile(r"(.)\1{2,}")
 _TWICE = re.compile(r"(.)\1+")
 _STROKED = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
@@ -57,6 +59,19 @@ def filled_marks(token: str) -> Iterator[str]:
         for i, letter in zip(marks, filling, strict=True):
             letters[i] = letter
         yield "".join(letters)
+
+
+def uncensored(token: str, words: Iterable[str]) -> str | None:
+    """The first of the words that a token is with stars in place of letters (``f**k``, ``b*tch``); None if it is none.
+
+    Args:
+        token: Casefolded, a letter first.
+        words: Casefolded.
+    """
+    if not _CENSORED.fullmatch(token):
+        return None
+    pattern = re.compile(_STARS.sub("[a-z]", token))
+    return next((word for word in words if pattern.fullmatch(word)), None)
 
 
 def released(word: str) -> Iterator[str]:

@@ -48,6 +48,7 @@ def test_words_of_a_text_in_leet_are_read(reading, text, read):
         "on the 4th of 10k at 7pm, 1. 2. 3. 4. and 50mm",
         "f16 is 4 u, 2 of 1",
         "not that! It! You! Go!",
+        "MI6, G0 and M4",
     ],
 )
 def test_one_word_with_digits_makes_no_leet(reading, text):

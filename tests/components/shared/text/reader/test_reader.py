@@ -35,7 +35,7 @@ KEPT = frozenset({"shiite", "bitchy", "retard", "slut", "idiots", "mamas", "mami
 def lexicon():
     vocabulary = {word: rank for rank, word in enumerate(dict.fromkeys(WORDS.split()))}
     texts = ["you are a stupid idiot", "i am not an idiot", "what an idiot you are", "a i a i", "a i"]
-    return build(vocabulary, texts, kept=KEPT | {"idiot"})
+    return build(vocabulary, texts, kept=KEPT | {"idiot"}, censored=("bitch", "shit", "slut"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,9 @@ def reader(lexicon):
         ("you are an idi0t", "you are an idiot"),
         ("$tup1d a$$ sh!t 5h1t", "stupid ass shit shit"),
         ("st*pid st#pid", "stupid stupid"),
+        ("b***h s*** (sl*t) bit** b-itch", "bitch shit (slut) bitch bitch"),
+        ("that* h***", "that h***"),
+        ("an idoit's shi't, Takumi’s", "an idiot's shit, Takumi’s"),
         ("i.d.i.o.t s-t-u-p-i-d", "idiot stupid"),
         ("i d i o t", "idiot"),
         ("i ★ d ★ i ★ o ★ t", "idiot"),
@@ -95,6 +98,7 @@ def test_restores(reader, text, restored):
         "they love ★ you, well he ★ r",
         "yea,I'm well,I'll go,come-on they're he'll o'clock one.-Two",
         "she said n n I'm here",
+        "rock'n'roll at five o'clock, y'all, he'd've x-number t-time",
         "you are a slut, a retard and bitchy Shiite",
         "Bich mamas",
         "Mam!!!",
