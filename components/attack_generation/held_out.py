@@ -47,7 +47,7 @@ def choose(candidates: Sequence[Strategy], lang: str, seed: int) -> tuple[str, .
     families two strategies are held out, or as many as leave half of them for training.
 
     Args:
-        candidates: Strategies of one language that reach the model, in any order.
+        candidates: Strategies of one language, see :func:`reach.candidates`, in any order.
         lang: ISO 639-1 code of the language.
         seed: Of the run.
 
@@ -96,7 +96,8 @@ def resolve(
     kept = version.held_out
     if kept is None:
         # Those that are undone are never trained on either, so it is enough to keep the others.
-        kept = tuple(strategy.name for strategy in reach.candidates(lang) if strategy.name in _UNRECORDED)
+        default = strategies.selected(lang)
+        kept = tuple(s.name for s in default if s.name in _UNRECORDED and not reach.is_undone(s, lang))
     return HeldOut(tuple(sorted(kept)), f"as for version {version.version}")
 
 

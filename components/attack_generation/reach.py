@@ -22,6 +22,8 @@ from content_arena.components.attack_generation.selection import DEFAULT, Select
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.shared.records import sha256_of
 from content_arena.components.shared.text.canonical import canonicalise
+from content_arena.components.shared.text.letter_forms import is_latin
+from content_arena.components.shared.text.reader.rules import plain_letters
 
 #: A strategy is undone if the canonicaliser undoes this share of its edits or more.
 UNDONE_SHARE = 0.95
@@ -71,16 +73,23 @@ class Trial:
         n_cases: Sentences x intensities.
         n_edited: Cases in which the text changed.
         n_undone: Edited cases in which the canonicaliser gives the sentence back.
+        n_plain: Edited cases in which it does once accents are dropped and look-alikes replaced, as every Reader does.
     """
 
     n_cases: int
     n_edited: int
     n_undone: int
+    n_plain: int
 
     @property
     def is_undone(self) -> bool:
         """Whether the canonicaliser undoes the strategy; False if nothing was edited: that shows nothing."""
         return self.n_edited > 0 and self.n_undone >= UNDONE_SHARE * self.n_edited
+
+    @property
+    def shows_learning(self) -> bool:
+        """Whether a model can learn to withstand it: enough is edited, and no Reader gives all of it back."""
+        return self.n_edited >= _MIN_EDITED * self.n_cases and self.n_plain < UNDONE_SHARE * self.n_edited
 
 
 def is_undone(strategy: Strategy, lang: str) -> bool:
@@ -103,17 +112,19 @@ def undone(lang: str, selection: Selection = DEFAULT) -> frozenset[str]:
 
 
 def candidates(lang: str, selection: Selection = DEFAULT) -> list[Strategy]:
-    """The selected strategies that can be held out in a language: they reach the model and edit ordinary sentences.
+    """The selected strategies that can be held out in a language.
+
+    They reach the model, edit ordinary sentences, and leave more than accents and look-alikes. A Reader undoes those
+    alone: held out, they would show an evasion of 0 whatever the model has learnt.
 
     Raises:
         InputError: See :func:`undone`.
     """
-    chosen = []
-    for strategy in strategies.selected(lang, selection):
-        trial = _tried(type(strategy), lang)
-        if not is_undone(strategy, lang) and trial.n_edited >= _MIN_EDITED * trial.n_cases:
-            chosen.append(strategy)
-    return chosen
+    return [
+        strategy
+        for strategy in strategies.selected(lang, selection)
+        if not is_undone(strategy, lang) and _tried(type(strategy), lang).shows_learning
+    ]
 
 
 def reached(attacks: pd.DataFrame, *, canonicalises: bool = True) -> pd.DataFrame:
@@ -143,9 +154,9 @@ def _tried(kind: type[Strategy], lang: str | None) -> Trial:
     strategy = kind()
     if strategy.rewrites:
         # An LLM's texts are another matter for every LLM, and no look-alikes that a canonicaliser could undo.
-        return Trial(1, 1, 0)
+        return Trial(1, 1, 0, 0)
     sentences: Iterable[str] = _SENTENCES.get(lang or "") or [text for some in _SENTENCES.values() for text in some]
-    n_cases = n_edited = n_undone = 0
+    n_cases = n_edited = n_undone = n_plain = 0
     for text in sentences:
         for rung in range(_RUNGS):
             rng = Random(int(sha256_of(strategy.name, text, str(rung))[:16], 16))  # noqa: S311 - no secret
@@ -154,4 +165,11 @@ def _tried(kind: type[Strategy], lang: str | None) -> Trial:
             if edited != text:
                 n_edited += 1
                 n_undone += canonicalise(edited) == canonicalise(text)
-    return Trial(n_cases, n_edited, n_undone)
+                n_plain += _plain(edited) == _plain(text)
+    return Trial(n_cases, n_edited, n_undone, n_plain)
+
+
+def _plain(text: str) -> str:
+    """The canonical text with its Latin words in plain letters."""
+    words = canonicalise(text).split()
+    return " ".join(plain_letters(word) if any(map(is_latin, word)) else word for word in words)
