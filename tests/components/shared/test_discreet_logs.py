@@ -58,6 +58,8 @@ def speaking(answer):
 @pytest.mark.parametrize("ask", [ask_filter, ask_llm])
 def test_no_line_has_a_key(ask, caplog):
     caplog.set_level(logging.DEBUG)
+    # The kubernetes client, where a test before this one made it, has set this logger to WARNING.
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     with serving() as busy:
         busy.status = lambda n: 429 if n == 1 else 400
         busy.headers = {"Retry-After": "0"}
