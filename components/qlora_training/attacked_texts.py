@@ -18,7 +18,7 @@ from content_arena.components.shared.text.canonical import canonicalise
 #: Most attacks of one battle on one text.
 ATTACKS_PER_TEXT = 2
 #: The columns that are kept.
-COLUMNS = ["text", "label", "split", "strategy", "family"]
+COLUMNS = ["text", "label", "split", "strategy", "family", "categories"]
 
 
 def few_per_text(attacks: pd.DataFrame, limit: int = ATTACKS_PER_TEXT) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def balanced(battles: Sequence[pd.DataFrame], corpus: pd.DataFrame, share: float
     cannot use goes to the others.
 
     Args:
-        battles: From :func:`few_per_text`, oldest first.
+        battles: From :func:`few_per_text`, oldest first, with a column ``categories``.
         corpus: Rows of Sample.
         share: 0 or more.
 
@@ -71,8 +71,7 @@ def balanced(battles: Sequence[pd.DataFrame], corpus: pd.DataFrame, share: float
 
 
 def _renamed(attacks: pd.DataFrame) -> pd.DataFrame:
-    kept = attacks[["attack_id", "perturbed_text", "label", "split", "strategy", "family"]]
-    return kept.rename(columns={"perturbed_text": "text"})
+    return attacks.rename(columns={"perturbed_text": "text"})[["attack_id", *COLUMNS]]
 
 
 def _places(attacks: pd.DataFrame, corpus: pd.DataFrame, split: str, share: float) -> dict[str, int]:

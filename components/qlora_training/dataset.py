@@ -57,13 +57,15 @@ def training_table(
 
     Returns:
         Columns text (canonical), label (1 toxic, 0 benign), split (train or validation), strategy and family (of the
-        attack; empty for a text of the corpus); every text once.
+        attack; empty for a text of the corpus), categories (joined by "+"; an attack has those of the text it was made
+        from); every text once.
 
     Raises:
         InputError: A class is missing in training or validation.
     """
     by_id, by_text = _splits(corpus)
     near_guard = _originals_near_guard(attacks, corpus)
+    corpus = corpus.assign(categories=corpus["categories"].map(records.join_categories))
     usable = [
         few_per_text(
             table[
@@ -72,10 +74,10 @@ def training_table(
                 & ~table["strategy"].isin(list(held_out))
                 & ~table["original_text"].isin(near_guard)
             ]
-        )
+        ).assign(categories=lambda chosen: _categories_of_originals(chosen, corpus))
         for table in attacks
     ]
-    unattacked = corpus[["text", "label", "split"]].assign(strategy="", family="")
+    unattacked = corpus[["text", "label", "split", "categories"]].assign(strategy="", family="")
     joined = pd.concat([unattacked, balanced(usable, corpus, attacked_share)], ignore_index=True)
     joined = joined[joined["split"].isin(["train", "validation"])]
     joined["text"] = joined["text"].map(canonicalise)
@@ -85,6 +87,14 @@ def training_table(
     joined = joined[joined["text"] != ""].drop_duplicates("text").reset_index(drop=True)
     _check_classes(joined)
     return joined
+
+
+def _categories_of_originals(attacks: pd.DataFrame, corpus: pd.DataFrame) -> list[str]:
+    """The categories of the texts that attacks were made from; none where an attack's label is another one."""
+    known = corpus.drop_duplicates(["base_id", "label"]).set_index(["base_id", "label"])["categories"]
+    pairs = pd.MultiIndex.from_frame(attacks[["base_id", "label"]])
+    categories: list[str] = known.reindex(pairs).fillna("").tolist()
+    return categories
 
 
 def strategies_in(table: pd.DataFrame) -> frozenset[str]:
@@ -216,7 +226,7 @@ def _originals_near_guard(attacks: Sequence[pd.DataFrame], corpus: pd.DataFrame)
 
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 (hex) of a training table."""
-    return records.digest(table, ["text", "label", "split"])
+    return records.digest(table, ["text", "label", "split", "categories"])
 
 
 def class_weights(labels: Sequence[int]) -> list[float]:
@@ -234,7 +244,7 @@ def read_texts(table: pd.DataFrame) -> list[ReadText]:
 def tokenise(
     texts: Sequence[ReadText], labels: Sequence[int], tokenizer: PreTrainedTokenizerFast, max_length: int
 ) -> list[TokenisedText]:
-    """Tokenises texts for the Trainer, without padding; ``labels`` are 1 for toxic."""
+    """Tokenises texts for the Trainer, without padding; ``labels`` are what its loss and its metric are given."""
     encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
     rows = zip(encoded["input_ids"], encoded["attention_mask"], labels, strict=True)
     return [{"input_ids": ids, "attention_mask": mask, "labels": label} for ids, mask, label in rows]

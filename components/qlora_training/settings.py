@@ -40,6 +40,8 @@ class TrainingSettings:
             from the champion, above 0; see :func:`content_arena.components.qlora_training.dataset.rehearsed`.
         champion_share: Weight of the champion's adapter in the average with that of the challenger that was trained
             from it, from 0 to below 1; see :mod:`content_arena.components.qlora_training.weight_averaging`.
+        category_weight: Weight of the auxiliary task beside the verdict, 0 or more: to tell a text's categories, where
+            the corpus has them; see :mod:`content_arena.components.qlora_training.category_task`.
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
@@ -64,6 +66,7 @@ class TrainingSettings:
     attacked_share: float = 0.5
     rehearsed_share: float = 0.4
     champion_share: float = 0.5
+    category_weight: float = 1.0
     reader: bool = True
     edit_price: float = EDIT_PRICE
     ngrams: bool = True
@@ -89,6 +92,8 @@ class TrainingSettings:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay is {self.weight_decay}, it has to be 0 or more")
+        if not 0 <= self.category_weight < math.inf:
+            raise InputError(f"category_weight is {self.category_weight}, it has to be 0 or more")
         for name in ("warmup_share", "lora_dropout", "champion_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, it has to be from 0 to below 1")

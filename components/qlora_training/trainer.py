@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from content_arena.components.qlora_training import base_models, dataset, ngram_branch, weight_averaging
+from content_arena.components.qlora_training import base_models, category_task, dataset, ngram_branch, weight_averaging
 from content_arena.components.qlora_training.arithmetic import training_dtype
+from content_arena.components.qlora_training.category_task import CategoryTask, Targets, is_toxic
 from content_arena.components.qlora_training.ngram_branch import NgramBranch
 from content_arena.components.qlora_training.quantised_model import build_model
 from content_arena.components.qlora_training.settings import TrainingSettings
@@ -80,8 +81,12 @@ def train(
     base_models.check_readable(settings.base_model, tokenizer, table["text"].tolist(), settings.lang)
     # The n-grams, which are fitted anew, need all texts.
     seen = table if adapter is None else dataset.rehearsed(table, settings.rehearsed_share, settings.seed)
-    training, validation = (_tokenised(seen, split, tokenizer, settings) for split in ("train", "validation"))
+    targets = Targets(table)
+    training, validation = (_tokenised(seen, split, tokenizer, settings, targets) for split in ("train", "validation"))
     model = build_model(settings, adapter)
+    task = None
+    if settings.category_weight and targets.are_many and category_task.reads_one_vector(model):
+        task = CategoryTask(model, targets)
     trainer = Trainer(
         model=model,
         args=_arguments(settings, checkpoints, report_to),
@@ -91,13 +96,17 @@ def train(
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=_f1,
-        compute_loss_func=_weighted_loss(dataset.class_weights([row["labels"] for row in training])),
+        compute_loss_func=_loss(dataset.class_weights([row["labels"] % 2 for row in training]), task, settings),
         callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
     )
     trainer.remove_callback(PrinterCallback)
-    last = last_complete_checkpoint(checkpoints)
+    if task is not None:
+        trainer.add_callback(category_task.saved_with_checkpoints(task))
+    last = last_complete_checkpoint(checkpoints, [] if task is None else [category_task.WEIGHTS])
     if last is not None:
         log(stage, f"resuming from {last.name}")
+        if task is not None:
+            task.load(last)
     # On a CPU peft does not see that autocast is on, and widens the input of every adapter, which autocast narrows
     # again. The values stay the same without it, and a step takes a sixth less time.
     with disable_input_dtype_casting(model):
@@ -108,6 +117,8 @@ def train(
         "epochs": float(result.metrics["epoch"]),
         "steps": float(trainer.state.global_step),
     }
+    if task is not None:
+        task.remove()
     rows = table[table["split"] == "train"]
     ngrams = ngram_branch.fit(dataset.read_texts(rows), rows["label"].tolist()) if settings.ngrams else None
     if adapter is not None:
@@ -115,20 +126,25 @@ def train(
     return Trained(model, tokenizer, metrics, ngrams)
 
 
-def last_complete_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint; incomplete ones, from a process killed while it wrote, are removed."""
+def last_complete_checkpoint(folder: Path, more_files: Sequence[str] = ()) -> Path | None:
+    """The newest complete checkpoint; incomplete ones, from a process killed while it wrote, are removed.
+
+    Args:
+        folder: Holds checkpoints.
+        more_files: Names of the files that a complete one has beside those of every checkpoint.
+    """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
-        if _is_complete(path):
+        if _is_complete(path, (*_CHECKPOINT_FILES, *more_files)):
             return path
         shutil.rmtree(path)
     return None
 
 
-def _is_complete(checkpoint: Path) -> bool:
-    if not all((checkpoint / name).is_file() for name in _CHECKPOINT_FILES):
+def _is_complete(checkpoint: Path, names: Sequence[str]) -> bool:
+    if not all((checkpoint / name).is_file() for name in names):
         return False
-    # Written last, so if it is whole, so are the others.
+    # Written last of the Trainer's own, so if it is whole, so are the others.
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     except ValueError:
@@ -144,10 +160,10 @@ def _silence_transformers() -> None:
 
 
 def _tokenised(
-    table: pd.DataFrame, split: str, tokenizer: PreTrainedTokenizerFast, settings: TrainingSettings
+    table: pd.DataFrame, split: str, tokenizer: PreTrainedTokenizerFast, settings: TrainingSettings, targets: Targets
 ) -> list[dataset.TokenisedText]:
     rows = table[table["split"] == split]
-    return dataset.tokenise(dataset.read_texts(rows), rows["label"].tolist(), tokenizer, settings.max_length)
+    return dataset.tokenise(dataset.read_texts(rows), targets.numbers(rows), tokenizer, settings.max_length)
 
 
 def _arguments(settings: TrainingSettings, checkpoints: Path, report_to: Sequence[str]) -> TrainingArguments:
@@ -193,12 +209,14 @@ def _f1(prediction: EvalPrediction) -> dict[str, float]:
     from sklearn.metrics import precision_recall_curve
 
     benign, toxic = np.asarray(prediction.predictions, dtype=np.float64).T
-    precision, recall, _ = precision_recall_curve(prediction.label_ids, toxic - benign)
+    precision, recall, _ = precision_recall_curve(is_toxic(np.asarray(prediction.label_ids)), toxic - benign)
     return {"f1": float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())}
 
 
-def _weighted_loss(weights: Sequence[float]) -> Callable[..., torch.Tensor]:
-    """Cross-entropy with weights [benign, toxic], as the Trainer calls it."""
+def _loss(
+    weights: Sequence[float], task: CategoryTask | None, settings: TrainingSettings
+) -> Callable[..., torch.Tensor]:
+    """Cross-entropy with weights [benign, toxic] and the loss of the auxiliary task, as the Trainer calls it."""
     import torch
 
     def loss(
@@ -206,7 +224,9 @@ def _weighted_loss(weights: Sequence[float]) -> Callable[..., torch.Tensor]:
     ) -> torch.Tensor:
         logits = outputs["logits"].float()
         weight = torch.tensor(weights, device=logits.device)
-        total = torch.nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
+        total = torch.nn.functional.cross_entropy(logits, labels % 2, weight=weight, reduction="sum")
+        if task is not None:
+            total = total + settings.category_weight * task.loss(labels)
         return total / (num_items_in_batch if num_items_in_batch is not None else len(labels))
 
     return loss

@@ -17,6 +17,7 @@ def battle(base="t", label="toxic", n_texts=1, strategies=tuple(FAMILIES), split
             "attack_id": sha256_of(base, str(text), strategy), "base_id": f"{base}{text}", "lang": lang,
             "original_text": f"original of {base}{text}", "perturbed_text": f"{strategy} of {base}{text}",
             "strategy": strategy, "family": FAMILIES.get(strategy, "unicode"), "label": label, "split": split,
+            "categories": "",
         }
         for text in range(n_texts)
         for strategy in strategies

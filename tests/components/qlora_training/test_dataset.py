@@ -19,7 +19,7 @@ CORPUS = pd.DataFrame(
         ("b3", "slow train", "benign", "test"),
     ],
     columns=["base_id", "text", "label", "split"],
-)
+).assign(categories=[["insult", "threat"], ["neutral"], ["insult"], [], [], []])
 
 
 def attack(base="t1", perturbed="you f00lish", label="toxic", split="train", **facts):
@@ -46,6 +46,16 @@ def test_the_corpus_without_its_test_split():
     table = dataset.training_table(CORPUS, [], ())
     assert set(table["text"]) == {"you fool", "fine day", "vile clown", "green tea"}
     assert dataset.strategies_in(table) == frozenset()
+
+
+def test_an_attack_has_the_categories_of_its_original():
+    attacks = [*BENIGN, attack(perturbed="you fule"), attack("t2", "vyle cl0wn", "benign", "validation")]
+    table = dataset.training_table(CORPUS, attacks, (), 10.0).set_index("text")
+    assert table.loc["you fool", "categories"] == table.loc["you fule", "categories"] == "insult+threat"
+    assert table.loc["fine day", "categories"] == table.loc["f1ne day train", "categories"] == "neutral"
+    assert table.loc["green tea", "categories"] == ""
+    # What it was made from is an insult; as a benign text it is none.
+    assert table.loc["vyle cl0wn", "categories"] == ""
 
 
 def test_attacks_of_every_battle_count():

@@ -17,6 +17,8 @@ from content_arena.components.shared.errors import InputError
         {"lora_dropout": 1.0},
         {"warmup_share": -0.1},
         {"weight_decay": float("nan")},
+        {"category_weight": -1.0},
+        {"category_weight": float("inf")},
     ],
 )
 def test_refuses(wrong):

@@ -12,7 +12,15 @@ import pandas as pd
 import pytest
 
 from content_arena.components.corpus_preparation.prepare import prepare
-from content_arena.components.qlora_training import export, quantised_model, reference, thresholds, trainer, training
+from content_arena.components.qlora_training import (
+    category_task,
+    export,
+    quantised_model,
+    reference,
+    thresholds,
+    trainer,
+    training,
+)
 from content_arena.components.qlora_training.base_models import EMBEDDED
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.shared.errors import InputError
@@ -29,14 +37,14 @@ def table():
     for i, subject in enumerate(SUBJECTS):
         split = "validation" if i % 4 == 0 else "train"
         rows += [
-            (f"{subject} is a disgusting worthless idiot", 1, split),
-            (f"I like {subject} on sunny days", 0, split),
+            (f"{subject} is a disgusting worthless idiot", 1, split, "insult"),
+            (f"I like {subject} on sunny days", 0, split, "neutral"),
         ]
         rows += [
-            (f"shut up about {subject}, you pathetic moron", 1, split),
-            (f"{subject} was lovely, thanks", 0, split),
+            (f"shut up about {subject}, you pathetic moron", 1, split, "harassment"),
+            (f"{subject} was lovely, thanks", 0, split, ""),
         ]
-    return pd.DataFrame(rows, columns=["text", "label", "split"]).assign(strategy="")
+    return pd.DataFrame(rows, columns=["text", "label", "split", "categories"]).assign(strategy="")
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +165,7 @@ def test_a_killed_training_resumes_from_its_checkpoint(tmp_path, capsys):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    last = trainer.last_complete_checkpoint(tmp_path)
+    last = trainer.last_complete_checkpoint(tmp_path, [category_task.WEIGHTS])
     assert last is not None
     step = int(last.name.rpartition("-")[2])
     epochs = step // 3 + 1
@@ -167,20 +175,22 @@ def test_a_killed_training_resumes_from_its_checkpoint(tmp_path, capsys):
 
 
 def trainer_state_count(folder):
-    return len(list(folder.glob("checkpoint-*/rng_state.pth")))
+    return len(list(folder.glob(f"checkpoint-*/{category_task.WEIGHTS}")))
 
 
 def test_a_checkpoint_killed_in_mid_write_is_not_resumed_from(tmp_path):
-    whole, torn, cut = (tmp_path / f"checkpoint-{step}" for step in (3, 10, 12))
-    for folder in (whole, torn, cut):
+    whole, torn, cut, early = (tmp_path / f"checkpoint-{step}" for step in (3, 10, 12, 14))
+    for folder in (whole, torn, cut, early):
         folder.mkdir()
-        for name in trainer._CHECKPOINT_FILES:
+        for name in (*trainer._CHECKPOINT_FILES, category_task.WEIGHTS):
             (folder / name).write_text("{}")
     (torn / "optimizer.pt").unlink()
     (cut / "trainer_state.json").write_text('{"epoch": 1.0, "global')
-    assert trainer.last_complete_checkpoint(tmp_path) == whole
+    (early / category_task.WEIGHTS).unlink()
+    assert trainer.last_complete_checkpoint(tmp_path, [category_task.WEIGHTS]) == whole
     assert not torn.exists()
     assert not cut.exists()
+    assert not early.exists()
 
 
 def test_a_base_model_that_cannot_be_loaded_is_one_line(tmp_path):

@@ -23,7 +23,7 @@ EVERYTHING = {
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
         "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,
-        "attacked_share": 0.25, "rehearsed_share": 0.5, "champion_share": 0.25, "reader": False,
+        "attacked_share": 0.25, "rehearsed_share": 0.5, "champion_share": 0.25, "category_weight": 0.5, "reader": False,
         "edit_price": 4.5, "ngrams": False,
     },
     "evaluation": {"latency_texts": 7, "examples": 3},
