@@ -10,10 +10,6 @@ import numpy.typing as npt
 
 #: bfloat16 has eight significant bits.
 _BFLOAT16_ROUNDING = 2.0**-8
-#: Thresholds count as equally good if their Matthews correlations differ by less. The standard error of the correlation
-#: over the few hundred texts of a validation split is about 0.04. The limit follows the one-standard-error rule of
-#: Breiman et al. 1984, and is a little stricter.
-_MCC_TOLERANCE = 0.03
 #: Most by which noise may raise the share of benign texts flagged.
 MAX_RISE = 0.02
 
@@ -58,9 +54,9 @@ def good_thresholds(
     """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
 
     F1 considers one class only: on a corpus that is mostly toxic it is highest if nearly everything is flagged.
-    Matthews' correlation coefficient counts all four cells (Chicco and Jurman 2020). Over a few hundred texts it has
-    many local maxima, so thresholds within its standard error count as equal. Two models are then compared at similar
-    thresholds and not at two random maxima.
+    Matthews' correlation coefficient r counts all four cells (Chicco and Jurman 2020). Over a few hundred texts it has
+    many local maxima, so thresholds within its standard error, (1 - r^2) / sqrt(n), count as equal, as in the rule of
+    Breiman et al. 1984. Two models are then compared at similar thresholds and not at two random maxima.
 
     Args:
         scores: float32[n], probability of toxic.
@@ -75,7 +71,8 @@ def good_thresholds(
     fn, tn = n_toxic - tp, n_benign - fp
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     correlation = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(product, 1e-12)), 0.0)
-    good = np.flatnonzero(correlation >= correlation.max() - _MCC_TOLERANCE)
+    best = correlation.max()
+    good = np.flatnonzero(correlation >= best - (1 - best**2) / np.sqrt(len(scores)))
     rise = np.zeros(len(middles))
     if perturbed is not None:
         rise = (_n_flagged(perturbed[~is_toxic], middles) - fp) / n_benign

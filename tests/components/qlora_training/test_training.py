@@ -214,7 +214,7 @@ def test_the_threshold_lies_in_the_gap_that_parts_the_classes(scores, labels, lo
 
 def test_of_equally_good_thresholds_one_that_holds_under_noise_comes_first():
     labels = np.array([0] * 100 + [1] * 100)
-    scores = np.concatenate([np.linspace(0.0, 0.5, 100), np.linspace(0.48, 1.0, 100)]).astype(np.float32)
+    scores = np.concatenate([np.linspace(0.0, 0.6, 100), np.linspace(0.4, 1.0, 100)]).astype(np.float32)
     noisy = scores + np.float32(0.02) * (labels == 0)
     assert thresholds.good_thresholds(scores, labels, perturbed=scores) == thresholds.good_thresholds(scores, labels)
     first = thresholds.good_thresholds(scores, labels, perturbed=noisy.astype(np.float32))[0]
