@@ -14,6 +14,10 @@ _DEFAULTS: Mapping[str, str] = {"ko": MULTILINGUAL}
 #: Peak of an adapter's learning rate. The deeper encoder learns less at the higher one.
 _RATES: Mapping[str, float] = {MULTILINGUAL: 5e-4}
 _USUAL_RATE = 1e-3
+#: Weight of the auxiliary task of the categories. On the Korean corpus the deeper encoder has a clean AUROC of .883
+#: without it, .878 with a weight of 0.3 and .873 with 1 (one seed).
+_CATEGORY_WEIGHTS: Mapping[str, float] = {MULTILINGUAL: 0.0}
+_USUAL_CATEGORY_WEIGHT = 1.0
 
 
 def named(base_model: str, lang: str) -> str:
@@ -33,3 +37,12 @@ def learning_rate(base_model: str) -> float:
         base_model: As :func:`named` returns it.
     """
     return _RATES.get(base_model, _USUAL_RATE)
+
+
+def category_weight(base_model: str) -> float:
+    """The default weight of the auxiliary task; see :mod:`content_arena.components.qlora_training.category_task`.
+
+    Args:
+        base_model: As :func:`named` returns it.
+    """
+    return _CATEGORY_WEIGHTS.get(base_model, _USUAL_CATEGORY_WEIGHT)

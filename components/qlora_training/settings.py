@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from content_arena.components.qlora_training.encoders import AUTO, learning_rate, named
+from content_arena.components.qlora_training.encoders import AUTO, category_weight, learning_rate, named
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.text.reader.lexicon import EDIT_PRICE
 
@@ -40,8 +40,9 @@ class TrainingSettings:
             from the champion, above 0; see :func:`content_arena.components.qlora_training.dataset.rehearsed`.
         champion_share: Weight of the champion's adapter in the average with that of the challenger that was trained
             from it, from 0 to below 1; see :mod:`content_arena.components.qlora_training.weight_averaging`.
-        category_weight: Weight of the auxiliary task beside the verdict, 0 or more: to tell a text's categories, where
-            the corpus has them; see :mod:`content_arena.components.qlora_training.category_task`.
+        category_weight: Weight of the auxiliary task beside the verdict: to tell a text's categories, where the corpus
+            has them; see :mod:`content_arena.components.qlora_training.category_task`. 0 trains without it. Below 0 is
+            replaced by that of the base model: 0 for multilingual-e5-small, 1 for others.
         reader: Whether misspelt, split and joined words are restored before the model reads a text.
         edit_price: Cost of one wrong letter, in nats, for the Reader. A lower price restores more words and flags more
             benign texts.
@@ -66,7 +67,7 @@ class TrainingSettings:
     attacked_share: float = 0.5
     rehearsed_share: float = 0.4
     champion_share: float = 0.5
-    category_weight: float = 1.0
+    category_weight: float = -1.0
     reader: bool = True
     edit_price: float = EDIT_PRICE
     ngrams: bool = True
@@ -76,6 +77,8 @@ class TrainingSettings:
         object.__setattr__(self, "base_model", named(self.base_model, self.lang))
         if self.learning_rate == 0:
             object.__setattr__(self, "learning_rate", learning_rate(self.base_model))
+        if self.category_weight < 0:
+            object.__setattr__(self, "category_weight", category_weight(self.base_model))
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r} is none of {', '.join(DEVICES)}")
         for name in ("epochs", "batch_size", "patience", "lora_rank", "lora_alpha", "max_length"):
@@ -92,8 +95,8 @@ class TrainingSettings:
             raise InputError(f"learning_rate is {self.learning_rate}, it has to be above 0")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay is {self.weight_decay}, it has to be 0 or more")
-        if not 0 <= self.category_weight < math.inf:
-            raise InputError(f"category_weight is {self.category_weight}, it has to be 0 or more")
+        if not math.isfinite(self.category_weight):
+            raise InputError(f"category_weight is {self.category_weight}, it has to be a number")
         for name in ("warmup_share", "lora_dropout", "champion_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, it has to be from 0 to below 1")

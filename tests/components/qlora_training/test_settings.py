@@ -17,7 +17,6 @@ from content_arena.components.shared.errors import InputError
         {"lora_dropout": 1.0},
         {"warmup_share": -0.1},
         {"weight_decay": float("nan")},
-        {"category_weight": -1.0},
         {"category_weight": float("inf")},
     ],
 )
@@ -60,3 +59,11 @@ def test_auto_is_the_default_encoder_of_the_language(base_model, lang, named):
 )
 def test_an_encoder_has_a_learning_rate_of_its_own(given, lang, rate):
     assert TrainingSettings(lang=lang, **given).learning_rate == rate
+
+
+@pytest.mark.parametrize(
+    ("given", "lang", "weight"),
+    [({}, "en", 1.0), ({}, "ko", 0.0), ({"category_weight": 0.0}, "en", 0.0), ({"category_weight": 0.5}, "ko", 0.5)],
+)
+def test_an_encoder_has_a_weight_of_the_categories_of_its_own(given, lang, weight):
+    assert TrainingSettings(lang=lang, **given).category_weight == weight
