@@ -73,10 +73,9 @@ class _Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class _Evidence:
-    """Validation texts, the same under generic noise, and float32[n] scores of the trained model for the former."""
+    """Validation texts, and float32[n] scores of the trained model for them."""
 
     clean: pd.DataFrame
-    perturbed: pd.DataFrame
     reference: npt.NDArray[np.float32]
 
 
@@ -125,7 +124,7 @@ def export(
         full = folder / "full.onnx"
         _write_onnx(_merge(folder / bundles.ADAPTER, settings), trained.tokenizer, branch, full)
         spec = _provisional(settings, branch)
-        evidence = _Evidence(validation, perturbed, scores)
+        evidence = _Evidence(validation, scores)
         choice = _quantise_in_parity(full, bundles.Bundle(folder, spec), evidence, comparison)
         full.unlink()
         spec = replace(
@@ -177,7 +176,7 @@ def _quantise_in_parity(
         with contextlib.closing(ContentFilter(bundle)) as exported:
             scores = exported.score(evidence.clean["text"].tolist())
             thresholds = (
-                good_thresholds(scores, labels, exported.score(evidence.perturbed["text"].tolist()))
+                good_thresholds(scores, labels)
                 if comparison is None
                 else leading_thresholds(exported.score(comparison.texts), comparison)
             )

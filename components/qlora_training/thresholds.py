@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 #: bfloat16 has eight significant bits.
 _BFLOAT16_ROUNDING = 2.0**-8
-#: Most by which noise may raise the share of benign texts flagged.
-MAX_RISE = 0.02
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,7 @@ class Comparison:
     flagged: npt.NDArray[np.bool_]
 
 
-def good_thresholds(
-    scores: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int64],
-    perturbed: npt.NDArray[np.float32] | None = None,
-) -> list[float]:
+def good_thresholds(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> list[float]:
     """The thresholds whose Matthews correlation is the highest, or within a tolerance of it, those near 0.5 first.
 
     F1 considers one class only: on a corpus that is mostly toxic it is highest if nearly everything is flagged.
@@ -61,8 +55,6 @@ def good_thresholds(
     Args:
         scores: float32[n], probability of toxic.
         labels: int[n], 1 for toxic; both classes are present.
-        perturbed: float32[n], the scores of the same texts under noise. Thresholds at which it makes the filter flag
-            over two points more of the benign texts come behind those that hold.
     """
     middles = _thresholds(scores)
     is_toxic = labels == 1
@@ -73,10 +65,7 @@ def good_thresholds(
     correlation = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(product, 1e-12)), 0.0)
     best = correlation.max()
     good = np.flatnonzero(correlation >= best - (1 - best**2) / np.sqrt(len(scores)))
-    rise = np.zeros(len(middles))
-    if perturbed is not None:
-        rise = (_n_flagged(perturbed[~is_toxic], middles) - fp) / n_benign
-    order = sorted(good, key=lambda i: (rise[i] > MAX_RISE, abs(middles[i] - 0.5)))
+    order = sorted(good, key=lambda i: abs(middles[i] - 0.5))
     return [float(middles[i]) for i in order]
 
 
