@@ -24,7 +24,7 @@ from content_arena.pipelines.definitions.settings_file import RunSettings, load
 from content_arena.pipelines.definitions.stage_table import GPU_STAGES
 
 #: Texts a CPU trains on within minutes; a GPU takes many times as many in the same time.
-MAX_TEXTS_CPU = 8_000
+MAX_TEXTS_CPU = 12_000
 MAX_TEXTS_CUDA: int = PARAMETERS["max_texts"].default
 #: Options whose names are shorter than those of the parameters they set.
 OPTION_NAMES = {"texts_per_label": "texts", "held_out_strategies": "held_out"}
