@@ -16,7 +16,7 @@ from kserve import errors
 
 from content_arena.components.predictor.deadline import DeadlineError
 from content_arena.components.predictor.middleware.access import RateError, UnauthenticatedError
-from content_arena.components.predictor.middleware.large_bodies import FullError
+from content_arena.components.predictor.middleware.large_bodies import FullError, SlowBodyError
 from content_arena.components.predictor.protocol import RequestError
 from content_arena.components.predictor.reload import ReloadError, ReloadingError
 from content_arena.components.predictor.rest.administration import ForbiddenError
@@ -55,6 +55,7 @@ _REFUSALS: dict[type[Exception], tuple[HTTPStatus, str | None, Mapping[str, str]
     # kserve answers 501 here, but a 5xx is the server's fault and counts as an error in a canary analysis.
     NotImplementedError: (HTTPStatus.NOT_FOUND, "not offered by this server", _NONE),
     errors.UnsupportedProtocol: (HTTPStatus.NOT_FOUND, "not offered by this server", _NONE),
+    SlowBodyError: (HTTPStatus.REQUEST_TIMEOUT, None, _NONE),
     ReloadingError: (HTTPStatus.CONFLICT, "a bundle is being loaded already", _RETRY),
     RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None, _NONE),
     # Whoever may ask for a reload may know why it failed; no request is quoted.

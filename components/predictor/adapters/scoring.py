@@ -101,7 +101,7 @@ class Scorer:
         parts = [[text[span.begin : span.end] for span in spans.pieces(text)] for text in texts]
         scored = iter(await self._scored([piece for pieces in parts for piece in pieces], request))
         if facts := facts_of(request.scope):
-            facts.texts, facts.instances = list(texts), len(texts)
+            facts.note_texts(list(texts))
         return [highest([next(scored) for _ in pieces]) for pieces in parts]
 
     async def _scored(self, pieces: Sequence[str], request: Request) -> list[Scored]:

@@ -43,6 +43,10 @@ class Facts:
     texts: list[str] | None = None
     version: str | None = None
 
+    def note_texts(self, texts: list[str]) -> None:
+        """Notes what was scored, for the log."""
+        self.texts, self.instances = texts, len(texts)
+
     @property
     def answer_headers(self) -> list[tuple[str, str]]:
         """What every answer to it says of it."""

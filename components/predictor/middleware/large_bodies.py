@@ -20,6 +20,10 @@ class FullError(ArenaError):
     """There is no memory for another large body (HTTP 429)."""
 
 
+class SlowBodyError(ArenaError):
+    """The body did not arrive in time (HTTP 408)."""
+
+
 class HeldBytes:
     """Bytes of large bodies in memory, over all requests and protocols; for the event loop."""
 

@@ -33,6 +33,9 @@ _POLLED_PATHS = frozenset(
         "/v2/health/ready",
         "/v1/models/{model_name}",
         "/v2/models/{model_name}/ready",
+        "/inference.GRPCInferenceService/ServerLive",
+        "/inference.GRPCInferenceService/ServerReady",
+        "/inference.GRPCInferenceService/ModelReady",
     }
 )
 _FIELDS = "fields"

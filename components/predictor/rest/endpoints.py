@@ -115,8 +115,7 @@ class _Endpoints:
     def _note(self, request: Request, payload: object) -> None:
         """Notes what was scored, if it is logged."""
         if self._logs and (facts := facts_of(request.scope)):
-            facts.texts = protocol.texts_of(payload)
-            facts.instances = len(facts.texts)
+            facts.note_texts(protocol.texts_of(payload))
 
     async def _begin(self, request: Request) -> tuple[str, bytes, dict[str, str]]:
         """Name of the model, body and headers."""

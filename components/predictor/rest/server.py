@@ -30,6 +30,8 @@ from starlette.requests import ClientDisconnect
 
 from content_arena.components.predictor import openapi, protocol
 from content_arena.components.predictor.adapters.catalogue import Adapters
+from content_arena.components.predictor.grpc_server.server import GrpcServer
+from content_arena.components.predictor.grpc_server.service import Service
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
 from content_arena.components.predictor.middleware.boundary import BoundaryMiddleware
 from content_arena.components.predictor.middleware.door import Door
@@ -84,22 +86,34 @@ class _FixedRepository(ModelRepositoryExtension):
 class _DrainingServer(uvicorn.Server):
     """Ends the requests that are not finished some seconds after SIGTERM, with an answer."""
 
-    def __init__(self, config: uvicorn.Config, model: ContentFilterModel, reloader: Reloader) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        model: ContentFilterModel,
+        reloader: Reloader,
+        grpc_server: GrpcServer | None,
+    ) -> None:
         super().__init__(config)
         self._model = model
         self._reloader = reloader
+        self._grpc_server = grpc_server
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens."""
+        if self._grpc_server:
+            await self._grpc_server.start()
         await super().startup(sockets)
         self._reloader.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Closes the port and waits for the requests in flight."""
+        """Closes the ports and waits for the requests in flight."""
         self._reloader.close()
         timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._model.close_queue)
         try:
-            await super().shutdown(sockets)
+            async with asyncio.TaskGroup() as ending:
+                if self._grpc_server:
+                    ending.create_task(self._grpc_server.stop(DRAIN_SECONDS + FAREWELL_SECONDS))
+                await super().shutdown(sockets)
         finally:
             timer.cancel()
 
@@ -121,7 +135,12 @@ class _FilterREST(RESTServer):
         self._door, self._adapters = server.door, server.adapters
         self._rules = Rules.of(server.door, model.limits, lambda: model.version)
         self.config.http = UpgradeIgnoringProtocol
-        self._server = _DrainingServer(self.config, model, self._reloader)
+        grpc_server = None
+        if server.grpc_socket:
+            logs = self._door.logs_json
+            service = Service(dataplane, model.limits, self._rules, self._reloader, logs=logs)
+            grpc_server = GrpcServer(server.grpc_socket, service, model.limits)
+        self._server = _DrainingServer(self.config, model, self._reloader, grpc_server)
 
     def _register_endpoints(self, app: FastAPI) -> None:
         deadline, logs = self._model.limits.deadline, self._door.logs_json
@@ -184,7 +203,7 @@ class _FilterREST(RESTServer):
 
 
 class FilterServer(ModelServer):
-    """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
+    """A kserve ModelServer with one model, on sockets that are already bound."""
 
     def __init__(
         self,
@@ -193,6 +212,7 @@ class FilterServer(ModelServer):
         adapters: Adapters,
         door: Door,
         reloader: Reloader,
+        grpc_socket: socket.socket | None = None,
     ) -> None:
         """Registers a loaded model; nothing is served before :meth:`run`.
 
@@ -202,10 +222,11 @@ class FilterServer(ModelServer):
             adapters: Which APIs are served beside KServe's.
             door: Who may come in, and what is logged.
             reloader: Takes over another bundle.
+            grpc_socket: Bound to the address for gRPC; None for no gRPC.
         """
         super().__init__(
             http_port=port,
-            # Limits, keys and metrics are layers around HTTP, and would not hold for it: see README.md.
+            # None of the limits, keys and metrics holds for kserve's own: see grpc_server/.
             enable_grpc=False,
             enable_docs_url=False,
             enable_latency_logging=False,
@@ -215,6 +236,7 @@ class FilterServer(ModelServer):
         self.register_model(model)
         self._model = model
         self.door, self.adapters, self.reloader = door, adapters, reloader
+        self.grpc_socket = grpc_socket
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.
