@@ -12,6 +12,7 @@ from kserve.errors import ModelNotReady
 from content_arena.components.predictor.adapters import spans
 from content_arena.components.predictor.deadline import in_time
 from content_arena.components.predictor.limits import MAX_INSTANCES
+from content_arena.components.predictor.middleware.disconnect import while_connected
 from content_arena.components.predictor.middleware.large_bodies import parsed
 from content_arena.components.predictor.middleware.traffic import facts_of
 from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
@@ -80,11 +81,12 @@ class Scorer:
             RequestError: The body is no JSON, or has far more values than a request has.
             DeadlineError: The deadline passed (HTTP 504).
             ModelNotReady: HTTP 503.
+            ClientDisconnect: The client has gone.
         """
         await self.check_ready()
         body = await request.body()
         with self._model.one_bundle():
-            async with in_time(self._model.limits.deadline):
+            async with in_time(self._model.limits.deadline), while_connected(request.receive):
                 yield await parsed(len(body), lambda: parse_json(body))
 
     async def score(self, texts: Sequence[str], request: Request) -> list[Scored]:

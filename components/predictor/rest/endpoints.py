@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from content_arena.components.predictor import protocol
 from content_arena.components.predictor.deadline import in_time
+from content_arena.components.predictor.middleware.disconnect import while_connected
 from content_arena.components.predictor.middleware.large_bodies import parsed
 from content_arena.components.predictor.middleware.traffic import facts_of
 from content_arena.components.predictor.model import FilterDataPlane
@@ -83,7 +84,7 @@ class _Endpoints:
     async def predict(self, request: Request) -> Response:
         """V1."""
         model_name, body, headers = await self._begin(request)
-        async with in_time(self._deadline):
+        async with in_time(self._deadline), while_connected(request.receive):
             payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
         self._note(request, payload)
@@ -94,7 +95,7 @@ class _Endpoints:
         """V2, as JSON or with the binary data extension."""
         model_name, body, headers = await self._begin(request)
         v2 = PredictorProtocol.REST_V2.value
-        async with in_time(self._deadline):
+        async with in_time(self._deadline), while_connected(request.receive):
             payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
         self._note(request, payload)
@@ -106,7 +107,7 @@ class _Endpoints:
     async def explain(self, request: Request) -> Response:
         """V1, with what was read and what each word contributes."""
         model_name, body, headers = await self._begin(request)
-        async with in_time(self._deadline):
+        async with in_time(self._deadline), while_connected(request.receive):
             payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer = await self._dataplane.explained(model_name, payload, headers)
         self._note(request, payload)
