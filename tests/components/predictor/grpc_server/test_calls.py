@@ -11,7 +11,7 @@ from grpc import StatusCode, aio
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from tests.components.predictor.conftest import SLOW
-from tests.components.predictor.test_limits import HUGE, wait_for
+from tests.components.predictor.test_limits import HUGE, peak_mib, wait_for
 
 from .conftest import MODEL, SERVICE, asked, running_grpc
 
@@ -180,6 +180,23 @@ def test_a_message_over_the_limit_is_refused_and_counted(served):
     assert reply.code is StatusCode.RESOURCE_EXHAUSTED
     wait_for(is_counted)
     assert "Traceback" not in served.server.log
+
+
+BOMBS = {
+    "tensors": b"\x2a\x00" * 2_500_000,
+    "raw contents": b"\x3a\x00" * 2_500_000,
+    "elements": asked([""] * 2_000_000).SerializeToString(),
+    "dimensions": asked(["x"], [1] * 4_000_000).SerializeToString(),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_large_message_is_refused_before_it_is_built(served, name):
+    served.infer()
+    before = peak_mib(served.server)
+    assert served.send("ModelInfer", BOMBS[name]).code is StatusCode.INVALID_ARGUMENT
+    # The message itself, in pieces and in one; the tensors would be 220 MiB.
+    assert peak_mib(served.server) - before < 60
 
 
 def test_a_packed_message_is_refused_before_it_is_unpacked(served):
