@@ -39,11 +39,11 @@ CLUSTER_TESTS := tests/manifests/test_cluster.py tests/manifests/node/test_gpu_p
 	tests/components/canary_rollout/on_a_cluster/test_good_challengers.py \
 	tests/components/canary_rollout/on_a_cluster/test_real_knative.py tests/manifests/node/test_first_hour.py
 
-.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench node-clients images image-list wheel clean
+.PHONY: help install arena arena-ko test test-quick test-cluster coverage lint types format bench node-clients triton-client images image-list wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv with everything a developer needs
 
@@ -95,6 +95,10 @@ wheel: install ## Build the wheel into dist/
 
 node-clients: ## Install the clients from npm that tests run on Node.js, 250 MB (needs npm)
 	npm ci --prefix tests/components/predictor/adapters/npm --ignore-scripts --no-audit --no-fund
+
+triton-client: ## Install Triton's gRPC client into build/triton-client for its test, 150 MB
+	$(PYTHON) -m venv build/triton-client
+	build/triton-client/bin/pip install --quiet --disable-pip-version-check 'tritonclient[grpc]==2.73.0'
 
 bench: install ## Measure speed, each figure beside the one it is compared with
 	$(BIN)/python -m tests.benchmarks

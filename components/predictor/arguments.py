@@ -25,6 +25,7 @@ from content_arena.components.predictor.middleware.door import (
     PROBE_TOKEN_VARIABLE,
     DoorOptions,
 )
+from content_arena.components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from content_arena.components.predictor.sources import BundleSource
@@ -48,6 +49,7 @@ class ServeOptions:
         deadline: Seconds until a request has a 504, from when its body was read.
         expected_sha256: SHA-256 (hex) that the bundle has to have; None for any.
         shadow: A second bundle that scores users' texts off the request path; None for none.
+        grpc_port: TCP port for gRPC; 0 for none.
         cache: Windows (of up to 128 tokens) whose scores are kept; 0 for none.
     """
 
@@ -57,6 +59,7 @@ class ServeOptions:
     deadline: float = DEADLINE_SECONDS
     expected_sha256: str | None = None
     shadow: BundleSource | None = None
+    grpc_port: int = 0
     cache: int = 0
 
 
@@ -128,6 +131,7 @@ def chosen(given: Mapping[str, Any], host: str, port: int, bundle_of: Callable[[
         deadline=given["deadline"],
         expected_sha256=checked_sha256(given["expected_sha256"]),
         shadow=bundle_of(given["shadow"]) if given["shadow"] else None,
+        grpc_port=_other_port(given["grpc_port"], port),
         cache=given["cache"],
     )
     door = DoorOptions(
@@ -166,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
         help="registry alias to report in the metrics (default: $CONTENT_ARENA_MODEL_ALIAS)",
     )
     made.add_argument(
-        "--port", "--http_port", dest="port", type=_port, default=8080, help="TCP port (default: %(default)s)"
+        "--port", "--http_port", dest="port", type=_reader(_port), default=8080, help="TCP port (default: %(default)s)"
     )
     made.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
     for setting in SETTINGS:
@@ -180,24 +184,40 @@ def _add(parser: argparse.ArgumentParser, setting: Setting) -> None:
         parser.add_argument(name, action="store_true", help=setting.help)
         return
 
-    def read(text: str) -> object:
-        try:
-            return setting.read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
     written = os.environ.get(setting.variable) if setting.variable else None
     shown = "" if setting.default is None or setting.variable else " (default: %(default)s)"
     parser.add_argument(
-        name, type=read, default=written or setting.default, metavar=setting.metavar, help=setting.help + shown
+        name,
+        type=_reader(setting.read),
+        default=written or setting.default,
+        metavar=setting.metavar,
+        help=setting.help + shown,
     )
 
 
+def _other_port(grpc_port: int, port: int) -> int:
+    if grpc_port and grpc_port == port:
+        raise InputError(f"HTTP and gRPC cannot share port {port}: choose another one for gRPC")
+    return grpc_port
+
+
 def _port(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isascii() and text.isdigit() else -1
     if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError(f"got {number}, a port is 0 to 65535")
+        raise ValueError(f"got {text}, a port is 0 to 65535")
     return number
+
+
+def _reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Reads a value for argparse, which shows the messages of its own errors alone."""
+
+    def shown(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return shown
 
 
 def _whole(least: int) -> Callable[[str], int]:
@@ -243,6 +263,13 @@ SETTINGS = (
         "models:/content-filter@ALIAS; `arena serve` takes champion, challenger, previous and a version's number too",
         "BUNDLE",
         variable=SHADOW_VARIABLE,
+    ),
+    Setting(
+        "grpc_port",
+        "Port for KServe's V2 protocol over gRPC, on the same address as HTTP; 0 for none",
+        "PORT",
+        _port,
+        0,
     ),
     Setting("threads", "Batches that are scored in parallel; one per CPU if not given", "N", _whole(1)),
     Setting(

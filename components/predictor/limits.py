@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from content_arena.components.shared.limits import MAX_TEXT_LENGTH
+
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -17,6 +19,8 @@ MAX_INSTANCES = 256
 MAX_BODY_BYTES = 16 * MIB
 #: Bodies up to this size are parsed on the event loop and not counted; larger ones are parsed one after another.
 SMALL_BODY_BYTES = 64 * KIB
+#: A message over gRPC: 256 texts of 5,000 characters of four bytes, and the rest, which is as large as a small body.
+MAX_MESSAGE_BYTES = MAX_INSTANCES * 4 * MAX_TEXT_LENGTH + SMALL_BODY_BYTES
 #: Seconds until a request has a 504, unless the operator names others.
 DEADLINE_SECONDS = 30.0
 #: Seconds for requests in flight after SIGTERM. The manifests give the pod 40 (``terminationGracePeriodSeconds``),
@@ -39,6 +43,7 @@ class Limits:
         deadline: Seconds until a request whose body was read and unpacked has an answer.
         body_seconds: Seconds that a body may take to arrive, and again to be unpacked if it is packed.
         held_bytes: Bytes of large bodies in memory, over all requests.
+        calls: Calls over gRPC at once. Messages of up to 64 KiB are not counted, and so many are 64 MiB.
         cached_windows: Windows whose scores are kept for the next request that has them; 0 for none.
     """
 
@@ -48,4 +53,5 @@ class Limits:
     deadline: float = DEADLINE_SECONDS
     body_seconds: float = 10.0
     held_bytes: int = 64 * MIB
+    calls: int = 1024
     cached_windows: int = 0

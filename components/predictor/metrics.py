@@ -176,12 +176,13 @@ def is_probe(headers: Mapping[str, str] | None) -> bool:
     return headers is not None and PROBE_HEADER in headers
 
 
-def count(scope: Scope, status: int, seconds: float, version: str, *, is_probe: bool) -> None:
+def count(method: str, path: str, status: int, seconds: float, version: str, *, is_probe: bool) -> None:
     """Counts a request that was answered.
 
     Args:
-        scope: Its ASGI scope.
-        status: Of the answer.
+        method: HTTP method.
+        path: Template of its route.
+        status: HTTP status of the answer, or the one that says the same.
         seconds: From its first byte to the answer's last.
         version: Version of the model.
         is_probe: Whether a rollout sent it; it is counted apart then.
@@ -189,8 +190,7 @@ def count(scope: Scope, status: int, seconds: float, version: str, *, is_probe: 
     if is_probe:
         PROBES.labels(str(status), version).inc()
         return
-    path = route_template(scope)
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    method = method if method in _METHODS else "other"
     REQUESTS.labels(path, method, str(status), version).inc()
     REQUEST_SECONDS.labels(path, method, version).observe(seconds)
 

@@ -18,22 +18,17 @@ from kserve.protocol.dataplane import DataPlane
 
 from content_arena.components.predictor import metrics, protocol
 from content_arena.components.predictor.limits import Limits
-from content_arena.components.predictor.middleware.traffic import note_version
+from content_arena.components.predictor.middleware.accounting import note_version
 from content_arena.components.predictor.scoring.engine import Engine, in_reading_thread
 from content_arena.components.predictor.scoring.explanation import Occlusion
 from content_arena.components.predictor.scoring.judgement import INPUTS, OUTPUTS, TensorSpec, v1_answer, v2_answer
 from content_arena.components.predictor.scoring.scheduler import RequestTooLargeError
 from content_arena.components.predictor.scoring.shadow import Shadow
-from content_arena.components.shared.errors import ArenaError
 
 MODEL_NAME = "content-filter"
 #: A text without a word may be read as more tokens than the whole text.
 _EXTRA_TOKENS = 4
 _KEPT: ContextVar[Engine | None] = ContextVar("the engine that the present request stays with", default=None)
-
-
-class DeadlineError(ArenaError):
-    """The texts were not scored in time (HTTP 504)."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _from_bytes(body: bytes, json_length: str | None) -> InferenceRequest:
             length = _binary_size(tensor)
             if length > len(tail):
                 raise RequestError("the body ends before its binary tensor does")
-            tensor["data"], tail = _strings(tail[:length]), tail[length:]
+            tensor["data"], tail = strings(tail[:length]), tail[length:]
     try:
         return InferenceRequest.model_validate(payload)
     except ValidationError as error:
@@ -100,8 +100,12 @@ def _binary_size(tensor: dict[str, Any]) -> int:
     return size
 
 
-def _strings(raw: bytes) -> list[str]:
-    """The elements of a BYTES tensor: each is its length as a little-endian uint32, and UTF-8."""
+def strings(raw: bytes) -> list[str]:
+    """The elements of a BYTES tensor: each is its length as a little-endian uint32, and UTF-8.
+
+    Raises:
+        RequestError: It is no such sequence, or has too many elements.
+    """
     texts: list[str] = []
     position = 0
     while position < len(raw):
@@ -111,12 +115,21 @@ def _strings(raw: bytes) -> list[str]:
         end = start + _LENGTH.unpack_from(raw, position)[0] if start <= len(raw) else start
         if end > len(raw):
             raise RequestError("the binary tensor is not a sequence of length-prefixed elements")
-        try:
-            texts.append(raw[start:end].decode())
-        except UnicodeDecodeError:
-            raise RequestError(f"instance {len(texts)} is not UTF-8") from None
+        texts.append(decoded(raw[start:end], len(texts)))
         position = end
     return texts
+
+
+def decoded(element: bytes, index: int) -> str:
+    """An element of a BYTES tensor as a text.
+
+    Raises:
+        RequestError: It is not UTF-8; the message names ``index``.
+    """
+    try:
+        return element.decode()
+    except UnicodeDecodeError:
+        raise RequestError(f"instance {index} is not UTF-8") from None
 
 
 def describe(errors: Sequence[Mapping[str, Any]]) -> str:

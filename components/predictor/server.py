@@ -1,5 +1,7 @@
 """Serves a bundle over HTTP, as KServe's ServingRuntime starts it: ``python -m ...predictor.server --model_dir DIR``.
 
+If it is asked to, it serves gRPC beside it.
+
 Exit codes: 0 after SIGTERM or SIGINT, 2 if the port or the bundle cannot be used (one line on stderr).
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import signal
 import socket
 import sys
@@ -34,12 +37,14 @@ class Serving:
     Attributes:
         url: Base URL.
         version: What answers name.
+        grpc: Address for gRPC, as HOST:PORT; None if it is off.
         threshold: A text is toxic if its score is at least this.
     """
 
     url: str
     version: str
     threshold: float
+    grpc: str | None = None
 
 
 def serve(
@@ -67,8 +72,14 @@ def serve(
         ArenaError: The registry does not answer, or has no such version.
     """
     options = options or ServeOptions()
-    host = options.host
-    with _signals() as hang_up, _bind(host, options.port) as listener:
+    host, grpc_port = options.host, options.grpc_port
+    with contextlib.ExitStack() as stack:
+        hang_up = stack.enter_context(_signals())
+        listener = stack.enter_context(_bind(host, options.port))
+        grpc_socket = stack.enter_context(_bind(host, grpc_port)) if grpc_port else None
+        if grpc_socket:
+            # Its lines are no JSON, and who has sent what is counted and logged here.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         with _light_kserve():
             from content_arena.components.predictor import startup
             from content_arena.components.predictor.adapters.catalogue import Adapters
@@ -82,13 +93,17 @@ def serve(
         hang_up.reload_with(reloader)
         try:
             port = listener.getsockname()[1]
-            server = FilterServer(model, port, apis, door, reloader)
-            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            server = FilterServer(model, port, apis, door, reloader, grpc_socket)
+            shown = f"[{host}]" if ":" in host else host
+            url = f"http://{shown}:{port}"
+            grpc = f"{shown}:{grpc_port}" if grpc_port else None
             threads = model.serving.threads
             logger.info("serving %s version %s on %s with --threads %d", model.name, model.version, url, threads)
+            if grpc:
+                logger.info("gRPC (V2 protocol) on %s", grpc)
             for line in door.described():
                 logger.info(line)
-            announce(Serving(url, model.version, model.serving.threshold))
+            announce(Serving(url, model.version, model.serving.threshold, grpc))
             try:
                 server.run(listener)
             except OSError as error:

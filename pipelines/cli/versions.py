@@ -171,6 +171,8 @@ def serve(
         what = f"version {serving.version}" + ("" if alias.isdecimal() else f", the {alias},")
         toxic = f"toxic from a score of {serving.threshold:.3f} on"
         console.status(f"serving {what} on {serving.url}: {toxic}; Ctrl-C ends it")
+        if serving.grpc:
+            console.status(f"V2 over gRPC on {serving.grpc}")
         if adapters.names:
             console.status(f"also under the APIs of {', '.join(adapters.names)}")
 

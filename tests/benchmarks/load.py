@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from multiprocessing.connection import Connection
@@ -67,11 +67,16 @@ class Figures:
         return float(np.percentile(self.seconds, percent)) * 1_000 if self.seconds else float("nan")
 
 
-def put(load: Load) -> Figures:
-    """Puts a load on a server, from a process of its own."""
+def put(load: Load, client: Callable[[Load], Coroutine[None, None, Figures]] | None = None) -> Figures:
+    """Puts a load on a server, from a process of its own.
+
+    Args:
+        load: What is asked.
+        client: Asks it, for a server of another protocol; a function of a module. HTTP if None.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_client, args=(load, there), daemon=True)
+    process = context.Process(target=_client, args=(client or _put, load, there), daemon=True)
     process.start()
     there.close()
     try:
@@ -81,8 +86,8 @@ def put(load: Load) -> Figures:
     return figures
 
 
-def _client(load: Load, told: Connection) -> None:
-    told.send(uvloop.run(_put(load)))
+def _client(client: Callable[[Load], Coroutine[None, None, Figures]], load: Load, told: Connection) -> None:
+    told.send(uvloop.run(client(load)))
 
 
 async def _put(load: Load) -> Figures:

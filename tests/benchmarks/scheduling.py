@@ -97,18 +97,19 @@ class _Server:
             if step is None:
                 return
             self._idle -= 1
-            self.at(self.now + _seconds(cast("partial[None]", step)), partial(self._end, step))
+            work = cast("partial[None]", step.work)
+            self.at(self.now + _seconds(work), partial(self._end, work))
 
-    def _end(self, step: Callable[[], None]) -> None:
-        step()
+    def _end(self, work: Callable[[], None]) -> None:
+        work()
         self._idle += 1
         self._begin()
 
 
-def _seconds(step: partial[None]) -> float:
+def _seconds(work: partial[None]) -> float:
     """What a step takes: of one that reads, its characters; of one that scores, its tokens with their padding."""
-    (parts,) = step.args
-    if step.func.__name__ == "_score":
+    (parts,) = work.args
+    if work.func.__name__ == "_score":
         widest = max(width(part.windows) for part in parts)
         return _BATCH + _TOKEN * widest * sum(len(part.windows) for part in parts)
     return _CHARACTER * sum(min(4_096, sum(map(len, job.texts[job.n_read :]))) for job in parts)

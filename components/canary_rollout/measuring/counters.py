@@ -35,8 +35,8 @@ PENDING = "content_arena_model_pending_texts"
 #: A quarter of the short texts at which a predictor of two threads refuses requests. As an average over a window it is
 #: more than a burst.
 LONGEST_QUEUE = 1_024.0
-#: Ends of the paths on which texts are judged, in both protocols. Other paths are health checks and scrapes.
-PREDICTIONS = (":predict", "/infer")
+#: Ends of the paths on which texts are judged: V1, V2, and V2 over gRPC. Other paths are health checks and scrapes.
+PREDICTIONS = (":predict", "/infer", "/ModelInfer")
 STARTED = "process_start_time_seconds"
 #: Seconds. Linux gives the start of a process with this precision.
 STARTED_WITHIN = 1.0

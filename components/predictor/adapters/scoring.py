@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,12 @@ from fastapi import Request
 from kserve.errors import ModelNotReady
 
 from content_arena.components.predictor.adapters import spans
-from content_arena.components.predictor.limits import MAX_INSTANCES, SMALL_BODY_BYTES
-from content_arena.components.predictor.middleware.boundary import LARGE_BODIES
+from content_arena.components.predictor.deadline import in_time
+from content_arena.components.predictor.limits import MAX_INSTANCES
+from content_arena.components.predictor.middleware.disconnect import while_connected
+from content_arena.components.predictor.middleware.large_bodies import parsed
 from content_arena.components.predictor.middleware.traffic import facts_of
-from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
+from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
 from content_arena.components.predictor.protocol import RequestError, parse_json
 from content_arena.components.predictor.scoring.judgement import ATTRIBUTES
 
@@ -80,18 +81,13 @@ class Scorer:
             RequestError: The body is no JSON, or has far more values than a request has.
             DeadlineError: The deadline passed (HTTP 504).
             ModelNotReady: HTTP 503.
+            ClientDisconnect: The client has gone.
         """
         await self.check_ready()
         body = await request.body()
-        try:
-            with self._model.one_bundle():
-                async with asyncio.timeout(self._model.limits.deadline):
-                    if len(body) <= SMALL_BODY_BYTES:
-                        yield parse_json(body)
-                    else:
-                        yield await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse_json, body)
-        except TimeoutError:
-            raise DeadlineError("the texts were not scored in time") from None
+        with self._model.one_bundle():
+            async with in_time(self._model.limits.deadline), while_connected(request.receive):
+                yield await parsed(len(body), lambda: parse_json(body))
 
     async def score(self, texts: Sequence[str], request: Request) -> list[Scored]:
         """Scores texts. A text that is too long for the filter is scored in pieces, and gets the highest score of them.
@@ -107,7 +103,7 @@ class Scorer:
         parts = [[text[span.begin : span.end] for span in spans.pieces(text)] for text in texts]
         scored = iter(await self._scored([piece for pieces in parts for piece in pieces], request))
         if facts := facts_of(request.scope):
-            facts.texts, facts.instances = list(texts), len(texts)
+            facts.note_texts(list(texts))
         return [highest([next(scored) for _ in pieces]) for pieces in parts]
 
     async def _scored(self, pieces: Sequence[str], request: Request) -> list[Scored]:

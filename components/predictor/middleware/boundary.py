@@ -12,12 +12,11 @@ import json
 import logging
 import traceback
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from content_arena.components.predictor import metrics
-from content_arena.components.predictor.limits import MAX_BODY_BYTES, SMALL_BODY_BYTES, Limits
+from content_arena.components.predictor.limits import MAX_BODY_BYTES, SMALL_BODY_BYTES
 from content_arena.components.predictor.middleware.bodies import (
     BodyError,
     BodySizeError,
@@ -25,15 +24,13 @@ from content_arena.components.predictor.middleware.bodies import (
     check_start,
     gunzip,
 )
+from content_arena.components.predictor.middleware.large_bodies import LARGE_BODIES, FullError, HeldBytes, large_part
 from content_arena.components.predictor.protocol import RequestError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("kserve.content_arena")
-
-#: Unpacks and parses large bodies one after another, so that few of them are in memory as Python's objects.
-LARGE_BODIES = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _RETRY = ((b"retry-after", b"1"),)
@@ -58,11 +55,17 @@ class BoundaryMiddleware:
     gzip (415).
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        """Wraps ``app``."""
+    def __init__(self, app: ASGIApp, held: HeldBytes, body_seconds: float) -> None:
+        """Wraps ``app``.
+
+        Args:
+            app: The next layer.
+            held: Counts the bytes of large bodies in memory.
+            body_seconds: Seconds that a body may take to arrive, and again to be unpacked.
+        """
         self._app = app
-        self._limits = limits
-        self._held = 0
+        self.held = held
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on; never raises an :class:`Exception`."""
@@ -88,18 +91,7 @@ class BoundaryMiddleware:
             if not started:
                 await _send_error(send, _RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error"))
         finally:
-            self._held -= body.held
-
-    def hold(self, n_bytes: int) -> None:
-        """Counts bytes of a large body that stay in memory until its request is answered."""
-        if self._held + n_bytes > self._limits.held_bytes:
-            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many large requests at once", _RETRY)
-        self._held += n_bytes
-
-    @property
-    def body_seconds(self) -> float:
-        """Seconds that a body may take to arrive, and again to be unpacked."""
-        return self._limits.body_seconds
+            self.held.release(body.held)
 
 
 class _Body:
@@ -195,9 +187,12 @@ class _Body:
         return body
 
     def _hold(self, size: int) -> None:
-        large = max(0, size - SMALL_BODY_BYTES)
+        large = large_part(size)
         if large > self.held:
-            self._boundary.hold(large - self.held)
+            try:
+                self._boundary.held.hold(large - self.held)
+            except FullError as error:
+                raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, str(error), _RETRY) from None
             self.held = large
 
 

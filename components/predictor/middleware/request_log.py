@@ -18,12 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from content_arena.components.predictor.metrics import route_template
-
 if TYPE_CHECKING:
-    from starlette.types import Scope
-
-    from content_arena.components.predictor.middleware.traffic import Facts
+    from content_arena.components.predictor.middleware.accounting import Facts
 
 #: The logger of the requests' lines.
 REQUESTS = "content_arena.requests"
@@ -37,6 +33,9 @@ _POLLED_PATHS = frozenset(
         "/v2/health/ready",
         "/v1/models/{model_name}",
         "/v2/models/{model_name}/ready",
+        "/inference.GRPCInferenceService/ServerLive",
+        "/inference.GRPCInferenceService/ServerReady",
+        "/inference.GRPCInferenceService/ModelReady",
     }
 )
 _FIELDS = "fields"
@@ -94,21 +93,21 @@ class RequestLog:
         self._salt = salt.encode() if salt else secrets.token_bytes(32)
         self._logger = logging.getLogger(REQUESTS)
 
-    def write(self, scope: Scope, facts: Facts, status: int, seconds: float) -> None:
+    def write(self, method: str, path: str, facts: Facts, status: int, seconds: float) -> None:
         """Logs a request that was answered.
 
         Args:
-            scope: Its ASGI scope.
+            method: HTTP method.
+            path: Template of its route.
             facts: What else is known of it.
-            status: Of the answer.
+            status: HTTP status of the answer, or the one that says the same.
             seconds: From its first byte to the answer's last.
         """
-        path = route_template(scope)
         if path in _POLLED_PATHS and status == HTTPStatus.OK:
             return
         fields: dict[str, Any] = {
             "request_id": facts.request_id.decode("ascii"),
-            "http_method": scope["method"],
+            "http_method": method,
             "path": path,
             "status_code": status,
             "response_time": round(seconds, 6),

@@ -37,7 +37,7 @@ class TarpitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
-        if scope["type"] != "http" or not _may_be_large(scope):
+        if scope["type"] != "http" or not is_large(announced_length(scope["headers"])):
             await self._app(scope, receive, send)
             return
 
@@ -56,6 +56,6 @@ class TarpitMiddleware:
             await send(message)
 
 
-def _may_be_large(scope: Scope) -> bool:
-    length = announced_length(scope["headers"])
+def is_large(length: int | None) -> bool:
+    """Whether the refusal of a body of so many bytes, None for nobody knows how many, comes later."""
     return length is None or length > LARGE_BYTES

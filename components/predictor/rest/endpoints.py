@@ -6,11 +6,6 @@ work, but a large body is checked and parsed in a thread.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
-
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import ORJSONResponse
 from kserve.constants.constants import PredictorProtocol
@@ -21,10 +16,11 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from content_arena.components.predictor import protocol
-from content_arena.components.predictor.limits import SMALL_BODY_BYTES
-from content_arena.components.predictor.middleware.boundary import LARGE_BODIES
+from content_arena.components.predictor.deadline import in_time
+from content_arena.components.predictor.middleware.disconnect import while_connected
+from content_arena.components.predictor.middleware.large_bodies import parsed
 from content_arena.components.predictor.middleware.traffic import facts_of
-from content_arena.components.predictor.model import DeadlineError, FilterDataPlane
+from content_arena.components.predictor.model import FilterDataPlane
 
 V1_PATH = "/v1/models/{model_name}:predict"
 V2_PATH = "/v2/models/{model_name}/infer"
@@ -33,8 +29,6 @@ EXPLAIN_PATH = "/v1/models/{model_name}:explain"
 
 _NOT_OFFERED = ("/v2/models/{model_name}/versions/{model_version}/infer",)
 
-T = TypeVar("T")
-
 
 def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs: bool = False) -> None:
     """Adds the endpoints to ``app``; before kserve's: one of them takes any name with a colon.
@@ -42,7 +36,8 @@ def register(app: FastAPI, dataplane: FilterDataPlane, deadline: float, *, logs:
     Args:
         app: The application.
         dataplane: What decodes, scores and encodes.
-        deadline: Seconds until a request whose body was read has an answer; else it is a :class:`DeadlineError`.
+        deadline: Seconds until a request whose body was read has an answer; else it is a
+            :class:`~content_arena.components.predictor.deadline.DeadlineError`.
         logs: Whether requests are logged: what was scored is noted for the log then.
     """
     endpoints = _Endpoints(dataplane, deadline, logs)
@@ -89,8 +84,8 @@ class _Endpoints:
     async def predict(self, request: Request) -> Response:
         """V1."""
         model_name, body, headers = await self._begin(request)
-        async with self._in_time():
-            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+        async with in_time(self._deadline), while_connected(request.receive):
+            payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
         self._note(request, payload)
         content, _ = self._dataplane.encode(model_name, answer, headers, {})
@@ -100,8 +95,8 @@ class _Endpoints:
         """V2, as JSON or with the binary data extension."""
         model_name, body, headers = await self._begin(request)
         v2 = PredictorProtocol.REST_V2.value
-        async with self._in_time():
-            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
+        async with in_time(self._deadline), while_connected(request.receive):
+            payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers, v2, model_name))
             answer, _ = await self._dataplane.infer(model_name, payload, headers)
         self._note(request, payload)
         content, answer_headers = self._dataplane.encode(model_name, answer, headers, {})
@@ -112,8 +107,8 @@ class _Endpoints:
     async def explain(self, request: Request) -> Response:
         """V1, with what was read and what each word contributes."""
         model_name, body, headers = await self._begin(request)
-        async with self._in_time():
-            payload, _ = await _parsed(len(body), lambda: self._dataplane.decode(body, headers))
+        async with in_time(self._deadline), while_connected(request.receive):
+            payload, _ = await parsed(len(body), lambda: self._dataplane.decode(body, headers))
             answer = await self._dataplane.explained(model_name, payload, headers)
         self._note(request, payload)
         return ORJSONResponse(answer)
@@ -121,8 +116,7 @@ class _Endpoints:
     def _note(self, request: Request, payload: object) -> None:
         """Notes what was scored, if it is logged."""
         if self._logs and (facts := facts_of(request.scope)):
-            facts.texts = protocol.texts_of(payload)
-            facts.instances = len(facts.texts)
+            facts.note_texts(protocol.texts_of(payload))
 
     async def _begin(self, request: Request) -> tuple[str, bytes, dict[str, str]]:
         """Name of the model, body and headers."""
@@ -130,18 +124,3 @@ class _Endpoints:
         if not await self._dataplane.model_ready(model_name, True):
             raise ModelNotReady(model_name)
         return model_name, await request.body(), dict(request.headers)
-
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """Ends what takes longer than the deadline; waiting for other large bodies counts too."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                yield
-        except TimeoutError:
-            raise DeadlineError("the texts were not scored in time") from None
-
-
-async def _parsed(size: int, parse: Callable[[], T]) -> T:
-    if size <= SMALL_BODY_BYTES:
-        return parse()
-    return await asyncio.get_running_loop().run_in_executor(LARGE_BODIES, parse)

@@ -17,13 +17,12 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from kserve import ModelServer, errors
+from kserve import ModelServer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
@@ -31,35 +30,25 @@ from starlette.requests import ClientDisconnect
 
 from content_arena.components.predictor import openapi, protocol
 from content_arena.components.predictor.adapters.catalogue import Adapters
+from content_arena.components.predictor.grpc_server.server import GrpcServer
+from content_arena.components.predictor.grpc_server.service import Service
 from content_arena.components.predictor.limits import DRAIN_SECONDS, FAREWELL_SECONDS
-from content_arena.components.predictor.middleware.access import AccessMiddleware
 from content_arena.components.predictor.middleware.boundary import BoundaryMiddleware
 from content_arena.components.predictor.middleware.door import Door
-from content_arena.components.predictor.middleware.request_log import RequestLog
+from content_arena.components.predictor.middleware.guard import GuardMiddleware
+from content_arena.components.predictor.middleware.rules import Rules
 from content_arena.components.predictor.middleware.tarpit import TarpitMiddleware
 from content_arena.components.predictor.middleware.traffic import TrafficMiddleware
 from content_arena.components.predictor.middleware.upgrades import UpgradeIgnoringProtocol
-from content_arena.components.predictor.model import ContentFilterModel, DeadlineError, FilterDataPlane
-from content_arena.components.predictor.probe_token import ProbeToken
-from content_arena.components.predictor.reload import Reloader, ReloadError, ReloadingError
+from content_arena.components.predictor.model import ContentFilterModel, FilterDataPlane
+from content_arena.components.predictor.refusals import REFUSED, refusal_of
+from content_arena.components.predictor.reload import Reloader
 from content_arena.components.predictor.rest import administration, endpoints
-from content_arena.components.predictor.scoring.admission import OverloadedError
-from content_arena.components.predictor.scoring.scheduler import ClosingError, RequestTooLargeError
-
-Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 
-def _answer(status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Handler:
-    async def handle(_: Request, __: Exception) -> JSONResponse:
-        return JSONResponse({"error": text}, status, headers)
-
-    return handle
-
-
-async def _bad_request(_: Request, error: Exception) -> JSONResponse:
-    # Only our own messages are known not to quote users.
-    text = str(error) if isinstance(error, protocol.RequestError) else "the request cannot be read"
-    return JSONResponse({"error": text}, HTTPStatus.BAD_REQUEST)
+async def _refuse(_: Request, error: Exception) -> JSONResponse:
+    refusal = refusal_of(error)
+    return JSONResponse({"error": refusal.text}, refusal.status, dict(refusal.headers))
 
 
 async def _invalid_body(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -70,37 +59,15 @@ async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
     return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, error.headers)
 
 
-async def _not_reloaded(_: Request, error: ReloadError) -> JSONResponse:
-    # Whoever may ask for a reload may know why it failed; no request is quoted.
-    return JSONResponse({"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+async def _left(_: Request, __: ClientDisconnect) -> JSONResponse:
+    return JSONResponse({"error": "the client left"}, HTTPStatus.BAD_REQUEST)
 
 
-async def _too_large(_: Request, error: RequestTooLargeError) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-
-
-_NOT_READY = _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not ready")
-# kserve answers 501 here, but a 5xx is the server's fault and counts as an error in a canary analysis.
-_NOT_OFFERED = _answer(HTTPStatus.NOT_FOUND, "not offered by this server")
-_HANDLERS: dict[type[Exception], Any] = {
-    errors.InvalidInput: _bad_request,
+_HANDLERS: dict[type[Exception], Callable[..., Awaitable[JSONResponse]]] = {
+    **dict.fromkeys(REFUSED, _refuse),
     RequestValidationError: _invalid_body,
     HTTPException: _http_error,
-    ClientDisconnect: _answer(HTTPStatus.BAD_REQUEST, "the client left"),
-    errors.ModelNotFound: _answer(HTTPStatus.NOT_FOUND, "no such model"),
-    NotImplementedError: _NOT_OFFERED,
-    errors.UnsupportedProtocol: _NOT_OFFERED,
-    errors.ModelNotReady: _NOT_READY,
-    errors.ServerNotReady: _NOT_READY,
-    errors.ServerNotLive: _NOT_READY,
-    RequestTooLargeError: _too_large,
-    ReloadError: _not_reloaded,
-    ReloadingError: _answer(HTTPStatus.CONFLICT, "a bundle is being loaded already", {"Retry-After": "1"}),
-    OverloadedError: _answer(HTTPStatus.TOO_MANY_REQUESTS, "too many texts are waiting", {"Retry-After": "1"}),
-    DeadlineError: _answer(HTTPStatus.GATEWAY_TIMEOUT, "the texts were not scored in time"),
-    ClosingError: _answer(
-        HTTPStatus.SERVICE_UNAVAILABLE, "the server is about to end", {"Retry-After": "1", "Connection": "close"}
-    ),
+    ClientDisconnect: _left,
 }
 
 
@@ -119,22 +86,34 @@ class _FixedRepository(ModelRepositoryExtension):
 class _DrainingServer(uvicorn.Server):
     """Ends the requests that are not finished some seconds after SIGTERM, with an answer."""
 
-    def __init__(self, config: uvicorn.Config, model: ContentFilterModel, reloader: Reloader) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        model: ContentFilterModel,
+        reloader: Reloader,
+        grpc_server: GrpcServer | None,
+    ) -> None:
         super().__init__(config)
         self._model = model
         self._reloader = reloader
+        self._grpc_server = grpc_server
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens."""
+        if self._grpc_server:
+            await self._grpc_server.start()
         await super().startup(sockets)
         self._reloader.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Closes the port and waits for the requests in flight."""
+        """Closes the ports and waits for the requests in flight."""
         self._reloader.close()
         timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._model.close_queue)
         try:
-            await super().shutdown(sockets)
+            async with asyncio.TaskGroup() as ending:
+                if self._grpc_server:
+                    ending.create_task(self._grpc_server.stop(DRAIN_SECONDS + FAREWELL_SECONDS))
+                await super().shutdown(sockets)
         finally:
             timer.cancel()
 
@@ -154,8 +133,14 @@ class _FilterREST(RESTServer):
         self._filter_dataplane = dataplane
         self._model, self._reloader = model, server.reloader
         self._door, self._adapters = server.door, server.adapters
+        self._rules = Rules.of(server.door, model.limits, lambda: model.version)
         self.config.http = UpgradeIgnoringProtocol
-        self._server = _DrainingServer(self.config, model, self._reloader)
+        grpc_server = None
+        if server.grpc_socket:
+            logs = self._door.logs_json
+            service = Service(dataplane, model.limits, self._rules, self._reloader, logs=logs)
+            grpc_server = GrpcServer(server.grpc_socket, service, model.limits)
+        self._server = _DrainingServer(self.config, model, self._reloader, grpc_server)
 
     def _register_endpoints(self, app: FastAPI) -> None:
         deadline, logs = self._model.limits.deadline, self._door.logs_json
@@ -174,22 +159,18 @@ class _FilterREST(RESTServer):
 
     def _add_middlewares(self, app: FastAPI) -> None:
         # Without kserve's timing middleware: it logs two lines per request, and quotes request headers in its errors.
-        app.add_middleware(BoundaryMiddleware, limits=self._model.limits)
-        door = self._door
-        if door.keys:
+        rules = self._rules
+        app.add_middleware(BoundaryMiddleware, held=rules.held, body_seconds=self._model.limits.body_seconds)
+        if rules.access:
             app.add_middleware(
-                AccessMiddleware,
-                keys=door.keys,
+                GuardMiddleware,
+                access=rules.access,
                 model_name=self._model.name,
-                rate=door.rate,
                 key_finders=self._adapters.key_finders,
             )
         # Outside of the layer that asks for keys: its refusals get each API's form too.
         self._adapters.add_layer(app)
-        log = RequestLog(hashes_texts=door.log_text_hashes, salt=door.log_salt) if door.logs_json else None
-        app.add_middleware(
-            TrafficMiddleware, version=lambda: self._model.version, probe_token=ProbeToken(door.probe_token), log=log
-        )
+        app.add_middleware(TrafficMiddleware, accounting=rules.accounting)
         # Outside of all: what it delays is over, and has been counted and measured.
         app.add_middleware(TarpitMiddleware)
 
@@ -222,7 +203,7 @@ class _FilterREST(RESTServer):
 
 
 class FilterServer(ModelServer):
-    """A kserve ModelServer with one model, HTTP only, on a socket that is already bound."""
+    """A kserve ModelServer with one model, on sockets that are already bound."""
 
     def __init__(
         self,
@@ -231,6 +212,7 @@ class FilterServer(ModelServer):
         adapters: Adapters,
         door: Door,
         reloader: Reloader,
+        grpc_socket: socket.socket | None = None,
     ) -> None:
         """Registers a loaded model; nothing is served before :meth:`run`.
 
@@ -240,10 +222,11 @@ class FilterServer(ModelServer):
             adapters: Which APIs are served beside KServe's.
             door: Who may come in, and what is logged.
             reloader: Takes over another bundle.
+            grpc_socket: Bound to the address for gRPC; None for no gRPC.
         """
         super().__init__(
             http_port=port,
-            # Limits, keys and metrics are layers around HTTP, and would not hold for it: see README.md.
+            # None of the limits, keys and metrics holds for kserve's own: see grpc_server/.
             enable_grpc=False,
             enable_docs_url=False,
             enable_latency_logging=False,
@@ -253,6 +236,7 @@ class FilterServer(ModelServer):
         self.register_model(model)
         self._model = model
         self.door, self.adapters, self.reloader = door, adapters, reloader
+        self.grpc_socket = grpc_socket
 
     def run(self, listener: socket.socket) -> None:
         """Serves on ``listener`` until SIGTERM or SIGINT; requests in flight have 15 seconds to finish.

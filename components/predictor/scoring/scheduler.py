@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,18 @@ class RequestTooLargeError(ArenaError):
 
 class ClosingError(ArenaError):
     """The server ends before the request is finished (HTTP 503)."""
+
+
+class Step(NamedTuple):
+    """What a thread does next.
+
+    Attributes:
+        jobs: Whom it is for.
+        work: Does it.
+    """
+
+    jobs: Sequence[Job]
+    work: Callable[[], None]
 
 
 class Scheduler:
@@ -112,8 +125,7 @@ class Scheduler:
             self._closed = True
             unfinished = list(self._jobs.values())
             self._changed.notify_all()
-        for job in unfinished:
-            _fail(job, ClosingError("the server ended before the texts were scored"))
+        _fail_all(unfinished, ClosingError("the server ended before the texts were scored"))
 
     def join(self) -> None:
         """Waits for the threads; :meth:`close` first."""
@@ -127,15 +139,28 @@ class Scheduler:
             self._waiting.discard(job)  # It may have been given up.
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                while (step := self._next_step()) is None:
-                    if self._closed:
-                        return
-                    self._changed.wait()
-            step()
+        while (step := self._wait_for_step()) is not None:
+            try:
+                step.work()
+            except Exception as error:  # A fault here is the answer to these requests; the thread lives on.
+                _fail_all(step.jobs, error)
 
-    def _next_step(self) -> Callable[[], None] | None:
+    def _wait_for_step(self) -> Step | None:
+        """The next step, as soon as there is one; None when the scheduler is closed."""
+        with self._changed:
+            while True:
+                try:
+                    step = self._next_step()
+                except Exception as error:
+                    # Nobody knows in which state this has left the queue: the fault is the answer to all in it.
+                    self._waiting = Waiting()
+                    _fail_all(list(self._jobs.values()), error)
+                    step = None
+                if step is not None or self._closed:
+                    return step
+                self._changed.wait()
+
+    def _next_step(self) -> Step | None:
         """What is to be done next; None if there is nothing to do.
 
         Small requests are read as soon as a thread is free, so that there are many to make a batch of. But after they
@@ -145,13 +170,13 @@ class Scheduler:
         self._has_read = False
         if not is_for_scoring and (unread := self._waiting.take_unread(_READ_CHARACTERS)):
             self._has_read = True
-            return functools.partial(self._read, unread)
+            return Step(unread, functools.partial(self._read, unread))
         found = self._waiting.oldest_and_least()
         if found is None:
             return None
         job = self._turn_of(*found)
         self._waiting.discard(job)
-        return self._take_batch(job) if job.is_read else functools.partial(self._read, [job])
+        return self._take_batch(job) if job.is_read else Step([job], functools.partial(self._read, [job]))
 
     def _turn_of(self, oldest: Job, least: Job) -> Job:
         """That with the least work left, or the oldest if it has its part coming."""
@@ -177,7 +202,7 @@ class Scheduler:
         self._waiting.add(job)
         self._changed.notify()
 
-    def _take_batch(self, job: Job) -> Callable[[], None]:
+    def _take_batch(self, job: Job) -> Step:
         """The next batch of a job, filled up with those of others."""
         parts = [job.take()]
         oldest = self._waiting.oldest() or job
@@ -188,7 +213,7 @@ class Scheduler:
         for part in parts:
             if part.job.batches:
                 self._queue(part.job)
-        return functools.partial(self._score, parts)
+        return Step([part.job for part in parts], functools.partial(self._score, parts))
 
     def _read(self, jobs: Sequence[Job]) -> None:
         """Reads jobs, of a long one a part."""
@@ -262,6 +287,11 @@ class Scheduler:
                     finished.append(part.job)
         for job in finished:
             _finish(job)
+
+
+def _fail_all(jobs: Sequence[Job], error: Exception) -> None:
+    for job in jobs:
+        _fail(job, error)
 
 
 def _finish(job: Job) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content_arena.components.predictor.middleware.access import AccessMiddleware
+from content_arena.components.predictor.middleware.access import Access
 from content_arena.components.predictor.middleware.api_keys import ApiKeys
 from content_arena.components.predictor.middleware.door import (
     API_KEYS_FILE_VARIABLE,
@@ -17,6 +17,7 @@ from content_arena.components.predictor.middleware.door import (
     Door,
     DoorOptions,
 )
+from content_arena.components.predictor.middleware.guard import GuardMiddleware
 from content_arena.components.predictor.middleware.rates import Rate, RateLimiter
 from content_arena.components.shared.errors import InputError
 
@@ -130,7 +131,8 @@ def status_at(path, query):
     async def send(message):
         sent.append(message)
 
-    layer = AccessMiddleware(app, ApiKeys({"bot": BOT}), "m", key_finders={"/other": lambda scope: scope["query"]})
+    access = Access(ApiKeys({"bot": BOT}))
+    layer = GuardMiddleware(app, access, "m", key_finders={"/other": lambda scope: scope["query"]})
     routes = SimpleNamespace(routes=[])
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query": query, "app": routes}
     asyncio.run(layer(scope, None, send))

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from kserve.model_repository import ModelRepository
 
 from content_arena.components.predictor import model as models
+from content_arena.components.predictor.deadline import DeadlineError
 from content_arena.components.predictor.limits import SMALL_BODY_BYTES, Limits
-from content_arena.components.predictor.middleware.boundary import LARGE_BODIES, BoundaryMiddleware
+from content_arena.components.predictor.middleware.boundary import BoundaryMiddleware
+from content_arena.components.predictor.middleware.large_bodies import LARGE_BODIES, HeldBytes
 from content_arena.components.predictor.rest import endpoints
 from content_arena.components.predictor.scoring.admission import OverloadedError
 from content_arena.components.predictor.scoring.engine import Engine, ScoreError
@@ -279,7 +281,7 @@ def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle
     let_go = threading.Event()
     LARGE_BODIES.submit(let_go.wait, 5)
     try:
-        with TestClient(app) as client, pytest.raises(models.DeadlineError):
+        with TestClient(app) as client, pytest.raises(DeadlineError):
             client.post(path, content=b" " * SMALL_BODY_BYTES + b'{"instances": ["you idiot"]}')
     finally:
         let_go.set()
@@ -288,7 +290,7 @@ def test_the_wait_for_other_large_bodies_counts_towards_the_deadline(tiny_bundle
 
 def test_the_wait_for_a_body_to_be_unpacked_is_bounded():
     app = FastAPI()
-    app.add_middleware(BoundaryMiddleware, limits=Limits(body_seconds=0.05))
+    app.add_middleware(BoundaryMiddleware, held=HeldBytes(1024), body_seconds=0.05)
 
     async def read(request: Request):
         return (await request.body()).decode()
@@ -347,7 +349,7 @@ def test_an_unexpected_error_is_answered_without_details(caplog, monkeypatch):
     # kserve's logging configuration may have cut its loggers off from the root, where caplog listens.
     monkeypatch.setattr(logging.getLogger("kserve"), "propagate", True)
     with caplog.at_level(logging.ERROR):
-        asyncio.run(BoundaryMiddleware(failing, Limits())({"type": "http", "headers": []}, None, send))
+        asyncio.run(BoundaryMiddleware(failing, HeldBytes(0), 1.0)({"type": "http", "headers": []}, None, send))
     assert sent[0]["status"] == 500
     assert sent[1]["body"] == b'{"error": "internal error"}'
     assert "RuntimeError on unmatched" in caplog.text

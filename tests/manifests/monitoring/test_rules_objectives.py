@@ -5,6 +5,7 @@ import pytest
 from .promtool import Case, arena, by_alert, judge, needs_promtool
 
 PREDICT = "/v1/models/{model_name}:predict"
+GRPC = "/inference.GRPCInferenceService/ModelInfer"
 PERSPECTIVE = "/v1alpha1/comments:analyze"
 HOUR = 12  # Steps of 5 minutes.
 HOURS = 10 * HOUR
@@ -64,6 +65,7 @@ CASES = [
     case("Availability", FAST, "5 % fail", failing(0.05, 3), {"2h": False, "3h": True, "6h": False}),
     case("Availability", FAST, "1 % fails", failing(0.01, 3), {"3h": False, "4h": False}),
     case("Availability", FAST, "as Perspective's API", answers([(95, 36)], [(5, 36)], path=PERSPECTIVE), {"2h": True}),
+    case("Availability", FAST, "over gRPC", answers([(95, 36)], [(5, 36)], path=GRPC), {"2h": True}),
     case("Availability", BURNS, "1 % fails", failing(0.01, 6), {"2h": False, "7h": True, "9h30m": False}),
     case("Availability", BURNS, "0.3 % fail", failing(0.003, 6), {"7h": False}),
     case("Availability", SLOWLY, "0.3 % fail", failing(0.003, 6), {"2h": False, "7h": True}),

@@ -75,7 +75,7 @@ def served(registry, register, monkeypatch):
     def run(server, listener):
         shadow = server._model._shadow
         seen.update(engine=server._model.serving, shadow=shadow and shadow.version, limits=server._model.limits)
-        seen.update(door=server.door)
+        seen.update(door=server.door, grpc=server.grpc_socket and server.grpc_socket.getsockname())
 
     monkeypatch.setattr(rest.FilterServer, "run", run)
     return seen
@@ -97,6 +97,17 @@ def test_what_only_the_containers_command_line_took(served, registry, monkeypatc
     assert served["engine"].digest == digest
 
 
+def test_grpc_is_off_until_it_has_a_port(served):
+    assert arena("serve", "--port", free_port()).exit_code == 0
+    assert served["grpc"] is None
+    port = free_port()
+    result = arena("serve", "--port", free_port(), "--grpc-port", port)
+    assert result.exit_code == 0, result.stderr
+    assert served["grpc"] == ("127.0.0.1", port)
+    assert f"V2 over gRPC on 127.0.0.1:{port}" in result.stderr
+    assert arena("serve", "--port", port, "--grpc-port", port).exit_code == 2
+
+
 def test_another_bundle_than_was_expected_is_not_served(served, monkeypatch):
     monkeypatch.setenv("CONTENT_ARENA_EXPECTED_SHA256", "0" * 64)
     result = arena("serve", "--port", free_port())
@@ -110,6 +121,7 @@ def test_another_bundle_than_was_expected_is_not_served(served, monkeypatch):
     [
         ("--threads", "0", "at least 1"),
         ("--cache", "many", "whole number"),
+        ("--grpc-port", "65536", "a port is 0 to 65535"),
         ("--deadline", "0", "more than 0 seconds"),
         ("--deadline", "soon", "wanted a number"),
         ("--expected-sha256", "abc", "64 hexadecimal digits"),

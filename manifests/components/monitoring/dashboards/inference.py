@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grafana import Dashboard, Panel
 
-# Probes and scrapes are requests too; these two routes are the ones that judge texts.
-_JUDGING = 'namespace="$namespace", path=~".+(:predict|/infer)"'
+# Probes and scrapes are requests too; these routes are the ones that judge texts.
+_JUDGING = 'namespace="$namespace", path=~".+(:predict|/infer|/ModelInfer)"'
 _ALL = 'namespace="$namespace"'
 _SERVED = f'sum by (variant, model_version) (content_arena_model_version{{{_ALL}, source=""}})'
 _P99 = f"content_arena:request_duration_seconds:p99_5m{{{_ALL}}}"

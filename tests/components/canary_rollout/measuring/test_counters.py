@@ -25,6 +25,7 @@ from content_arena.components.canary_rollout.measuring.counters import (
 
 V1 = "/v1/models/{model_name}:predict"
 V2 = "/v2/models/{model_name}/infer"
+GRPC = "/inference.GRPCInferenceService/ModelInfer"
 ONE = (REQUESTS, (("path", V1), ("status", "200")))
 PROCESSES = st.lists(
     # Steps of one process: it counts, and is read or not.
@@ -64,7 +65,7 @@ def exposition(requests, latencies=(), scores=(), flagged=None):
 
 
 def test_a_window_is_made_of_predictions_only():
-    requests = {(V1, "200"): 90, (V2, "200"): 5, (V1, "500"): 3, (V1, "503"): 1, (V2, "429"): 1}
+    requests = {(V1, "200"): 90, (V2, "200"): 5, (V1, "500"): 3, (V1, "503"): 1, (GRPC, "429"): 1}
     requests |= {("/metrics", "200"): 50, ("/v2/health/ready", "503"): 9}
     latencies = [(V1, 0.05), (V1, 0.05), (V2, 0.5), (V1, 9.0), ("/metrics", 9.0)]
     read = parse(exposition(requests, latencies, scores=[0.2, 0.3, 0.9], flagged={"true": 1, "false": 2}))
