@@ -100,7 +100,8 @@ def gather_attacks(
         summaries: The shards' summaries.
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
-        metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_success, n_failed, n_skipped,
+        metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_same_meaning,
+            n_other_meaning, n_meaning_not_measured, n_success, n_failed, n_skipped,
             n_toxic_success, n_toxic_failed, victim_canonicalises (0 or 1: whether strategies that are undone are left
             out), evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.

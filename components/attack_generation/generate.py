@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.attack_generation import battle, held_out, regressions, strategies, victims
+from content_arena.components.attack_generation.meaning import Judged
 from content_arena.components.attack_generation.outcomes import evasion
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
@@ -126,6 +127,8 @@ def generate_attacks(
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
+    meaning = sum((result.battle.meaning for result in found), Judged())
+    _note_meaning(meaning, lang)
     summary = _Summary(
         digests=digests,
         n_originals=len({text for task in tasks for text in task.originals}),
@@ -137,6 +140,9 @@ def generate_attacks(
         n_refused=sum(result.n_refused for result in found),
         n_not_written=writer.n_not_written if writer else 0,
         canonicalises=canonicaliser_of(opened) is not None,
+        n_same_meaning=meaning.n_kept,
+        n_other_meaning=meaning.n_failed,
+        n_meaning_not_measured=meaning.n_not_measured,
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -156,6 +162,17 @@ def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Batt
     if len(toxic) and not (toxic["score_before"] >= toxic["threshold"]).any():
         n_texts = toxic["base_id"].nunique()
         note(STAGE, f"the filter flags none of the {n_texts} toxic texts, so there is nothing to get past it")
+
+
+def _note_meaning(meaning: Judged, lang: str) -> None:
+    """Tells the user if texts in other words could not be judged by their meaning."""
+    if meaning.n_not_measured:
+        note(
+            STAGE,
+            f"whether {meaning.n_not_measured:,} texts in other words still say what their originals say was not "
+            f"measured: there is no sentence encoder for {lang} (English has that of content-arena[training], Korean "
+            "the one that a Korean training in this home converts)",
+        )
 
 
 @stage(GATHER)
@@ -211,6 +228,9 @@ def gather_attacks(
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
+        "n_same_meaning": float(sum(summary.n_same_meaning for summary in summaries)),
+        "n_other_meaning": float(sum(summary.n_other_meaning for summary in summaries)),
+        "n_meaning_not_measured": float(sum(summary.n_meaning_not_measured for summary in summaries)),
         "victim_canonicalises": float(canonicalises),
         "evasion_seen": evasion(seen[seen["split"] == "validation"], canonicalises=canonicalises),
         "evasion_held_out": evasion(unseen, canonicalises=canonicalises),
@@ -296,6 +316,9 @@ class _Summary:
         n_refused: Attacks that were not asked about because they failed a constraint.
         n_not_written: Texts that an LLM was asked for, and did not write.
         canonicalises: Whether the filter is known to canonicalise a text before its model reads it.
+        n_same_meaning: Texts in other words that keep the bound on meaning.
+        n_other_meaning: Those that do not.
+        n_meaning_not_measured: Those that there is no encoder for.
     """
 
     digests: Mapping[str, str]
@@ -308,6 +331,9 @@ class _Summary:
     n_refused: int
     n_not_written: int
     canonicalises: bool
+    n_same_meaning: int
+    n_other_meaning: int
+    n_meaning_not_measured: int
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -329,6 +355,9 @@ class _Summary:
                 fields.whole("n_refused"),
                 fields.whole("n_not_written"),
                 fields.flag("canonicalises"),
+                fields.whole("n_same_meaning"),
+                fields.whole("n_other_meaning"),
+                fields.whole("n_meaning_not_measured"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

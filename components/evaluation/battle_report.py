@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from content_arena.components.evaluation.battle_figures import FamilyFigures, St
 from content_arena.components.shared.figures import NOT_MEASURED, Rate
 from content_arena.components.shared.pages import display
 from content_arena.components.shared.pages.templates import template
+from content_arena.components.shared.text.meaning import described
 
 #: Attacks that are shown: of one strategy, and in all.
 _OF_A_STRATEGY, _EXAMPLES = 3, 24
@@ -42,6 +43,8 @@ class About:
         attack_set_sha256: Hash of the attack set.
         texts_per_second: Texts that the filter was asked about, per second of the battle; None if it is not known.
         refused: Attacks that broke a constraint and were not sent.
+        meaning: Numbers of texts in other words, see
+            :func:`content_arena.components.shared.text.meaning.described`.
         canonicalises: Whether the filter is known to canonicalise a text; if not, all strategies count.
     """
 
@@ -52,6 +55,7 @@ class About:
     attack_set_sha256: str
     texts_per_second: float | None
     refused: int
+    meaning: Mapping[str, int] = field(default_factory=dict)
     canonicalises: bool = True
 
 
@@ -73,6 +77,7 @@ def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) 
     spoken = ", ".join(f"{share:.1%} with {queries}" for queries, share in together.by_budget)
     return template(Path(__file__).parent, "battle.html").render(
         about=display.printable(about),
+        meaning=described(about.meaning),
         is_search=about.search != LADDER,
         pace=NOT_MEASURED if about.texts_per_second is None else f"{about.texts_per_second:,.0f}",
         evasion=_rate(together.evasion),

@@ -289,6 +289,14 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "edit_share": everything.edit_share,
         "refused": int(finished.metric("gather_attacks", "n_refused")),
         "not_written": int(finished.metric("gather_attacks", "n_not_written")),
+        "meaning": {
+            name: int(finished.metric("gather_attacks", f"n_{metric}"))
+            for name, metric in (
+                ("same", "same_meaning"),
+                ("other", "other_meaning"),
+                ("not_measured", "meaning_not_measured"),
+            )
+        },
         "texts_per_second": finished.metric("gather_attacks", "texts_per_second"),
         "strategies": rows,
         "families": [{"family": name, **asdict(each)} for name, each in families.items()],

@@ -13,6 +13,7 @@ from rich.text import Text
 from content_arena.components.registry.floors import ADVICE
 from content_arena.components.shared.figures import NOT_MEASURED, in_percent
 from content_arena.components.shared.pages.display import printable
+from content_arena.components.shared.text.meaning import described
 
 if TYPE_CHECKING:
     from content_arena.components.registry.verdict import RecordedVerdict
@@ -76,7 +77,7 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
     caption = (
         f"{texts}; n: toxic texts it caught before, benign texts "
         f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. *: held out of training. changed: "
-        f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}"
+        f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}{_meaning(answer)}"
     )
     # Without frames, so that numbers stay whole in 80 columns.
     frame: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
@@ -130,6 +131,12 @@ def _pace(answer: Mapping[str, Any]) -> str:
     return "" if pace is None else f". {pace:,.0f} texts a second, making them included"
 
 
+def _meaning(answer: Mapping[str, Any]) -> str:
+    """What became of texts in other words, as the end of a sentence; "" where there were none, as in old battles."""
+    said = described(answer.get("meaning", {}))
+    return said and f". In other words: {said}"
+
+
 def search_table(answer: Mapping[str, Any]) -> Table:
     """What a search got past a filter, one row for each number of queries.
 
@@ -142,7 +149,7 @@ def search_table(answer: Mapping[str, Any]) -> Table:
         f"toxic validation texts that the filter caught, with at most {answer['budget']} queries a text; seed "
         f"{answer['seed']}. Mean queries {_number(answer['queries'])}, mean share of a text changed "
         f"{_percent(answer['edit_share'])}; {answer['refused']:,} attacks broke a constraint and were not sent"
-        f"{_pace(answer)}"
+        f"{_pace(answer)}{_meaning(answer)}"
     )
     table = Table(title=f"Past {answer['victim']} by search: {answer['search']}", caption=caption)
     for column in ("queries a text", "evasion", ""):

@@ -121,7 +121,7 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     summary = tmp_path / "run-2" / "1" / "summary"
     assert set(json.loads(summary.read_text())) == {
         "digests", "n_originals", "n_attempts", "seconds", "texts_are_dealt", "victim_version", "held_out", "n_refused",
-        "n_not_written", "canonicalises",
+        "n_not_written", "canonicalises", "n_same_meaning", "n_other_meaning", "n_meaning_not_measured",
     }  # fmt: skip
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")

@@ -33,7 +33,7 @@ def attacks(n_past):
             "perturbed_text": f"you 1diot {i}", "label_gold": "toxic", "victim_version": "v", "threshold": 0.5,
             "score_before": 0.9, "score_after": 0.1 if i < n_past else 0.9,
             "status": "success" if i < n_past else "failed", "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1,
-            "similarity": 0.9, "split": "validation",
+            "similarity": 0.9, "split": "validation", "meaning": float("nan"),
         }
         for i in range(10)
     ]  # fmt: skip
@@ -170,6 +170,10 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
     monkeypatch.setenv("CONTENT_ARENA_LLM_API_KEY", SECRET)
     result = arena("battle", "--victim", URL, "--families", "llm", "--json")
     assert json.loads(result.stdout)["not_written"] == 3
+    assert json.loads(result.stdout)["meaning"] == {"same": 3, "other": 3, "not_measured": 3}
+    shown = " ".join(arena("battles", json.loads(result.stdout)["battle"]).stdout.split())
+    assert "3 of 6 texts say something else" in shown
+    assert "of 3 texts the meaning was not measured" in shown
     assert SECRET not in f"{result.stdout}{result.stderr}{arena.arguments}"
     for path in filter(lambda path: path.is_file(), arena.home.rglob("*")):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")

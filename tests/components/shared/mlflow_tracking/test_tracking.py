@@ -17,7 +17,14 @@ def uri(tmp_path):
 
 def labelled(text):
     facts = {"lang": "en", "strategy": "leet_sub", "family": "char", "params": "{}", "seed": 1, "intensity": 0.5}
-    costs = {"budget": 3, "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1, "similarity": 0.9}
+    costs = {
+        "budget": 3,
+        "n_queries": 1,
+        "edit_distance": 1,
+        "pct_changed": 0.1,
+        "similarity": 0.9,
+        "meaning": float("nan"),
+    }
     texts = {"attack_id": text, "base_id": "b", "original_text": "o", "perturbed_text": text, "split": "train"}
     scores = {"victim_version": "1", "threshold": 0.5, "score_before": 0.9, "score_after": 0.1, "status": "success"}
     labels = {"label_gold": "toxic", "label": "toxic", "label_confidence": 0.9, "label_source": "gold", "votes": "{}"}
