@@ -15,10 +15,10 @@ from content_arena.components.attack_generation.settings import (
     LADDER,
     SEARCHES,
     AttackSettings,
-    Reading,
 )
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
+from content_arena.components.shared.settings import make
 from content_arena.pipelines.cli import console, local_runs, standard_input, tables
 from content_arena.pipelines.cli.battle_files import FileOptions
 from content_arena.pipelines.cli.console import out
@@ -166,12 +166,7 @@ def _new(
     from content_arena.components.attack_generation.victims import opening
 
     arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
-    of_attack = arguments.get("settings", {}).get("attack", {})
-    reading = Reading(
-        victim.map or of_attack.get("victim_map", ""),
-        victim.request or of_attack.get("victim_request", ""),
-        victim.inverted or of_attack.get("victim_inverted", False),
-    )
+    reading = victim.reading(make(AttackSettings, arguments.get("settings")).reading)
     require(shown, reading)
     if reading:
         said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
