@@ -12,6 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from content_arena.components.attack_generation.meaning import Judged, Meaning, shared
 from content_arena.components.attack_generation.search import Attempt, LadderSearch, Outcome, Search, Target
+from content_arena.components.attack_generation.settings import ALL
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.local import canonicaliser_of
@@ -151,11 +152,11 @@ def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: in
 
 
 def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:
-    """Draws at most ``per_label`` toxic and as many benign texts of a split.
+    """Draws at most ``per_label`` toxic and as many benign texts of a split, or of all of them ("all").
 
     Texts are ranked by a hash, so the sample depends on seed and texts and not on the order of rows.
     """
-    rows = corpus[corpus["split"] == split]
+    rows = corpus[corpus["split"].isin(records.SPLITS if split == ALL else [split])]
     rank = rows["base_id"].map(lambda base_id: make_seed(seed, base_id, "draw"))
     drawn = rows.assign(_rank=rank).sort_values(["_rank", "sample_id"]).groupby("label", sort=True).head(per_label)
     return drawn.sort_values("sample_id").drop(columns="_rank").reset_index(drop=True)

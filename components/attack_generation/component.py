@@ -26,6 +26,7 @@ def generate_attacks(
     tracking_uri: str,
     search: str = "ladder",
     for_training: bool = True,
+    split: str = "validation",
 ) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
@@ -47,6 +48,7 @@ def generate_attacks(
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
         search: ladder, or random, greedy, beam or evolving: one way past a text is searched, and not trained on.
         for_training: Whether training texts are attacked too; what is found on them stands in no figure.
+        split: Which texts are attacked where nothing is trained: validation, or all but those of the guard set.
     """
     from pathlib import Path
 
@@ -74,6 +76,7 @@ def generate_attacks(
         chat=read("generate_attacks", ChatSettings, settings),
         search=search,
         for_training=bool(for_training),
+        split=split,
         seed=int(seed),
         shard=int(shard),
         n_shards=int(n_shards),

@@ -12,10 +12,10 @@ import pandas as pd
 
 from content_arena.components.attack_generation import battle, held_out, regressions, strategies, victims
 from content_arena.components.attack_generation.meaning import Judged
-from content_arena.components.attack_generation.outcomes import evasion
+from content_arena.components.attack_generation.outcomes import counting, evasion
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
-from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, SEARCHES, TEXTS, VALIDATION, AttackSettings
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
@@ -51,6 +51,7 @@ def generate_attacks(
     chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     search: str = LADDER,
     for_training: bool = True,
+    split: str = VALIDATION,
     seed: int = 0,
     shard: int = 0,
     n_shards: int = 1,
@@ -59,11 +60,11 @@ def generate_attacks(
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
-    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing
-    is to be trained, all strategies attack validation texts. A shard takes every ``n_shards``-th strategy; an attack is
-    the same in any shard.
+    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing is to be
+    trained, all strategies attack validation texts, or those of every split. A shard takes every ``n_shards``-th
+    strategy; an attack is the same in any shard.
 
-    With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
+    With another search than the ladder, ``texts_per_label`` of these texts are attacked, one attack a text, with all
     strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
     another number of shards it finds other attacks.
 
@@ -81,6 +82,7 @@ def generate_attacks(
         chat: How an LLM is asked, if strategies need one.
         search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
         for_training: Whether training texts are attacked too.
+        split: Which texts are attacked where nothing is to be trained: validation, or all but those of the guard set.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, or of the texts, from 0.
         n_shards: Number of parts.
@@ -92,6 +94,8 @@ def generate_attacks(
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     if search not in SEARCHES:
         raise InputError(f"there is no search {search}; there is: {', '.join(SEARCHES)}")
+    if split not in TEXTS or (for_training and split != VALIDATION):
+        raise InputError(f"split is {split}, it has to be one of {', '.join(TEXTS)}, and {VALIDATION} for a training")
     if functions.is_function(victim):
         functions.require_allowed()
     corpus = records.read(records.Sample, corpus_path)
@@ -109,6 +113,7 @@ def generate_attacks(
         plan=Plan(search, settings.budget, settings.max_edit_share, seed),
         shard=Shard(shard, n_shards),
         for_training=for_training,
+        split=split,
         attacks_path=attacks_path,
         held_out_path=held_out_path,
     ).tasks()
@@ -143,6 +148,7 @@ def generate_attacks(
         n_same_meaning=meaning.n_kept,
         n_other_meaning=meaning.n_failed,
         n_meaning_not_measured=meaning.n_not_measured,
+        split=split,
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -209,6 +215,7 @@ def gather_attacks(
     summaries = [_Summary.read(path) for path in summary_paths]
     version = _same_in_all([summary.victim_version for summary in summaries], "attacked different filters")
     chosen = _same_in_all([summary.held_out for summary in summaries], "held out different strategies")
+    split = _same_in_all([summary.split for summary in summaries], "attacked different texts")
     seen = _join(attack_paths, attacks_path)
     unseen = _join(held_out_paths, held_out_path)
     sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary.digests.items()})
@@ -232,7 +239,7 @@ def gather_attacks(
         "n_other_meaning": float(sum(summary.n_other_meaning for summary in summaries)),
         "n_meaning_not_measured": float(sum(summary.n_meaning_not_measured for summary in summaries)),
         "victim_canonicalises": float(canonicalises),
-        "evasion_seen": evasion(seen[seen["split"] == "validation"], canonicalises=canonicalises),
+        "evasion_seen": evasion(counting(seen, split), canonicalises=canonicalises),
         "evasion_held_out": evasion(unseen, canonicalises=canonicalises),
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
@@ -319,6 +326,7 @@ class _Summary:
         n_same_meaning: Texts in other words that keep the bound on meaning.
         n_other_meaning: Those that do not.
         n_meaning_not_measured: Those that there is no encoder for.
+        split: Which texts count in the figures.
     """
 
     digests: Mapping[str, str]
@@ -334,6 +342,7 @@ class _Summary:
     n_same_meaning: int
     n_other_meaning: int
     n_meaning_not_measured: int
+    split: str
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -358,6 +367,7 @@ class _Summary:
                 fields.whole("n_same_meaning"),
                 fields.whole("n_other_meaning"),
                 fields.whole("n_meaning_not_measured"),
+                fields.text("split"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from content_arena.components.attack_generation.reach import reached
+from content_arena.components.attack_generation.settings import ALL
 from content_arena.components.shared.text.meaning import keeps_meaning
 from content_arena.components.shared.text.readability import MIN_READABILITY, readability
 
@@ -39,6 +40,17 @@ def judged(attacks: pd.DataFrame, read: Callable[[str], str] | None = None) -> p
         perturbed = attacks["perturbed_text"].map(lambda text: read(text).casefold())
         restored = undone | (attacks["original_text"].map(originals) == perturbed)
     return attacks.assign(readable=_is_readable(attacks), undone=undone, restored=restored)
+
+
+def counting(attacks: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The attacks that stand in the figures of a battle.
+
+    Args:
+        attacks: Rows of Attack.
+        split: What the battle was on. Only where somebody asked for texts of all splits do training texts count, which
+            a champion may have memorised.
+    """
+    return attacks if split == ALL else attacks[attacks["split"] == split]
 
 
 def toxic_caught(attacks: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,9 @@ VICTIM_VARIABLES = (
 LADDER = "ladder"
 EVOLVING = "evolving"
 SEARCHES = (LADDER, "random", "greedy", "beam", EVOLVING)
+#: Which texts a battle attacks in which nothing is trained: "validation", or "all" but those of the guard set.
+VALIDATION, ALL = "validation", "all"
+TEXTS = (VALIDATION, ALL)
 #: Mappings by name: how known services are asked and how their answers are read.
 MAPPINGS = ("kserve-v1", "kserve-v2", "kserve-huggingface", "perspective", "openai", "fms")
 

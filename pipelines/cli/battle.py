@@ -14,6 +14,8 @@ from content_arena.components.attack_generation.settings import (
     FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
+    TEXTS,
+    VALIDATION,
     AttackSettings,
 )
 from content_arena.components.shared.errors import ArenaError, InputError
@@ -65,6 +67,9 @@ def battle(
         str,
         typer.Option(help=described("search"), metavar=f"[{'|'.join(SEARCHES)}]", callback=one_of(SEARCHES)),
     ] = LADDER,
+    split: Annotated[
+        str, typer.Option(help=described("split"), metavar=f"[{'|'.join(TEXTS)}]", callback=one_of(TEXTS))
+    ] = VALIDATION,
     intensity: Annotated[
         float | None,
         typer.Option(
@@ -110,7 +115,7 @@ def battle(
         _require_resumable(fought, shown)
         arguments = dict(fought.arguments)
     else:
-        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
+        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search, "split": split}
         _require_enough(search, attack.budget)
         if intensity is not None:
             _set_intensity(arguments, search, intensity)
@@ -257,13 +262,13 @@ def _tables(finished: LocalRun) -> list[tuple[bool, pd.DataFrame]]:
 
 
 def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.attack_generation import outcomes
     from content_arena.components.evaluation import battle_figures
 
     canonicalises = bool(finished.metric("gather_attacks", "victim_canonicalises"))
     rows, tables_of_attacks = [], []
     for held_out, attacks in _tables(finished):
-        # A champion may have memorised its training texts, so only the others count.
-        attacks = attacks[attacks["split"] == "validation"]
+        attacks = outcomes.counting(attacks, arguments.get("split", VALIDATION))
         tables_of_attacks.append(attacks)
         for strategy, figures in battle_figures.of_battle(attacks).items():
             rates = {name: getattr(figures, name).as_dict() for name in (_EVASION, "benign_flagged", "undone")}
@@ -275,6 +280,7 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "victim": arguments["victim"],
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "search": arguments.get("search", LADDER),
+        "split": arguments.get("split", VALIDATION),
         "budget": arguments["budget"],
         "seed": arguments["seed"],
         "canonicalises": canonicalises,

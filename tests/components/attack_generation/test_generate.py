@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from content_arena.components.attack_generation import generate, strategies
+from content_arena.components.attack_generation import generate, outcomes, strategies
 from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
@@ -80,6 +80,29 @@ def test_where_nothing_is_trained_every_query_is_for_a_figure(fight):
     )
 
 
+@pytest.mark.parametrize("search", ["ladder", "greedy"])
+def test_texts_of_all_splits_are_attacked_where_somebody_asks_for_them(fight, corpus_path, search):
+    corpus = records.read(records.Sample, corpus_path)
+    corpus.loc[corpus["base_id"] == "b2", "split"] = "guard"
+    records.write(records.Sample, corpus, corpus_path)
+    _, metrics, seen, unseen = fight(2, run="all", for_training=False, split="all", search=search)
+    every = pd.concat([seen, unseen])
+    # The rows say which texts a version may have memorised.
+    splits = dict(zip(corpus["base_id"], corpus["split"], strict=True))
+    assert [splits[base_id] for base_id in every["base_id"]] == every["split"].tolist()
+    assert set(every["split"]) == {"train", "validation"}
+    assert "b2" not in set(every["base_id"]), "the guard set is never attacked"
+    rate = outcomes.evasion(seen)
+    assert metrics["evasion_seen"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("split", "for_training"), [("test", False), ("all", True)])
+def test_texts_that_no_battle_is_on_are_refused(fight, capsys, split, for_training):
+    with pytest.raises(SystemExit):
+        fight(1, split=split, for_training=for_training)
+    assert f"error: split is {split}" in capsys.readouterr().out
+
+
 def test_a_search_is_apart_from_training_and_the_same_in_shards(fight):
     sha256, metrics, attacks, held_out = fight(1, search="greedy")
     assert held_out.empty
@@ -121,7 +144,7 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     summary = tmp_path / "run-2" / "1" / "summary"
     assert set(json.loads(summary.read_text())) == {
         "digests", "n_originals", "n_attempts", "seconds", "texts_are_dealt", "victim_version", "held_out", "n_refused",
-        "n_not_written", "canonicalises", "n_same_meaning", "n_other_meaning", "n_meaning_not_measured",
+        "n_not_written", "canonicalises", "n_same_meaning", "n_other_meaning", "n_meaning_not_measured", "split",
     }  # fmt: skip
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")

@@ -112,6 +112,7 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
         "n_not_written": 0,
         "canonicalises": True,
         **dict.fromkeys(("n_same_meaning", "n_other_meaning", "n_meaning_not_measured"), 0),
+        "split": "validation",
     }
     paths["summary"].write_text(json.dumps(summary))
     generate.gather_attacks(

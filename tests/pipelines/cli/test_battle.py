@@ -179,6 +179,28 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
 
 
+def test_texts_of_all_splits_count_where_they_are_asked_for(arena, tmp_path):
+    def mixed():
+        finished = Finished(tmp_path / "run", n_past=2)
+        table = attacks(2).assign(split=["train"] * 5 + ["validation"] * 5)
+        records.write(records.Attack, table, finished.folder / "attacks")
+        return finished
+
+    arena.outcome = mixed
+    counted = {}
+    for options in ((), ("--split", "all")):
+        page = tmp_path / "page.html"
+        result = arena("battle", "--victim", URL, "--json", "--report", page, *options)
+        answer = json.loads(result.stdout)
+        counted[answer["split"]] = answer["evasion"]["n"]
+        assert arena.arguments["split"] == answer["split"]
+        shown = " ".join(arena("battles", answer["battle"]).stdout.split())
+        assert ("training texts among them" in shown) is bool(options)
+        assert ("training texts among them" in page.read_text(encoding="utf-8")) is bool(options)
+    assert counted == {"validation": 5, "all": 10}
+    assert arena("battle", "--victim", URL, "--split", "train").exit_code == 2
+
+
 def test_the_intensity_goes_into_the_settings(arena):
     arena("battle", "--victim", URL, "--intensity", "0.4")
     assert arena.arguments["settings"]["attack"] == {"intensity": 0.4}
