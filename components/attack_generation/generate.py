@@ -13,9 +13,17 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, held_out, regressions, strategies, victims
 from content_arena.components.attack_generation.meaning import Judged
 from content_arena.components.attack_generation.outcomes import counting, evasion
+from content_arena.components.attack_generation.search.memory import NOTHING, Memory
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
-from content_arena.components.attack_generation.settings import LADDER, SEARCHES, TEXTS, VALIDATION, AttackSettings
+from content_arena.components.attack_generation.settings import (
+    EVOLVING,
+    LADDER,
+    SEARCHES,
+    TEXTS,
+    VALIDATION,
+    AttackSettings,
+)
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
@@ -31,6 +39,7 @@ from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.records import sha256_of
 from content_arena.components.shared.stage import Progress, log, note, stage
 
 STAGE = "generate_attacks"
@@ -104,13 +113,18 @@ def generate_attacks(
     seen, unseen = split_strategies(lang, chosen.names, selection)
     writer = writer_for([*seen, *unseen], chat, Reporting.of_stage(STAGE))
     opened = victims.open_victim(victim, tracking_uri, reading=settings.reading)
+    memory = (
+        _memory(lang, opened.version, Tracking(tracking_uri, pipeline_run))
+        if settings.warm_start and search == EVOLVING
+        else NOTHING
+    )
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
     tasks = Assignment(
         corpus=corpus,
         seen=bound(seen, writer),
         held_out=bound(unseen, writer),
         settings=settings,
-        plan=Plan(search, settings.budget, settings.max_edit_share, seed),
+        plan=Plan(search, settings.budget, settings.max_edit_share, seed, memory=memory),
         shard=Shard(shard, n_shards),
         for_training=for_training,
         split=split,
@@ -149,6 +163,8 @@ def generate_attacks(
         n_other_meaning=meaning.n_failed,
         n_meaning_not_measured=meaning.n_not_measured,
         split=split,
+        began_with=memory.sha256 if memory else "",
+        memory=Memory.joined(result.memory for result in found).dumped(),
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -168,6 +184,22 @@ def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Batt
     if len(toxic) and not (toxic["score_before"] >= toxic["threshold"]).any():
         n_texts = toxic["base_id"].nunique()
         note(STAGE, f"the filter flags none of the {n_texts} toxic texts, so there is nothing to get past it")
+
+
+def _memory(lang: str, version: str, tracking: Tracking) -> Memory:
+    """What the last attacker that learnt knows; said, if there is none."""
+    text = tracking.earlier_attacker_memory(_lineage(lang, version))
+    if text is None:
+        note(STAGE, "no earlier battle has left what an attacker learnt about this filter: this one begins anew")
+        return NOTHING
+    memory = Memory.loaded(text)
+    log(STAGE, f"beginning with what earlier battles learnt: {len(memory.trials)} arms, {memory.sha256[:12]}")
+    return memory
+
+
+def _lineage(lang: str, version: str) -> str:
+    """Names the filters about which attackers learn together: the versions of the registry; any other one is alone."""
+    return sha256_of(lang, "versions" if version.isdecimal() else version)
 
 
 def _note_meaning(meaning: Judged, lang: str) -> None:
@@ -215,6 +247,7 @@ def gather_attacks(
     summaries = [_Summary.read(path) for path in summary_paths]
     version = _same_in_all([summary.victim_version for summary in summaries], "attacked different filters")
     chosen = _same_in_all([summary.held_out for summary in summaries], "held out different strategies")
+    began_with = _same_in_all([summary.began_with for summary in summaries], "began with different memories")
     split = _same_in_all([summary.split for summary in summaries], "attacked different texts")
     seen = _join(attack_paths, attacks_path)
     unseen = _join(held_out_paths, held_out_path)
@@ -244,9 +277,11 @@ def gather_attacks(
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
     tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(
-        GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
-    )
+    parameters = {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
+    tracking.log(GATHER, metrics, parameters | ({"attacker_memory_sha256": began_with} if began_with else {}))
+    memory = Memory.joined(Memory.loaded(summary.memory) for summary in summaries)
+    if memory:
+        tracking.log_attacker_memory(_lineage(str(everything["lang"].iloc[0]), version), memory.dumped())
     if version.isdecimal() and len(everything):
         # What gets past somebody else's filter, or a bundle that is no version, tells nothing of the next version.
         tracking.log_regressions(str(everything["lang"].iloc[0]), GATHER, regressions.worth_keeping(everything))
@@ -327,6 +362,8 @@ class _Summary:
         n_other_meaning: Those that do not.
         n_meaning_not_measured: Those that there is no encoder for.
         split: Which texts count in the figures.
+        began_with: SHA-256 (hex) of what an attacker that learns knew before; "" if it began anew.
+        memory: What it knows now, as JSON.
     """
 
     digests: Mapping[str, str]
@@ -343,6 +380,8 @@ class _Summary:
     n_other_meaning: int
     n_meaning_not_measured: int
     split: str
+    began_with: str
+    memory: str
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -368,6 +407,8 @@ class _Summary:
                 fields.whole("n_other_meaning"),
                 fields.whole("n_meaning_not_measured"),
                 fields.text("split"),
+                fields.text("began_with"),
+                fields.text("memory"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

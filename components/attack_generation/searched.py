@@ -22,6 +22,7 @@ from content_arena.components.attack_generation.search.constraints import SameMe
 from content_arena.components.attack_generation.search.drafts import Draft
 from content_arena.components.attack_generation.search.evolving import AT_ONCE, Evolving
 from content_arena.components.attack_generation.search.goal import NotFlagged
+from content_arena.components.attack_generation.search.memory import NOTHING, Memory
 from content_arena.components.attack_generation.search.methods import METHODS, Task
 from content_arena.components.attack_generation.settings import EVOLVING, SEARCHES
 from content_arena.components.attack_generation.strategies import Strategy
@@ -48,6 +49,7 @@ class Plan:
         seed: Of everything random.
         shard: Which part of the texts these are, from 0: an attacker that learns knows its own part alone.
         n_shards: Into how many parts they were dealt.
+        memory: What the evolving attacker begins with.
     """
 
     method: str
@@ -56,6 +58,7 @@ class Plan:
     seed: int = 0
     shard: int = 0
     n_shards: int = 1
+    memory: Memory = NOTHING
 
     def __post_init__(self) -> None:
         if self.method not in SEARCHES:
@@ -72,11 +75,13 @@ class Searched:
         battle: Attacks on the toxic texts, one a text. The digest is over what was decided before the first query.
         n_refused: Attacks that were not asked about because they failed a constraint.
         learnt: What an attacker that learns found to work best, for people; empty for the others.
+        memory: What it knows, for the next battle.
     """
 
     battle: Battle
     n_refused: int
     learnt: Sequence[str] = ()
+    memory: Memory = NOTHING
 
 
 def search(
@@ -123,7 +128,9 @@ def search(
         _task(target, score, strategies, plan, same) for target, score, same in zip(targets, scores, meant, strict=True)
     ]
     _write_ahead([task for task, is_caught in zip(tasks, caught, strict=True) if is_caught])
-    learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard))) if plan.method == EVOLVING else None
+    learner = None
+    if plan.method == EVOLVING:
+        learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard)), plan.memory)
     method = METHODS[plan.method] if learner is None else learner.walk
     walks = [method(task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
     at_once = None if learner is None else AT_ONCE
@@ -143,7 +150,11 @@ def search(
     }
     n_refused = sum(task.n_refused for task in tasks)
     judged = sum((same.judged for same in meant), Judged())
-    return Searched(Battle(table, digests, cached.n_queries, judged), n_refused, learner.learnt() if learner else ())
+    return Searched(
+        Battle(table, digests, cached.n_queries, judged),
+        n_refused,
+        *((learner.learnt(), learner.memory()) if learner else ()),
+    )
 
 
 def made_with(params: str) -> tuple[str, ...]:
@@ -205,15 +216,22 @@ def _meaning(visit: door.Visit | None, same: SameMeaning) -> float:
     return math.nan if visit is None or visit.best is None else same.found.get(visit.best.in_words.text, math.nan)
 
 
-def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int]]:
-    """For an attacker that learns, where each text stood: which shard of how many, and how many texts came before."""
+def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int | str]]:
+    """For an attacker that learns, where each text stood: which shard of how many, and how many texts came before.
+
+    If it did not begin anew, also the digest of what it knew.
+    """
     if plan.method != EVOLVING:
         return [{} for _ in caught]
     before = accumulate(caught, initial=0)
-    return [{"shard": plan.shard, "n_shards": plan.n_shards, "order": n} for n, _ in zip(before, caught, strict=False)]
+    knew = {"memory": plan.memory.sha256} if plan.memory else {}
+    return [
+        {"shard": plan.shard, "n_shards": plan.n_shards, "order": n, **knew}
+        for n, _ in zip(before, caught, strict=False)
+    ]
 
 
-def _parameters(visit: door.Visit | None, order: Mapping[str, int]) -> dict[str, object]:
+def _parameters(visit: door.Visit | None, order: Mapping[str, int | str]) -> dict[str, object]:
     edits = [] if visit is None or visit.best is None else [asdict(edit) for edit in visit.best.edits]
     written = None if visit is None or visit.best is None else visit.best.written
     by_llm = {} if written is None else {WRITTEN: written}

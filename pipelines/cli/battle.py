@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from content_arena.components.attack_generation.settings import (
     ANSWERS_VARIABLE,
+    EVOLVING,
     FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
@@ -81,6 +82,14 @@ def battle(
             show_default="1.0",
         ),
     ] = None,
+    warm_start: Annotated[
+        bool,
+        typer.Option(
+            "--warm-start",
+            help="With --search evolving: begin with what the last such battle learnt about this filter, or about any "
+            "version of the registry.",
+        ),
+    ] = False,
     fail_over: Annotated[
         str,
         typer.Option("--fail-over", metavar="evasion=SHARE", help="Exit code 1 if more than this gets past, for CI."),
@@ -119,6 +128,8 @@ def battle(
         _require_enough(search, attack.budget)
         if intensity is not None:
             _set_intensity(arguments, search, intensity)
+        if warm_start:
+            _set_warm_start(arguments, search)
     shown = arguments["victim"]
     access = login.as_environment() | verified(shown, victim.tls).as_environment()
     if functions.is_function(shown):
@@ -201,6 +212,13 @@ def _set_intensity(arguments: dict[str, Any], search: str, intensity: float) -> 
     arguments.setdefault("settings", {}).setdefault("attack", {})["intensity"] = intensity
 
 
+def _set_warm_start(arguments: dict[str, Any], search: str) -> None:
+    """Puts it into the settings; only an attacker that learns has something to begin with."""
+    if search != EVOLVING:
+        raise InputError(f"--warm-start is for --search {EVOLVING}: no other search learns from text to text")
+    arguments.setdefault("settings", {}).setdefault("attack", {})["warm_start"] = True
+
+
 def _require_resumable(fought: Battle, shown: str) -> None:
     from content_arena.components.attack_generation.victims import opening
 
@@ -278,6 +296,7 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
     families = battle_figures.of_families(tables_of_attacks, canonicalises=canonicalises)
     return {
         "victim": arguments["victim"],
+        "began_with": _began_with(tables_of_attacks),
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "search": arguments.get("search", LADDER),
         "split": arguments.get("split", VALIDATION),
@@ -303,6 +322,12 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "families": [{"family": name, **asdict(each)} for name, each in families.items()],
         "corpus": local_runs.corpus_answer(finished),
     }
+
+
+def _began_with(attacks: Sequence[pd.DataFrame]) -> str | None:
+    """SHA-256 (hex) of what an attacker that learns knew before the battle; None if it began anew."""
+    found = {json.loads(params).get("memory") for table in attacks for params in table["params"]}
+    return next(filter(None, found), None)
 
 
 def _show(name: str, answer: Mapping[str, Any], *, as_json: bool) -> None:

@@ -113,6 +113,8 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
         "canonicalises": True,
         **dict.fromkeys(("n_same_meaning", "n_other_meaning", "n_meaning_not_measured"), 0),
         "split": "validation",
+        "began_with": "",
+        "memory": '{"format": 1, "arms": []}',
     }
     paths["summary"].write_text(json.dumps(summary))
     generate.gather_attacks(

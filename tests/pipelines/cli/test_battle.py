@@ -201,6 +201,23 @@ def test_texts_of_all_splits_count_where_they_are_asked_for(arena, tmp_path):
     assert arena("battle", "--victim", URL, "--split", "train").exit_code == 2
 
 
+def test_what_the_last_battle_learnt_is_taken_where_it_is_asked_for(arena, tmp_path):
+    def warm():
+        finished = Finished(tmp_path / "run", n_past=2)
+        params = json.dumps({"order": 1, "memory": "f" * 64})
+        records.write(records.Attack, attacks(2).assign(params=params), finished.folder / "attacks")
+        return finished
+
+    options = ("battle", "--victim", URL, "--search", "evolving", "--budget", "10", "--json")
+    assert json.loads(arena(*options).stdout)["began_with"] is None
+    assert "warm_start" not in arena.arguments.get("settings", {}).get("attack", {})
+    arena.outcome = warm
+    assert json.loads(arena(*options, "--warm-start").stdout)["began_with"] == "f" * 64
+    assert arena.arguments["settings"]["attack"]["warm_start"] is True
+    refused = arena("battle", "--victim", URL, "--search", "greedy", "--budget", "10", "--warm-start")
+    assert (refused.exit_code, "--warm-start is for --search evolving" in refused.stderr) == (2, True)
+
+
 def test_the_intensity_goes_into_the_settings(arena):
     arena("battle", "--victim", URL, "--intensity", "0.4")
     assert arena.arguments["settings"]["attack"] == {"intensity": 0.4}

@@ -42,6 +42,16 @@ def test_stages_of_one_pipeline_run_share_one_mlflow_run(uri):
     assert set(second.seconds()) == {"generate_attacks", "train_qlora"}
 
 
+def test_the_newest_memory_of_an_attacker_is_found_by_what_it_is_about(uri):
+    assert Tracking(uri, "run-0").earlier_attacker_memory("ours") is None
+    for run, memory in (("run-1", "{1}"), ("run-2", "{2}")):
+        Tracking(uri, run).log_attacker_memory("ours", memory)
+    Tracking(uri, "run-3").log_attacker_memory("another", "{3}")
+    assert Tracking(uri, "run-4").earlier_attacker_memory("ours") == "{2}"
+    assert Tracking(uri, "run-2").earlier_attacker_memory("ours") == "{1}", "its own does not count"
+    assert Tracking(uri, "run-4").earlier_attacker_memory("another") == "{3}"
+
+
 def test_a_run_that_the_backend_opened_for_the_task_gets_the_figures_as_well(uri, monkeypatch):
     task_run = Tracking(uri, "opened by the backend").run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", task_run)
