@@ -146,6 +146,7 @@ _PIPELINES_REACH_IN = {
     ("pipelines.cli.battle", "components.attack_generation.victims.tls"): "containers have to see the files",
     ("pipelines.cli.battle", "components.attack_generation.victims.opening"): "stages run in another folder",
     ("pipelines.cli.battle", "components.attack_generation.victims.functions"): "functions are run by this Python",
+    ("pipelines.cli.battle", "components.attack_generation.outcomes"): "which attacks stand in a battle's figures",
     ("pipelines.cli.battle", "components.evaluation.battle_figures"): "figures of a battle, for a table",
     (
         "pipelines.cli.battle_files",

@@ -70,7 +70,10 @@ def _csv(attacks: pd.DataFrame, path: Path) -> None:
 
 def _json_lines(attacks: pd.DataFrame, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in _valid(attacks).to_dict("records"))
+        for row in _valid(attacks).to_dict("records"):
+            # JSON has no NaN.
+            known = {name: None if cell != cell else cell for name, cell in row.items()}
+            file.write(f"{json.dumps(known, ensure_ascii=False, allow_nan=False)}\n")
 
 
 def _valid(attacks: pd.DataFrame) -> pd.DataFrame:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from rapidfuzz.distance import Levenshtein
 
+from content_arena.components.attack_generation.meaning import Judged, Meaning, shared
 from content_arena.components.attack_generation.search import Attempt, LadderSearch, Outcome, Search, Target
+from content_arena.components.attack_generation.settings import ALL
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import CachedVictim, Victim
 from content_arena.components.attack_generation.victims.local import canonicaliser_of
@@ -29,11 +32,13 @@ class Battle:
         attacks: One row a (text, strategy), columns of :class:`~content_arena.components.shared.records.Attack`.
         digests: For every strategy the SHA-256 (hex) of all attempts that the seed determines, made or not.
         n_queries: Number of different texts the victim was asked about, originals included.
+        meaning: How many texts in other words were judged by their meaning.
     """
 
     attacks: pd.DataFrame
     digests: Mapping[str, str]
     n_queries: int
+    meaning: Judged = Judged()  # noqa: RUF009 - frozen
 
     @property
     def sha256(self) -> str:
@@ -55,6 +60,7 @@ def fight(
     search: Search | None = None,
     advance: Callable[[int], None] = lambda n: None,
     check: Check | None = None,
+    meaning: Meaning | None = None,
 ) -> Battle:
     """Attacks every sample with every strategy.
 
@@ -66,6 +72,7 @@ def fight(
         search: How the budget is spent; a :class:`LadderSearch` if None.
         advance: Called with the number of queries after each batch.
         check: Called with labels and scores of the originals, before any attack.
+        meaning: Measures whether texts in other words say the same; the usual one if None.
 
     Raises:
         InputError: No samples or no strategies.
@@ -81,9 +88,11 @@ def fight(
     before = dict(zip(texts, scores.tolist(), strict=True))
     advance(len(texts))
     outcomes = search.run(targets, cached, advance)
+    made = [(target, outcome.attempt) for target, outcome in zip(targets, outcomes, strict=True)]
+    similarities, judged = meanings(made, meaning or shared())
     rows = [
-        attack_row(target, outcome, before[target.text], cached, search.budget)
-        for target, outcome in zip(targets, outcomes, strict=True)
+        attack_row(target, outcome, before[target.text], cached, search.budget) | {"meaning": similarity}
+        for target, outcome, similarity in zip(targets, outcomes, similarities, strict=True)
         # The original does not stand in for a text of the other label that was not made of it.
         if outcome.attempt is not None or not target.is_of_other_label
     ]
@@ -91,7 +100,27 @@ def fight(
         strategy.name: search.digest([target for target in targets if target.strategy.name == strategy.name])
         for strategy in strategies
     }
-    return Battle(pd.DataFrame(rows) if rows else records.Attack.empty(), digests, cached.n_queries)
+    return Battle(pd.DataFrame(rows) if rows else records.Attack.empty(), digests, cached.n_queries, judged)
+
+
+def meanings(made: Sequence[tuple[Target, Attempt | None]], meaning: Meaning) -> tuple[list[float], Judged]:
+    """Similarities of originals and attempts: NaN where it is not measured, or the strategy leaves the words.
+
+    Args:
+        made: Targets with what was made of them, None for nothing.
+        meaning: Measures it.
+    """
+    similarities, judged = [math.nan] * len(made), Judged()
+    by_lang: dict[str, list[tuple[int, str, str]]] = {}
+    for place, (target, attempt) in enumerate(made):
+        if attempt is not None and target.strategy.rewords and not target.is_of_other_label:
+            by_lang.setdefault(target.lang, []).append((place, target.text, attempt.text))
+    for lang, found in by_lang.items():
+        values = meaning.similarities(lang, [(original, text) for _, original, text in found]).tolist()
+        judged += Judged.of(lang, values)
+        for (place, _, _), value in zip(found, values, strict=True):
+            similarities[place] = value
+    return similarities, judged
 
 
 def make_seed(seed: int, *parts: str) -> int:
@@ -123,18 +152,18 @@ def make_targets(samples: pd.DataFrame, strategies: Sequence[Strategy], seed: in
 
 
 def sample_texts(corpus: pd.DataFrame, split: str, per_label: int, seed: int) -> pd.DataFrame:
-    """Draws at most ``per_label`` toxic and as many benign texts of a split.
+    """Draws at most ``per_label`` toxic and as many benign texts of a split, or of all of them ("all").
 
     Texts are ranked by a hash, so the sample depends on seed and texts and not on the order of rows.
     """
-    rows = corpus[corpus["split"] == split]
+    rows = corpus[corpus["split"].isin(records.SPLITS if split == ALL else [split])]
     rank = rows["base_id"].map(lambda base_id: make_seed(seed, base_id, "draw"))
     drawn = rows.assign(_rank=rank).sort_values(["_rank", "sample_id"]).groupby("label", sort=True).head(per_label)
     return drawn.sort_values("sample_id").drop(columns="_rank").reset_index(drop=True)
 
 
 def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVictim, budget: int) -> dict[str, object]:
-    """One attack, columns of :class:`~content_arena.components.shared.records.Attack`.
+    """One attack, columns of :class:`~content_arena.components.shared.records.Attack`; its meaning is not measured yet.
 
     Args:
         target: What was attacked.
@@ -171,6 +200,7 @@ def attack_row(target: Target, outcome: Outcome, before: float, victim: CachedVi
         "pct_changed": distance / max(len(target.text), len(text)),
         "similarity": _similarity(target.text, text, victim.victim),
         "split": target.split,
+        "meaning": math.nan,
     }
 
 

@@ -26,6 +26,7 @@ def generate_attacks(
     tracking_uri: str,
     search: str = "ladder",
     for_training: bool = True,
+    split: str = "validation",
 ) -> None:
     """Attacks the serving filter: texts x evasion strategies x a budget of queries.
 
@@ -47,6 +48,7 @@ def generate_attacks(
         tracking_uri: MLflow server; MLFLOW_TRACKING_URI of the pod if empty.
         search: ladder, or random, greedy, beam or evolving: one way past a text is searched, and not trained on.
         for_training: Whether training texts are attacked too; what is found on them stands in no figure.
+        split: Which texts are attacked where nothing is trained: validation, or all but those of the guard set.
     """
     from pathlib import Path
 
@@ -74,6 +76,7 @@ def generate_attacks(
         chat=read("generate_attacks", ChatSettings, settings),
         search=search,
         for_training=bool(for_training),
+        split=split,
         seed=int(seed),
         shard=int(shard),
         n_shards=int(n_shards),
@@ -100,7 +103,8 @@ def gather_attacks(
         summaries: The shards' summaries.
         attacks: Parquet of Attack records, all seen strategies.
         held_out_attacks: Parquet of Attack records, all held-out strategies.
-        metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_success, n_failed, n_skipped,
+        metrics: n_attacks, n_queries, texts_per_second, n_refused, n_not_written, n_same_meaning,
+            n_other_meaning, n_meaning_not_measured, n_success, n_failed, n_skipped,
             n_toxic_success, n_toxic_failed, victim_canonicalises (0 or 1: whether strategies that are undone are left
             out), evasion_seen, evasion_held_out (rates in [0, 1]).
         pipeline_run: Id under which the stages of a run find their MLflow run.

@@ -11,10 +11,19 @@ from pathlib import Path
 import pandas as pd
 
 from content_arena.components.attack_generation import battle, held_out, regressions, strategies, victims
-from content_arena.components.attack_generation.outcomes import evasion
+from content_arena.components.attack_generation.meaning import Judged
+from content_arena.components.attack_generation.outcomes import counting, evasion
+from content_arena.components.attack_generation.search.memory import NOTHING, Memory
 from content_arena.components.attack_generation.searched import Plan
 from content_arena.components.attack_generation.selection import DEFAULT, Selection
-from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
+from content_arena.components.attack_generation.settings import (
+    EVOLVING,
+    LADDER,
+    SEARCHES,
+    TEXTS,
+    VALIDATION,
+    AttackSettings,
+)
 from content_arena.components.attack_generation.tasks import Assignment, Shard
 from content_arena.components.attack_generation.victims import functions
 from content_arena.components.attack_generation.victims.addresses import shown
@@ -30,6 +39,7 @@ from content_arena.components.shared.chat import ChatSettings
 from content_arena.components.shared.documents import Fields
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.mlflow_tracking.tracking import Tracking
+from content_arena.components.shared.records import sha256_of
 from content_arena.components.shared.stage import Progress, log, note, stage
 
 STAGE = "generate_attacks"
@@ -50,6 +60,7 @@ def generate_attacks(
     chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     search: str = LADDER,
     for_training: bool = True,
+    split: str = VALIDATION,
     seed: int = 0,
     shard: int = 0,
     n_shards: int = 1,
@@ -58,11 +69,11 @@ def generate_attacks(
     """Attacks training and validation texts with the seen strategies, validation texts with the held-out ones.
 
     The attacks of the seen strategies may be trained on. Those of the held-out ones are never trained on: they show how
-    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing
-    is to be trained, all strategies attack validation texts. A shard takes every ``n_shards``-th strategy; an attack is
-    the same in any shard.
+    the filter does on attacks that are new to it. Test texts are left to the evaluation. Where nothing is to be
+    trained, all strategies attack validation texts, or those of every split. A shard takes every ``n_shards``-th
+    strategy; an attack is the same in any shard.
 
-    With another search than the ladder, ``texts_per_label`` validation texts are attacked, one attack a text, with all
+    With another search than the ladder, ``texts_per_label`` of these texts are attacked, one attack a text, with all
     strategies together. A shard takes every ``n_shards``-th text. The evolving attacker learns within its shard: with
     another number of shards it finds other attacks.
 
@@ -80,6 +91,7 @@ def generate_attacks(
         chat: How an LLM is asked, if strategies need one.
         search: One of :data:`~content_arena.components.attack_generation.settings.SEARCHES`.
         for_training: Whether training texts are attacked too.
+        split: Which texts are attacked where nothing is to be trained: validation, or all but those of the guard set.
         seed: The same seed gives the same attack set.
         shard: Number of this part of the strategies, or of the texts, from 0.
         n_shards: Number of parts.
@@ -91,6 +103,8 @@ def generate_attacks(
         raise InputError(f"shard is {shard}, it has to be from 0 to {n_shards - 1}")
     if search not in SEARCHES:
         raise InputError(f"there is no search {search}; there is: {', '.join(SEARCHES)}")
+    if split not in TEXTS or (for_training and split != VALIDATION):
+        raise InputError(f"split is {split}, it has to be one of {', '.join(TEXTS)}, and {VALIDATION} for a training")
     if functions.is_function(victim):
         functions.require_allowed()
     corpus = records.read(records.Sample, corpus_path)
@@ -99,15 +113,21 @@ def generate_attacks(
     seen, unseen = split_strategies(lang, chosen.names, selection)
     writer = writer_for([*seen, *unseen], chat, Reporting.of_stage(STAGE))
     opened = victims.open_victim(victim, tracking_uri, reading=settings.reading)
+    memory = (
+        _memory(lang, opened.version, Tracking(tracking_uri, pipeline_run))
+        if settings.warm_start and search == EVOLVING
+        else NOTHING
+    )
     part = f", shard {shard + 1} of {n_shards}" if n_shards > 1 else ""
     tasks = Assignment(
         corpus=corpus,
         seen=bound(seen, writer),
         held_out=bound(unseen, writer),
         settings=settings,
-        plan=Plan(search, settings.budget, settings.max_edit_share, seed),
+        plan=Plan(search, settings.budget, settings.max_edit_share, seed, memory=memory),
         shard=Shard(shard, n_shards),
         for_training=for_training,
+        split=split,
         attacks_path=attacks_path,
         held_out_path=held_out_path,
     ).tasks()
@@ -126,6 +146,8 @@ def generate_attacks(
     tell_what_was_written(writer, Reporting.of_stage(STAGE))
     digests = {name: digest for result in fought for name, digest in result.digests.items()}
     n_queries = sum(result.n_queries for result in fought)
+    meaning = sum((result.battle.meaning for result in found), Judged())
+    _note_meaning(meaning, lang)
     summary = _Summary(
         digests=digests,
         n_originals=len({text for task in tasks for text in task.originals}),
@@ -137,6 +159,12 @@ def generate_attacks(
         n_refused=sum(result.n_refused for result in found),
         n_not_written=writer.n_not_written if writer else 0,
         canonicalises=canonicaliser_of(opened) is not None,
+        n_same_meaning=meaning.n_kept,
+        n_other_meaning=meaning.n_failed,
+        n_meaning_not_measured=meaning.n_not_measured,
+        split=split,
+        began_with=memory.sha256 if memory else "",
+        memory=Memory.joined(result.memory for result in found).dumped(),
     )
     summary_path.parent.mkdir(parents=True, exist_ok=True)
     summary_path.write_text(json.dumps(asdict(summary)), encoding="utf-8")
@@ -156,6 +184,33 @@ def _note_what_shows_little(victim: victims.Victim, fought: Sequence[battle.Batt
     if len(toxic) and not (toxic["score_before"] >= toxic["threshold"]).any():
         n_texts = toxic["base_id"].nunique()
         note(STAGE, f"the filter flags none of the {n_texts} toxic texts, so there is nothing to get past it")
+
+
+def _memory(lang: str, version: str, tracking: Tracking) -> Memory:
+    """What the last attacker that learnt knows; said, if there is none."""
+    text = tracking.earlier_attacker_memory(_lineage(lang, version))
+    if text is None:
+        note(STAGE, "no earlier battle has left what an attacker learnt about this filter: this one begins anew")
+        return NOTHING
+    memory = Memory.loaded(text)
+    log(STAGE, f"beginning with what earlier battles learnt: {len(memory.trials)} arms, {memory.sha256[:12]}")
+    return memory
+
+
+def _lineage(lang: str, version: str) -> str:
+    """Names the filters about which attackers learn together: the versions of the registry; any other one is alone."""
+    return sha256_of(lang, "versions" if version.isdecimal() else version)
+
+
+def _note_meaning(meaning: Judged, lang: str) -> None:
+    """Tells the user if texts in other words could not be judged by their meaning."""
+    if meaning.n_not_measured:
+        note(
+            STAGE,
+            f"whether {meaning.n_not_measured:,} texts in other words still say what their originals say was not "
+            f"measured: there is no sentence encoder for {lang} (English has that of content-arena[training], Korean "
+            "the one that a Korean training in this home converts)",
+        )
 
 
 @stage(GATHER)
@@ -192,6 +247,8 @@ def gather_attacks(
     summaries = [_Summary.read(path) for path in summary_paths]
     version = _same_in_all([summary.victim_version for summary in summaries], "attacked different filters")
     chosen = _same_in_all([summary.held_out for summary in summaries], "held out different strategies")
+    began_with = _same_in_all([summary.began_with for summary in summaries], "began with different memories")
+    split = _same_in_all([summary.split for summary in summaries], "attacked different texts")
     seen = _join(attack_paths, attacks_path)
     unseen = _join(held_out_paths, held_out_path)
     sha256 = battle.combine({name: digest for summary in summaries for name, digest in summary.digests.items()})
@@ -211,15 +268,20 @@ def gather_attacks(
         "n_not_written": float(sum(summary.n_not_written for summary in summaries)),
         **{f"n_{status}": float(counts.get(status, 0)) for status in ("success", "failed", "skipped")},
         **{f"n_toxic_{status}": float(toxic.get(status, 0)) for status in ("success", "failed")},
+        "n_same_meaning": float(sum(summary.n_same_meaning for summary in summaries)),
+        "n_other_meaning": float(sum(summary.n_other_meaning for summary in summaries)),
+        "n_meaning_not_measured": float(sum(summary.n_meaning_not_measured for summary in summaries)),
         "victim_canonicalises": float(canonicalises),
-        "evasion_seen": evasion(seen[seen["split"] == "validation"], canonicalises=canonicalises),
+        "evasion_seen": evasion(counting(seen, split), canonicalises=canonicalises),
         "evasion_held_out": evasion(unseen, canonicalises=canonicalises),
     }
     metrics = {name: value for name, value in figures.items() if value is not None}
     tracking = Tracking(tracking_uri, pipeline_run)
-    tracking.log(
-        GATHER, metrics, {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
-    )
+    parameters = {"attack_set_sha256": sha256, "victim_version": version, "held_out_strategies": chosen}
+    tracking.log(GATHER, metrics, parameters | ({"attacker_memory_sha256": began_with} if began_with else {}))
+    memory = Memory.joined(Memory.loaded(summary.memory) for summary in summaries)
+    if memory:
+        tracking.log_attacker_memory(_lineage(str(everything["lang"].iloc[0]), version), memory.dumped())
     if version.isdecimal() and len(everything):
         # What gets past somebody else's filter, or a bundle that is no version, tells nothing of the next version.
         tracking.log_regressions(str(everything["lang"].iloc[0]), GATHER, regressions.worth_keeping(everything))
@@ -296,6 +358,12 @@ class _Summary:
         n_refused: Attacks that were not asked about because they failed a constraint.
         n_not_written: Texts that an LLM was asked for, and did not write.
         canonicalises: Whether the filter is known to canonicalise a text before its model reads it.
+        n_same_meaning: Texts in other words that keep the bound on meaning.
+        n_other_meaning: Those that do not.
+        n_meaning_not_measured: Those that there is no encoder for.
+        split: Which texts count in the figures.
+        began_with: SHA-256 (hex) of what an attacker that learns knew before; "" if it began anew.
+        memory: What it knows now, as JSON.
     """
 
     digests: Mapping[str, str]
@@ -308,6 +376,12 @@ class _Summary:
     n_refused: int
     n_not_written: int
     canonicalises: bool
+    n_same_meaning: int
+    n_other_meaning: int
+    n_meaning_not_measured: int
+    split: str
+    began_with: str
+    memory: str
 
     @classmethod
     def read(cls, path: Path) -> _Summary:
@@ -329,6 +403,12 @@ class _Summary:
                 fields.whole("n_refused"),
                 fields.whole("n_not_written"),
                 fields.flag("canonicalises"),
+                fields.whole("n_same_meaning"),
+                fields.whole("n_other_meaning"),
+                fields.whole("n_meaning_not_measured"),
+                fields.text("split"),
+                fields.text("began_with"),
+                fields.text("memory"),
             )
         except (OSError, ValueError, InputError) as error:
             raise InputError(f"a shard of the battle left no usable summary at {path} ({error}): run again") from error

@@ -79,6 +79,7 @@ def attack(
     *,
     budget: int,
     plan: Plan,
+    intensity: float = 1.0,
 ) -> Report:
     """Attacks a text.
 
@@ -89,6 +90,7 @@ def attack(
         chosen: The strategies.
         budget: Queries for each strategy on its own.
         plan: Of the search over all strategies, and the seed of everything.
+        intensity: Of the last query of each strategy on its own, in (0, 1].
 
     Raises:
         InputError: The text is empty or too long.
@@ -104,7 +106,7 @@ def attack(
     if not report.is_flagged:
         return report
     samples = pd.DataFrame([{"base_id": "text", "text": text, "label": "toxic", "lang": lang, "split": "test"}])
-    one_by_one = battle.fight(samples, cached, chosen, seed=plan.seed, search=LadderSearch(budget))
+    one_by_one = battle.fight(samples, cached, chosen, seed=plan.seed, search=LadderSearch(budget, intensity=intensity))
     # Of a text that is written in two forms, the benign one is no attack.
     toxic = one_by_one.attacks[one_by_one.attacks["label_gold"] == "toxic"]
     together = searched.search(samples, cached, chosen, plan)
@@ -123,7 +125,9 @@ def attack_on(
     *,
     budget: int,
     plan: Plan,
+    intensity: float = 1.0,
     reading: Reading = KSERVE,
+    chat: ChatSettings = ChatSettings(),  # noqa: B008 - frozen
     tracking_uri: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Report:
@@ -136,15 +140,17 @@ def attack_on(
         selection: The strategies.
         budget: See :func:`attack`.
         plan: See :func:`attack`.
+        intensity: See :func:`attack`.
         reading: How a filter behind a URL is asked and read.
+        chat: How an LLM is asked, if strategies need one.
         tracking_uri: MLflow server; the environment's if None.
         say: Called with what an LLM does that writes attacks.
     """
     chosen = strategies.selected(lang, selection)
     reporting = Reporting(say, say)
-    writer = writer_for(chosen, ChatSettings(), reporting)
+    writer = writer_for(chosen, chat, reporting)
     opened = victims.open_victim(spec, tracking_uri, reading=reading)
-    report = attack(text, lang, opened, bound(chosen, writer), budget=budget, plan=plan)
+    report = attack(text, lang, opened, bound(chosen, writer), budget=budget, plan=plan, intensity=intensity)
     tell_what_was_written(writer, reporting)
     return report
 

@@ -7,6 +7,7 @@ filter achieves.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -15,10 +16,13 @@ from random import Random
 import pandas as pd
 
 from content_arena.components.attack_generation.battle import Battle, attack_row, make_seed
+from content_arena.components.attack_generation.meaning import Judged, Meaning, shared
 from content_arena.components.attack_generation.search import Attempt, Outcome, Target, constraints, door
+from content_arena.components.attack_generation.search.constraints import SameMeaning
 from content_arena.components.attack_generation.search.drafts import Draft
 from content_arena.components.attack_generation.search.evolving import AT_ONCE, Evolving
 from content_arena.components.attack_generation.search.goal import NotFlagged
+from content_arena.components.attack_generation.search.memory import NOTHING, Memory
 from content_arena.components.attack_generation.search.methods import METHODS, Task
 from content_arena.components.attack_generation.settings import EVOLVING, SEARCHES
 from content_arena.components.attack_generation.strategies import Strategy
@@ -45,6 +49,7 @@ class Plan:
         seed: Of everything random.
         shard: Which part of the texts these are, from 0: an attacker that learns knows its own part alone.
         n_shards: Into how many parts they were dealt.
+        memory: What the evolving attacker begins with.
     """
 
     method: str
@@ -53,6 +58,7 @@ class Plan:
     seed: int = 0
     shard: int = 0
     n_shards: int = 1
+    memory: Memory = NOTHING
 
     def __post_init__(self) -> None:
         if self.method not in SEARCHES:
@@ -69,11 +75,13 @@ class Searched:
         battle: Attacks on the toxic texts, one a text. The digest is over what was decided before the first query.
         n_refused: Attacks that were not asked about because they failed a constraint.
         learnt: What an attacker that learns found to work best, for people; empty for the others.
+        memory: What it knows, for the next battle.
     """
 
     battle: Battle
     n_refused: int
     learnt: Sequence[str] = ()
+    memory: Memory = NOTHING
 
 
 def search(
@@ -84,6 +92,7 @@ def search(
     *,
     advance: Callable[[int], None] = lambda n: None,
     check: Check | None = None,
+    meaning: Meaning | None = None,
 ) -> Searched:
     """Searches a way past the filter for every toxic text that it catches.
 
@@ -97,6 +106,7 @@ def search(
         plan: How to search.
         advance: Called with the number of queries after each level.
         check: Called with labels and scores of the originals, before any attack.
+        meaning: Measures whether texts in other words say the same; the usual one if None.
 
     Raises:
         InputError: There are no strategies.
@@ -113,9 +123,14 @@ def search(
     targets = [_target(row, strategies, plan.seed) for row in toxic.to_dict("records")]
     scores = toxic["score"].tolist()
     caught = [score >= cached.threshold for score in scores]
-    tasks = [_task(target, score, strategies, plan) for target, score in zip(targets, scores, strict=True)]
+    meant = [SameMeaning(meaning or shared(), target.lang) for target in targets]
+    tasks = [
+        _task(target, score, strategies, plan, same) for target, score, same in zip(targets, scores, meant, strict=True)
+    ]
     _write_ahead([task for task, is_caught in zip(tasks, caught, strict=True) if is_caught])
-    learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard))) if plan.method == EVOLVING else None
+    learner = None
+    if plan.method == EVOLVING:
+        learner = Evolving(strategies, make_seed(plan.seed, FAMILY, str(plan.shard)), plan.memory)
     method = METHODS[plan.method] if learner is None else learner.walk
     walks = [method(task) for task, is_caught in zip(tasks, caught, strict=True) if is_caught]
     at_once = None if learner is None else AT_ONCE
@@ -123,8 +138,8 @@ def search(
     found = [next(visits) if is_caught else None for is_caught in caught]
     orders = _orders(caught, plan)
     rows = [
-        _row(target, visit, score, cached, plan) | _parameters(visit, order)
-        for target, visit, score, order in zip(targets, found, scores, orders, strict=True)
+        _row(target, visit, score, cached, plan) | _parameters(visit, order) | {"meaning": _meaning(visit, same)}
+        for target, visit, score, order, same in zip(targets, found, scores, orders, meant, strict=True)
     ]
     table = pd.DataFrame(rows) if rows else records.Attack.empty()
     digests = {
@@ -134,7 +149,12 @@ def search(
         for target, order in zip(targets, orders, strict=True)
     }
     n_refused = sum(task.n_refused for task in tasks)
-    return Searched(Battle(table, digests, cached.n_queries), n_refused, learner.learnt() if learner else ())
+    judged = sum((same.judged for same in meant), Judged())
+    return Searched(
+        Battle(table, digests, cached.n_queries, judged),
+        n_refused,
+        *((learner.learnt(), learner.memory()) if learner else ()),
+    )
 
 
 def made_with(params: str) -> tuple[str, ...]:
@@ -151,12 +171,12 @@ def _target(row: Mapping[Hashable, object], strategies: Sequence[Strategy], seed
     return Target(base_id, text, label, lang, split, strategies[0], make_seed(seed, base_id, FAMILY))
 
 
-def _task(target: Target, score: float, strategies: Sequence[Strategy], plan: Plan) -> Task:
+def _task(target: Target, score: float, strategies: Sequence[Strategy], plan: Plan, same_meaning: SameMeaning) -> Task:
     return Task(
         original=Draft.of(target.text),
         score=score,
         strategies=[strategy for strategy in strategies if strategy.speaks(target.lang)],
-        constraints=constraints.usual(plan.max_edit_share),
+        constraints=constraints.usual(plan.max_edit_share, same_meaning),
         budget=plan.budget,
         seed=target.seed,
     )
@@ -191,15 +211,27 @@ def _row(
     return row | made | {"attack_id": name}
 
 
-def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int]]:
-    """For an attacker that learns, where each text stood: which shard of how many, and how many texts came before."""
+def _meaning(visit: door.Visit | None, same: SameMeaning) -> float:
+    """Similarity of the text and the best draft, without its edits of spelling; NaN if its words were left."""
+    return math.nan if visit is None or visit.best is None else same.found.get(visit.best.in_words.text, math.nan)
+
+
+def _orders(caught: Sequence[bool], plan: Plan) -> list[dict[str, int | str]]:
+    """For an attacker that learns, where each text stood: which shard of how many, and how many texts came before.
+
+    If it did not begin anew, also the digest of what it knew.
+    """
     if plan.method != EVOLVING:
         return [{} for _ in caught]
     before = accumulate(caught, initial=0)
-    return [{"shard": plan.shard, "n_shards": plan.n_shards, "order": n} for n, _ in zip(before, caught, strict=False)]
+    knew = {"memory": plan.memory.sha256} if plan.memory else {}
+    return [
+        {"shard": plan.shard, "n_shards": plan.n_shards, "order": n, **knew}
+        for n, _ in zip(before, caught, strict=False)
+    ]
 
 
-def _parameters(visit: door.Visit | None, order: Mapping[str, int]) -> dict[str, object]:
+def _parameters(visit: door.Visit | None, order: Mapping[str, int | str]) -> dict[str, object]:
     edits = [] if visit is None or visit.best is None else [asdict(edit) for edit in visit.best.edits]
     written = None if visit is None or visit.best is None else visit.best.written
     by_llm = {} if written is None else {WRITTEN: written}

@@ -34,6 +34,9 @@ VICTIM_VARIABLES = (
 LADDER = "ladder"
 EVOLVING = "evolving"
 SEARCHES = (LADDER, "random", "greedy", "beam", EVOLVING)
+#: Which texts a battle attacks in which nothing is trained: "validation", or "all" but those of the guard set.
+VALIDATION, ALL = "validation", "all"
+TEXTS = (VALIDATION, ALL)
 #: Mappings by name: how known services are asked and how their answers are read.
 MAPPINGS = ("kserve-v1", "kserve-v2", "kserve-huggingface", "perspective", "openai", "fms")
 
@@ -77,6 +80,8 @@ class AttackSettings:
         intensity: Share of the places of a text that the ladder's last query of a strategy edits, in (0, 1]; the
             queries before it edit fewer.
         max_edit_share: Largest share of a text that a search other than the ladder may change, in (0, 1].
+        warm_start: Whether a battle with the search evolving begins with what the last such battle of this language
+            learnt about this filter, or about any version of the registry.
         victim_map: How the answers of a filter behind a URL are read: kserve-v1, kserve-v2, kserve-huggingface,
             perspective, openai, fms, or an expression of JMESPath. Empty: by KServe's protocols.
         victim_request: Template of a request in JSON with "$texts" or "$text" in it. Empty: that of the mapping.
@@ -92,6 +97,7 @@ class AttackSettings:
     families: tuple[str, ...] = ()
     intensity: float = 1.0
     max_edit_share: float = 1.0
+    warm_start: bool = False
     victim_map: str = ""
     victim_request: str = ""
     victim_inverted: bool = False

@@ -12,7 +12,7 @@ import pandas as pd
 from content_arena.components.attack_generation import battle, searched
 from content_arena.components.attack_generation.search import LadderSearch
 from content_arena.components.attack_generation.searched import Plan, Searched
-from content_arena.components.attack_generation.settings import LADDER, AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, VALIDATION, AttackSettings
 from content_arena.components.attack_generation.strategies import Strategy
 from content_arena.components.attack_generation.victims import EndpointVictim, Victim
 from content_arena.components.attack_generation.victims.orientation import Check, right_way_round
@@ -157,6 +157,8 @@ class Assignment:
         attacks_path: Where the attacks of the seen strategies go.
         held_out_path: Where those of the held-out strategies go.
         for_training: Whether training texts are attacked too.
+        split: Which texts are attacked where nothing is to be trained, one of
+            :data:`~content_arena.components.attack_generation.settings.TEXTS`.
     """
 
     corpus: pd.DataFrame
@@ -168,15 +170,16 @@ class Assignment:
     attacks_path: Path
     held_out_path: Path
     for_training: bool = True
+    split: str = VALIDATION
 
     def tasks(self) -> list[Task]:
         """The tasks of the shard, whose files are all of its attacks.
 
         With the ladder, a shard takes every n-th strategy. The seen ones attack training and validation texts, the
-        held-out ones validation texts alone. Where nothing is to be trained, both attack validation texts, as many as
-        there would be training texts: no other ones stand in a figure.
+        held-out ones validation texts alone. Where nothing is to be trained, both attack the texts of ``split``, as
+        many as there would be training texts: no other ones stand in a figure.
 
-        With another search it takes every n-th validation text, and attacks it with all strategies together: those
+        With another search it takes every n-th text of ``split``, and attacks it with all strategies together: those
         attacks are never trained on.
         """
         return self._ladder() if self.plan.method == LADDER else self._search()
@@ -187,7 +190,7 @@ class Assignment:
             validation = self._texts("validation", max(1, round(n_texts * self.settings.validation_share)))
             seen_texts = pd.concat([self._texts("train", n_texts), validation])
         else:
-            seen_texts = validation = self._texts("validation", n_texts)
+            seen_texts = validation = self._texts(self.split, n_texts)
         mine = slice(self.shard.number, None, self.shard.of)
         ladder = LadderSearch(self.settings.budget, intensity=self.settings.intensity)
         return [
@@ -196,7 +199,7 @@ class Assignment:
         ]
 
     def _search(self) -> list[Task]:
-        every = self._texts("validation", self.settings.texts_per_label)
+        every = self._texts(self.split, self.settings.texts_per_label)
         parts = [rows.iloc[self.shard.number :: self.shard.of] for _, rows in every.groupby("label", sort=True)]
         texts = pd.concat(parts)
         return [

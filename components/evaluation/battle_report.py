@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from content_arena.components.attack_generation.outcomes import got_past, judged, toxic_caught
+from content_arena.components.attack_generation.outcomes import counting, got_past, judged, toxic_caught
 from content_arena.components.attack_generation.reach import reached
 from content_arena.components.attack_generation.searched import made_with
-from content_arena.components.attack_generation.settings import LADDER
+from content_arena.components.attack_generation.settings import LADDER, VALIDATION
 from content_arena.components.evaluation import battle_figures, charts, plots
 from content_arena.components.evaluation.battle_figures import FamilyFigures, StrategyFigures
 from content_arena.components.shared.figures import NOT_MEASURED, Rate
 from content_arena.components.shared.pages import display
 from content_arena.components.shared.pages.templates import template
+from content_arena.components.shared.text.meaning import described
 
 #: Attacks that are shown: of one strategy, and in all.
 _OF_A_STRATEGY, _EXAMPLES = 3, 24
@@ -41,7 +42,10 @@ class About:
         seed: Of everything random.
         attack_set_sha256: Hash of the attack set.
         texts_per_second: Texts that the filter was asked about, per second of the battle; None if it is not known.
+        split: Which texts were attacked: validation, or all, training texts among them.
         refused: Attacks that broke a constraint and were not sent.
+        meaning: Numbers of texts in other words, see
+            :func:`content_arena.components.shared.text.meaning.described`.
         canonicalises: Whether the filter is known to canonicalise a text; if not, all strategies count.
     """
 
@@ -52,6 +56,8 @@ class About:
     attack_set_sha256: str
     texts_per_second: float | None
     refused: int
+    split: str = VALIDATION
+    meaning: Mapping[str, int] = field(default_factory=dict)
     canonicalises: bool = True
 
 
@@ -60,19 +66,21 @@ def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) 
 
     Args:
         about: What the battle was.
-        attacks: Rows of Attack that the filter was not trained on, not judged yet.
+        attacks: Rows of Attack, not judged yet; those on other texts than the battle was on do not count.
         held_out: Names of the strategies that are held out of training.
     """
+    attacks = counting(attacks, about.split)
     together = battle_figures.of_battle_together([attacks], canonicalises=about.canonicalises)
     by_strategy = battle_figures.of_battle(attacks)
     end = charts.axis_end([together.evasion, *(figures.evasion for figures in by_strategy.values())])
-    counting = set(reached(attacks, canonicalises=about.canonicalises)["strategy"])
+    reaching = set(reached(attacks, canonicalises=about.canonicalises)["strategy"])
     families = battle_figures.of_families([attacks], canonicalises=about.canonicalises)
     kinds = attacks.groupby("strategy")["family"].first().to_dict()
     worst_first = sorted(by_strategy, key=lambda name: (-(by_strategy[name].evasion.rate or 0.0), name))
     spoken = ", ".join(f"{share:.1%} with {queries}" for queries, share in together.by_budget)
     return template(Path(__file__).parent, "battle.html").render(
         about=display.printable(about),
+        meaning=described(about.meaning),
         is_search=about.search != LADDER,
         pace=NOT_MEASURED if about.texts_per_second is None else f"{about.texts_per_second:,.0f}",
         evasion=_rate(together.evasion),
@@ -82,7 +90,7 @@ def render(about: About, attacks: pd.DataFrame, held_out: Collection[str] = ()) 
         axis=charts.rate_axis(end),
         strategies=[
             _row(name, by_strategy[name], end)
-            | {"family": str(kinds[name]), "held_out": name in held_out, "counts": name in counting}
+            | {"family": str(kinds[name]), "held_out": name in held_out, "counts": name in reaching}
             for name in worst_first
         ],
         families=[_row(name, figures, end) for name, figures in families.items()],

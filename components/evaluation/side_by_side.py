@@ -76,6 +76,8 @@ class Setting:
         lang: ISO 639-1 code of the texts.
         budget: Queries for each text and strategy.
         seed: Of the attacks.
+        intensity: Of a strategy's last attempt, in (0, 1].
+        chat: How an LLM is asked, if strategies need one.
     """
 
     samples: pd.DataFrame
@@ -83,6 +85,8 @@ class Setting:
     lang: str
     budget: int
     seed: int
+    intensity: float = 1.0
+    chat: ChatSettings = ChatSettings()  # noqa: RUF009 - frozen
 
 
 class _Timed(CachedVictim):
@@ -143,9 +147,9 @@ def compare(
     for contender in contenders:
         contender.victim.score(setting.samples["text"].tolist()[:_WARM_UP])
     reporting = Reporting(tell, tell)
-    writer = writer_for(setting.strategies, ChatSettings(), reporting)
+    writer = writer_for(setting.strategies, setting.chat, reporting)
     setting = replace(setting, strategies=bound(setting.strategies, writer))
-    search = LadderSearch(setting.budget)
+    search = LadderSearch(setting.budget, intensity=setting.intensity)
     targets = battle.make_targets(setting.samples, setting.strategies, setting.seed)
     search.make_all(targets)
     for target in targets:

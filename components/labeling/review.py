@@ -11,6 +11,7 @@ import pandas as pd
 from content_arena.components.labeling.answers import NOTHING_SAID, Said, applied
 from content_arena.components.labeling.settings import LabelingSettings
 from content_arena.components.labeling.voters import STANDARD, Voter
+from content_arena.components.shared.text.meaning import keeps_meaning
 from content_arena.components.shared.text.readability import MIN_READABILITY, is_rewritten, readability
 
 
@@ -27,7 +28,7 @@ def label(
         attacks: Rows of Attack.
         voters: The voters.
         min_confidence: Rows whose confidence is lower need a review.
-        min_readability: Rows that are less readable need a review in any case.
+        min_readability: Rows that are less readable need a review in any case, as do those that say something else.
         said: What people said; it takes the place of the vote.
 
     Returns:
@@ -53,7 +54,7 @@ def label(
     ]
     # A label that differs from the original's needs a review, however confident the voters are.
     contradicts = is_toxic != (attacks["label_gold"] == "toxic").to_numpy()
-    unreadable = readability(attacks) < min_readability
+    unreadable = (readability(attacks) < min_readability) | ~keeps_meaning(attacks)
     labelled = attacks.assign(
         label=np.where(is_toxic, "toxic", "benign"),
         label_confidence=np.clip(confidence, 0.0, 1.0),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow
@@ -46,7 +47,7 @@ class Record(pa.DataFrameModel):
         """The functions that upgrade an older table: number n makes a table of version n + 1 from one of version n.
 
         Their number is therefore the schema's version. Append a function when you add, rename or remove a column.
-        :class:`LabelledAttack` inherits those of :class:`Attack`.
+        :class:`LabelledAttack` inherits those of :class:`Attack`: in both, the order is that of their releases.
         """
         return ()
 
@@ -137,6 +138,22 @@ class Attack(Record):
     pct_changed: Series[float] = pa.Field(ge=0, description="edit_distance / length of the longer text.")
     similarity: Series[float] = pa.Field(ge=0, le=1, description="Of the canonical forms; 1 = canonically equal.")
     split: Series[str] = pa.Field(isin=SPLITS, description="Split of the original.")
+    meaning: Series[float] = pa.Field(
+        ge=-1,
+        le=1,
+        nullable=True,
+        description="Cosine similarity of the sentence embeddings of both texts; null where it was not measured, or "
+        "the strategy leaves the words.",
+    )
+
+    @classmethod
+    def upgrades(cls) -> tuple[Upgrade, ...]:
+        """Up to version 0 no meaning was measured."""
+        return (_without_meaning,)
+
+
+def _without_meaning(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(meaning=np.nan)
 
 
 class LabelledAttack(Attack):
@@ -154,8 +171,8 @@ class LabelledAttack(Attack):
 
     @classmethod
     def upgrades(cls) -> tuple[Upgrade, ...]:
-        """See :meth:`Record.upgrades`."""
-        return (*super().upgrades(), lambda table: table.assign(votes="{}"))
+        """Its own votes came before :class:`Attack` got a meaning."""
+        return (lambda table: table.assign(votes="{}"), *super().upgrades())
 
 
 class Answer(Record):

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings, Reading
-from content_arena.pipelines.cli import console, tables
+from content_arena.components.attack_generation.settings import LADDER, SEARCHES, AttackSettings
+from content_arena.pipelines.cli import console, local_runs, tables
 from content_arena.pipelines.cli.console import out
 from content_arena.pipelines.cli.grouped import grouped
-from content_arena.pipelines.cli.options import AsJson, FamiliesOption, LangOption, StrategiesOption, one_of
+from content_arena.pipelines.cli.options import (
+    AsJson,
+    FamiliesOption,
+    LangOption,
+    SettingsOption,
+    StrategiesOption,
+    one_of,
+)
 from content_arena.pipelines.cli.victims import VictimOptions, require, verified
 from content_arena.pipelines.cli.written_texts import keeping_in
 from content_arena.pipelines.definitions.parameters import PARAMETERS
@@ -55,6 +62,7 @@ def attack(
     text: Annotated[str, typer.Argument(help="The text, which the filter has to flag.")],
     options: AttackOptions,
     victim: VictimOptions,
+    settings: SettingsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Attack one text, and see which strategies get it past a filter, with which queries; changes nothing.
@@ -66,10 +74,10 @@ def attack(
     from content_arena.components.attack_generation.victims import logins
 
     shown, login = logins.split(victim.victim, victim.header)
-    reading = Reading(victim.map, victim.request, victim.inverted)
+    given, chat = local_runs.in_this_process(settings, options)
+    reading = victim.reading(given.reading)
     require(shown, reading)
     tls = verified(shown, victim.tls)
-    given = AttackSettings(strategies=tuple(options.strategies or ()), families=tuple(options.families or ()))
     home = ArenaHome.from_environment()
     with keeping_in(home, options.lang, given), environment(login.as_environment() | tls.as_environment()):
         report = one_text.attack_on(
@@ -78,8 +86,10 @@ def attack(
             options.lang,
             given.selection,
             budget=options.budget,
-            plan=Plan(options.search, options.search_budget, seed=options.seed),
+            plan=Plan(options.search, options.search_budget, given.max_edit_share, seed=options.seed),
+            intensity=given.intensity,
             reading=reading,
+            chat=chat,
             tracking_uri=home.tracking_uri,
             say=console.status,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +11,17 @@ import typer
 
 from content_arena.components.attack_generation.settings import (
     ANSWERS_VARIABLE,
+    EVOLVING,
     FUNCTIONS_VARIABLE,
     LADDER,
     SEARCHES,
+    TEXTS,
+    VALIDATION,
     AttackSettings,
-    Reading,
 )
 from content_arena.components.shared.errors import ArenaError, InputError
 from content_arena.components.shared.mlflow_tracking import reachable
+from content_arena.components.shared.settings import make
 from content_arena.pipelines.cli import console, local_runs, standard_input, tables
 from content_arena.pipelines.cli.battle_files import FileOptions
 from content_arena.pipelines.cli.console import out
@@ -65,6 +68,9 @@ def battle(
         str,
         typer.Option(help=described("search"), metavar=f"[{'|'.join(SEARCHES)}]", callback=one_of(SEARCHES)),
     ] = LADDER,
+    split: Annotated[
+        str, typer.Option(help=described("split"), metavar=f"[{'|'.join(TEXTS)}]", callback=one_of(TEXTS))
+    ] = VALIDATION,
     intensity: Annotated[
         float | None,
         typer.Option(
@@ -76,6 +82,14 @@ def battle(
             show_default="1.0",
         ),
     ] = None,
+    warm_start: Annotated[
+        bool,
+        typer.Option(
+            "--warm-start",
+            help="With --search evolving: begin with what the last such battle learnt about this filter, or about any "
+            "version of the registry.",
+        ),
+    ] = False,
     fail_over: Annotated[
         str,
         typer.Option("--fail-over", metavar="evasion=SHARE", help="Exit code 1 if more than this gets past, for CI."),
@@ -110,10 +124,12 @@ def battle(
         _require_resumable(fought, shown)
         arguments = dict(fought.arguments)
     else:
-        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search}
+        arguments = _new(corpus, attack, victim, shown, settings) | {"search": search, "split": split}
         _require_enough(search, attack.budget)
         if intensity is not None:
             _set_intensity(arguments, search, intensity)
+        if warm_start:
+            _set_warm_start(arguments, search)
     shown = arguments["victim"]
     access = login.as_environment() | verified(shown, victim.tls).as_environment()
     if functions.is_function(shown):
@@ -166,12 +182,7 @@ def _new(
     from content_arena.components.attack_generation.victims import opening
 
     arguments = local_runs.arguments(settings, BATTLE, corpus, attack, has_gpu=False)
-    of_attack = arguments.get("settings", {}).get("attack", {})
-    reading = Reading(
-        victim.map or of_attack.get("victim_map", ""),
-        victim.request or of_attack.get("victim_request", ""),
-        victim.inverted or of_attack.get("victim_inverted", False),
-    )
+    reading = victim.reading(make(AttackSettings, arguments.get("settings")).reading)
     require(shown, reading)
     if reading:
         said = {"victim_map": reading.mapping, "victim_request": reading.request, "victim_inverted": reading.inverted}
@@ -199,6 +210,13 @@ def _set_intensity(arguments: dict[str, Any], search: str, intensity: float) -> 
     # Refuses what the stage would refuse, after it has read the corpus.
     AttackSettings(intensity=intensity)
     arguments.setdefault("settings", {}).setdefault("attack", {})["intensity"] = intensity
+
+
+def _set_warm_start(arguments: dict[str, Any], search: str) -> None:
+    """Puts it into the settings; only an attacker that learns has something to begin with."""
+    if search != EVOLVING:
+        raise InputError(f"--warm-start is for --search {EVOLVING}: no other search learns from text to text")
+    arguments.setdefault("settings", {}).setdefault("attack", {})["warm_start"] = True
 
 
 def _require_resumable(fought: Battle, shown: str) -> None:
@@ -262,13 +280,13 @@ def _tables(finished: LocalRun) -> list[tuple[bool, pd.DataFrame]]:
 
 
 def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from content_arena.components.attack_generation import outcomes
     from content_arena.components.evaluation import battle_figures
 
     canonicalises = bool(finished.metric("gather_attacks", "victim_canonicalises"))
     rows, tables_of_attacks = [], []
     for held_out, attacks in _tables(finished):
-        # A champion may have memorised its training texts, so only the others count.
-        attacks = attacks[attacks["split"] == "validation"]
+        attacks = outcomes.counting(attacks, arguments.get("split", VALIDATION))
         tables_of_attacks.append(attacks)
         for strategy, figures in battle_figures.of_battle(attacks).items():
             rates = {name: getattr(figures, name).as_dict() for name in (_EVASION, "benign_flagged", "undone")}
@@ -278,8 +296,10 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
     families = battle_figures.of_families(tables_of_attacks, canonicalises=canonicalises)
     return {
         "victim": arguments["victim"],
+        "began_with": _began_with(tables_of_attacks),
         "attack_set_sha256": finished.parameter("gather_attacks", "attack_set_sha256"),
         "search": arguments.get("search", LADDER),
+        "split": arguments.get("split", VALIDATION),
         "budget": arguments["budget"],
         "seed": arguments["seed"],
         "canonicalises": canonicalises,
@@ -289,11 +309,25 @@ def _answer(finished: LocalRun, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "edit_share": everything.edit_share,
         "refused": int(finished.metric("gather_attacks", "n_refused")),
         "not_written": int(finished.metric("gather_attacks", "n_not_written")),
+        "meaning": {
+            name: int(finished.metric("gather_attacks", f"n_{metric}"))
+            for name, metric in (
+                ("same", "same_meaning"),
+                ("other", "other_meaning"),
+                ("not_measured", "meaning_not_measured"),
+            )
+        },
         "texts_per_second": finished.metric("gather_attacks", "texts_per_second"),
         "strategies": rows,
         "families": [{"family": name, **asdict(each)} for name, each in families.items()],
         "corpus": local_runs.corpus_answer(finished),
     }
+
+
+def _began_with(attacks: Sequence[pd.DataFrame]) -> str | None:
+    """SHA-256 (hex) of what an attacker that learns knew before the battle; None if it began anew."""
+    found = {json.loads(params).get("memory") for table in attacks for params in table["params"]}
+    return next(filter(None, found), None)
 
 
 def _show(name: str, answer: Mapping[str, Any], *, as_json: bool) -> None:

@@ -69,7 +69,7 @@ class FileOptions:
             if self.report is not None:
                 about = battle_report.About(**{name: answer[name] for name in battle_report.About.__annotations__})
                 held_out = {row["strategy"] for row in answer["strategies"] if row["held_out"]}
-                page = battle_report.render(about, joined[joined["split"] == "validation"], held_out)
+                page = battle_report.render(about, joined, held_out)
                 with replacing(self.report) as unfinished:
                     unfinished.write_text(page, encoding="utf-8")
         except OSError as error:

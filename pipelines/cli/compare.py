@@ -26,6 +26,7 @@ from content_arena.pipelines.cli.options import (
     AttemptOptions,
     CorpusOptions,
     FamiliesOption,
+    SettingsOption,
     StrategiesOption,
     one_of,
 )
@@ -124,6 +125,7 @@ def compare(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a comparison of the same filters that was cut short.")
     ] = False,
+    settings: SettingsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare several filters: evasion, false positives on attacked benign texts, and cost; changes nothing.
@@ -139,7 +141,12 @@ def compare(
 
     home = ArenaHome.from_environment()
     named = _named(filters, urls)
-    given = AttackSettings(strategies=tuple(attack.strategies or ()), families=tuple(attack.families or ()))
+    given, chat = local_runs.in_this_process(settings, attack)
+    if given.reading:
+        raise InputError(
+            "the settings file says how one filter is read (victim_map, victim_request or victim_inverted in "
+            "[attack]), and here are several: take that out, and say for which it is, as --map A=openai"
+        )
     strategies = _strategies(corpus.lang, given)
     prepared = _corpus(corpus, home)
     samples = contenders.texts(prepared, "all" if attack.split == "all" else "test", attack.texts, attack.seed)
@@ -147,7 +154,7 @@ def compare(
         home, [f"{logins.split(each.victim)[0]} {each.reading}" for each in named], resume=resume
     )
     opened = contenders.opened(named, home.tracking_uri, unfinished.files)
-    setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed)
+    setting = side_by_side.Setting(samples, strategies, corpus.lang, attack.budget, attack.seed, given.intensity, chat)
     with keeping_in(home, corpus.lang, given), _kept(unfinished):
         found = side_by_side.compare(opened, setting, console.status)
     path = page or home.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S')}.html"

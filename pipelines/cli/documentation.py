@@ -42,8 +42,9 @@ nothing else. If a command cannot do what was asked, or an option is wrong, the 
 """
 _SETTINGS = """## Settings file
 
-`arena run`, `battle`, `compile`, `submit` and `rollout start` take `--settings FILE`, a TOML file with one section for
-each stage; `rollout start` reads `[rollout]` alone. An option on the command line wins over the file, and the file over
+`arena run`, `battle`, `compare`, `attack`, `compile`, `submit` and `rollout start` take `--settings FILE`, a TOML file
+with one section for each stage. `rollout start` reads `[rollout]` alone, `compare` and `attack` read `[attack]` and
+`[llm]`. An option on the command line wins over the file, and the file over
 the default. Unknown sections and names are refused, and so are values of the wrong type or out of range.
 
 A setting that is a parameter of the pipelines (bold in the tables) becomes the argument of that name. All others reach

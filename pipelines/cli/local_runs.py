@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared.chat import ChatSettings, open_chat
+from content_arena.components.shared.settings import make
 from content_arena.pipelines.cli import standard_input
 from content_arena.pipelines.cli.console import err
 from content_arena.pipelines.cli.options import (
@@ -58,11 +59,45 @@ def arguments(
         strategies.check_installed(attack.held_out)
         given["held_out_strategies"] = attack.held_out
     if attack.strategies or attack.families:
-        # In place of those of the settings file.
-        chosen = {"strategies": attack.strategies or [], "families": attack.families or []}
-        given.setdefault("settings", {}).setdefault("attack", {}).update(chosen)
+        _choose(given.setdefault("settings", {}), attack)
     _require_writer(given)
     return given
+
+
+class ChoosesStrategies(Protocol):
+    """Options that may name strategies and families."""
+
+    @property
+    def strategies(self) -> list[str] | None:
+        """Names of strategies."""
+        ...
+
+    @property
+    def families(self) -> list[str] | None:
+        """Families of which every strategy is meant."""
+        ...
+
+
+def in_this_process(settings: RunSettings | None, attack: ChoosesStrategies) -> tuple[AttackSettings, ChatSettings]:
+    """What a command that attacks in this process takes from a settings file: as a stage reads it.
+
+    Args:
+        settings: Of the file.
+        attack: Options, which win over it.
+
+    Raises:
+        InputError: A family that there is not.
+    """
+    sections = (settings or RunSettings()).for_pipeline(()).get("settings", {})
+    if attack.strategies or attack.families:
+        _choose(sections, attack)
+    return make(AttackSettings, sections), make(ChatSettings, sections)
+
+
+def _choose(sections: dict[str, Any], attack: ChoosesStrategies) -> None:
+    """Puts the strategies that options name in place of those of the settings file."""
+    chosen = {"strategies": attack.strategies or [], "families": attack.families or []}
+    sections.setdefault("attack", {}).update(chosen)
 
 
 def _require_writer(given: Mapping[str, Any]) -> None:

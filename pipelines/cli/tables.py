@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from content_arena.components.attack_generation.settings import ALL
 from content_arena.components.registry.floors import ADVICE
 from content_arena.components.shared.figures import NOT_MEASURED, in_percent
 from content_arena.components.shared.pages.display import printable
+from content_arena.components.shared.text.meaning import described
 
 if TYPE_CHECKING:
     from content_arena.components.registry.verdict import RecordedVerdict
@@ -69,14 +71,10 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
     Args:
         answer: What ``arena battle --json`` answers.
     """
-    # What another filter was trained on nobody here knows.
-    texts = (
-        "On validation texts, which the filter did not train on" if _canonicalises(answer) else "On validation texts"
-    )
     caption = (
-        f"{texts}; n: toxic texts it caught before, benign texts "
+        f"On {_texts(answer)}; n: toxic texts it caught before, benign texts "
         f"changed. Budget {answer['budget']} queries a text, seed {answer['seed']}. *: held out of training. changed: "
-        f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}"
+        f"share of a text, where an attack got past. undone: {_undone(answer)}{_pace(answer)}{_meaning(answer)}"
     )
     # Without frames, so that numbers stay whole in 80 columns.
     frame: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
@@ -96,6 +94,14 @@ def battle_table(answer: Mapping[str, Any]) -> Table:
     table.add_section()
     table.add_row("all that reach it" if _canonicalises(answer) else "all", *_attacked(answer), "")
     return table
+
+
+def _texts(answer: Mapping[str, Any]) -> str:
+    """What was attacked."""
+    if answer.get("split") == ALL:
+        return "texts of all splits, training texts among them"
+    # What another filter was trained on nobody here knows.
+    return "validation texts, which the filter did not train on" if _canonicalises(answer) else "validation texts"
 
 
 def _canonicalises(answer: Mapping[str, Any]) -> bool:
@@ -130,6 +136,12 @@ def _pace(answer: Mapping[str, Any]) -> str:
     return "" if pace is None else f". {pace:,.0f} texts a second, making them included"
 
 
+def _meaning(answer: Mapping[str, Any]) -> str:
+    """What became of texts in other words, as the end of a sentence; "" where there were none, as in old battles."""
+    said = described(answer.get("meaning", {}))
+    return said and f". In other words: {said}"
+
+
 def search_table(answer: Mapping[str, Any]) -> Table:
     """What a search got past a filter, one row for each number of queries.
 
@@ -137,12 +149,13 @@ def search_table(answer: Mapping[str, Any]) -> Table:
         answer: What ``arena battle --json`` answers.
     """
     rate = answer["evasion"]
+    texts = "texts of all splits" if answer.get("split") == ALL else "validation texts"
     caption = (
         f"evasion {_percent(rate['rate'])} (95 % {_percent(rate['low'])} - {_percent(rate['high'])}) of {rate['n']} "
-        f"toxic validation texts that the filter caught, with at most {answer['budget']} queries a text; seed "
+        f"toxic {texts} that the filter caught, with at most {answer['budget']} queries a text; seed "
         f"{answer['seed']}. Mean queries {_number(answer['queries'])}, mean share of a text changed "
         f"{_percent(answer['edit_share'])}; {answer['refused']:,} attacks broke a constraint and were not sent"
-        f"{_pace(answer)}"
+        f"{_pace(answer)}{_meaning(answer)}"
     )
     table = Table(title=f"Past {answer['victim']} by search: {answer['search']}", caption=caption)
     for column in ("queries a text", "evasion", ""):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from content_arena.components.attack_generation.settings import MAPPINGS, AttackSettings, Reading
+from content_arena.components.attack_generation.settings import KSERVE, MAPPINGS, AttackSettings, Reading
 from content_arena.components.shared.errors import InputError
 from content_arena.pipelines.cli import console
 from content_arena.pipelines.cli.options import described
@@ -82,6 +82,14 @@ class VictimOptions:
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate of a filter behind https://.")
     ] = False
+
+    def reading(self, of_file: Reading = KSERVE) -> Reading:
+        """How the filter is asked and read.
+
+        Args:
+            of_file: What a settings file says, over which the options win.
+        """
+        return Reading(self.map or of_file.mapping, self.request or of_file.request, self.inverted or of_file.inverted)
 
     @property
     def tls(self) -> Tls:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, List  # noqa: UP035 - KFP's type parser
 
-from content_arena.components.attack_generation.settings import LADDER, AttackSettings
+from content_arena.components.attack_generation.settings import LADDER, VALIDATION, AttackSettings
 from content_arena.components.promotion.settings import PromotionSettings
 from content_arena.components.qlora_training.settings import TrainingSettings
 from content_arena.components.retraining_policy.policy import Policy
@@ -87,6 +87,13 @@ _ALL = (
         LADDER,
         "How the budget is spent: ladder tries every strategy on a text, each with the budget; random, greedy, beam "
         "and evolving search one way past a text with all strategies together, and evolving learns from text to text.",
+    ),
+    Parameter(
+        "split",
+        str,
+        VALIDATION,
+        "Texts that a battle attacks: validation, or all. The latter has the filter's training texts among them, if it "
+        "was trained on this data, and then shows less evasion than other texts would.",
     ),
     Parameter("texts_per_label", int, AttackSettings.texts_per_label, "Texts of each label to attack.", "attack"),
     Parameter(
@@ -207,5 +214,5 @@ def _without(*names: str) -> tuple[Parameter, ...]:
 
 #: By pipeline. A recurring run reads its data every time, so ``retrain`` has no ``data_version``.
 BATTLE = _without(*_TRAINING, *_POLICY, *_GUARD)
-ARENA = _without("victim", "search", *_POLICY)
-RETRAIN = _without("victim", "search", "data_version")
+ARENA = _without("victim", "search", "split", *_POLICY)
+RETRAIN = _without("victim", "search", "split", "data_version")

@@ -28,12 +28,12 @@ class Experience(Generic[Arm]):
 
     Attributes:
         arm: It.
-        n: How often it was tried.
+        n: How often it was tried; what is remembered of earlier battles counts for less.
         mean: Mean of its rewards, in [0, 1].
     """
 
     arm: Arm
-    n: int
+    n: float
     mean: float
 
 
@@ -47,7 +47,7 @@ class Bandit(Generic[Arm]):
         self._group_of: list[int] = []
         self._groups: dict[Hashable, int] = {}
         self._gained: list[float] = []
-        self._tried: list[int] = []
+        self._tried: list[float] = []
 
     def add(self, arm: Arm, group: Hashable) -> None:
         """Adds an arm, which nothing is known of but what its group has shown; a known one stays as it is."""
@@ -56,13 +56,27 @@ class Bandit(Generic[Arm]):
         self._number[arm] = len(self._number)
         self._group_of.append(self._groups.setdefault(group, len(self._groups)))
         self._gained.append(0.0)
-        self._tried.append(0)
+        self._tried.append(0.0)
 
     def learn(self, arm: Arm, reward: float) -> None:
         """Takes the reward of a trial, in [0, 1]."""
         number = self._number[arm]
         self._gained[number] += reward
         self._tried[number] += 1
+
+    def recall(self, arm: Arm, n: float, gained: float, most: float) -> None:
+        """Takes trials from elsewhere, which count for ``most`` at most; those of an arm that was not added are none.
+
+        Args:
+            arm: It.
+            n: How often it was tried there, above 0.
+            gained: Sum of its rewards.
+            most: So many trials at most.
+        """
+        if arm in self._number:
+            number, weight = self._number[arm], min(1.0, most / n)
+            self._gained[number] += weight * gained
+            self._tried[number] += weight * n
 
     def ranked(self, arms: Sequence[Arm]) -> list[Arm]:
         """The arms in the order of one draw from the distribution of each, the most promising first.
@@ -81,12 +95,15 @@ class Bandit(Generic[Arm]):
         drawn = self._rng.beta(hits[numbers], misses[numbers])
         return [arms[place] for place in np.argsort(-drawn, kind="stable")]
 
-    def best(self, n: int) -> list[Experience[Arm]]:
-        """The n arms that did best among those that were tried, the best first."""
-        tried = [
+    def known(self) -> list[Experience[Arm]]:
+        """Every arm that was tried."""
+        return [
             Experience(arm, self._tried[number], self._gained[number] / self._tried[number])
             for arm, number in self._number.items()
             if self._tried[number]
         ]
+
+    def best(self, n: int) -> list[Experience[Arm]]:
+        """The n arms that did best among those that were tried, the best first."""
         # One trial shows little, so few of them count for less.
-        return sorted(tried, key=lambda found: -found.mean * found.n / (found.n + _POOLED))[:n]
+        return sorted(self.known(), key=lambda found: -found.mean * found.n / (found.n + _POOLED))[:n]

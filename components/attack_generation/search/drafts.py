@@ -6,7 +6,7 @@ A strategy is the *transformation* of a search. It is applied to one place, to s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -45,12 +45,15 @@ class Draft:
             putting something around it.
         edits: What was done, in order.
         written: What an LLM wrote in the original's place, before the other edits; None if none did.
+        reworded: The original after those edits alone that reword it (:attr:`Strategy.rewords`), which its meaning is
+            judged by; None if that is this draft.
     """
 
     text: str
     places: tuple[Place, ...]
     edits: tuple[Edit, ...] = ()
     written: str | None = None
+    reworded: Draft | None = None
 
     @classmethod
     def of(cls, text: str) -> Draft:
@@ -61,6 +64,11 @@ class Draft:
     def edited(self) -> frozenset[int]:
         """Numbers of the words that were edited one by one."""
         return frozenset(word for edit in self.edits for word in edit.words)
+
+    @property
+    def in_words(self) -> Draft:
+        """The original after the edits that reword it, and no other ones."""
+        return self.reworded or self
 
     def without(self, words: Sequence[int]) -> str:
         """The text with words deleted, to see what the filter thinks of the rest."""
@@ -91,7 +99,9 @@ class Draft:
             changed.append(word)
         if not changed:
             return None
-        return Draft(text, tuple(places), (*self.edits, Edit(strategy.name, tuple(changed), seed)), self.written)
+        reworded = self._reworded(strategy, lambda draft: draft.with_words(strategy, words, seed))
+        edits = (*self.edits, Edit(strategy.name, tuple(changed), seed))
+        return Draft(text, tuple(places), edits, self.written, reworded)
 
     def with_all(self, strategy: Strategy, intensity: float, seed: int) -> Draft | None:
         """Applies a strategy to the whole text; None if it changes nothing. An LLM gets originals only."""
@@ -104,7 +114,15 @@ class Draft:
         shift = made.find(self.text)
         places = () if shift < 0 else tuple((start + shift, end + shift) for start, end in self.places)
         written = made if strategy.rewrites else self.written
-        return Draft(made, places, (*self.edits, Edit(strategy.name, (), seed, intensity)), written)
+        reworded = self._reworded(strategy, lambda draft: draft.with_all(strategy, intensity, seed))
+        return Draft(made, places, (*self.edits, Edit(strategy.name, (), seed, intensity)), written, reworded)
+
+    def _reworded(self, strategy: Strategy, apply: Callable[[Draft], Draft | None]) -> Draft | None:
+        """What the next draft has as ``reworded``; the same edit is made on the text in plain words."""
+        if not strategy.rewords:
+            return self.in_words
+        # Where nothing but rewording was done, the next draft is that text itself.
+        return None if self.reworded is None else apply(self.reworded) or self.reworded
 
 
 def _is_inside(text: str, made: str, place: Place) -> bool:

@@ -13,12 +13,21 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
-from typing import Literal
 
 from content_arena.components.attack_generation.search import importance
 from content_arena.components.attack_generation.search.bandit import Bandit
 from content_arena.components.attack_generation.search.door import Query, Walk
 from content_arena.components.attack_generation.search.drafts import Draft
+from content_arena.components.attack_generation.search.memory import (
+    NOTHING,
+    Arm,
+    Memory,
+    Move,
+    Recipe,
+    Trials,
+    Where,
+    applicable,
+)
 from content_arena.components.attack_generation.search.methods import WIDTH, Task, n_probes
 from content_arena.components.attack_generation.strategies import Strategy
 
@@ -31,45 +40,19 @@ _LONGEST, _MOST_COMPOSED = 3, 32
 #: A fall of the score that is none: the last digits of a score depend on the texts that are scored beside it, and so
 #: would everything that is learnt from them. Rewards are rounded for the same reason.
 _NOISE, _DECIMALS = 1e-4, 2
+#: By how many trials of earlier battles an arm is known at most: this filter may be another one.
+_REMEMBERED = 10
 #: What a fall of the score is worth that does not get a text past, where it falls to 0.
 _WORTH_OF_A_FALL = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A strategy and its parameters.
-
-    Attributes:
-        strategy: Its name.
-        intensity: Share of the places to edit, in (0, 1].
-        where: ``anywhere``, or in the ``important`` words first.
-    """
-
-    strategy: str
-    intensity: float
-    where: Literal["anywhere", "important"]
-
-    def __str__(self) -> str:
-        return f"{self.strategy} {self.intensity:.0%} {self.where}"
-
-
-#: Moves, one on top of the other.
-Recipe = tuple[Move, ...]
 #: How much and where. Every word one by one would be the same as the whole text.
-_PARAMETERS: tuple[tuple[float, Literal["anywhere", "important"]], ...] = (
+_PARAMETERS: tuple[tuple[float, Where], ...] = (
     (1.0, "anywhere"),
     (0.5, "anywhere"),
     (0.5, "important"),
     (0.2, "important"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """A recipe, on the original or on a draft: what helps there may not help here."""
-
-    recipe: Recipe
-    on_top: bool
 
 
 @dataclass
@@ -92,7 +75,7 @@ class _Course:
     best_score: float
     best_recipe: Recipe = ()
     asked: set[str] = field(default_factory=set)
-    tried: set[tuple[str, _Arm, int]] = field(default_factory=set)
+    tried: set[tuple[str, Arm, int]] = field(default_factory=set)
 
 
 class Evolving:
@@ -101,20 +84,26 @@ class Evolving:
     Rewards: 1 for a text that got past; otherwise half the share by which the score of the best draft so far fell.
     """
 
-    def __init__(self, strategies: Sequence[Strategy], seed: int) -> None:
-        """Knows nothing yet.
+    def __init__(self, strategies: Sequence[Strategy], seed: int, memory: Memory = NOTHING) -> None:
+        """Knows what it is told.
 
         Args:
             strategies: What to attack with.
             seed: Of the draws.
+            memory: What attackers learnt in earlier battles. What is about other strategies is left out.
         """
         self._strategies = {strategy.name: strategy for strategy in strategies}
-        self._bandit = Bandit[_Arm](seed)
+        self._bandit = Bandit[Arm](seed)
         self._composed: list[Recipe] = []
         for name in self._strategies:
             for intensity, where in _PARAMETERS:
                 for on_top in (False, True):
-                    self._bandit.add(_Arm((Move(name, intensity, where),), on_top), (name, on_top))
+                    self._bandit.add(Arm((Move(name, intensity, where),), on_top), (name, on_top))
+        for each in applicable(memory, list(self._strategies)):
+            # Room is left for what this battle finds.
+            if len(self._composed) < _MOST_COMPOSED // 2:
+                self._keep(each.arm.recipe)
+            self._bandit.recall(each.arm, each.n, each.gained, _REMEMBERED)
 
     def walk(self, task: Task) -> Walk:
         """The search of one text; a :data:`~content_arena.components.attack_generation.search.methods.Method`."""
@@ -129,10 +118,14 @@ class Evolving:
                 if score is not None and score < course.best_score - _NOISE:
                     course.best, course.best_score, course.best_recipe = draft, score, recipe
 
+    def memory(self) -> Memory:
+        """What it knows now, with what it was told."""
+        return Memory(tuple(Trials(each.arm, each.n, each.n * each.mean) for each in self._bandit.known()))
+
     def learnt(self, n: int = 5) -> list[str]:
         """What worked best, for people."""
         found = self._bandit.best(n)
-        return [f"{_named(each.arm)} ({each.mean:.2f} in {each.n})" for each in found]
+        return [f"{_named(each.arm)} ({each.mean:.2f} in {each.n:.0f})" for each in found]
 
     def _queries(self, course: _Course) -> Iterator[tuple[Query, Draft, Recipe]]:
         """What to ask next, each with the draft and how it was made, the most promising first."""
@@ -150,16 +143,16 @@ class Evolving:
                 recipe = (*course.best_recipe, *arm.recipe) if arm.on_top else arm.recipe
                 yield self._query(course, arm, draft, recipe), draft, recipe
 
-    def _arms(self, course: _Course) -> list[_Arm]:
+    def _arms(self, course: _Course) -> list[Arm]:
         """What applies to the text: single moves on the original and on the best draft, composed ones on the former."""
         names = [strategy.name for strategy in course.task.strategies]
         single = [(Move(name, *parameters),) for name in names for parameters in _PARAMETERS]
-        arms = [_Arm(recipe, False) for recipe in (*single, *self._composed)]
+        arms = [Arm(recipe, False) for recipe in (*single, *self._composed)]
         if course.best_recipe:
-            arms += [_Arm(recipe, True) for recipe in single]
+            arms += [Arm(recipe, True) for recipe in single]
         return arms
 
-    def _query(self, course: _Course, arm: _Arm, draft: Draft, recipe: Recipe) -> Query:
+    def _query(self, course: _Course, arm: Arm, draft: Draft, recipe: Recipe) -> Query:
         before = course.best_score
 
         def learn(score: float, got_past: bool) -> None:
@@ -174,7 +167,7 @@ class Evolving:
         is_new = recipe not in self._composed
         if 1 < len(recipe) <= _LONGEST and is_new and len(self._composed) < _MOST_COMPOSED:
             self._composed.append(recipe)
-            self._bandit.add(_Arm(recipe, False), "composed")
+            self._bandit.add(Arm(recipe, False), "composed")
 
     def _made(self, course: _Course, base: Draft, recipe: Recipe, seed: int) -> Draft | None:
         """What a recipe makes of a draft; None if one of its moves changes nothing, or is for another language."""
@@ -199,5 +192,5 @@ def _applied(draft: Draft, move: Move, strategy: Strategy, words: Sequence[int],
     return draft.with_words(strategy, left[: math.ceil(move.intensity * len(words))], seed)
 
 
-def _named(arm: _Arm) -> str:
+def _named(arm: Arm) -> str:
     return " + ".join(map(str, arm.recipe)) + (" on top" if arm.on_top else "")

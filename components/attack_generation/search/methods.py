@@ -64,7 +64,7 @@ class Task:
         for draft in drafts:
             if draft is None:
                 continue
-            if all_allow(self.constraints, self.original.text, draft.text, draft.written):
+            if all_allow(self.constraints, self.original.text, draft):
                 queries.append(Query(draft.text, draft))
             else:
                 self.n_refused += 1
@@ -153,9 +153,7 @@ def n_probes(task: Task, scouts: Sequence[Strategy]) -> int:
         scouts: Strategies to try that with, without a query.
     """
     drafts = [draft for scout in scouts if (draft := task.original.with_all(scout, 1.0, task.seed)) is not None]
-    refused = [
-        draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft.text, draft.written)
-    ]
+    refused = [draft for draft in drafts if not all_allow(task.constraints, task.original.text, draft)]
     return task.budget // _PROBING if 2 * len(refused) > len(drafts) else 0
 
 

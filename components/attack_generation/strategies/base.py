@@ -12,6 +12,8 @@ from content_arena.components.attack_generation.selection import FAMILIES
 if TYPE_CHECKING:
     from content_arena.components.attack_generation.writing import Writer
 
+#: Families whose strategies say the same in other words, if they do not declare otherwise.
+REWORDING = frozenset({"word", "sentence", "llm"})
 #: Half-open range of characters an attack is confined to.
 Span = tuple[int, int]
 
@@ -31,6 +33,9 @@ class Strategy(ABC):
             came later is not: a run would take longer with every one, and its figures could not be compared any more.
         rewrites: Whether an LLM writes the text anew: see :mod:`rewriting`, where what is said here about equal
             arguments is said otherwise. Such a text is not compared with the original letter by letter.
+        rewords: Whether it says the same in other words, so that the embeddings of both texts are compared; a sentence
+            encoder cannot read a word that is only spelt otherwise. True for the families of :data:`REWORDING`, unless
+            a strategy declares False.
     """
 
     name: ClassVar[str]
@@ -38,6 +43,7 @@ class Strategy(ABC):
     langs: ClassVar[frozenset[str] | None]
     by_default: ClassVar[bool] = True
     rewrites: ClassVar[bool] = False
+    rewords: ClassVar[bool]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -46,6 +52,8 @@ class Strategy(ABC):
             raise TypeError(f"strategy {cls.__name__} does not declare {', '.join(missing)}")
         if cls.family not in FAMILIES:
             raise TypeError(f"strategy {cls.__name__}: family {cls.family!r} is none of {', '.join(FAMILIES)}")
+        if not hasattr(cls, "rewords"):
+            cls.rewords = cls.family in REWORDING
 
     @abstractmethod
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:

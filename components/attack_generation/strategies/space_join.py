@@ -19,6 +19,7 @@ class SpaceJoin(Strategy):
     name = "space_join"
     family = "word"
     langs = None
+    rewords = False
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is a space between two words."""

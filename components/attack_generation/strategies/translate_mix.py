@@ -16,4 +16,6 @@ class TranslateMix(Rewriting, Strategy):
     name = "translate_mix"
     family = "llm"
     langs = None
+    #: An encoder of one language cannot read the other.
+    rewords = False
     prompt_name = "translate_mix.1"

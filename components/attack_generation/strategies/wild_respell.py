@@ -21,6 +21,7 @@ class WildRespell(Strategy):
     name = "wild_respell"
     family = "word"
     langs = frozenset({"en"})
+    rewords = False
 
     def perturb(self, text: str, rng: Random, intensity: float, span: Span | None = None) -> str:
         """See :meth:`Strategy.perturb`; a place is an ASCII word of four letters or more with a vowel inside."""

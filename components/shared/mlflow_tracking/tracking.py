@@ -43,6 +43,8 @@ _LABELLED = "labelled_attacks"
 _LABELLED_TAG = "content_arena.labelled_lang"
 #: Folder of a run's artifacts with the attacks that it adds to the regression suite, a file a stage.
 REGRESSIONS = "regressions"
+#: What an attacker that learns takes to the next battle.
+_MEMORY, _MEMORY_TAG = "attacker_memory.json", "content_arena.attacker_memory"
 _REGRESSIONS_TAG = "content_arena.regressions_lang"
 
 
@@ -263,6 +265,33 @@ class Tracking:
             if run.info.run_id != self.run_id:
                 for table in self._regressions_of(run.info.run_id):
                     yield run.info.run_id, table
+
+    @naming("keeping what the attacker learnt")
+    def log_attacker_memory(self, lineage: str, memory: str) -> None:
+        """Keeps what an attacker learnt (JSON) for later battles.
+
+        Args:
+            lineage: Names the filters that it is about.
+            memory: What it learnt.
+        """
+        self.client.log_text(self.run_id, memory, _MEMORY)
+        self.client.set_tag(self.run_id, _MEMORY_TAG, lineage)
+
+    @naming("reading what attackers learnt")
+    def earlier_attacker_memory(self, lineage: str) -> str | None:
+        """What the attacker of the newest other run learnt about these filters; None if there is none."""
+        import mlflow
+
+        query = f"tags.`{_MEMORY_TAG}` = '{lineage}'"
+        runs = self.client.search_runs([self.experiment_id], query, order_by=["start_time DESC"], max_results=2)
+        for run in runs:
+            if run.info.run_id != self.run_id:
+                with tempfile.TemporaryDirectory() as folder:
+                    path = mlflow.artifacts.download_artifacts(
+                        run_id=run.info.run_id, artifact_path=_MEMORY, dst_path=folder, tracking_uri=self.uri
+                    )
+                    return Path(path).read_text(encoding="utf-8")
+        return None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def attacks(*texts):
             "params": "{}", "seed": 1, "intensity": 1.0, "budget": 3, "original_text": "you idiot",
             "perturbed_text": text, "label_gold": "toxic", "victim_version": "v", "threshold": 0.5,
             "score_before": 0.9, "score_after": 0.1, "status": "success", "n_queries": 1, "edit_distance": 1,
-            "pct_changed": 0.1, "similarity": 0.9, "split": "validation",
+            "pct_changed": 0.1, "similarity": 0.9, "split": "validation", "meaning": float("nan"),
         }
         for i, text in enumerate(texts)
     ]  # fmt: skip
@@ -46,6 +46,8 @@ def test_every_format_has_the_whole_table(tmp_path, name):
     texts = [row["perturbed_text"] for row in rows]
     assert [original(text) if path.suffix.lower() == ".csv" else text for text in texts] == HOSTILE
     assert [float(row["score_after"]) for row in rows] == [0.1] * len(HOSTILE)
+    # What was not measured is empty, and null in JSON, which has no NaN.
+    assert path.suffix == ".parquet" or {row["meaning"] for row in rows} <= {None, ""}
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

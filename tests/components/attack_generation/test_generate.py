@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from content_arena.components.attack_generation import generate, strategies
+from content_arena.components.attack_generation import generate, outcomes, strategies
 from content_arena.components.attack_generation.selection import Selection
 from content_arena.components.attack_generation.settings import AttackSettings
 from content_arena.components.shared import records
@@ -30,15 +30,15 @@ def corpus_path(tmp_path):
 
 @pytest.fixture
 def fight(tmp_path, corpus_path, tiny_bundle):
-    def fight(n_shards, run="run", victims=None, search="ladder", **options):
+    def fight(n_shards, run="run", victims=None, search="ladder", warm_start=False, **options):
         folder, uri = tmp_path / f"{run}-{n_shards}", f"sqlite:///{tmp_path / 'mlflow.db'}"
         parts = [folder / str(shard) for shard in range(n_shards)]
         for shard, part in enumerate(parts):
             generate.generate_attacks(
                 corpus_path, part / "attacks", part / "held_out", part / "summary",
                 victim=str(victims[shard] if victims else tiny_bundle.path), lang="en", pipeline_run=run,
-                settings=AttackSettings(budget=2, texts_per_label=8), seed=3, shard=shard, n_shards=n_shards,
-                tracking_uri=uri, search=search, **options,
+                settings=AttackSettings(budget=2, texts_per_label=8, warm_start=warm_start), seed=3,
+                shard=shard, n_shards=n_shards, tracking_uri=uri, search=search, **options,
             )  # fmt: skip
         sha256, metrics = generate.gather_attacks(
             [part / "attacks" for part in parts], [part / "held_out" for part in parts],
@@ -80,6 +80,29 @@ def test_where_nothing_is_trained_every_query_is_for_a_figure(fight):
     )
 
 
+@pytest.mark.parametrize("search", ["ladder", "greedy"])
+def test_texts_of_all_splits_are_attacked_where_somebody_asks_for_them(fight, corpus_path, search):
+    corpus = records.read(records.Sample, corpus_path)
+    corpus.loc[corpus["base_id"] == "b2", "split"] = "guard"
+    records.write(records.Sample, corpus, corpus_path)
+    _, metrics, seen, unseen = fight(2, run="all", for_training=False, split="all", search=search)
+    every = pd.concat([seen, unseen])
+    # The rows say which texts a version may have memorised.
+    splits = dict(zip(corpus["base_id"], corpus["split"], strict=True))
+    assert [splits[base_id] for base_id in every["base_id"]] == every["split"].tolist()
+    assert set(every["split"]) == {"train", "validation"}
+    assert "b2" not in set(every["base_id"]), "the guard set is never attacked"
+    rate = outcomes.evasion(seen)
+    assert metrics["evasion_seen"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("split", "for_training"), [("test", False), ("all", True)])
+def test_texts_that_no_battle_is_on_are_refused(fight, capsys, split, for_training):
+    with pytest.raises(SystemExit):
+        fight(1, split=split, for_training=for_training)
+    assert f"error: split is {split}" in capsys.readouterr().out
+
+
 def test_a_search_is_apart_from_training_and_the_same_in_shards(fight):
     sha256, metrics, attacks, held_out = fight(1, search="greedy")
     assert held_out.empty
@@ -93,6 +116,31 @@ def test_a_search_is_apart_from_training_and_the_same_in_shards(fight):
     assert without_pace(again[1]) == without_pace(metrics)
     # Four validation texts are scored as they are.
     assert metrics["n_queries"] == 4 + attacks["n_queries"].sum()
+
+
+def test_a_battle_may_begin_with_what_the_last_one_learnt(fight, make_bundle, capsys):
+    sha256, _, attacks, _ = fight(2, search="evolving")
+    assert not any("memory" in json.loads(params) for params in attacks["params"])
+    anew, *_ = fight(2, run="anew", search="evolving")
+    assert anew == sha256, "unasked, a battle begins anew"
+    capsys.readouterr()
+    warm, _, attacks, _ = fight(2, run="warm", search="evolving", warm_start=True)
+    assert capsys.readouterr().out.count("beginning with what earlier battles learnt: ") == 2
+    (memory,) = {json.loads(params)["memory"] for params in attacks["params"]}
+    assert len(memory) == 64
+    assert warm != sha256
+    other = make_bundle("other", threshold=0.4).path
+    _, _, attacks, _ = fight(1, run="other", search="evolving", warm_start=True, victims=[other])
+    assert "this one begins anew" in capsys.readouterr().out, "nothing was learnt about this filter"
+    assert not any("memory" in json.loads(params) for params in attacks["params"])
+
+
+@pytest.mark.parametrize("search", ["ladder", "greedy"])
+def test_only_an_attacker_that_learns_takes_it(fight, capsys, search):
+    fight(1, search="evolving")
+    capsys.readouterr()
+    fight(1, run="again", search=search, warm_start=True)
+    assert "earlier battles" not in capsys.readouterr().out
 
 
 def test_a_search_that_there_is_not_is_refused(fight, capsys):
@@ -121,7 +169,8 @@ def test_a_missing_shard_is_refused(fight, tmp_path, capsys):
     summary = tmp_path / "run-2" / "1" / "summary"
     assert set(json.loads(summary.read_text())) == {
         "digests", "n_originals", "n_attempts", "seconds", "texts_are_dealt", "victim_version", "held_out", "n_refused",
-        "n_not_written", "canonicalises",
+        "n_not_written", "canonicalises", "n_same_meaning", "n_other_meaning", "n_meaning_not_measured", "split",
+        "began_with", "memory",
     }  # fmt: skip
     with pytest.raises(SystemExit):
         generate.gather_attacks([], [], [tmp_path / "none"], tmp_path / "a", tmp_path / "b", pipeline_run="run")

@@ -18,7 +18,7 @@ def attacks(n, **changes):
             "params": "{}", "seed": 1, "intensity": 1.0, "budget": 3, "original_text": f"you idiot number {i}",
             "perturbed_text": f"you 1diot number {i}", "label_gold": "toxic", "victim_version": "1", "threshold": 0.5,
             "score_before": 0.9, "score_after": 0.1, "status": "success", "n_queries": 1, "edit_distance": 1,
-            "pct_changed": 0.1, "similarity": 0.9, "split": "validation",
+            "pct_changed": 0.1, "similarity": 0.9, "split": "validation", "meaning": float("nan"),
         }
         for i in range(n)
     ]  # fmt: skip
@@ -111,6 +111,10 @@ def test_a_battle_against_a_version_adds_to_the_suite(tmp_path, victim, n_kept):
         "n_refused": 0,
         "n_not_written": 0,
         "canonicalises": True,
+        **dict.fromkeys(("n_same_meaning", "n_other_meaning", "n_meaning_not_measured"), 0),
+        "split": "validation",
+        "began_with": "",
+        "memory": '{"format": 1, "arms": []}',
     }
     paths["summary"].write_text(json.dumps(summary))
     generate.gather_attacks(

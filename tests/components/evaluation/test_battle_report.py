@@ -53,6 +53,13 @@ def test_every_strategy_counts_against_a_filter_that_may_not_canonicalise():
     assert page.count('class="whisker s0"') == 3 * 6, "three strategies and three families, three lines each"
 
 
+def test_texts_in_other_words_are_told_where_there_are_some():
+    assert "In other words" not in battle_report.render(about(), fought())
+    counts = {"same": 30, "other": 12, "not_measured": 0}
+    page = battle_report.render(dataclasses.replace(about(), meaning=counts), fought())
+    assert "12 of 42 texts say something else" in page
+
+
 def test_texts_of_attackers_are_shown_and_do_nothing():
     page = battle_report.render(about(), attacks(HOSTILE))
     assert "<script>" not in page

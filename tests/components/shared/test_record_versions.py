@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 from pandera.typing import Series
@@ -75,6 +76,22 @@ def test_every_upgrade_from_the_files_version_on_is_made_in_order(tmp_path):
     assert set(records.read(Later, VERSION_0)["verdict"]) == {"NONE YET"}
     records.write(WithReviewer, records.read(WithReviewer, VERSION_0).assign(reviewer="ann"), tmp_path / "between")
     assert set(records.read(Later, tmp_path / "between")["verdict"]) == {"ANN"}
+
+
+def test_attacks_from_before_a_meaning_was_measured_have_none(tmp_path):
+    """Their labels had votes already, or not: version 1 or 0."""
+    now = records.read(records.LabelledAttack, VERSION_0)
+    assert now["meaning"].isna().all()
+    for name, version, votes in (("LabelledAttack", 1, ['{"gold": 1.0}']), ("Attack", 0, [])):
+        schema = getattr(records, name)
+        lacks = {"meaning"} | (set() if votes else set(now) - set(records.Attack.to_schema().columns))
+        old = (now.assign(votes=votes[0]) if votes else now).drop(columns=list(lacks))
+        content = pyarrow.Table.from_pandas(old, preserve_index=False)
+        stated_before = {records.SCHEMA_KEY: f"{name}/{version}".encode()}
+        parquet.write_table(content.replace_schema_metadata(stated_before), tmp_path / name)
+        found = records.read(schema, tmp_path / name)
+        assert found["meaning"].isna().all()
+        assert not votes or set(found["votes"]) == set(votes)
 
 
 def test_a_corpus_with_one_string_of_categories_gets_lists(tmp_path):

@@ -114,3 +114,30 @@ def test_a_login_is_used_and_not_shown(arena):
         assert server.asked[0]["X-Key"] == SECRET
     assert SECRET not in result.stdout + result.stderr
     assert any(row["gets_past"] for row in json.loads(result.stdout)["attacks"])
+
+
+def test_a_settings_file_says_how_an_llm_is_asked_and_what_is_attacked_with(arena, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        "[llm]\ntemperature = 0.25\nmax_tokens = 77\n"
+        "[attack]\nbudget = 2\nmax_edit_share = 0.3\nstrategies = ['llm_paraphrase', 'leet_sub']\n"
+    )
+    options = ("--settings", str(file), "--search-budget", "5", "--json")
+    with llm_server.serving() as llm:
+        monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+        answer = json.loads(arena("you are a stupid idiot", *options).stdout)
+        assert {(body["temperature"], body["max_tokens"]) for body in llm.bodies} == {(0.25, 77)}
+        n_asked = len(llm.bodies)
+        chosen = json.loads(arena("you are a stupid idiot", *options, "--strategies", "char_typo").stdout)
+        assert len(llm.bodies) == n_asked
+    assert [row["attack"] for row in answer["attacks"]] == ["leet_sub", "llm_paraphrase", "greedy"]
+    assert all(row["queries"] <= 2 for row in answer["attacks"][:2])
+    assert [row["attack"] for row in chosen["attacks"]] == ["char_typo", "greedy"]
+
+
+@pytest.mark.parametrize("content", ["[llm]\ntemperature = 3", "[llm]\nheat = 1", "[attack]\nfamilies = ['magic']"])
+def test_a_settings_file_that_cannot_be_used_is_refused(arena, tmp_path, content):
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    assert arena("you idiot", "--settings", str(file)).exit_code == 2

@@ -33,7 +33,7 @@ def attacks(n_past):
             "perturbed_text": f"you 1diot {i}", "label_gold": "toxic", "victim_version": "v", "threshold": 0.5,
             "score_before": 0.9, "score_after": 0.1 if i < n_past else 0.9,
             "status": "success" if i < n_past else "failed", "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1,
-            "similarity": 0.9, "split": "validation",
+            "similarity": 0.9, "split": "validation", "meaning": float("nan"),
         }
         for i in range(10)
     ]  # fmt: skip
@@ -170,9 +170,52 @@ def test_an_llm_attacks_only_where_it_is_named_and_is_there(arena, monkeypatch):
     monkeypatch.setenv("CONTENT_ARENA_LLM_API_KEY", SECRET)
     result = arena("battle", "--victim", URL, "--families", "llm", "--json")
     assert json.loads(result.stdout)["not_written"] == 3
+    assert json.loads(result.stdout)["meaning"] == {"same": 3, "other": 3, "not_measured": 3}
+    shown = " ".join(arena("battles", json.loads(result.stdout)["battle"]).stdout.split())
+    assert "3 of 6 texts say something else" in shown
+    assert "of 3 texts the meaning was not measured" in shown
     assert SECRET not in f"{result.stdout}{result.stderr}{arena.arguments}"
     for path in filter(lambda path: path.is_file(), arena.home.rglob("*")):
         assert SECRET not in path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_texts_of_all_splits_count_where_they_are_asked_for(arena, tmp_path):
+    def mixed():
+        finished = Finished(tmp_path / "run", n_past=2)
+        table = attacks(2).assign(split=["train"] * 5 + ["validation"] * 5)
+        records.write(records.Attack, table, finished.folder / "attacks")
+        return finished
+
+    arena.outcome = mixed
+    counted = {}
+    for options in ((), ("--split", "all")):
+        page = tmp_path / "page.html"
+        result = arena("battle", "--victim", URL, "--json", "--report", page, *options)
+        answer = json.loads(result.stdout)
+        counted[answer["split"]] = answer["evasion"]["n"]
+        assert arena.arguments["split"] == answer["split"]
+        shown = " ".join(arena("battles", answer["battle"]).stdout.split())
+        assert ("training texts among them" in shown) is bool(options)
+        assert ("training texts among them" in page.read_text(encoding="utf-8")) is bool(options)
+    assert counted == {"validation": 5, "all": 10}
+    assert arena("battle", "--victim", URL, "--split", "train").exit_code == 2
+
+
+def test_what_the_last_battle_learnt_is_taken_where_it_is_asked_for(arena, tmp_path):
+    def warm():
+        finished = Finished(tmp_path / "run", n_past=2)
+        params = json.dumps({"order": 1, "memory": "f" * 64})
+        records.write(records.Attack, attacks(2).assign(params=params), finished.folder / "attacks")
+        return finished
+
+    options = ("battle", "--victim", URL, "--search", "evolving", "--budget", "10", "--json")
+    assert json.loads(arena(*options).stdout)["began_with"] is None
+    assert "warm_start" not in arena.arguments.get("settings", {}).get("attack", {})
+    arena.outcome = warm
+    assert json.loads(arena(*options, "--warm-start").stdout)["began_with"] == "f" * 64
+    assert arena.arguments["settings"]["attack"]["warm_start"] is True
+    refused = arena("battle", "--victim", URL, "--search", "greedy", "--budget", "10", "--warm-start")
+    assert (refused.exit_code, "--warm-start is for --search evolving" in refused.stderr) == (2, True)
 
 
 def test_the_intensity_goes_into_the_settings(arena):

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from content_arena.pipelines.cli.app import app
+from tests import llm_server
 from tests.components.attack_generation.certificates import Authority
 from tests.components.attack_generation.filters import serving
 from tests.tiny_bundle import BENIGN_WORDS, TOXIC_WORDS, make_tiny_bundle
@@ -137,3 +138,32 @@ def test_what_cannot_be_compared_ends_with_2(arena, arguments, told):
     result = arena(*arguments)
     assert result.exit_code == 2
     assert told in " ".join(result.stderr.split())
+
+
+def test_a_settings_file_says_how_an_llm_is_asked(tmp_path, monkeypatch, comments, tiny_bundle):
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("CONTENT_ARENA_LLM_MODEL", "stand-in")
+    other = make_tiny_bundle(tmp_path / "other", bias=3.0)
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        "[llm]\ntemperature = 0.25\nmax_tokens = 77\n"
+        "[attack]\nbudget = 1\ntexts_per_label = 4\nstrategies = ['llm_paraphrase']\n"
+    )
+
+    def compared(*options):
+        given = ["compare", tiny_bundle.path, other.path, "--data", comments, "--split", "all", "--json"]
+        return CliRunner().invoke(app, [str(argument) for argument in (*given, "--settings", file, *options)])
+
+    with llm_server.serving() as llm:
+        monkeypatch.setenv("CONTENT_ARENA_LLM_BASE_URL", llm.url)
+        result = compared()
+        assert result.exit_code == 0, result.output
+        assert {(body["temperature"], body["max_tokens"]) for body in llm.bodies} == {(0.25, 77)}
+    answer = json.loads(result.stdout)
+    assert (answer["n_toxic"], answer["n_benign"], answer["budget"]) == (4, 4, 1)
+    assert [row["strategy"] for row in answer["strategies"]] == ["llm_paraphrase"]
+    assert json.loads(compared("--strategies", "leet_sub", "--texts", "3").stdout)["n_toxic"] == 3
+    file.write_text("[attack]\nvictim_map = 'openai'\n")
+    refused = compared()
+    assert (refused.exit_code, "--map A=openai" in " ".join(refused.stderr.split())) == (2, True)

@@ -19,7 +19,7 @@ EVERYTHING = {
     },
     "attack": {"budget": 5, "texts_per_label": 9, "validation_share": 0.5, "held_out_strategies": ["space_join"],
                "strategies": ["char_typo"], "families": ["ko"], "intensity": 0.6, "max_edit_share": 0.4,
-               "victim_map": "openai", "victim_request": "{}", "victim_inverted": True},
+               "warm_start": True, "victim_map": "openai", "victim_request": "{}", "victim_inverted": True},
     "training": {
         "base_model": "other", "device": "cpu", "epochs": 9, "batch_size": 8, "learning_rate": 0.1, "warmup_share": 0.2,
         "weight_decay": 0.1, "patience": 5, "lora_rank": 8, "lora_alpha": 8, "lora_dropout": 0.1, "max_length": 64,

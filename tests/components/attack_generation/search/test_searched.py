@@ -231,7 +231,7 @@ def test_evasion_rises_with_the_budget():
 @given(st.text(max_size=30), st.text(max_size=30))
 @settings(max_examples=30)
 def test_constraints_hold_of_any_texts(original, perturbed):
-    allowed = constraints.all_allow(constraints.usual(0.5), original, perturbed)
+    allowed = constraints.all_allow(constraints.usual(0.5), original, Draft.of(perturbed))
     assert not (allowed and perturbed == original)
 
 

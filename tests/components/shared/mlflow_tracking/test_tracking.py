@@ -17,7 +17,14 @@ def uri(tmp_path):
 
 def labelled(text):
     facts = {"lang": "en", "strategy": "leet_sub", "family": "char", "params": "{}", "seed": 1, "intensity": 0.5}
-    costs = {"budget": 3, "n_queries": 1, "edit_distance": 1, "pct_changed": 0.1, "similarity": 0.9}
+    costs = {
+        "budget": 3,
+        "n_queries": 1,
+        "edit_distance": 1,
+        "pct_changed": 0.1,
+        "similarity": 0.9,
+        "meaning": float("nan"),
+    }
     texts = {"attack_id": text, "base_id": "b", "original_text": "o", "perturbed_text": text, "split": "train"}
     scores = {"victim_version": "1", "threshold": 0.5, "score_before": 0.9, "score_after": 0.1, "status": "success"}
     labels = {"label_gold": "toxic", "label": "toxic", "label_confidence": 0.9, "label_source": "gold", "votes": "{}"}
@@ -33,6 +40,16 @@ def test_stages_of_one_pipeline_run_share_one_mlflow_run(uri):
     assert data.metrics["generate_attacks.n"] == 3
     assert data.params["generate_attacks.rounds"] == "2"
     assert set(second.seconds()) == {"generate_attacks", "train_qlora"}
+
+
+def test_the_newest_memory_of_an_attacker_is_found_by_what_it_is_about(uri):
+    assert Tracking(uri, "run-0").earlier_attacker_memory("ours") is None
+    for run, memory in (("run-1", "{1}"), ("run-2", "{2}")):
+        Tracking(uri, run).log_attacker_memory("ours", memory)
+    Tracking(uri, "run-3").log_attacker_memory("another", "{3}")
+    assert Tracking(uri, "run-4").earlier_attacker_memory("ours") == "{2}"
+    assert Tracking(uri, "run-2").earlier_attacker_memory("ours") == "{1}", "its own does not count"
+    assert Tracking(uri, "run-4").earlier_attacker_memory("another") == "{3}"
 
 
 def test_a_run_that_the_backend_opened_for_the_task_gets_the_figures_as_well(uri, monkeypatch):
