@@ -26,6 +26,9 @@ sandmonkey sandnigger scrote scrotes shemale shemales shitbag shitbags shitstain
 sleazebags slopehead soyboy soyboys spacker spaz spazzes tard tards terf terfs thicko thickos thot thots towelhead
 towelheads trannies tranny twatwaffle wetback wetbacks yobbos zionazi zipperhead
 """
+#: Names that this dictionary does not have and that two common words make, as ``harsh it`` and ``man jit`` do. No kept
+#: library of names is small enough to ask.
+_ENGLISH_NAMES = "harshit hitchens keanu lalit lightwater manjit meiling ranjit rohit sumit surjit takeshi"
 #: Words that people write with stars, the commonest first, and endings that they take.
 _ENGLISH_CENSORED = """
 fuck shit bitch ass dick cunt pussy nigga nigger whore slut bastard asshole arse cock faggot fag twat wank wanker prick
@@ -46,9 +49,8 @@ def words(lang: str) -> frozenset[str]:
         return frozenset()
     lines = (resources.files("symspellpy") / _ENGLISH).read_text("utf-8-sig").splitlines()
     listed = (line.partition(" ")[0].casefold() for line in lines)
-    return frozenset(word for word in listed if word.isalpha() and len(word) >= _SHORTEST) | set(
-        _ENGLISH_INSULTS.split()
-    )
+    own = {*_ENGLISH_INSULTS.split(), *_ENGLISH_NAMES.split()}
+    return frozenset(own.union(word for word in listed if word.isalpha() and len(word) >= _SHORTEST))
 
 
 @functools.cache
