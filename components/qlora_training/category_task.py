@@ -9,7 +9,7 @@ bundle has the same model, and scores as fast, as without it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ WEIGHTS = "category_task.safetensors"
 _LAYER = "category_task"
 #: With two names a text's category says hardly more than its label.
 _LEAST_NAMES = 3
+
+Numbers = TypeVar("Numbers", int, npt.NDArray[np.int64], "torch.Tensor")
 
 
 class Targets:
@@ -63,8 +65,8 @@ class Targets:
         return shares
 
 
-def is_toxic(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The labels, 1 for toxic, of numbers from :meth:`Targets.numbers`."""
+def is_toxic(numbers: Numbers) -> Numbers:
+    """The labels, 1 for toxic, of numbers from :meth:`Targets.numbers`: one of them, an array or a tensor."""
     return numbers % 2
 
 

@@ -96,7 +96,7 @@ def train(
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=_f1,
-        compute_loss_func=_loss(dataset.class_weights([row["labels"] % 2 for row in training]), task, settings),
+        compute_loss_func=_loss(dataset.class_weights([is_toxic(row["labels"]) for row in training]), task, settings),
         callbacks=[EarlyStoppingCallback(settings.patience), _stage_log(stage)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -224,7 +224,7 @@ def _loss(
     ) -> torch.Tensor:
         logits = outputs["logits"].float()
         weight = torch.tensor(weights, device=logits.device)
-        total = torch.nn.functional.cross_entropy(logits, labels % 2, weight=weight, reduction="sum")
+        total = torch.nn.functional.cross_entropy(logits, is_toxic(labels), weight=weight, reduction="sum")
         if task is not None:
             total = total + settings.category_weight * task.loss(labels)
         return total / (num_items_in_batch if num_items_in_batch is not None else len(labels))

